@@ -1,0 +1,2 @@
+//! The `keyholder` command.
+fn main() {}

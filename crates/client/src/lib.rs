@@ -1,0 +1,1 @@
+//! The client library: credentials, discovery, Graph and the Web API

@@ -1,0 +1,1 @@
+//! The local Dataverse: lowering, execution and the Web API's writers

@@ -1,0 +1,1 @@
+//! Dataverse tables as data: schema, typed values, and the error table

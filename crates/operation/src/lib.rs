@@ -1,0 +1,1 @@
+//! From a Web API request to one bound Operation

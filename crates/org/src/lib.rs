@@ -1,0 +1,1 @@
+//! The local org: data folder, certificate authority, listener and control endpoints

@@ -1,0 +1,1 @@
+//! Privileges, roles and Reach: who may do what to which rows

@@ -1,0 +1,1 @@
+//! Service users as a domain: create, prove and remove application users

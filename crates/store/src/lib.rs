@@ -1,0 +1,1 @@
+//! The storage seam: statements, values, dialects, SQLite

@@ -1,0 +1,1 @@
+//! Worlds for tests: a sealed local org on a free port
