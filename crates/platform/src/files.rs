@@ -1,0 +1,146 @@
+//! Files that only their owner may read, written whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::system;
+
+/// A file or folder that could not be used, with its name.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The operating system refused.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried: "read", "write", "create the folder".
+        doing: &'static str,
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is larger than anything that belongs there.
+    #[error("`{}` is larger than {limit} bytes, which nothing that belongs there is", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// The largest size that is read, in bytes.
+        limit: u64,
+    },
+    /// The file is not UTF-8.
+    #[error("`{}` is not a UTF-8 text", path.display())]
+    NotText {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+impl FileError {
+    /// Whether the file or folder simply is not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether the operating system's own rights stood in the way.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    let path = path.to_path_buf();
+    move |source| FileError::Io { doing, path, source }
+}
+
+/// Makes a folder (and its parents) that only its owner may enter; an existing one is narrowed.
+///
+/// # Errors
+/// [`FileError::Io`] when the system refuses, for instance because a file has that name.
+pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
+    system::create_private_folder(path).map_err(failed("create the folder", path))
+}
+
+/// Whether nobody but the owner may read the file.
+///
+/// # Errors
+/// [`FileError::Io`] when it cannot be looked at.
+pub fn is_private(path: &Path) -> Result<bool, FileError> {
+    system::is_private(path).map_err(failed("look at", path))
+}
+
+/// Writes `content` to a file that only its owner may read (mode 0600), whole or not at all:
+/// a new file beside it is written, made durable and renamed over it.
+///
+/// # Errors
+/// [`FileError::Io`]; the old content then still stands.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.new", std::process::id()));
+    let beside = folder.join(name);
+    // A killed run with the same process id may have left one.
+    let _ = std::fs::remove_file(&beside);
+    let written = (|| {
+        let mut file = system::create_private_file(&beside)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)?;
+        system::sync_folder(folder)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written.map_err(failed("write", path))
+}
+
+/// Reads a text of at most `limit` bytes.
+///
+/// # Errors
+/// [`FileError`] when it cannot be read, is larger, or is not UTF-8.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<String, FileError> {
+    let file = File::open(path).map_err(failed("read", path))?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("read", path))?;
+    if bytes.len() as u64 > limit {
+        return Err(FileError::TooLarge { path: path.to_path_buf(), limit });
+    }
+    String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.to_path_buf() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_files_are_private_and_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        create_private_folder(&inner).unwrap();
+        let file = inner.join("secret.env");
+        write_private(&file, b"one").unwrap();
+        write_private(&file, b"two").unwrap();
+        assert_eq!(read_bounded(&file, 10).unwrap(), "two");
+        assert!(is_private(&file).unwrap());
+        assert!(is_private(&inner).unwrap());
+        assert_eq!(std::fs::read_dir(&inner).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("nothing");
+        let error = read_bounded(&missing, 10).unwrap_err();
+        assert!(error.is_missing() && error.to_string().contains("nothing"), "{error}");
+        std::fs::write(folder.path().join("large"), "0123456789x").unwrap();
+        assert!(matches!(read_bounded(&folder.path().join("large"), 10), Err(FileError::TooLarge { .. })));
+        std::fs::write(folder.path().join("binary"), [0xff, 0xfe]).unwrap();
+        assert!(matches!(read_bounded(&folder.path().join("binary"), 10), Err(FileError::NotText { .. })));
+        assert!(create_private_folder(&folder.path().join("large")).is_err());
+    }
+}

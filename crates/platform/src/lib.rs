@@ -1,0 +1,23 @@
+//! What differs between operating systems, in one place: private files, folder locks, signals.
+//!
+//! Most people who administer Dynamics 365 use Windows. Everything Unix-only that Keyholder
+//! needs stands in the `unix` module here, with a twin for other systems beside it; no other
+//! room asks `cfg(unix)`.
+
+pub mod files;
+pub mod lock;
+pub mod signal;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as system;
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(not(unix))]
+use other as system;
+
+pub use files::{FileError, create_private_folder, is_private, read_bounded, write_private};
+pub use lock::{FolderLock, LockError};
+pub use signal::interrupted;
