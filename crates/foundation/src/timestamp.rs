@@ -104,6 +104,13 @@ impl Timestamp {
         parsed.map(Self).ok_or_else(|| InvalidTimestamp { text: text.chars().take(64).collect() })
     }
 
+    /// Reads HTTP's `Date` form, `Sun, 22 Nov 2026 09:07:46 GMT`; nothing when it is another text.
+    #[must_use]
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let moment = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
+        Some(Self::from_millis(moment.as_millisecond()))
+    }
+
     /// `2026-11-22 09:07:46Z`: the form in the token service's error texts.
     #[must_use]
     pub fn with_blank(self) -> String {
@@ -147,6 +154,8 @@ mod tests {
         assert_eq!(moment.to_string(), "2026-11-22T09:07:46Z");
         assert_eq!(moment.with_blank(), "2026-11-22 09:07:46Z");
         assert_eq!(moment.http_date(), "Sun, 22 Nov 2026 09:07:46 GMT");
+        assert_eq!(Timestamp::parse_http_date(&moment.http_date()), Some(moment));
+        assert_eq!(Timestamp::parse_http_date("soon"), None);
         assert_eq!(moment.plus(Duration::from_millis(7)).to_string(), "2026-11-22T09:07:46.007Z");
     }
 
