@@ -1,0 +1,241 @@
+//! What was typed: the command line as types and the texts of `--help`, and nothing else.
+//!
+//! Turning this into settings (which file, which connection) is `settings`; doing it is
+//! `commands`. No flag takes a secret's value: an argument list is shown to every user of the
+//! machine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use keyholder_foundation::ClientId;
+
+/// Gives an application its own way into Dynamics 365: no licensed person, no clicking.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyholder",
+    version,
+    about,
+    long_about = "Gives an application its own way into Dynamics 365 (Dataverse): an app registration, a credential, \
+        an application user with the least role, and the proof that it works.\n\n\
+        It works on real orgs, and brings a local org (token service, directory and Dataverse in one process) \
+        on which everything can be tried without a tenant.",
+    after_help = "Start here:  keyholder quickstart",
+    after_long_help = EXIT_CODES,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// How to print the result: for people, or as one JSON document
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+const EXIT_CODES: &str = "Start here:  keyholder quickstart\n\n\
+Exit codes:\n  \
+  0  done\n  \
+  1  failed for a reason that none of the others names\n  \
+ 64  the command line is wrong\n  \
+ 65  data that was given or received is wrong\n  \
+ 69  a service is out of reach\n  \
+ 73  a file, folder or port cannot be made or opened\n  \
+ 77  not allowed: wrong credentials or a missing right\n  \
+ 78  a setting is missing or wrong\n\
+(2 is kept for `plan`: there are changes.)";
+
+/// The forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Lines and tables for people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Do the main job on the local org: an application gets its own way in, proved by reading contacts
+    #[command(long_about = "Does the whole job on the local org, one line for each step: an app registration \
+        `orders-sync`, its API permission, service principal and client secret, a security role that may read \
+        contacts and nothing else, the application user, and the proof: sign-in, WhoAmI, three contacts.\n\n\
+        It is safe to run again: what is in place is found and left alone. The secret is written to \
+        DIR/orders-sync.env (readable by you alone) and never printed.")]
+    Quickstart(Quickstart),
+    /// Run and look after the local org
+    #[command(subcommand, arg_required_else_help = true)]
+    Org(Org),
+    /// Sign in as an application and print the access token
+    #[command(long_about = "Signs in as an application and prints the access token, for other programs. The token \
+        service is found from the org's URL alone.\n\nA token opens the org until it expires (about an hour): \
+        pipe it, do not paste it.")]
+    Token(Token),
+    /// Ask the org who it takes the application for
+    Whoami(Whoami),
+    /// Read rows with a Web API query
+    #[command(long_about = "Reads rows with a Web API query and prints them as a table, or as JSON with \
+        `--output json`. The query is what follows /api/data/v9.2/ in a URL; quote it for the shell.")]
+    Query(Query),
+}
+
+/// `quickstart`.
+#[derive(Debug, Args)]
+pub(crate) struct Quickstart {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) listen: ListenFlags,
+    /// Leave the org running at the end instead of stopping it
+    #[arg(long, conflicts_with = "remove")]
+    pub(crate) serve: bool,
+    /// Take away everything that quickstart made: user, role, registration and env file
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// Which registration to use when several are called `orders-sync`
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<ClientId>,
+}
+
+/// `org ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Org {
+    /// Start the local org and serve it until Ctrl-C
+    #[command(long_about = "Starts the local org and serves it until Ctrl-C (or SIGTERM). What a client needs is \
+        printed, without secrets, and written whole to DIR/org.env, readable by you alone.")]
+    Start(Start),
+    /// Add sample accounts and contacts, always the same for the same seed
+    Sample(Sample),
+    /// Make new administrator credentials when org.env is lost
+    Credentials(Credentials),
+}
+
+/// `org start`.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) listen: ListenFlags,
+}
+
+/// `org sample`.
+#[derive(Debug, Args)]
+pub(crate) struct Sample {
+    /// How many rows of each table to have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rows: u32,
+    /// Which rows: the same seed always makes the same ones
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The data folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+}
+
+/// `org credentials`.
+#[derive(Debug, Args)]
+pub(crate) struct Credentials {
+    /// Make new ones and write org.env again; the old ones stop working
+    #[arg(long, required = true)]
+    pub(crate) reset: bool,
+    /// The data folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+}
+
+/// Where a local org keeps its data when nothing else is said.
+pub(crate) const DEFAULT_DATA: &str = ".keyholder";
+
+/// The data of a local org.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// The folder that keeps the org between runs
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA, conflicts_with = "ephemeral")]
+    pub(crate) data: PathBuf,
+    /// Keep nothing: everything is gone when the org stops
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// What an acknowledged write survives: the process being killed, or power loss too
+    #[arg(long, value_enum, default_value_t = Durability::Normal, value_name = "LEVEL")]
+    pub(crate) durability: Durability,
+}
+
+/// The levels of durability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durability {
+    /// Survives the process being killed
+    Normal,
+    /// Survives power loss too; each write waits for the disk
+    Full,
+}
+
+/// Where a local org listens.
+#[derive(Debug, Args)]
+pub(crate) struct ListenFlags {
+    /// The https address of the origin [default: port 8443 on 127.0.0.1 and ::1]; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A further https address, for clients that drop the port and ask 443; may be repeated
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) also_listen: Vec<SocketAddr>,
+    /// A plain http address beside it; loopback only
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) http: Option<SocketAddr>,
+    /// The name that others call this machine by; needed to listen beyond loopback
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+}
+
+/// `token`.
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// Print `Authorization: Bearer ...`, as `curl -H @-` reads it
+    #[arg(long)]
+    pub(crate) as_header: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionFlags,
+}
+
+/// `whoami`.
+#[derive(Debug, Args)]
+pub(crate) struct Whoami {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionFlags,
+}
+
+/// `query`.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// Such as 'contacts?$select=fullname&$top=3'
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: String,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionFlags,
+}
+
+/// Which org, as which application. Flags win over the env file, and that over the environment.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection (flags win over --env-file, and that over the environment)")]
+pub(crate) struct ConnectionFlags {
+    /// The org's URL, such as https://contoso.crm4.dynamics.com [env: KEYHOLDER_ORG_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The tenant's id or domain; found from the org when absent [env: KEYHOLDER_TENANT_ID]
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// The application (client) id [env: KEYHOLDER_CLIENT_ID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// A file that holds the client secret, or `-` for standard input [env, the secret itself: KEYHOLDER_CLIENT_SECRET]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// A CA certificate (PEM) to trust beside the usual ones [env: KEYHOLDER_CA_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// A file of NAME=value lines with the names above, such as quickstart writes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+}

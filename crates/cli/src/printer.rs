@@ -1,0 +1,82 @@
+//! The one door to standard output and standard error.
+//!
+//! Data goes to standard output, talk to standard error. A reader that closes the pipe early
+//! (`keyholder query ... | head -1`) has what it wanted: that is no failure.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use crate::args::Output;
+use crate::failure::Failure;
+
+/// Prints for people or for programs, as `--output` asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printer {
+    output: Output,
+}
+
+impl Printer {
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output }
+    }
+
+    /// Whether one JSON document is wanted instead of lines.
+    pub(crate) fn is_json(self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// A line of the result, for people; nothing when JSON is wanted.
+    pub(crate) fn line(self, text: &str) {
+        if !self.is_json() {
+            self.data(text);
+        }
+    }
+
+    /// A line of the result, whatever the form.
+    pub(crate) fn data(self, text: &str) {
+        let mut out = io::stdout().lock();
+        let written = writeln!(out, "{text}").and_then(|()| out.flush());
+        if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            reader_gone();
+        }
+    }
+
+    /// The JSON form of the result; nothing when lines are wanted.
+    pub(crate) fn json(self, value: &Value) {
+        if self.is_json() {
+            self.data(&serde_json::to_string_pretty(value).unwrap_or_default());
+        }
+    }
+
+    /// A JSON event on one line, for programs that wait for it.
+    pub(crate) fn event(self, value: &Value) {
+        if self.is_json() {
+            self.data(&value.to_string());
+        }
+    }
+
+    /// Something worth knowing that is not the result.
+    pub(crate) fn note(self, text: &str) {
+        let _ = writeln!(io::stderr(), "note: {text}");
+    }
+
+    /// Why the command failed, and what to do.
+    pub(crate) fn failure(self, failure: &Failure) {
+        let mut err = io::stderr().lock();
+        let _ = writeln!(err, "error: {}", failure.message());
+        for hint in failure.hints() {
+            let _ = writeln!(err, "hint: {hint}");
+        }
+        if self.is_json() {
+            drop(err);
+            self.data(&failure.to_json().to_string());
+        }
+    }
+}
+
+/// Ends the process quietly when nobody reads on.
+#[expect(clippy::exit, reason = "there is nobody left to print to, and the reader asked for no more")]
+fn reader_gone() {
+    std::process::exit(0)
+}

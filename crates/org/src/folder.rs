@@ -1,0 +1,329 @@
+//! The data folder: what a local org keeps between runs, and who may use it.
+//!
+//! ```text
+//! .keyholder/             0700, with a .gitignore of `*`
+//!   lock                  held by the process that serves or opens the folder
+//!   running.json    0600  while an org runs: where it is and the key of its control endpoint
+//!   world.json      0600  which tenants and orgs there are
+//!   ca.pem, ca.key  0600  the certificate authority
+//!   signing-N.pem   0600  the token service's private keys, the newest signs
+//!   directory.db          tenants, applications, principals, users
+//!   orgs/ID.db            one org's rows
+//!   org.env         0600  what a client needs, and the administrators' secrets
+//! ```
+//!
+//! An ephemeral world is the same in a temporary folder.
+
+use std::path::{Path, PathBuf};
+
+use keyholder_foundation::{OrgId, Secret, TenantId};
+use keyholder_platform::{FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private};
+use serde::{Deserialize, Serialize};
+
+/// What can be wrong with a data folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A running org has it.
+    #[error("the data folder `{}` is in use by a running org", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file in it does not say what it should.
+    #[error("`{}` is damaged: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It was written by a later version of Keyholder.
+    #[error("`{}` was written by a later version of Keyholder (format {found}, this one reads up to {known})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this version reads.
+        known: u32,
+    },
+    /// The folder has other things in it.
+    #[error("`{}` is not empty and holds no local org", path.display())]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// The tenants and orgs of a folder, as `world.json` keeps them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct World {
+    /// The file's own format.
+    pub format: u32,
+    /// Every tenant; the first is the one that `org.env` names.
+    pub tenants: Vec<TenantEntry>,
+}
+
+/// One tenant of a world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantEntry {
+    /// The tenant's id.
+    pub id: TenantId,
+    /// Its domain.
+    pub domain: String,
+    /// Its orgs; the first answers at the origin.
+    pub orgs: Vec<OrgEntry>,
+}
+
+/// One org of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrgEntry {
+    /// The organization's id.
+    pub id: OrgId,
+    /// Its name for people.
+    pub name: String,
+}
+
+/// What a running org tells other commands on the same machine.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunningNote {
+    /// Its process.
+    pub pid: u32,
+    /// Where it answers.
+    pub origin: String,
+    /// The key of its control endpoint, new at each start.
+    key: String,
+}
+
+impl RunningNote {
+    pub(crate) fn new(pid: u32, origin: String, key: &Secret) -> Self {
+        Self { pid, origin, key: key.expose().to_owned() }
+    }
+
+    /// The key of the control endpoint.
+    #[must_use]
+    pub fn key(&self) -> Secret {
+        Secret::new(self.key.clone())
+    }
+}
+
+/// The newest `world.json` that this version reads and writes.
+const WORLD_FORMAT: u32 = 1;
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// A data folder's path and the names in it. Nothing is touched until a method is called.
+#[derive(Debug, Clone)]
+pub struct DataFolder {
+    path: PathBuf,
+}
+
+impl DataFolder {
+    /// The folder at `path`, made absolute so that a change of directory cannot move it.
+    ///
+    /// # Errors
+    /// [`FolderError::File`] when the current directory is gone.
+    pub fn new(path: &Path) -> Result<Self, FolderError> {
+        let path = std::path::absolute(path)
+            .map_err(|source| FileError::Io { doing: "find", path: path.to_path_buf(), source })?;
+        Ok(Self { path })
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in the folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The file that clients are told to trust.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.file("ca.pem")
+    }
+
+    /// The file with what a client needs.
+    #[must_use]
+    pub fn env_file(&self) -> PathBuf {
+        self.file("org.env")
+    }
+
+    pub(crate) fn directory_file(&self) -> PathBuf {
+        self.file("directory.db")
+    }
+
+    pub(crate) fn org_file(&self, org: OrgId) -> PathBuf {
+        self.path.join("orgs").join(format!("{org}.db"))
+    }
+
+    /// Whether a local org has ever been made here.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.file("world.json").exists()
+    }
+
+    /// Makes the folder where it is missing and locks it for this process.
+    ///
+    /// # Errors
+    /// [`FolderError::InUse`] when an org runs on it, [`FolderError::NotOurs`] when it is a
+    /// folder of something else.
+    pub fn open(&self) -> Result<FolderLock, FolderError> {
+        if !self.exists() && !self.file("lock").exists() {
+            let foreign = std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some());
+            if foreign {
+                return Err(FolderError::NotOurs { path: self.path.clone() });
+            }
+        }
+        create_private_folder(&self.path)?;
+        create_private_folder(&self.path.join("orgs"))?;
+        let lock = FolderLock::take(&self.path, "lock").map_err(|error| match error {
+            LockError::Held { .. } => FolderError::InUse { path: self.path.clone() },
+            LockError::File(file) => file.into(),
+        })?;
+        if !self.file(".gitignore").exists() {
+            write_private(&self.file(".gitignore"), b"*\n")?;
+        }
+        Ok(lock)
+    }
+
+    /// The org that runs on this folder, if one does. Only the lock decides that: a note left by
+    /// a killed process is not believed.
+    ///
+    /// # Errors
+    /// [`FolderError`] when the lock or the note cannot be read.
+    pub fn running(&self) -> Result<Option<RunningNote>, FolderError> {
+        if !self.file("lock").exists() {
+            return Ok(None);
+        }
+        match FolderLock::take(&self.path, "lock") {
+            Ok(_) => Ok(None),
+            Err(LockError::File(file)) => Err(file.into()),
+            Err(LockError::Held { .. }) => match self.read("running.json") {
+                Ok(text) => self.parse("running.json", &text).map(Some),
+                // Another command has the folder open for a moment, or the org is starting.
+                Err(FolderError::File(file)) if file.is_missing() => {
+                    Err(FolderError::InUse { path: self.path.clone() })
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    pub(crate) fn write_note(&self, note: &RunningNote) -> Result<(), FolderError> {
+        self.write("running.json", serde_json::to_string(note).unwrap_or_default().as_bytes())
+    }
+
+    pub(crate) fn remove_note(&self) {
+        // Left behind it is not believed; taken away it does not puzzle anyone.
+        let _ = std::fs::remove_file(self.file("running.json"));
+    }
+
+    /// The folder's tenants and orgs; `None` when it is new.
+    ///
+    /// # Errors
+    /// [`FolderError::Damaged`] or [`FolderError::Newer`].
+    pub fn world(&self) -> Result<Option<World>, FolderError> {
+        const NAME: &str = "world.json";
+        let text = match self.read(NAME) {
+            Ok(text) => text,
+            Err(FolderError::File(file)) if file.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let Format { format } = self.parse(NAME, &text)?;
+        if format > WORLD_FORMAT {
+            return Err(FolderError::Newer { path: self.file(NAME), found: format, known: WORLD_FORMAT });
+        }
+        let world: World = self.parse(NAME, &text)?;
+        if world.tenants.iter().all(|tenant| tenant.orgs.is_empty()) {
+            return Err(self.damaged(NAME, "it names no org".to_owned()));
+        }
+        Ok(Some(world))
+    }
+
+    pub(crate) fn write_world(&self, tenants: Vec<TenantEntry>) -> Result<World, FolderError> {
+        let world = World { format: WORLD_FORMAT, tenants };
+        let text = serde_json::to_string_pretty(&world).unwrap_or_default();
+        self.write("world.json", text.as_bytes())?;
+        Ok(world)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Result<String, FolderError> {
+        Ok(read_bounded(&self.file(name), LARGEST_FILE)?)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), FolderError> {
+        Ok(write_private(&self.file(name), content)?)
+    }
+
+    pub(crate) fn damaged(&self, name: &str, why: String) -> FolderError {
+        FolderError::Damaged { path: self.file(name), why }
+    }
+
+    fn parse<T: for<'de> Deserialize<'de>>(&self, name: &str, text: &str) -> Result<T, FolderError> {
+        // The parser's own message may quote what it met, and these files hold secrets.
+        serde_json::from_str(text)
+            .map_err(|e| self.damaged(name, format!("not the JSON it should be, at line {} column {}", e.line(), e.column())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, DataFolder) {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::new(&parent.path().join("data")).unwrap();
+        (parent, folder)
+    }
+
+    #[test]
+    fn one_process_has_the_folder_and_it_stays_out_of_git() {
+        let (_parent, folder) = folder();
+        assert!(folder.running().unwrap().is_none());
+        let lock = folder.open().unwrap();
+        assert!(matches!(folder.open(), Err(FolderError::InUse { .. })));
+        assert_eq!(folder.read(".gitignore").unwrap(), "*\n");
+        folder.write_note(&RunningNote::new(1, "https://localhost:1".into(), &Secret::new("k"))).unwrap();
+        assert_eq!(folder.running().unwrap().unwrap().origin, "https://localhost:1");
+        drop(lock);
+        assert!(folder.running().unwrap().is_none(), "a note without the lock is not believed");
+    }
+
+    #[test]
+    fn another_folder_is_left_alone() {
+        let (_parent, folder) = folder();
+        std::fs::create_dir_all(folder.path()).unwrap();
+        std::fs::write(folder.file("thesis.tex"), "x").unwrap();
+        assert!(matches!(folder.open(), Err(FolderError::NotOurs { .. })));
+    }
+
+    #[test]
+    fn a_damaged_or_newer_world_is_named() {
+        let (_parent, folder) = folder();
+        let _lock = folder.open().unwrap();
+        assert!(folder.world().unwrap().is_none());
+        for (text, newer) in [("{", false), (r#"{"format":1,"tenants":[]}"#, false), (r#"{"format":9}"#, true)] {
+            folder.write("world.json", text.as_bytes()).unwrap();
+            match folder.world().unwrap_err() {
+                FolderError::Newer { .. } => assert!(newer, "{text}"),
+                FolderError::Damaged { path, .. } => assert!(!newer && path.ends_with("world.json"), "{text}"),
+                other => panic!("{other}"),
+            }
+        }
+    }
+}

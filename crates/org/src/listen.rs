@@ -1,0 +1,218 @@
+//! Where the local org can be reached: addresses, ports, and the origin that follows from them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::TcpListener;
+
+/// The port when none is asked for.
+pub const DEFAULT_PORT: u16 = 8443;
+
+/// Where to listen.
+#[derive(Debug, Clone, Default)]
+pub struct Listen {
+    /// The https address of the origin; both loopback addresses on port 8443 when absent. Port
+    /// 0 takes a free one.
+    pub address: Option<SocketAddr>,
+    /// Further https addresses, for clients that drop the port and ask 443.
+    pub also: Vec<SocketAddr>,
+    /// A plain http address beside it; loopback only.
+    pub http: Option<SocketAddr>,
+    /// The host name of the origin; `localhost` when absent. Required when an address is not
+    /// loopback.
+    pub host: Option<String>,
+}
+
+/// Why the org cannot listen as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Another program has the port.
+    #[error("port {port} on {address} is in use by another program (asked for by {flag})")]
+    Taken {
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// The flag that asks for it.
+        flag: &'static str,
+    },
+    /// The system does not let this address be bound.
+    #[error("cannot listen on {address} (asked for by {flag}): {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that asks for it.
+        flag: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An address that others can reach needs a name for the certificate and the URLs.
+    #[error("{address} can be reached from other machines, so the org needs the name they call it by: add --host NAME")]
+    HostMissing {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Plain http would show tokens to the network.
+    #[error("{address} can be reached from other machines; plain http is for loopback only, such as 127.0.0.1:8080")]
+    PlainHttpBeyondLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A host name that cannot stand in a URL or a certificate.
+    #[error("`{host}` is not a host name: use letters, digits, dots and hyphens, without a scheme or port")]
+    BadHost {
+        /// What was given.
+        host: String,
+    },
+}
+
+/// Bound sockets and what they make up.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) https: Vec<TcpListener>,
+    pub(crate) http: Vec<TcpListener>,
+    pub(crate) origin: String,
+    /// The host beyond `localhost` that the certificate must name.
+    pub(crate) host: Option<String>,
+    /// Loopback addresses that this machine does not have, which is no fault.
+    pub(crate) absent: Vec<IpAddr>,
+}
+
+const LISTEN: &str = "--listen";
+const ALSO: &str = "--also-listen";
+const HTTP: &str = "--http";
+/// How often another free port is looked for when the chosen one is taken on the other loopback
+/// address.
+const FREE_PORT_TRIES: u32 = 16;
+
+impl Listen {
+    /// Checks what can be checked before anything is bound.
+    ///
+    /// # Errors
+    /// [`ListenError`] of the kinds that name a bad wish.
+    pub fn check(&self) -> Result<(), ListenError> {
+        if let Some(host) = &self.host {
+            let labels_fit = host.len() <= 253
+                && host.split('.').all(|label| {
+                    !label.is_empty()
+                        && label.len() <= 63
+                        && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                        && !label.starts_with('-')
+                        && !label.ends_with('-')
+                });
+            if !labels_fit && host.parse::<Ipv6Addr>().is_err() {
+                return Err(ListenError::BadHost { host: host.chars().take(80).collect() });
+            }
+        }
+        if self.host.is_none() {
+            let beyond = self.address.iter().chain(&self.also).find(|address| !address.ip().is_loopback());
+            if let Some(address) = beyond {
+                return Err(ListenError::HostMissing { address: *address });
+            }
+        }
+        match self.http {
+            Some(address) if !address.ip().is_loopback() => Err(ListenError::PlainHttpBeyondLoopback { address }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) async fn bind(&self) -> Result<Bound, ListenError> {
+        self.check()?;
+        let mut absent = Vec::new();
+        let mut https = match self.address {
+            Some(address) if address.port() != 0 || !address.ip().is_loopback() => vec![bind(address, LISTEN).await?],
+            Some(address) => both_loopbacks(address.ip(), 0, &mut absent).await?,
+            None => both_loopbacks(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT, &mut absent).await?,
+        };
+        let port = https.first().and_then(|l| l.local_addr().ok()).map_or(DEFAULT_PORT, |a| a.port());
+        for address in &self.also {
+            https.push(bind(*address, ALSO).await?);
+        }
+        let mut http = Vec::new();
+        if let Some(address) = self.http {
+            http.push(bind(address, HTTP).await?);
+        }
+        let host = self.host.clone().filter(|host| !host.eq_ignore_ascii_case("localhost")).map(|h| h.to_lowercase());
+        let shown = match host.as_deref() {
+            None => "localhost".to_owned(),
+            Some(host) if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]"),
+            Some(host) => host.to_owned(),
+        };
+        let origin = if port == 443 { format!("https://{shown}") } else { format!("https://{shown}:{port}") };
+        Ok(Bound { https, http, origin, host, absent })
+    }
+}
+
+/// `localhost` means either loopback address, so both are bound on one port; a machine without
+/// IPv6 (or without IPv4) serves the one that it has.
+async fn both_loopbacks(first: IpAddr, port: u16, absent: &mut Vec<IpAddr>) -> Result<Vec<TcpListener>, ListenError> {
+    let other = match first {
+        IpAddr::V4(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+    };
+    let mut tries = 0;
+    loop {
+        let one = bind(SocketAddr::new(first, port), LISTEN).await?;
+        let chosen = one.local_addr().map_or(port, |address| address.port());
+        match bind(SocketAddr::new(other, chosen), LISTEN).await {
+            Ok(two) => return Ok(vec![one, two]),
+            Err(ListenError::Taken { .. }) if port == 0 && tries < FREE_PORT_TRIES => tries += 1,
+            Err(taken @ ListenError::Taken { .. }) => return Err(taken),
+            Err(_) => {
+                absent.push(other);
+                return Ok(vec![one]);
+            }
+        }
+    }
+}
+
+async fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Taken { address: address.ip(), port: address.port(), flag },
+        _ => ListenError::Bind { address, flag, source },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_beyond_loopback_needs_a_name() {
+        let listen = Listen { address: Some(at("0.0.0.0:8443")), ..Listen::default() };
+        assert!(matches!(listen.check(), Err(ListenError::HostMissing { .. })));
+        let named = Listen { host: Some("build-box".into()), ..listen };
+        named.check().unwrap();
+        let plain = Listen { http: Some(at("0.0.0.0:8080")), ..named };
+        assert!(matches!(plain.check(), Err(ListenError::PlainHttpBeyondLoopback { .. })));
+    }
+
+    #[test]
+    fn hosts_are_names_not_urls() {
+        for bad in ["https://box", "box:8443", "", "-box", "a b", "box/../x"] {
+            let listen = Listen { host: Some(bad.into()), ..Listen::default() };
+            assert!(matches!(listen.check(), Err(ListenError::BadHost { .. })), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_names_the_port_and_the_flag() {
+        let holder = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = holder.local_addr().unwrap();
+        let error = Listen { address: Some(address), ..Listen::default() }.bind().await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&address.port().to_string()) && text.contains("--listen"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn port_zero_takes_one_free_port_for_both_addresses() {
+        let bound = Listen { address: Some(at("127.0.0.1:0")), ..Listen::default() }.bind().await.unwrap();
+        let ports: Vec<u16> = bound.https.iter().map(|l| l.local_addr().unwrap().port()).collect();
+        assert!(ports.iter().all(|port| *port == ports[0] && *port != 0));
+        assert_eq!(bound.origin, format!("https://localhost:{}", ports[0]));
+    }
+}
