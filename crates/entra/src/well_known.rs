@@ -1,0 +1,147 @@
+//! Ids that are the same in every tenant: first-party applications, their permissions, and the
+//! templates of directory roles.
+
+use keyholder_foundation::ClientId;
+use uuid::Uuid;
+
+const fn client(id: u128) -> ClientId {
+    ClientId(Uuid::from_u128(id))
+}
+
+/// Microsoft Graph.
+pub const MICROSOFT_GRAPH: ClientId = client(0x0000_0003_0000_0000_c000_0000_0000_0000);
+/// Microsoft Graph's address as a resource.
+pub const MICROSOFT_GRAPH_RESOURCE: &str = "https://graph.microsoft.com";
+/// Dynamics CRM, as which every Dataverse org is a resource.
+pub const DYNAMICS_CRM: ClientId = client(0x0000_0007_0000_0000_c000_0000_0000_0000);
+/// Dynamics CRM's one delegated permission, "Access Common Data Service as organization users".
+pub const DYNAMICS_CRM_USER_IMPERSONATION: Uuid = Uuid::from_u128(0x78ce_3f0f_a1ce_49c2_8cde_64b5_c089_6db4);
+/// The name of [`DYNAMICS_CRM_USER_IMPERSONATION`] in scopes and grants.
+pub const USER_IMPERSONATION: &str = "user_impersonation";
+/// The tenant id under which personal Microsoft accounts live.
+pub const CONSUMERS_TENANT: Uuid = Uuid::from_u128(0x9188_040d_6c67_4c5b_b112_36a3_04b6_6dad);
+/// The tenant that owns Microsoft's own applications.
+pub const MICROSOFT_SERVICES_TENANT: Uuid = Uuid::from_u128(0xf8cd_ef31_a31e_4b4a_93e4_5f57_1e91_255a);
+/// Graph's delegated `User.Read`, which the portal gives to every new registration.
+pub const GRAPH_USER_READ: Uuid = Uuid::from_u128(0xe1fe_6dd8_ba31_4d61_89e7_8863_9da4_683d);
+
+/// One application permission (app role) of Microsoft Graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphPermission {
+    /// The app role's id.
+    pub id: Uuid,
+    /// What stands in a token's `roles`.
+    pub value: &'static str,
+    /// What it lets an application do.
+    pub summary: &'static str,
+}
+
+const fn permission(id: u128, value: &'static str, summary: &'static str) -> GraphPermission {
+    GraphPermission { id: Uuid::from_u128(id), value, summary }
+}
+
+/// The application permissions of Microsoft Graph that have to do with service users.
+pub const GRAPH_PERMISSIONS: &[GraphPermission] = &[
+    permission(
+        0x1bfe_fb4e_e0b5_418b_a88f_73c4_6d2c_c8e9,
+        "Application.ReadWrite.All",
+        "Read and write all applications",
+    ),
+    permission(
+        0x18a4_783c_866b_4cc7_a460_3d5e_5662_c884,
+        "Application.ReadWrite.OwnedBy",
+        "Manage applications that this application created or owns",
+    ),
+    permission(0x9a5d_68dd_52b0_4cc2_bd40_abcf_44ac_3a30, "Application.Read.All", "Read all applications"),
+    permission(0x741f_803b_c850_494e_b5df_cde7_c675_a1ca, "User.ReadWrite.All", "Read and write all users"),
+    permission(0x7ab1_d382_f21e_4acd_a863_ba3e_13f7_da61, "Directory.Read.All", "Read directory data"),
+    permission(0x19db_c75e_c2e2_444c_a770_ec69_d855_9fc7, "Directory.ReadWrite.All", "Read and write directory data"),
+    permission(0xb0af_ded3_3588_46d8_8b3d_9842_eff7_78da, "AuditLog.Read.All", "Read all audit log data"),
+    permission(
+        0x06b7_08a9_e830_4db3_a914_8e69_da51_d44f,
+        "AppRoleAssignment.ReadWrite.All",
+        "Manage app permission grants and app role assignments",
+    ),
+    permission(
+        0x8e8e_4742_1d95_4f68_9d56_6ee7_5648_c72a,
+        "DelegatedPermissionGrant.ReadWrite.All",
+        "Manage all delegated permission grants",
+    ),
+    permission(
+        0x5fac_f0c1_8979_4e95_abcf_ff3d_0797_71c0,
+        "LicenseAssignment.ReadWrite.All",
+        "Manage all license assignments",
+    ),
+    permission(0x4984_76ce_e0fe_48b0_b801_37ba_7e26_85c6, "Organization.Read.All", "Read organization information"),
+];
+
+/// One built-in directory role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectoryRole {
+    /// The template id: the same in every tenant, and what a token's `wids` hold.
+    pub template_id: Uuid,
+    /// Its name in the portals.
+    pub display_name: &'static str,
+}
+
+const fn role(template_id: u128, display_name: &'static str) -> DirectoryRole {
+    DirectoryRole { template_id: Uuid::from_u128(template_id), display_name }
+}
+
+/// Everything in the directory.
+pub const GLOBAL_ADMINISTRATOR: DirectoryRole = role(0x62e9_0394_69f5_4237_9190_0121_7714_5e10, "Global Administrator");
+/// Applications, their credentials and consent.
+pub const APPLICATION_ADMINISTRATOR: DirectoryRole =
+    role(0x9b89_5d92_2cd3_44c7_9d02_a6ac_2d5e_a5c3, "Application Administrator");
+/// As [`APPLICATION_ADMINISTRATOR`], without the application proxy.
+pub const CLOUD_APPLICATION_ADMINISTRATOR: DirectoryRole =
+    role(0x158c_047a_c907_4556_b7ef_4465_51a6_b5f7, "Cloud Application Administrator");
+/// Users and their passwords.
+pub const USER_ADMINISTRATOR: DirectoryRole = role(0xfe93_0be7_5e62_47db_91af_98c3_a49a_38b1, "User Administrator");
+/// Licences.
+pub const LICENSE_ADMINISTRATOR: DirectoryRole =
+    role(0x4d6a_c14f_3453_41d0_bef9_a3e0_c569_773a, "License Administrator");
+/// Who has which role.
+pub const PRIVILEGED_ROLE_ADMINISTRATOR: DirectoryRole =
+    role(0xe861_1ab8_c189_46e8_94e1_6021_3ab1_f814, "Privileged Role Administrator");
+/// New registrations of their own.
+pub const APPLICATION_DEVELOPER: DirectoryRole =
+    role(0xcf1c_38e5_3621_4004_a7cb_8796_24dc_ed7c, "Application Developer");
+/// Dynamics 365, in every environment.
+pub const DYNAMICS_365_ADMINISTRATOR: DirectoryRole =
+    role(0x4436_7163_eba1_44c3_98af_f578_7879_f96a, "Dynamics 365 Administrator");
+/// Power Platform, in every environment.
+pub const POWER_PLATFORM_ADMINISTRATOR: DirectoryRole =
+    role(0x1164_8597_926c_4cf3_9c36_bceb_b0ba_8dcc, "Power Platform Administrator");
+
+/// The built-in directory roles known here.
+pub const DIRECTORY_ROLES: &[DirectoryRole] = &[
+    GLOBAL_ADMINISTRATOR,
+    APPLICATION_ADMINISTRATOR,
+    CLOUD_APPLICATION_ADMINISTRATOR,
+    USER_ADMINISTRATOR,
+    LICENSE_ADMINISTRATOR,
+    PRIVILEGED_ROLE_ADMINISTRATOR,
+    APPLICATION_DEVELOPER,
+    DYNAMICS_365_ADMINISTRATOR,
+    POWER_PLATFORM_ADMINISTRATOR,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_print_as_the_documents_have_them() {
+        assert_eq!(MICROSOFT_GRAPH.to_string(), "00000003-0000-0000-c000-000000000000");
+        assert_eq!(DYNAMICS_CRM.to_string(), "00000007-0000-0000-c000-000000000000");
+        assert_eq!(DYNAMICS_CRM_USER_IMPERSONATION.to_string(), "78ce3f0f-a1ce-49c2-8cde-64b5c0896db4");
+        assert_eq!(GLOBAL_ADMINISTRATOR.template_id.to_string(), "62e90394-69f5-4237-9190-012177145e10");
+        assert_eq!(CLOUD_APPLICATION_ADMINISTRATOR.template_id.to_string(), "158c047a-c907-4556-b7ef-446551a6b5f7");
+        let printed: Vec<_> = GRAPH_PERMISSIONS.iter().map(|p| format!("{} {}", p.id, p.value)).collect();
+        assert!(printed.contains(&"1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9 Application.ReadWrite.All".to_owned()));
+        assert!(
+            printed.contains(&"8e8e4742-1d95-4f68-9d56-6ee75648c72a DelegatedPermissionGrant.ReadWrite.All".to_owned())
+        );
+    }
+}
