@@ -1,1 +1,32 @@
-//! The storage seam: statements, values, dialects, SQLite
+//! The storage seam: what crosses it are statements and values, never entities and never SQL.
+//!
+//! A room that keeps something (the directory, an org) writes [`statement::Statement`]s, prepares
+//! each shape once ([`Prepared`]) and runs them inside a [`Database::read`] or [`Database::write`]
+//! closure. The closures are synchronous and re-runnable, so that the same code fits both stores:
+//!
+//! - **SQLite** (here): one file is one [`Database`]. One writer thread takes all writes that wait,
+//!   runs them in one transaction with a savepoint each, and answers them after the commit; a few
+//!   reader threads run beside it, each closure on one snapshot. The network is never waited for.
+//! - **PostgreSQL** (later): one schema is one `Database`; closures run on a blocking pool and are
+//!   repeated on serialization failures. Its dialect is printed and checked from the first day
+//!   ([`dialect`]), nothing of it is executed yet.
+//!
+//! Values mean the same in both: see [`value`]. Which guarantees a write has is said by
+//! [`Durability`].
+
+pub mod database;
+pub mod dialect;
+mod error;
+mod migration;
+pub mod pattern;
+mod prepared;
+mod sqlite;
+pub mod statement;
+pub mod value;
+
+pub use database::{Database, DatabaseOptions, Durability, Row, Snapshot, Transaction};
+pub use error::Error;
+pub use migration::Migration;
+pub use pattern::Pattern;
+pub use prepared::Prepared;
+pub use value::{FromValue, Kind, Value, ValueRef};

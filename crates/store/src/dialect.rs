@@ -1,0 +1,45 @@
+//! Printing a statement as SQL. One printer walks the tree; a [`Dialect`] says where the stores
+//! differ.
+
+pub mod postgresql;
+mod printer;
+pub mod sqlite;
+
+use crate::Kind;
+use crate::statement::Literal;
+
+/// Where two SQL databases differ, for the statements that we have. All methods append to `out`.
+pub(crate) trait Dialect {
+    /// The column type, with its collation.
+    fn column_type(kind: Kind) -> &'static str;
+
+    /// What stands behind a table's closing parenthesis.
+    const TABLE_SUFFIX: &'static str;
+
+    /// The operator that takes NULL as equal to NULL.
+    const SAME: &'static str;
+
+    /// The parameter at this place, counted from zero.
+    fn parameter(out: &mut String, slot: usize);
+
+    /// What follows the left side of "is one of the list parameter".
+    fn in_list(out: &mut String, slot: usize);
+
+    /// What follows the left side of "looks like the pattern parameter".
+    fn matches(out: &mut String, slot: usize);
+
+    /// A value that stands in the text.
+    fn literal(out: &mut String, literal: &Literal) {
+        match literal {
+            Literal::Null => out.push_str("NULL"),
+            Literal::Bool(true) => out.push_str("TRUE"),
+            Literal::Bool(false) => out.push_str("FALSE"),
+            Literal::Integer(number) => out.push_str(&number.to_string()),
+            Literal::Text(text) => {
+                out.push('\'');
+                out.push_str(&text.replace('\'', "''"));
+                out.push('\'');
+            }
+        }
+    }
+}

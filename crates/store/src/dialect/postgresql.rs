@@ -1,0 +1,50 @@
+//! PostgreSQL's SQL (<https://www.postgresql.org/docs/current/sql.html>), printed and checked by
+//! snapshots so that no statement is written that only SQLite could run. Nothing executes it yet.
+
+use super::Dialect;
+use super::printer::Printer;
+use crate::statement::Statement;
+use crate::{Error, Kind};
+
+/// Prints a statement for PostgreSQL.
+///
+/// # Errors
+/// [`Error::Statement`] when it cannot be printed in any dialect.
+pub fn print(statement: &Statement) -> Result<String, Error> {
+    Printer::<PostgreSql>::print(statement)
+}
+
+enum PostgreSql {}
+
+impl Dialect for PostgreSql {
+    fn column_type(kind: Kind) -> &'static str {
+        match kind {
+            Kind::Bool => "boolean",
+            Kind::Integer | Kind::Money | Kind::Time => "bigint",
+            Kind::Double => "double precision",
+            Kind::Decimal => "numeric(38, 10)",
+            Kind::Text => "text COLLATE \"C\"",
+            Kind::Uuid => "uuid",
+            Kind::Bytes => "bytea",
+        }
+    }
+
+    const TABLE_SUFFIX: &'static str = "";
+
+    const SAME: &'static str = "IS NOT DISTINCT FROM";
+
+    fn parameter(out: &mut String, slot: usize) {
+        out.push_str(&format!("${}", slot + 1));
+    }
+
+    fn in_list(out: &mut String, slot: usize) {
+        out.push_str(&format!(" = ANY(${})", slot + 1));
+    }
+
+    fn matches(out: &mut String, slot: usize) {
+        out.push_str(&format!(" ~ ${}", slot + 1));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! A statement's shape, printed once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::statement::Statement;
+use crate::{Error, Kind, dialect};
+
+/// A printed statement, cheap to clone. Whoever repeats a statement keeps its `Prepared`: printing
+/// is saved here, and each of the store's connections keeps the engine's plan for it.
+#[derive(Clone)]
+pub struct Prepared(Arc<Shape>);
+
+struct Shape {
+    sql: String,
+    kinds: Vec<Kind>,
+    parameters: usize,
+    schema: bool,
+}
+
+impl Prepared {
+    /// Prints a statement.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] when a name is no plain identifier, a filter is nested too deep, or
+    /// something else in it can be printed in no dialect.
+    pub fn new(statement: impl Into<Statement>) -> Result<Self, Error> {
+        let statement = statement.into();
+        let sql = dialect::sqlite::print(&statement)?;
+        let kinds = match &statement {
+            Statement::Select(select) => select.columns.iter().map(|column| column.kind).collect(),
+            _ => Vec::new(),
+        };
+        let schema = statement.changes_the_schema();
+        Ok(Self(Arc::new(Shape { sql, kinds, parameters: statement.parameters(), schema })))
+    }
+
+    /// The kinds of the columns that it gives; empty for anything but a select.
+    #[must_use]
+    pub fn kinds(&self) -> &[Kind] {
+        &self.0.kinds
+    }
+
+    /// How many values must travel beside it.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.0.parameters
+    }
+
+    pub(crate) fn sql(&self) -> &str {
+        &self.0.sql
+    }
+
+    pub(crate) fn changes_the_schema(&self) -> bool {
+        self.0.schema
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Prepared").field(&self.0.sql).finish()
+    }
+}

@@ -1,0 +1,9 @@
+//! SQLite behind the seam: one file, one writing thread, a few reading ones.
+
+mod connection;
+mod open;
+mod queue;
+mod threads;
+
+pub(crate) use connection::{Connection, Row};
+pub(crate) use threads::Threads;

@@ -1,0 +1,158 @@
+//! Tables, columns and indexes.
+//!
+//! There are no foreign keys: Dataverse's lookups point to one of many tables, and tables are made
+//! when they are first written to.
+
+use super::{Expr, Literal, Name};
+use crate::Kind;
+
+/// Makes a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableDefinition {
+    /// Its name.
+    pub name: Name,
+    /// Its columns.
+    pub columns: Vec<ColumnDefinition>,
+    /// The columns that name a row; a unique index.
+    pub primary_key: Vec<Name>,
+    /// Whether an existing table of that name is left as it is.
+    pub if_missing: bool,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnDefinition {
+    /// Its name.
+    pub name: Name,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether NULL is refused.
+    pub required: bool,
+    /// What rows that say nothing get.
+    pub default: Option<Literal>,
+}
+
+impl ColumnDefinition {
+    /// A column that may be NULL.
+    pub fn optional(name: impl Into<Name>, kind: Kind) -> Self {
+        Self { name: name.into(), kind, required: false, default: None }
+    }
+
+    /// A column that may not be NULL.
+    pub fn required(name: impl Into<Name>, kind: Kind) -> Self {
+        Self { name: name.into(), kind, required: true, default: None }
+    }
+
+    /// What rows that say nothing get.
+    #[must_use]
+    pub fn default(mut self, value: Literal) -> Self {
+        self.default = Some(value);
+        self
+    }
+}
+
+impl TableDefinition {
+    /// A table without columns yet.
+    pub fn new(name: impl Into<Name>) -> Self {
+        Self { name: name.into(), columns: Vec::new(), primary_key: Vec::new(), if_missing: false }
+    }
+
+    /// Adds a column that may not be NULL.
+    #[must_use]
+    pub fn required(self, name: impl Into<Name>, kind: Kind) -> Self {
+        self.with(ColumnDefinition::required(name, kind))
+    }
+
+    /// Adds a column that may be NULL.
+    #[must_use]
+    pub fn optional(self, name: impl Into<Name>, kind: Kind) -> Self {
+        self.with(ColumnDefinition::optional(name, kind))
+    }
+
+    /// Adds a column.
+    #[must_use]
+    pub fn with(mut self, column: ColumnDefinition) -> Self {
+        self.columns.push(column);
+        self
+    }
+
+    /// Which columns name a row.
+    #[must_use]
+    pub fn primary_key<N: Into<Name>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.primary_key = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Leaves an existing table of that name as it is.
+    #[must_use]
+    pub fn if_missing(mut self) -> Self {
+        self.if_missing = true;
+        self
+    }
+}
+
+/// Makes an index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateIndex {
+    /// Its name, unique in the store.
+    pub name: Name,
+    /// The table.
+    pub table: Name,
+    /// Its columns, most significant first.
+    pub columns: Vec<Name>,
+    /// Whether two rows may not have the same values; NULLs are never the same.
+    pub unique: bool,
+    /// Which rows are in it. Indexes on lookups hold only `column IS NOT NULL`: most are empty.
+    pub filter: Option<Expr>,
+    /// Whether an existing index of that name is left as it is.
+    pub if_missing: bool,
+}
+
+impl CreateIndex {
+    /// An index of this name on these columns.
+    pub fn new<N: Into<Name>>(
+        name: impl Into<Name>,
+        table: impl Into<Name>,
+        columns: impl IntoIterator<Item = N>,
+    ) -> Self {
+        let columns = columns.into_iter().map(Into::into).collect();
+        Self { name: name.into(), table: table.into(), columns, unique: false, filter: None, if_missing: false }
+    }
+
+    /// Two rows may not have the same values.
+    #[must_use]
+    pub fn unique(mut self) -> Self {
+        self.unique = true;
+        self
+    }
+
+    /// Only rows for which this holds are in it.
+    #[must_use]
+    pub fn filter(mut self, condition: Expr) -> Self {
+        self.filter = Some(condition);
+        self
+    }
+
+    /// Leaves an existing index of that name as it is.
+    #[must_use]
+    pub fn if_missing(mut self) -> Self {
+        self.if_missing = true;
+        self
+    }
+}
+
+/// Gives a table one more column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddColumn {
+    /// The table.
+    pub table: Name,
+    /// The column; when it is required it needs a default.
+    pub column: ColumnDefinition,
+}
+
+/// Removes a table and its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DropTable {
+    /// The table; nothing happens when there is none.
+    pub name: Name,
+}
