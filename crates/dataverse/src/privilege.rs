@@ -1,0 +1,73 @@
+//! What can be done with a row, and how the privilege for it is named.
+//!
+//! A privilege of a table is `prv`, the verb, and the table's name in its own writing:
+//! `prvReadContact`. A few tables of the platform keep an older name there (`prvReadUser` for
+//! `systemuser`); the schema says which, see [`crate::schema::Table::privilege_name`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a privilege of a table allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Verb {
+    /// Make a row.
+    Create,
+    /// See a row.
+    Read,
+    /// Change a row.
+    Write,
+    /// Remove a row.
+    Delete,
+    /// Let a row of this table point at another row.
+    Append,
+    /// Let another row point at a row of this table.
+    AppendTo,
+    /// Give a row to another owner.
+    Assign,
+    /// Give others access to a row.
+    Share,
+}
+
+impl Verb {
+    /// Every verb, in the order in which the role editor shows them.
+    pub const ALL: [Self; 8] =
+        [Self::Create, Self::Read, Self::Write, Self::Delete, Self::Append, Self::AppendTo, Self::Assign, Self::Share];
+
+    /// The word inside the privilege's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Read => "Read",
+            Self::Write => "Write",
+            Self::Delete => "Delete",
+            Self::Append => "Append",
+            Self::AppendTo => "AppendTo",
+            Self::Assign => "Assign",
+            Self::Share => "Share",
+        }
+    }
+
+    /// The flag of this verb in the platform's `AccessRights` enumeration, which is also the
+    /// `accessright` column of the `privilege` table.
+    #[must_use]
+    pub const fn access_right(self) -> i32 {
+        match self {
+            Self::Read => 1,
+            Self::Write => 2,
+            Self::Append => 4,
+            Self::AppendTo => 16,
+            Self::Create => 32,
+            Self::Delete => 65_536,
+            Self::Share => 262_144,
+            Self::Assign => 524_288,
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
