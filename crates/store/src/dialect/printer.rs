@@ -9,8 +9,8 @@ use crate::statement::{
     Order, Select, Source, Statement, TableDefinition, Update,
 };
 
-/// SQLite refuses expressions nested 1,000 deep; both stores refuse a little earlier.
-const DEEPEST: usize = 900;
+/// SQLite refuses expressions nested 1,000 deep. We refuse earlier: walking the tree takes stack.
+const DEEPEST: usize = 200;
 /// The most parameters that both stores take (SQLite: 32,766; PostgreSQL: 65,535).
 const MOST_PARAMETERS: usize = 32_766;
 /// The longest name that both stores keep whole (PostgreSQL: 63 bytes).
@@ -24,10 +24,6 @@ pub(super) struct Printer<D> {
 
 impl<D: Dialect> Printer<D> {
     pub(super) fn print(statement: &Statement) -> Result<String, Error> {
-        let parameters = statement.parameters();
-        if parameters > MOST_PARAMETERS {
-            return Err(malformed(format!("{parameters} parameters, and {MOST_PARAMETERS} are the most")));
-        }
         let mut printer = Self { out: String::with_capacity(256), depth: 0, dialect: PhantomData };
         match statement {
             Statement::Select(select) => printer.select(select),
@@ -39,6 +35,11 @@ impl<D: Dialect> Printer<D> {
             Statement::AddColumn(add) => printer.add_column(add),
             Statement::DropTable(drop) => printer.drop_table(drop),
         }?;
+        // Counted last: the count walks the tree too, and by now its depth is known to be sound.
+        let parameters = statement.parameters();
+        if parameters > MOST_PARAMETERS {
+            return Err(malformed(format!("{parameters} parameters, and {MOST_PARAMETERS} are the most")));
+        }
         Ok(printer.out)
     }
 

@@ -139,7 +139,6 @@ fn raw(value: &Value) -> Raw {
 }
 
 /// What an error of SQLite means to whoever uses the store.
-#[expect(clippy::needless_pass_by_value, reason = "used as the argument of map_err")]
 pub(super) fn explain(error: rusqlite::Error, path: &Path) -> Error {
     let path = path.to_owned();
     let reason = error.to_string();

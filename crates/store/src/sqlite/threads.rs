@@ -150,25 +150,19 @@ fn run_writes(connection: &Connection, writes: &Queue<Write>) {
 
 /// Runs a group in one transaction and answers every write in it.
 fn run_group(connection: &Connection, group: &mut Vec<Write>) {
-    let mut done = Vec::with_capacity(group.len());
-    let committed = connection.run_cached("BEGIN IMMEDIATE").and_then(|()| {
-        for mut job in group.drain(..) {
-            if !job.is_wanted() {
-                continue;
-            }
-            let ran = in_savepoint(connection, &mut *job);
-            done.push(job);
-            ran?;
-        }
+    group.retain(|job| job.is_wanted());
+    let work = |group: &mut [Write]| {
+        connection.run_cached("BEGIN IMMEDIATE")?;
+        group.iter_mut().try_for_each(|job| in_savepoint(connection, &mut **job))?;
         connection.run_cached("COMMIT")
-    });
+    };
+    let committed = work(group);
     if committed.is_err() && !connection.is_idle() {
         // The first error is the one to tell.
         drop(connection.run_cached("ROLLBACK"));
     }
-    // After a failure some of the group may not have been run: they are told the same.
-    done.append(group);
-    for job in done {
+    // After a failure some of the group have not been run: they are told the same.
+    for job in group.drain(..) {
         job.finish(committed.clone());
     }
 }
@@ -187,3 +181,6 @@ fn in_savepoint(connection: &Connection, job: &mut dyn WriteJob) -> Result<(), E
     }
     connection.run_cached("RELEASE one")
 }
+
+#[cfg(test)]
+mod tests;
