@@ -97,7 +97,7 @@ async fn a_cut_or_scribbled_file_is_refused() {
         let error = open(&path, &migrations()).unwrap_err();
         assert!(matches!(error, Error::Corrupt { .. }), "{cut}: {error:?}");
     }
-    let mut scribbled = whole.clone();
+    let mut scribbled = whole;
     scribbled[100..4096].fill(0xaa);
     fs::write(&path, &scribbled).unwrap();
     let error = open(&path, &migrations()).unwrap_err();

@@ -88,7 +88,7 @@ fn values_round_trip_and_order_as_in_rust() {
         let name = table(kind);
         let clear = Prepared::new(keyholder_store::statement::Delete::from(name.clone())).unwrap();
         let add = Prepared::new(Insert::into(name.clone()).columns(["place", "value"])).unwrap();
-        let all = Select::from(name.clone()).column("value", kind);
+        let all = Select::from(name).column("value", kind);
         let by_place = Prepared::new(all.clone().order_by(column("place").ascending())).unwrap();
         let by_value = Prepared::new(all.clone().order_by(column("value").descending())).unwrap();
         let below = Prepared::new(all.clone().filter(column("value").less_than(parameter(0)))).unwrap();

@@ -6,11 +6,14 @@ use super::*;
 use crate::Prepared;
 use crate::statement::Insert;
 
+/// How each write ended.
+type Ends = Vec<(i64, Result<(), Error>)>;
+
 /// A write that inserts one number and notes how it ended.
 struct Note {
     number: i64,
     insert: Prepared,
-    ends: Arc<Mutex<Vec<(i64, Result<(), Error>)>>>,
+    ends: Arc<Mutex<Ends>>,
     own: Result<(), Error>,
 }
 
@@ -30,7 +33,7 @@ impl WriteJob for Note {
     }
 }
 
-fn run(connection: &Connection, numbers: impl IntoIterator<Item = i64>) -> Vec<(i64, Result<(), Error>)> {
+fn run(connection: &Connection, numbers: impl IntoIterator<Item = i64>) -> Ends {
     let insert = Prepared::new(Insert::into("child").columns(["parent"])).unwrap();
     let ends = Arc::new(Mutex::new(Vec::new()));
     let mut group = Vec::new();
