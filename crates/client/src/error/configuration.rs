@@ -1,0 +1,67 @@
+//! Settings that are wrong before anything is sent. None of these ever repeats a value that
+//! could be a secret: a client secret pasted behind the wrong name is still a secret.
+
+use std::path::PathBuf;
+
+/// What is wrong with the settings, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigurationError {
+    /// A setting that is needed was given nowhere.
+    #[error("{what} is not given")]
+    Missing {
+        /// The setting in words: "the org's URL".
+        what: &'static str,
+        /// Where it can be given, in order of precedence.
+        places: Vec<String>,
+    },
+    /// A setting has a value that cannot be.
+    #[error("{what} {problem} (from {origin})")]
+    Invalid {
+        /// The setting in words.
+        what: &'static str,
+        /// What is wrong, continuing the sentence; without the value where that may be a secret.
+        problem: String,
+        /// Where it was given.
+        origin: String,
+    },
+    /// A line of an environment file cannot be read.
+    #[error("`{}` line {line}: {problem}", path.display())]
+    EnvFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong; never the line's value.
+        problem: String,
+    },
+    /// A file that settings name cannot be used.
+    #[error("{0}")]
+    File(String),
+    /// The org belongs to another tenant than the one that was given.
+    #[error("{org} belongs to the tenant {actual}, but the tenant {given} was given")]
+    WrongTenant {
+        /// The org.
+        org: String,
+        /// The tenant in the org's challenge.
+        actual: String,
+        /// The tenant in the settings.
+        given: String,
+    },
+}
+
+impl ConfigurationError {
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Missing { places, .. } => vec![format!("give it with {}", places.join(", "))],
+            Self::WrongTenant { actual, .. } => {
+                vec![format!(
+                    "leave the tenant out, or use {actual}; a multi-tenant application needs its service principal there"
+                )]
+            }
+            _ => Vec::new(),
+        }
+    }
+}

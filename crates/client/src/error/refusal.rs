@@ -1,0 +1,303 @@
+//! What the three services say when they refuse, read into fields.
+//!
+//! Shapes: the token endpoint's RFC 6749 section 5.2 error object with Entra's additions, and
+//! the OData error object (`{"error":{"code","message"}}`) that Graph and Dataverse share.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use keyholder_entra::aadsts;
+use keyholder_entra::graph::GraphErrorBody;
+use keyholder_entra::token::TokenError;
+use uuid::Uuid;
+
+use super::{ErrorKind, kind_of_status};
+
+/// Longest service message that is kept, in characters; a page of HTML is no message.
+const MESSAGE_LIMIT: usize = 2_000;
+
+/// The token service refused to issue a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRefusal {
+    /// Who was asked: the authority's URL with its tenant.
+    pub authority: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// OAuth's error word: `invalid_client`.
+    pub error: String,
+    /// The first AADSTS number.
+    pub code: Option<u32>,
+    /// The description without number, ids and time.
+    pub description: String,
+    /// What the service's own support asks for.
+    pub correlation_id: Option<String>,
+    /// How long to wait, when the service asked for that.
+    pub retry_after: Option<Duration>,
+}
+
+impl TokenRefusal {
+    /// Reads a refusal; nothing when the body is not one.
+    #[must_use]
+    pub fn read(authority: &str, response: &Response<Bytes>) -> Option<Self> {
+        let body: TokenError = serde_json::from_slice(response.body()).ok()?;
+        let correlation_id = Some(cut(&body.correlation_id)).filter(|id| !id.is_empty());
+        Some(Self {
+            authority: authority.to_owned(),
+            status: response.status().as_u16(),
+            error: cut(&body.error),
+            code: body.number(),
+            description: cut(body.sentence()),
+            correlation_id,
+            retry_after: crate::retry::retry_after(response.headers(), None),
+        })
+    }
+
+    /// The exit code's kind.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match (self.error.as_str(), self.code) {
+            (_, Some(90002 | 900_023 | 500_011)) => ErrorKind::Configuration,
+            ("temporarily_unavailable" | "server_error", _) => ErrorKind::OutOfReach,
+            _ if self.status == 429 || self.status >= 500 => ErrorKind::OutOfReach,
+            _ => ErrorKind::NotAllowed,
+        }
+    }
+
+    /// What the code means and what to do, from the one table that the local org answers by.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let known = self.code.and_then(aadsts::explain);
+        known.map_or_else(Vec::new, |known| vec![format!("{} {}", known.meaning, known.mend)])
+    }
+}
+
+impl fmt::Display for TokenRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the token service {} refused: ", self.authority)?;
+        if let Some(code) = self.code {
+            write!(f, "AADSTS{code}: ")?;
+        }
+        match self.description.as_str() {
+            "" => write!(f, "{} (HTTP {})", self.error, self.status)?,
+            text => f.write_str(text)?,
+        }
+        match &self.correlation_id {
+            Some(id) => write!(f, " (correlation id {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for TokenRefusal {}
+
+/// The directory (Microsoft Graph) refused a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphRefusal {
+    /// Method and path of the request.
+    pub request: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Graph's code: `Authorization_RequestDenied`.
+    pub code: String,
+    /// Graph's message.
+    pub message: String,
+    /// The request's id on the server.
+    pub request_id: Option<String>,
+    /// How long to wait, when the service asked for that.
+    pub retry_after: Option<Duration>,
+}
+
+impl GraphRefusal {
+    /// Reads a refusal; nothing when the body is not one.
+    #[must_use]
+    pub fn read(request: &str, response: &Response<Bytes>) -> Option<Self> {
+        let GraphErrorBody { error } = serde_json::from_slice(response.body()).ok()?;
+        let inner_id = error.inner_error.and_then(|inner| inner.request_id).map(|id| cut(&id));
+        Some(Self {
+            request: request.to_owned(),
+            status: response.status().as_u16(),
+            code: cut(&error.code),
+            message: cut(&error.message),
+            request_id: header(response, "request-id").or(inner_id),
+            retry_after: crate::retry::retry_after(response.headers(), None),
+        })
+    }
+
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        if self.code == "Authorization_RequestDenied" {
+            return vec![
+                "app registrations and consent need Application Administrator and, for consent to all, Privileged Role or Cloud Application Administrator; an application needs Application.ReadWrite.All and DelegatedPermissionGrant.ReadWrite.All".to_owned(),
+            ];
+        }
+        Vec::new()
+    }
+}
+
+impl fmt::Display for GraphRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the directory refused {}: {} (HTTP {}", self.request, self.message, self.status)?;
+        for (name, value) in [(", ", Some(&self.code)), (", request id ", self.request_id.as_ref())] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                write!(f, "{name}{value}")?;
+            }
+        }
+        f.write_str(")")
+    }
+}
+
+impl std::error::Error for GraphRefusal {}
+
+/// The org refused a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataverseRefusal {
+    /// Method and path of the request.
+    pub request: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Dataverse's code, `0x` and eight lower-case digits; may be empty.
+    pub code: String,
+    /// Dataverse's message.
+    pub message: String,
+    /// The request's id on the server.
+    pub request_id: Option<String>,
+    /// How long to wait, when the service asked for that.
+    pub retry_after: Option<Duration>,
+    /// Which privilege is missing, when that is why.
+    pub missing_privilege: Option<MissingPrivilege>,
+}
+
+/// `PrivilegeDenied`.
+const PRIVILEGE_DENIED: &str = "0x80040220";
+
+impl DataverseRefusal {
+    /// Reads a refusal; nothing when the body is not one.
+    #[must_use]
+    pub fn read(request: &str, response: &Response<Bytes>) -> Option<Self> {
+        // The same object of OData's as Graph's.
+        let GraphErrorBody { error } = serde_json::from_slice(response.body()).ok()?;
+        let code = cut(&error.code).to_ascii_lowercase();
+        let message = cut(&error.message);
+        let missing_privilege = (code == PRIVILEGE_DENIED).then(|| MissingPrivilege::read(&message)).flatten();
+        Some(Self {
+            request: request.to_owned(),
+            status: response.status().as_u16(),
+            code,
+            message,
+            request_id: header(response, "x-ms-service-request-id").or_else(|| header(response, "req_id")),
+            retry_after: crate::retry::retry_after(response.headers(), None),
+            missing_privilege,
+        })
+    }
+
+    /// The exit code's kind.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        kind_of_status(self.status)
+    }
+
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        if let Some(missing) = &self.missing_privilege {
+            return vec![missing.sentence()];
+        }
+        let text = match self.code.as_str() {
+            "0x80072560" => {
+                "the sign-in worked, but the org has no user for this application: add it as an application user"
+            }
+            "0x80042f09" => {
+                "the application user has no security role, directly or through a team: assign it one that grants what it needs"
+            }
+            "0x80040225" => "the user is disabled in the org: enable it (`isdisabled` = false)",
+            _ => return Vec::new(),
+        };
+        vec![text.to_owned()]
+    }
+}
+
+impl fmt::Display for DataverseRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the org refused {}: {} (HTTP {}", self.request, self.message, self.status)?;
+        for (name, value) in [(", ", Some(&self.code)), (", request id ", self.request_id.as_ref())] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                write!(f, "{name}{value}")?;
+            }
+        }
+        f.write_str(")")
+    }
+}
+
+impl std::error::Error for DataverseRefusal {}
+
+/// What Dataverse's `PrivilegeDenied` text says, in fields.
+///
+/// The text has changed over the years (dataverse error 0x80040220 has had three forms); the parts
+/// read here are common to all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingPrivilege {
+    /// The privilege's name: `prvReadContact`.
+    pub name: String,
+    /// The table's logical name, in the newer forms of the text.
+    pub table: Option<String>,
+    /// The id of the user or team that lacks it.
+    pub principal: Option<Uuid>,
+    /// Whether that is a team.
+    pub principal_is_team: bool,
+}
+
+impl MissingPrivilege {
+    /// Reads the text; nothing when it names no privilege.
+    #[must_use]
+    pub fn read(message: &str) -> Option<Self> {
+        let (before, after) = message.split_once("is missing ")?;
+        let name = after.split_whitespace().next()?;
+        let plausible = name.len() > 3 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !name.starts_with("prv") || !plausible {
+            return None;
+        }
+        let principal_is_team = before.contains("Principal team");
+        let principal = between(before, "(Id=", &[',', ')']).and_then(|id| Uuid::parse_str(id).ok());
+        let table = between(after, "for entity '", &['\'']).map(str::to_owned);
+        Some(Self { name: name.to_owned(), table, principal, principal_is_team })
+    }
+
+    /// The same in a sentence for people.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let who = match (self.principal_is_team, self.principal) {
+            (false, Some(id)) => format!("the user {id}"),
+            (true, Some(id)) => format!("the team {id}"),
+            (false, None) => "the user".to_owned(),
+            (true, None) => "the team".to_owned(),
+        };
+        let table = self.table.as_ref().map_or_else(String::new, |table| format!(" on the table {table}"));
+        format!("{who} lacks the privilege {}{table}: add it to one of its security roles", self.name)
+    }
+}
+
+fn between<'a>(text: &'a str, start: &str, ends: &[char]) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(ends).map(|(inside, _)| inside)
+}
+
+fn header(response: &Response<Bytes>, name: &str) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(cut)
+}
+
+/// The text on one line, without control characters (they could paint over a terminal), and not
+/// longer than [`MESSAGE_LIMIT`].
+pub(crate) fn cut(text: &str) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = clean.clone().take(MESSAGE_LIMIT).collect();
+    if clean.count() > MESSAGE_LIMIT {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Consent to delegated permissions.
+
+use http::Method;
+use keyholder_entra::graph::OAuth2PermissionGrant;
+use keyholder_foundation::ObjectId;
+
+use super::Graph;
+use crate::error::Error;
+use crate::wire::json;
+
+impl Graph {
+    /// What was granted to the application whose service principal `client` is.
+    ///
+    /// # Errors
+    /// What the request came to.
+    pub async fn grants_of(&self, client: ObjectId) -> Result<Vec<OAuth2PermissionGrant>, Error> {
+        self.list(self.filtered("oauth2PermissionGrants", &format!("clientId eq '{client}'"))).await
+    }
+
+    /// Grants delegated permissions.
+    ///
+    /// # Errors
+    /// What the request came to; 409 when the client has a grant for that resource already.
+    pub async fn create_grant(&self, grant: &OAuth2PermissionGrant) -> Result<OAuth2PermissionGrant, Error> {
+        let url = self.api.url("oauth2PermissionGrants", None);
+        json(&url, &self.api.write(Method::POST, &url, &[], grant).await?)
+    }
+
+    /// Replaces the permissions of a grant.
+    ///
+    /// # Errors
+    /// What the request came to.
+    pub async fn update_grant(&self, id: &str, scope: &str) -> Result<(), Error> {
+        let url = self.api.url(&format!("oauth2PermissionGrants/{}", crate::dataverse::encode(id)), None);
+        self.api.write(Method::PATCH, &url, &[], &serde_json::json!({ "scope": scope })).await.map(drop)
+    }
+}

@@ -1,0 +1,77 @@
+use super::*;
+use crate::credential::ClientSecret;
+use crate::testing::{SECRET, Script, answer};
+use keyholder_foundation::Secret;
+
+const LOCAL: &str = "https://localhost:8443";
+
+fn tokens(login: &str, http: &Http) -> Arc<Tokens> {
+    let authority = Authority::new(&Url::parse(login).unwrap(), "t").unwrap();
+    let id = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001".parse().unwrap();
+    Tokens::new(Arc::new(ClientSecret::new(id, Secret::new(SECRET))), authority, http.clone())
+}
+
+fn openid(host: &str) -> Response<Bytes> {
+    answer(200, &[], &serde_json::json!({ "msgraph_host": host }).to_string())
+}
+
+const OPENID: &str = "GET /t/v2.0/.well-known/openid-configuration";
+
+#[tokio::test]
+async fn microsofts_directory_is_known_without_asking() {
+    let (script, http) = Script::http();
+    let graph = Graph::connect(tokens("https://login.windows.net", &http), None, http).await.unwrap();
+    assert_eq!(graph.api.root.as_str(), "https://graph.microsoft.com/v1.0/");
+    assert_eq!(graph.api.scope, "https://graph.microsoft.com/.default");
+    assert!(script.seen().is_empty());
+}
+
+#[tokio::test]
+async fn another_directory_must_be_the_authority_itself() {
+    let (script, http) = Script::http();
+    script.expect(OPENID, openid("localhost:8443"));
+    let graph = Graph::connect(tokens(LOCAL, &http), None, http.clone()).await.unwrap();
+    assert_eq!(graph.api.root.as_str(), "https://localhost:8443/v1.0/");
+    assert_eq!(graph.api.scope, "00000003-0000-0000-c000-000000000000/.default");
+    for host in ["evil.example", "localhost", "localhost:8443@evil.example", "graph.microsoft.com"] {
+        script.expect(OPENID, openid(host));
+        let error = Graph::connect(tokens(LOCAL, &http), None, http.clone()).await.unwrap_err();
+        assert!(matches!(error, Error::UntrustedAuthority { .. }), "{host}: {error}");
+    }
+    script.expect(OPENID, answer(200, &[], "{}"));
+    let error = Graph::connect(tokens(LOCAL, &http), None, http.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("msgraph_host"), "{error}");
+}
+
+#[tokio::test]
+async fn lists_are_filtered_by_quoted_names_and_paged() {
+    let (script, http) = Script::http();
+    let graph = Graph::connect(tokens("https://login.windows.net", &http), None, http).await.unwrap();
+    script.expect(
+        "POST /t/oauth2/v2.0/token",
+        answer(200, &[], r#"{"token_type":"Bearer","expires_in":3600,"access_token":"one"}"#),
+    );
+    let application = |id: u8| {
+        serde_json::json!({
+            "id": format!("0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b0{id:02}"), "appId": "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001",
+        })
+    };
+    let next = "https://graph.microsoft.com/v1.0/applications?$skiptoken=2";
+    let first = serde_json::json!({ "value": [application(1)], "@odata.nextLink": next }).to_string();
+    let second = serde_json::json!({ "value": [application(2)] }).to_string();
+    script.expect(
+        "GET /v1.0/applications?$filter=displayName%20eq%20%27O%27%27Brien%20%26%20Co%27",
+        answer(200, &[], &first),
+    );
+    script.expect("GET /v1.0/applications?$skiptoken=2", answer(200, &[], &second));
+    assert_eq!(graph.applications_named("O'Brien & Co").await.unwrap().len(), 2);
+
+    let denied = r#"{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}"#;
+    script.expect("GET /v1.0/organization", answer(403, &[("request-id", "r1")], denied));
+    let error = graph.organization().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the directory refused GET organization: Insufficient privileges to complete the operation. (HTTP 403, Authorization_RequestDenied, request id r1)"
+    );
+    assert_eq!(error.kind(), crate::ErrorKind::NotAllowed);
+}

@@ -1,0 +1,92 @@
+//! Why a request got no answer, read from the chain of errors under reqwest's.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::CertificateError;
+use url::Url;
+
+use super::origin_of;
+use crate::error::{Error, Unreachable};
+
+/// Sorts a failed exchange. Nothing of the request is in the result but its origin.
+pub(super) fn classify(url: &Url, error: &reqwest::Error) -> Error {
+    let origin = origin_of(url);
+    let cause = cause_of(error);
+    match cause {
+        Some(Cause::Certificate(cause)) => return Error::UntrustedCertificate { origin, cause },
+        Some(Cause::Tls(found)) => return Error::Protocol { origin, found },
+        Some(Cause::Io(io::ErrorKind::TimedOut)) => {
+            return Error::Unreachable { origin, cause: Unreachable::TimedOut };
+        }
+        Some(Cause::Io(io::ErrorKind::ConnectionRefused)) => {
+            return Error::Unreachable { origin, cause: Unreachable::Refused };
+        }
+        _ => {}
+    }
+    if error.is_timeout() {
+        return Error::Unreachable { origin, cause: Unreachable::TimedOut };
+    }
+    let deepest = deepest(error);
+    let cause = if error.is_connect() {
+        // The resolver's failure has no type of its own; getaddrinfo's words are the platform's.
+        if chain(error).any(|part| part.to_string().contains("dns error")) {
+            Unreachable::UnknownHost
+        } else {
+            Unreachable::Other(deepest)
+        }
+    } else {
+        Unreachable::Lost(deepest)
+    };
+    Error::Unreachable { origin, cause }
+}
+
+enum Cause {
+    Certificate(String),
+    Tls(String),
+    Io(io::ErrorKind),
+}
+
+fn cause_of(error: &reqwest::Error) -> Option<Cause> {
+    chain(error).find_map(|part| {
+        if let Some(tls) = part.downcast_ref::<rustls::Error>() {
+            return Some(of_tls(tls));
+        }
+        let io = part.downcast_ref::<io::Error>()?;
+        // An `io::Error` gives its content's source as its own, so the content has to be asked for.
+        match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => Some(of_tls(tls)),
+            None if io.get_ref().is_some() => None,
+            None => Some(Cause::Io(io.kind())),
+        }
+    })
+}
+
+fn of_tls(error: &rustls::Error) -> Cause {
+    match error {
+        rustls::Error::InvalidCertificate(problem) => Cause::Certificate(words(problem)),
+        other => Cause::Tls(format!("no TLS connection: {other}")),
+    }
+}
+
+fn words(problem: &CertificateError) -> String {
+    match problem {
+        CertificateError::UnknownIssuer => "no known certificate authority signed it".to_owned(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet (is this machine's clock right?)".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it was made for another host name".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+fn deepest(error: &reqwest::Error) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}

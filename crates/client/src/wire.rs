@@ -1,0 +1,116 @@
+//! A transport with the manners that every request shares: retries, and an eye on the servers'
+//! clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use keyholder_foundation::{SystemClock, WallClock};
+use url::Url;
+
+use crate::error::Error;
+use crate::retry::RetryPolicy;
+use crate::time::{RuntimeSleep, ServerClock, Sleep};
+use crate::transport::{Network, NetworkOptions, Transport, origin_of};
+
+/// Sends requests. Cheap to clone; clones share connections and the servers' time.
+#[derive(Debug, Clone)]
+pub struct Http {
+    transport: Arc<dyn Transport>,
+    clock: Arc<ServerClock>,
+    sleep: Arc<dyn Sleep>,
+    policy: RetryPolicy,
+}
+
+impl Http {
+    /// Over any transport, by the given clock and way of waiting.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, clock: Arc<dyn WallClock>, sleep: Arc<dyn Sleep>) -> Self {
+        Self { transport, clock: Arc::new(ServerClock::new(clock)), sleep, policy: RetryPolicy::default() }
+    }
+
+    /// Over the real network, by the machine's clock.
+    ///
+    /// # Errors
+    /// When the CA file cannot be used.
+    pub fn over_network(options: NetworkOptions) -> Result<Self, Error> {
+        let network = Network::new(options)?;
+        Ok(Self::new(Arc::new(network), Arc::new(SystemClock::new()), Arc::new(RuntimeSleep)))
+    }
+
+    /// The same with other retries.
+    #[must_use]
+    pub fn with_retries(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The servers' time.
+    #[must_use]
+    pub fn clock(&self) -> &ServerClock {
+        &self.clock
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep.sleep(duration).await;
+    }
+
+    /// Sends the request, again where [`RetryPolicy`] says that this is safe.
+    ///
+    /// # Errors
+    /// What the transport's last try came to; an answer of any status is none.
+    pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        let mut attempt = 1;
+        loop {
+            let outcome = self.transport.send(request.clone()).await;
+            if let Ok(answer) = &outcome {
+                self.clock.observe(answer.headers());
+            }
+            match self.policy.wait(request.method(), attempt, &outcome, self.clock.now()) {
+                None => return outcome,
+                Some(wait) => self.sleep.sleep(wait).await,
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// A request of `method` on `url` with these headers.
+pub(crate) fn request(method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Request<Bytes>, Error> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(url.as_str())
+        .body(body)
+        .map_err(|error| Error::Protocol { origin: origin_of(url), found: error.to_string() })?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// An answer that should have been JSON of a certain shape.
+pub(crate) fn json<T: serde::de::DeserializeOwned>(url: &Url, answer: &Response<Bytes>) -> Result<T, Error> {
+    // serde's own message can repeat a value of the answer, and that may be a token: only where
+    // the answer stops making sense is told.
+    serde_json::from_slice(answer.body()).map_err(|error| Error::Protocol {
+        origin: origin_of(url),
+        found: format!("{}, wrong at line {} column {}", looks_like(answer), error.line(), error.column()),
+    })
+}
+
+/// What an answer looks like, for messages: never its content, which may hold a token.
+pub(crate) fn looks_like(answer: &Response<Bytes>) -> String {
+    let kind = answer.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let start: Vec<u8> = answer.body().iter().copied().filter(|b| !b.is_ascii_whitespace()).take(9).collect();
+    let html = kind.is_some_and(|kind| kind.starts_with("text/html"))
+        || start.eq_ignore_ascii_case(b"<!doctype")
+        || start.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"<html"));
+    let status = answer.status().as_u16();
+    if html {
+        format!("an HTML page with HTTP status {status}")
+    } else if answer.body().is_empty() {
+        format!("an empty answer with HTTP status {status}")
+    } else {
+        format!("an answer of type {} with HTTP status {status}", kind.unwrap_or("unknown"))
+    }
+}
