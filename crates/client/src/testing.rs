@@ -78,8 +78,10 @@ impl Transport for Script {
         let step = self.steps.lock().unwrap().pop_front();
         self.seen.lock().unwrap().push(request);
         Box::pin(async move {
-            // Others may go first, as over a real network.
-            tokio::task::yield_now().await;
+            // Others go first, as over a real network: each poll of a shared future gets one further.
+            for _ in 0..64 {
+                tokio::task::yield_now().await;
+            }
             let (expected, answer) = step.unwrap_or_else(|| panic!("unexpected request: {sent}"));
             assert_eq!(sent, expected);
             answer.ok_or(Error::Unreachable {
