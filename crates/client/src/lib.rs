@@ -9,7 +9,7 @@
 //! # async fn example() -> Result<(), keyholder_client::Error> {
 //! use keyholder_client::{Connection, Dataverse, Http, NetworkOptions};
 //!
-//! let settings = keyholder_client::connection::from_environment(|name| std::env::var(name).ok())?;
+//! let settings = keyholder_client::connection::from_environment(|name| std::env::var(name).ok());
 //! let connection = Connection::try_from(settings)?;
 //! let http = Http::over_network(NetworkOptions { ca_file: connection.ca_file.clone(), ..Default::default() })?;
 //! let org = Dataverse::connect(&connection, http).await?;
