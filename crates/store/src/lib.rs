@@ -27,6 +27,6 @@ pub mod value;
 pub use database::{Database, DatabaseOptions, Durability, Row, Snapshot, Transaction};
 pub use error::Error;
 pub use migration::Migration;
-pub use pattern::Pattern;
+pub use pattern::{Pattern, Piece};
 pub use prepared::Prepared;
 pub use value::{FromValue, Kind, Value, ValueRef};
