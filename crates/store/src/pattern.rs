@@ -122,9 +122,9 @@ fn glob_set(glob: &mut String, negated: bool, ranges: &[(char, char)]) {
         }
     }
     match (spans.is_empty(), singles.len(), negated) {
-        // No character is in the set. A range that runs backwards is how GLOB says so.
+        // No character is in the set: any is outside, and none is outside of everything.
         (true, 0, true) => return glob.push('?'),
-        (true, 0, false) => return glob.push_str("[b-a]"),
+        (true, 0, false) => return glob.push_str("[^\u{1}-\u{10ffff}]"),
         (true, 1, false) if singles.contains(&'^') => return glob.push('^'),
         _ => {}
     }
