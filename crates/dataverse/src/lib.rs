@@ -18,6 +18,6 @@ pub mod schema;
 pub mod value;
 
 pub use error::DataverseError;
-pub use privilege::Verb;
+pub use privilege::{Depth, Verb};
 pub use schema::{Column, ColumnKind, Schema, Table};
 pub use value::{Decimal, Money, Reference, Value};

@@ -71,3 +71,77 @@ impl fmt::Display for Verb {
         f.write_str(self.name())
     }
 }
+
+/// How far a privilege reaches. A deeper one includes the shallower ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Depth {
+    /// Own rows, and those of own teams. "User" in the role editor.
+    Basic,
+    /// The rows of the own business unit.
+    Local,
+    /// The rows of the own business unit and of all below it. "Parent: Child Business Units".
+    Deep,
+    /// All rows. "Organization".
+    Global,
+}
+
+impl Depth {
+    /// Every depth, shallowest first.
+    pub const ALL: [Self; 4] = [Self::Basic, Self::Local, Self::Deep, Self::Global];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "Basic",
+            Self::Local => "Local",
+            Self::Deep => "Deep",
+            Self::Global => "Global",
+        }
+    }
+
+    /// The depth with this word on the wire.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|depth| depth.name() == name)
+    }
+
+    /// The number in `roleprivileges.privilegedepthmask`: 1, 2, 4 or 8.
+    #[must_use]
+    pub const fn mask(self) -> u8 {
+        match self {
+            Self::Basic => 1,
+            Self::Local => 2,
+            Self::Deep => 4,
+            Self::Global => 8,
+        }
+    }
+
+    /// The deepest depth in a mask.
+    #[must_use]
+    pub fn from_mask(mask: i64) -> Option<Self> {
+        Self::ALL.into_iter().rev().find(|depth| mask & i64::from(depth.mask()) != 0)
+    }
+}
+
+impl fmt::Display for Depth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depths_order_and_read_back() {
+        assert!(Depth::ALL.is_sorted());
+        for depth in Depth::ALL {
+            assert_eq!(Depth::from_name(depth.name()), Some(depth));
+            assert_eq!(Depth::from_mask(depth.mask().into()), Some(depth));
+        }
+        assert_eq!(Depth::from_mask(0), None);
+        assert_eq!(Depth::from_mask(3), Some(Depth::Local));
+    }
+}

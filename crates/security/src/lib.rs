@@ -1,1 +1,41 @@
-//! Privileges, roles and Reach: who may do what to which rows
+//! Privileges, roles and Reach: who may do what to which rows. No I/O.
+//!
+//! Two questions, in the service's own order. Does the caller hold the privilege at all, through
+//! a role of their own or of a team? If not, the whole request is refused with the long 403 that
+//! names the privilege. If so, how far does it reach? The answer is a [`Reach`], which the store's
+//! side turns into a condition on rows.
+//!
+//! **Skipping authorisation does not compile.** The store's side lowers only a [`ReachedTable`],
+//! and the only ways to one are [`authorise`] and, for the org's own work, [`System`]:
+//!
+//! ```compile_fail
+//! use keyholder_security::{Reach, ReachedTable};
+//! # fn table() -> std::sync::Arc<keyholder_dataverse::Table> { unimplemented!() }
+//! let all = ReachedTable { table: table(), verb: keyholder_dataverse::Verb::Read, reach: Reach::Everything };
+//! ```
+//!
+//! ```compile_fail
+//! # fn query() -> keyholder_operation::Query { unimplemented!() }
+//! // Nor can an authorised operation be made around a query by hand.
+//! let free = keyholder_security::Authorised::Query(keyholder_security::Reading { part: query() });
+//! ```
+//!
+//! Follows Microsoft's "How access to a record is determined" and "Security roles and privileges".
+//! Sharing, hierarchy and impersonation have their place in [`Reach`] and come later.
+
+mod authorised;
+mod denied;
+mod grants;
+mod privilege;
+mod reach;
+mod required;
+mod system;
+
+pub use authorised::{Authorised, Binding, Calling, Linking, Permission, Reading, Writing, authorise};
+pub use denied::Denied;
+pub use grants::{Grants, Holder};
+pub use keyholder_dataverse::{Depth, Verb};
+pub use privilege::{Privilege, default_role_privileges, privilege_id, privileges_of, standalone_privileges};
+pub use reach::{Reach, ReachedTable, Rows};
+pub use required::{Requirement, Subject, required};
+pub use system::System;

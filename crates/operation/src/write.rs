@@ -1,0 +1,104 @@
+//! What changing is made of.
+
+use std::sync::Arc;
+
+use keyholder_dataverse::Value;
+use keyholder_dataverse::schema::{Column, ManyToMany, Side, Table};
+use uuid::Uuid;
+
+use crate::query::{RowKey, Selection};
+
+/// A column and what it is to hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The column.
+    pub column: Arc<Column>,
+    /// Its new value.
+    pub value: Assigned,
+}
+
+/// What a column is to hold.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Assigned {
+    /// This value, checked against the column's type and limits; null clears.
+    Value(Value),
+    /// A lookup to this row. Whether it is there is not checked yet.
+    Row {
+        /// The row's table, one of the lookup's targets.
+        table: Arc<Table>,
+        /// The row.
+        key: RowKey,
+    },
+}
+
+/// A new row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Create {
+    /// The table.
+    pub table: Arc<Table>,
+    /// What the body gives; each column at most once.
+    pub values: Vec<Assignment>,
+    /// Which columns to show when the caller prefers the row as the answer.
+    pub select: Selection,
+}
+
+impl Create {
+    /// The id, where the caller gives the row one.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        let own = self.values.iter().find(|given| given.column.position == self.table.primary_id().position)?;
+        match &own.value {
+            Assigned::Value(Value::Guid(id)) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+/// A change to a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The table.
+    pub table: Arc<Table>,
+    /// Which row.
+    pub key: RowKey,
+    /// What changes; each column at most once.
+    pub values: Vec<Assignment>,
+    /// Which columns to show when the caller prefers the row as the answer.
+    pub select: Selection,
+    /// Make the row when it is not there. Not so under `If-Match`, for a single property, or for
+    /// a table whose rows clients cannot make.
+    pub may_create: bool,
+    /// Change the row when it is there. Not so under `If-None-Match: *`.
+    pub may_update: bool,
+    /// Only if the row still has this version (`If-Match: W/"…"`).
+    pub if_version: Option<i64>,
+}
+
+/// A row less.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delete {
+    /// The table.
+    pub table: Arc<Table>,
+    /// Which row.
+    pub key: RowKey,
+    /// Only if the row still has this version (`If-Match: W/"…"`).
+    pub if_version: Option<i64>,
+}
+
+/// Two rows and the many-to-many relationship between them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pairing {
+    /// The relationship.
+    pub relationship: Arc<ManyToMany>,
+    /// The side of the row that the address names.
+    pub side: Side,
+    /// That row's table.
+    pub table: Arc<Table>,
+    /// That row.
+    pub key: RowKey,
+    /// The other row's table.
+    pub other_table: Arc<Table>,
+    /// The other row.
+    pub other_key: RowKey,
+}
