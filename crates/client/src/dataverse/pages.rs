@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use futures::Stream;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 use super::{Row, headers};
 use crate::api::Api;
 use crate::error::Error;
+use crate::transport::origin_of;
 
 /// One page of a query's result.
 #[derive(Debug, Clone, Deserialize)]
@@ -89,5 +92,17 @@ impl Pages {
             rows.extend(page.rows);
         }
         Ok(rows)
+    }
+
+    /// All rows at once as a type of the caller's own, for results known to be small.
+    ///
+    /// # Errors
+    /// The first page's that fails, or [`Error::Protocol`] for a row that is not of that type.
+    pub async fn collect_as<T: DeserializeOwned>(self) -> Result<Vec<T>, Error> {
+        let origin = origin_of(&self.api.root);
+        let rows = self.collect().await?;
+        let typed = rows.into_iter().map(|row| serde_json::from_value(Value::Object(row))).collect::<Result<_, _>>();
+        // serde's message repeats values; rows are the org's business.
+        typed.map_err(|_| Error::Protocol { origin, found: "a row without a column that was asked for".to_owned() })
     }
 }

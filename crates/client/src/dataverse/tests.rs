@@ -144,7 +144,7 @@ async fn a_refusal_is_read() {
     script.expect("GET /api/data/v9.2/contacts", answer(403, &[], body));
     let error = org.query("contacts").collect().await.unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::NotAllowed);
-    assert!(error.hints()[0].contains("application user"));
+    assert!(error.hints()[0].contains("application"), "{:?}", error.hints());
     script.expect("GET /api/data/v9.2/contacts", answer(404, &[("content-type", "text/html")], "<html>"));
     let error = org.query("contacts").collect().await.unwrap_err();
     assert!(error.to_string().contains("an HTML page"), "{error}");

@@ -205,17 +205,9 @@ impl DataverseRefusal {
         if let Some(missing) = &self.missing_privilege {
             return vec![missing.sentence()];
         }
-        let text = match self.code.as_str() {
-            "0x80072560" => {
-                "the sign-in worked, but the org has no user for this application: add it as an application user"
-            }
-            "0x80042f09" => {
-                "the application user has no security role, directly or through a team: assign it one that grants what it needs"
-            }
-            "0x80040225" => "the user is disabled in the org: enable it (`isdisabled` = false)",
-            _ => return Vec::new(),
-        };
-        vec![text.to_owned()]
+        let number = self.code.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let known = number.and_then(keyholder_dataverse::error::known);
+        known.map_or_else(Vec::new, |known| vec![format!("{} {}", known.explanation, known.mend)])
     }
 }
 
