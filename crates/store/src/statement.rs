@@ -35,7 +35,7 @@ use crate::Kind;
 pub type Name = Cow<'static, str>;
 
 /// Anything that a store can be asked to do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Statement {
     /// Read rows.
     Select(Select),
@@ -95,7 +95,7 @@ into_statement! {
 }
 
 /// A table in a `from` or `join`, under the name that its columns are qualified with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     /// The table.
     pub table: Name,
@@ -104,7 +104,7 @@ pub struct Source {
 }
 
 /// How a joined table adds to the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JoinKind {
     /// Rows without a partner are left out.
     Inner,
@@ -113,7 +113,7 @@ pub enum JoinKind {
 }
 
 /// A further table of a select.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Join {
     /// Inner or left.
     pub kind: JoinKind,
@@ -124,7 +124,7 @@ pub struct Join {
 }
 
 /// One column of the result.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Projection {
     /// What is computed.
     pub expr: Expr,
@@ -133,7 +133,7 @@ pub struct Projection {
 }
 
 /// One key of the order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Order {
     /// What is compared.
     pub expr: Expr,
@@ -144,7 +144,7 @@ pub struct Order {
 }
 
 /// Where NULL stands in an order; the stores' own ideas differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Nulls {
     /// Before every value.
     First,
@@ -153,7 +153,7 @@ pub enum Nulls {
 }
 
 /// Reads rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Select {
     /// What each row gives, in order. A select inside an expression has exactly one.
     pub columns: Vec<Projection>,
@@ -263,7 +263,7 @@ impl Select {
 }
 
 /// What happens when a new row meets an existing one in a unique index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnConflict {
     /// [`Error::UniqueViolation`](crate::Error::UniqueViolation).
     Error,
@@ -273,7 +273,7 @@ pub enum OnConflict {
 
 /// Adds one row; many of them with
 /// [`Transaction::execute_each`](crate::Transaction::execute_each), planned once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Insert {
     /// Where to.
     pub table: Name,
@@ -318,7 +318,7 @@ impl Insert {
 }
 
 /// Changes rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Update {
     /// Of which table.
     pub table: Name,
@@ -353,7 +353,7 @@ impl Update {
 }
 
 /// Removes rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Delete {
     /// Of which table.
     pub table: Name,

@@ -7,7 +7,7 @@ use super::{Expr, Literal, Name};
 use crate::Kind;
 
 /// Makes a table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TableDefinition {
     /// Its name.
     pub name: Name,
@@ -20,7 +20,7 @@ pub struct TableDefinition {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ColumnDefinition {
     /// Its name.
     pub name: Name,
@@ -92,7 +92,7 @@ impl TableDefinition {
 }
 
 /// Makes an index.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CreateIndex {
     /// Its name, unique in the store.
     pub name: Name,
@@ -142,7 +142,7 @@ impl CreateIndex {
 }
 
 /// Gives a table one more column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AddColumn {
     /// The table.
     pub table: Name,
@@ -151,7 +151,7 @@ pub struct AddColumn {
 }
 
 /// Removes a table and its rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DropTable {
     /// The table; nothing happens when there is none.
     pub name: Name,

@@ -3,7 +3,7 @@
 use super::{Name, Nulls, Order, Select};
 
 /// Something computed from a row, with SQL's three truth values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Expr {
     /// A column, of the table or alias named when several have it.
     Column {
@@ -48,7 +48,7 @@ pub enum Expr {
 }
 
 /// How two values are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// Unknown when one is NULL.
     Equal,
@@ -67,7 +67,7 @@ pub enum Comparison {
 }
 
 /// A value that belongs to a statement's shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Literal {
     /// NULL.
     Null,
