@@ -18,17 +18,17 @@
 //! - [`oracle`]: what a query means, said a second time, naively, over rows in memory.
 //! - [`print`]: a query back as OData text.
 
-// pub mod bind;
+pub mod bind;
 pub mod call;
-// pub mod oracle;
+pub mod oracle;
 pub mod page;
-// pub mod print;
+pub mod print;
 pub mod query;
 pub mod request;
-// pub mod syntax;
+pub mod syntax;
 pub mod write;
 
-// pub use bind::bind;
+pub use bind::bind;
 pub use call::{Action, Function, RolePrivilege};
 pub use page::PageToken;
 pub use query::{Comparand, Comparison, Filter, Order, Query, Retrieve, RowKey, Selection, TextFunction, Within};

@@ -39,6 +39,9 @@ pub struct Create {
     pub table: Arc<Table>,
     /// What the body gives; each column at most once.
     pub values: Vec<Assignment>,
+    /// Columns that the body gives and clients cannot set. The service ignores most of them; a few
+    /// it refuses, which is for whoever knows the rows to say.
+    pub ignored: Vec<Arc<Column>>,
     /// Which columns to show when the caller prefers the row as the answer.
     pub select: Selection,
 }
@@ -62,8 +65,11 @@ pub struct Update {
     pub table: Arc<Table>,
     /// Which row.
     pub key: RowKey,
-    /// What changes; each column at most once.
+    /// What changes; each column at most once. A column that can only be given to a new row may be
+    /// among them: it counts when the row is made, and is ignored when it is there already.
     pub values: Vec<Assignment>,
+    /// Columns that the body gives and clients cannot set, the row's own id among them.
+    pub ignored: Vec<Arc<Column>>,
     /// Which columns to show when the caller prefers the row as the answer.
     pub select: Selection,
     /// Make the row when it is not there. Not so under `If-Match`, for a single property, or for

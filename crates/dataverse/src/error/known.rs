@@ -68,6 +68,8 @@ pub mod code {
     pub const MISSING_PARAMETER: u32 = 0x8004_031F;
     /// `DuplicateRecordsFound`
     pub const DUPLICATE_RECORDS_FOUND: u32 = 0x8004_0333;
+    /// `SdkMessageDoesNotSupportEntity`
+    pub const MESSAGE_NOT_SUPPORTED: u32 = 0x8004_0800;
     /// `RoleDoesNotExist`
     pub const ROLE_DOES_NOT_EXIST: u32 = 0x8004_1402;
     /// `RoleAlreadyExists`
@@ -269,6 +271,13 @@ const KNOWN: &[KnownError] = &[
         status: 412,
         explanation: "A duplicate detection rule found a row like this one.",
         mend: "Use the row that is there, or send MSCRM.SuppressDuplicateDetection: true.",
+    },
+    KnownError {
+        code: code::MESSAGE_NOT_SUPPORTED,
+        name: "SdkMessageDoesNotSupportEntity",
+        status: 400,
+        explanation: "Rows of this table cannot be written like this.",
+        mend: "Use the operation that the table's page names; rows between two tables are made and removed with $ref.",
     },
     KnownError {
         code: code::ROLE_DOES_NOT_EXIST,

@@ -1,0 +1,300 @@
+//! What the requests of the main job, and their mistakes, become.
+
+use keyholder_dataverse::{Depth, Value};
+use keyholder_operation::query::{Comparand, Within};
+use keyholder_operation::{Action, Assigned, Comparison, Filter, Function, Operation, RowKey};
+use uuid::Uuid;
+
+use crate::world::{ID, operation, query, refusal, send};
+
+fn id() -> Uuid {
+    ID.parse().unwrap()
+}
+
+fn names(columns: &[std::sync::Arc<keyholder_dataverse::Column>]) -> Vec<&str> {
+    columns.iter().map(|column| &*column.name).collect()
+}
+
+#[test]
+fn a_query_with_everything() {
+    let query = query(
+        "contacts?$select=fullname,creditlimit,_parentcustomerid_value&%24filter=statecode+eq+0%20and%20not%20contains(fullname,%27O%27%27Neil%27)\
+         &$orderby=createdon%20desc,fullname&$top=3&$count=true&tag=x",
+    );
+    assert_eq!(names(query.select.named().unwrap()), ["fullname", "creditlimit", "parentcustomerid"]);
+    assert_eq!(
+        names(query.select.columns()),
+        ["fullname", "creditlimit", "parentcustomerid", "contactid", "transactioncurrencyid"]
+    );
+    assert_eq!((query.top, query.count, query.order.len()), (Some(3), true, 2));
+    assert!(query.order[0].descending && !query.order[1].descending);
+    let Some(Filter::And(parts)) = query.filter else { panic!() };
+    assert!(
+        matches!(&parts[0], Filter::Compare { column, comparison: Comparison::Equal, with: Comparand::Value(Value::Integer(0)) } if &*column.name == "statecode")
+    );
+    assert!(matches!(&parts[1], Filter::Text { pattern, negated: true, .. } if pattern.literal() == Some("o'neil")));
+}
+
+#[test]
+fn not_moves_to_the_leaves_as_the_service_does_it() {
+    let filter =
+        query("contacts?$filter=not (statecode eq 0 or (numberofchildren gt 2 and _ownerid_value ne null))").filter;
+    let Some(Filter::And(parts)) = filter else { panic!("{filter:?}") };
+    assert!(matches!(&parts[0], Filter::Compare { comparison: Comparison::NotEqual, .. }));
+    let Filter::Or(inner) = &parts[1] else { panic!() };
+    assert!(matches!(&inner[0], Filter::Compare { comparison: Comparison::LessOrEqual, .. }));
+    assert!(matches!(&inner[1], Filter::Null { negated: false, .. }));
+}
+
+#[test]
+fn the_root_business_unit_is_found_both_ways() {
+    for filter in
+        ["parentbusinessunitid eq null", "_parentbusinessunitid_value eq null", "null eq parentbusinessunitid"]
+    {
+        let query = query(&format!("businessunits?$select=businessunitid,name&$filter={filter}"));
+        assert!(matches!(query.filter, Some(Filter::Null { negated: false, .. })), "{filter}");
+    }
+    let (status, message) = refusal("GET", &format!("businessunits?$filter=parentbusinessunitid eq {ID}"), "");
+    assert_eq!(status, 400);
+    assert!(message.contains("_parentbusinessunitid_value"), "{message}");
+}
+
+#[test]
+fn aliases_stand_for_literals() {
+    let filter = query(&format!("contacts?$filter=contactid eq @p1 and jobtitle eq @p2&@p1={ID}")).filter;
+    let Some(Filter::And(parts)) = filter else { panic!() };
+    assert!(matches!(&parts[0], Filter::Compare { with: Comparand::Value(Value::Guid(guid)), .. } if *guid == id()));
+    assert!(matches!(&parts[1], Filter::Null { negated: false, .. }));
+}
+
+#[test]
+fn unknown_names_are_refused_in_the_services_words() {
+    assert_eq!(
+        refusal("GET", "contacts?$select=nosuch", ""),
+        (400, "Could not find a property named 'nosuch' on type 'Microsoft.Dynamics.CRM.contact'.".into())
+    );
+    assert_eq!(
+        refusal("GET", "contacts?$select=ownerid", "").1,
+        "Could not find a property named 'ownerid' on type 'Microsoft.Dynamics.CRM.contact'."
+    );
+    assert_eq!(refusal("GET", "nosuch", ""), (404, "Resource not found for the segment 'nosuch'.".into()));
+    assert_eq!(refusal("GET", &format!("contacts({ID})/nosuch"), "").0, 404);
+    assert_eq!(refusal("GET", "contacts?$skip=3", ""), (400, "The query parameter $skip is not supported".into()));
+    assert_eq!(refusal("GET", "contacts?$Select=fullname", "").1, "The query parameter $Select is not supported");
+    assert_eq!(refusal("GET", "contacts?filter=x", "").1, "The query parameter filter is not supported");
+    assert_eq!(
+        refusal("PATCH", "contacts", "{}"),
+        (405, "The requested resource does not support http method 'PATCH'.".into())
+    );
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    for (address, thing) in [
+        ("contacts?$expand=parentcustomerid_account", "$expand"),
+        ("contacts?fetchXml=<fetch/>", "fetchXml"),
+        ("contacts?$apply=groupby((statecode))", "$apply"),
+        ("contacts?$filter=Microsoft.Dynamics.CRM.Today(PropertyName='createdon')", "Microsoft.Dynamics.CRM.Today"),
+        ("accounts?$filter=contact_customer_accounts/any(c:c/fullname eq 'x')", "any"),
+        ("accounts?$filter=primarycontactid/fullname eq 'x'", "primarycontactid/fullname"),
+        ("contacts?$orderby=_ownerid_value", "_ownerid_value"),
+        ("$metadata", "$metadata"),
+        ("EntityDefinitions", "EntityDefinitions"),
+        ("RetrieveCurrentOrganization()", "RetrieveCurrentOrganization"),
+    ] {
+        let (status, message) = refusal("GET", address, "");
+        assert_eq!(status, 501, "{address}: {message}");
+        assert!(message.contains(thing) && message.ends_with("is not supported by the local org yet."), "{message}");
+    }
+}
+
+#[test]
+fn literals_of_another_type_are_refused() {
+    assert_eq!(
+        refusal("GET", "contacts?$filter=statecode eq '0'", "").1,
+        "A binary operator with incompatible types was detected. Found operand types 'Edm.Int32' and 'Edm.String' for \
+         operator kind 'Equal'."
+    );
+    for filter in [format!("contactid eq '{ID}'"), format!("contactid eq guid'{ID}'")] {
+        let (status, message) = refusal("GET", &format!("contacts?$filter={filter}"), "");
+        assert_eq!(status, 400);
+        assert!(message.starts_with("Unrecognized 'Edm.String' literal"), "{message}");
+    }
+    assert_eq!(
+        refusal("GET", "contacts?$filter=fullname eq 'a", "").1,
+        "There is an unterminated string literal at position 14 in 'fullname eq 'a'."
+    );
+}
+
+#[test]
+fn rows_by_id_and_key() {
+    for address in [format!("contacts({ID})"), format!("contacts(contactid={ID})"), format!("contacts({ID})/")] {
+        let Operation::Retrieve(retrieve) = operation("GET", &address, "") else { panic!() };
+        assert_eq!(retrieve.key, RowKey::Id(id()));
+    }
+    assert_eq!(
+        refusal("GET", "contacts(firstname='Joe',emailaddress1='a@b.c')", ""),
+        (400, "The specified key attributes are not a defined key for the contact entity".into())
+    );
+    assert_eq!(refusal("GET", "contacts('Joe')", "").0, 400);
+    let Operation::Retrieve(retrieve) = operation("GET", &format!("contacts({ID})/fullname/$value"), "") else {
+        panic!()
+    };
+    assert!(retrieve.property.is_some_and(|property| property.raw && &*property.column.name == "fullname"));
+}
+
+#[test]
+fn an_application_user_is_created() {
+    let body = format!(
+        r#"{{"applicationid":"{ID}","accessmode":4,"isdisabled":false,"azureactivedirectoryobjectid":"{ID}",
+            "businessunitid@odata.bind":"/businessunits({ID})"}}"#
+    );
+    let Operation::Create(create) = operation("POST", "systemusers", &body) else { panic!() };
+    let given: Vec<_> = create.values.iter().map(|given| &*given.column.name).collect();
+    assert_eq!(given, ["applicationid", "accessmode", "isdisabled", "businessunitid"]);
+    assert_eq!(names(&create.ignored), ["azureactivedirectoryobjectid"]);
+    assert!(
+        matches!(&create.values[3].value, Assigned::Row { table, key: RowKey::Id(_) } if table.logical_name() == "businessunit")
+    );
+    assert_eq!(create.id(), None);
+}
+
+#[test]
+fn lookups_bind_by_navigation_property_only() {
+    let url = format!("https://localhost:8443/api/data/v9.2/accounts({ID})");
+    let body = format!(r#"{{"lastname":"Doe","parentcustomerid_account@odata.bind":"{url}","contactid":"{ID}"}}"#);
+    let Operation::Create(create) = operation("POST", "contacts", &body) else { panic!() };
+    assert_eq!(create.id(), Some(id()));
+    assert!(matches!(&create.values[1].value, Assigned::Row { table, .. } if table.logical_name() == "account"));
+
+    let (status, message) = refusal("POST", "contacts", r#"{"ParentCustomerId_account@odata.bind":"/accounts(x)"}"#);
+    assert_eq!(status, 400);
+    assert!(message.contains("An undeclared property 'ParentCustomerId_account' which only has property annotations"));
+    let (_, message) = refusal("POST", "contacts", &format!(r#"{{"_ownerid_value":"{ID}"}}"#));
+    assert!(message.contains("Use Navigation properties instead"));
+    let (_, message) =
+        refusal("POST", "contacts", &format!(r#"{{"parentcustomerid_account@odata.bind":"/contacts({ID})"}}"#));
+    assert!(message.contains("'contact' cannot stand here"), "{message}");
+    for cleared in [r#"{"parentcustomerid_account@odata.bind":null}"#, r#"{"parentcustomerid_account":null}"#] {
+        let Operation::Update(update) = operation("PATCH", &format!("contacts({ID})"), cleared) else { panic!() };
+        assert_eq!(update.values[0].value, Assigned::Value(Value::Null));
+    }
+}
+
+#[test]
+fn bodies_that_do_not_fit_are_refused_in_the_services_words() {
+    let reason = |body: &str| {
+        let (status, message) = refusal("POST", "contacts", body);
+        assert_eq!(status, 400);
+        assert!(
+            message.starts_with("Error identified in Payload provided by the user for Entity :'contacts'"),
+            "{message}"
+        );
+        message.split("ODataException: ").nth(1).unwrap().to_owned()
+    };
+    assert_eq!(
+        reason(r#"{"nosuch":1}"#),
+        "The property 'nosuch' does not exist on type 'Microsoft.Dynamics.CRM.contact'. Make sure to only use property \
+         names that are defined by the type or mark the type as open type."
+    );
+    assert_eq!(
+        reason(r#"{"numberofchildren":"x"}"#),
+        "Cannot convert the literal 'x' to the expected type 'Edm.Int32'."
+    );
+    assert!(reason(r#"{"lastname":"a","lastname":"b"}"#).starts_with("Multiple properties with the name 'lastname'"));
+    assert!(reason("[1]").contains("not readable as a JSON object"));
+    assert!(reason("").contains("not readable as a JSON object"));
+    let (_, message) = refusal("POST", "contacts", &format!(r#"{{"jobtitle":"{}"}}"#, "x".repeat(101)));
+    assert_eq!(
+        message,
+        "A validation error occurred.  The length of the 'jobtitle' attribute of the 'contact' entity exceeded the \
+         maximum allowed length of '100'."
+    );
+}
+
+#[test]
+fn conditions_decide_between_update_and_upsert() {
+    let update =
+        |headers: &[(&str, &str)]| match send("PATCH", &format!("contacts({ID})"), headers, "{}").unwrap().operation {
+            Operation::Update(update) => (update.may_create, update.may_update, update.if_version),
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(update(&[]), (true, true, None));
+    assert_eq!(update(&[("If-None-Match", "null")]), (true, true, None));
+    assert_eq!(update(&[("If-Match", "*")]), (false, true, None));
+    assert_eq!(update(&[("If-None-Match", "*")]), (true, false, None));
+    assert_eq!(update(&[("If-Match", "W/\"5\"")]), (false, true, Some(5)));
+    assert_eq!(send("PATCH", &format!("contacts({ID})"), &[("If-Match", "\"5\"")], "{}").unwrap_err().status, 400);
+    assert_eq!(send("GET", "contacts", &[("MSCRMCallerID", ID)], "").unwrap_err().status, 501);
+}
+
+#[test]
+fn roles_are_assigned_and_taken_by_reference() {
+    let user = format!("systemusers({ID})/systemuserroles_association");
+    let Operation::Associate(pair) = operation(
+        "POST",
+        &format!("{user}/$ref"),
+        &format!(r#"{{"@odata.id":"https://localhost/api/data/v9.2/roles({ID})"}}"#),
+    ) else {
+        panic!()
+    };
+    assert_eq!((pair.table.logical_name(), pair.other_table.logical_name()), ("systemuser", "role"));
+    assert_eq!(pair.relationship.intersect, "systemuserroles");
+    for address in
+        [format!("{user}({ID})/$ref"), format!("{user}/$ref?$id=https://localhost/api/data/v9.2/roles({ID})")]
+    {
+        let Operation::Disassociate(again) = operation("DELETE", &address, "") else { panic!() };
+        assert_eq!(again, pair, "{address}");
+    }
+    assert!(matches!(query(&user).within, Some(Within::ManyToMany { .. })));
+    let owned = query(&format!("accounts({ID})/contact_customer_accounts?$select=fullname"));
+    assert!(matches!(owned.within, Some(Within::OneToMany { lookup, .. }) if &*lookup.name == "parentcustomerid"));
+}
+
+#[test]
+fn functions_and_actions() {
+    for address in ["WhoAmI", "WhoAmI()"] {
+        assert_eq!(operation("GET", address, ""), Operation::Function(Function::WhoAmI));
+    }
+    let role = operation("GET", &format!("RetrieveRolePrivilegesRole(RoleId=@p)?@p={ID}"), "");
+    assert!(matches!(role, Operation::Function(Function::RetrieveRolePrivilegesRole { role, .. }) if role == id()));
+    assert_eq!(refusal("GET", "RetrieveRolePrivilegesRole()", "").0, 400);
+
+    let add = format!("roles({ID})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+    let Operation::Action(Action::AddPrivilegesRole { privileges, .. }) =
+        operation("POST", &add, &format!(r#"{{"Privileges":[{{"PrivilegeId":"{ID}","Depth":"Global"}}]}}"#))
+    else {
+        panic!()
+    };
+    assert_eq!((privileges[0].privilege, privileges[0].depth), (id(), Depth::Global));
+    let (_, message) = refusal("POST", &add, &format!(r#"{{"Privileges":[{{"PrivilegeId":"{ID}","Depth":3}}]}}"#));
+    assert!(message.contains("Cannot read the value '3' as a quoted JSON string value"), "{message}");
+    assert_eq!(
+        refusal("POST", &format!("roles({ID})/AddPrivilegesRole"), "{}"),
+        (400, "Request message has unresolved parameters.".into())
+    );
+    assert_eq!(refusal("GET", &add, "").0, 405);
+}
+
+#[test]
+fn rows_between_tables_are_not_written_directly() {
+    let (status, message) = refusal("POST", "roleprivilegescollection", "{}");
+    assert_eq!(status, 400);
+    assert!(
+        message.starts_with("The 'Create' method does not support entities of type 'roleprivileges'."),
+        "{message}"
+    );
+}
+
+#[test]
+fn versions() {
+    let method = http::Method::GET;
+    let headers = http::HeaderMap::new();
+    for (path, known) in
+        [("v9.0/", true), ("v9.1/contacts", true), ("v9.2", true), ("v8.2/contacts", false), ("", false)]
+    {
+        let request = keyholder_operation::Request { method: &method, path, query: None, headers: &headers, body: b"" };
+        assert_eq!(keyholder_operation::bind(&crate::world::SCHEMA, &request).is_ok(), known, "{path}");
+    }
+    assert_eq!(operation("GET", "", ""), Operation::ServiceDocument);
+}
