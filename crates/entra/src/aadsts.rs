@@ -324,11 +324,11 @@ pub fn scope_empty() -> Problem {
     )
 }
 
-/// 28000: scopes of more than one resource.
+/// 700022: scopes of more than one resource.
 #[must_use]
 pub fn several_resources(scope: &str) -> Problem {
     Problem::new(
-        28_000,
+        700_022,
         &format!(
             "Provided value for the input parameter scope is not valid because it contains more than one resource. \
              Scope {} is not valid.",
@@ -375,6 +375,12 @@ pub fn request_malformed(detail: &str) -> Problem {
 #[must_use]
 pub fn request_too_long(name: &str) -> Problem {
     Problem::new(90_015, &format!("Requested query string is too long. The value of '{}' is too long.", quoted(name)))
+}
+
+/// 90033: the service itself cannot answer just now. `detail` says why, in our own words.
+#[must_use]
+pub fn temporarily_unavailable(detail: &str) -> Problem {
+    Problem::new(90_033, &format!("A transient error has occurred. Please try again. {}", quoted(detail)))
 }
 
 /// 50049: a cloud host that is unknown.
@@ -426,6 +432,7 @@ mod tests {
             request_malformed("d"),
             request_too_long("p"),
             instance_unknown("h"),
+            temporarily_unavailable("d"),
         ] {
             let entry = explain(problem.number()).unwrap_or_else(|| panic!("{} is not in the table", problem.number()));
             assert_eq!((entry.error, entry.status), (problem.error(), problem.status()));

@@ -1,0 +1,178 @@
+//! Application permissions given to service principals (app role assignments).
+
+use keyholder_entra::base64url;
+use keyholder_foundation::{ObjectId, TenantId, Timestamp};
+use keyholder_store::statement::{Delete, Insert, Select, any, column, parameter, qualified};
+use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction};
+use uuid::Uuid;
+
+use super::applications::ObjectKey;
+use super::listing::Listing;
+use super::{Directory, Refusal, published, service_principals, tables};
+
+/// One application permission that a service principal has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AppRoleAssignment {
+    pub(crate) id: Uuid,
+    pub(crate) principal: ObjectId,
+    pub(crate) resource: ObjectId,
+    pub(crate) app_role: Uuid,
+    pub(crate) created: Timestamp,
+}
+
+impl AppRoleAssignment {
+    /// The id as Graph shows it.
+    pub(crate) fn shown_id(&self) -> String {
+        base64url::encode(self.id.as_bytes())
+    }
+}
+
+fn select() -> Select {
+    Select::from(tables::APP_ROLE_ASSIGNMENT)
+        .column("object_id", Kind::Uuid)
+        .column("principal", Kind::Uuid)
+        .column("resource", Kind::Uuid)
+        .column("app_role", Kind::Uuid)
+        .column("created", Kind::Time)
+}
+
+#[derive(Debug)]
+pub(super) struct Statements {
+    values: Prepared,
+    insert: Prepared,
+    delete: Prepared,
+    delete_of: Prepared,
+}
+
+impl Statements {
+    pub(super) fn prepare() -> Result<Self, Error> {
+        let in_tenant = || column("tenant_id").equals(parameter(0));
+        let same_principal = qualified("resource", "tenant_id")
+            .equals(qualified(tables::APP_ROLE_ASSIGNMENT, "tenant_id"))
+            .and(qualified("resource", "object_id").equals(qualified(tables::APP_ROLE_ASSIGNMENT, "resource")));
+        Ok(Self {
+            values: Prepared::new(
+                Select::from(tables::APP_ROLE_ASSIGNMENT)
+                    .project(qualified("resource", "client_id"), Kind::Uuid)
+                    .project(qualified(tables::APP_ROLE_ASSIGNMENT, "app_role"), Kind::Uuid)
+                    .join(tables::SERVICE_PRINCIPAL, "resource", same_principal)
+                    .filter(
+                        qualified(tables::APP_ROLE_ASSIGNMENT, "tenant_id")
+                            .equals(parameter(0))
+                            .and(qualified(tables::APP_ROLE_ASSIGNMENT, "principal").equals(parameter(1))),
+                    ),
+            )?,
+            insert: Prepared::new(Insert::into(tables::APP_ROLE_ASSIGNMENT).columns([
+                "tenant_id",
+                "object_id",
+                "principal",
+                "resource",
+                "app_role",
+                "created",
+            ]))?,
+            delete: Prepared::new(Delete::from(tables::APP_ROLE_ASSIGNMENT).filter(
+                in_tenant().and(column("object_id").equals(parameter(1))).and(column("principal").equals(parameter(2))),
+            ))?,
+            delete_of: Prepared::new(Delete::from(tables::APP_ROLE_ASSIGNMENT).filter(
+                in_tenant().and(any(["principal", "resource"].map(|name| column(name).equals(parameter(1))))),
+            ))?,
+        })
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<AppRoleAssignment, Error> {
+    Ok(AppRoleAssignment {
+        id: row.get(0)?,
+        principal: row.get(1)?,
+        resource: row.get(2)?,
+        app_role: row.get(3)?,
+        created: row.get(4)?,
+    })
+}
+
+/// The values of the Microsoft-published app roles that a service principal has, sorted.
+pub(super) fn values_of(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    principal: ObjectId,
+) -> Result<Vec<String>, Refusal> {
+    let mut values = Vec::new();
+    snapshot.for_each::<Error>(&statements.app_roles.values, &[tenant.into(), principal.into()], |row| {
+        values.extend(published::app_role_value(row.get(0)?, row.get(1)?).map(str::to_owned));
+        Ok(())
+    })?;
+    values.sort_unstable();
+    Ok(values)
+}
+
+/// Removes every assignment to or on a service principal.
+pub(super) fn delete_of(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    principal: ObjectId,
+) -> Result<(), Refusal> {
+    transaction.execute(&statements.app_roles.delete_of, &[tenant.into(), principal.into()])?;
+    Ok(())
+}
+
+impl Directory {
+    /// Gives an application permission of `resource` to `principal`. A role that the resource does
+    /// not publish is not found.
+    pub(crate) async fn assign_app_role(
+        &self,
+        tenant: TenantId,
+        principal: ObjectId,
+        resource: ObjectId,
+        app_role: Uuid,
+    ) -> Result<AppRoleAssignment, Refusal> {
+        let created = self.clocks.now().whole_seconds();
+        let assignment = AppRoleAssignment { id: self.new_id(), principal, resource, app_role, created };
+        let stored = assignment.clone();
+        self.change(move |statements, transaction| {
+            service_principals::find(statements, transaction, tenant, ObjectKey::Object(principal))?;
+            let found = service_principals::find(statements, transaction, tenant, ObjectKey::Object(resource))?;
+            if !found.app_roles.iter().any(|role| role.id == app_role) {
+                return Err(Refusal::NotFound(app_role.to_string()));
+            }
+            let row = [
+                tenant.into(),
+                stored.id.into(),
+                principal.into(),
+                resource.into(),
+                app_role.into(),
+                stored.created.into(),
+            ];
+            match transaction.execute(&statements.app_roles.insert, &row) {
+                Ok(_) => Ok(()),
+                Err(Error::UniqueViolation { .. }) => Err(Refusal::AssignmentExists),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?;
+        Ok(assignment)
+    }
+
+    pub(crate) async fn list_app_roles(
+        &self,
+        tenant: TenantId,
+        listing: Listing,
+    ) -> Result<Vec<AppRoleAssignment>, Refusal> {
+        self.read(move |_, snapshot| Ok(listing.run(snapshot, select(), tenant, read)?)).await
+    }
+
+    /// Takes an assignment back; false when the principal has no such one.
+    pub(crate) async fn delete_app_role(
+        &self,
+        tenant: TenantId,
+        principal: ObjectId,
+        id: Uuid,
+    ) -> Result<bool, Refusal> {
+        self.change(move |statements, transaction| {
+            let row = [tenant.into(), id.into(), principal.into()];
+            Ok(transaction.execute(&statements.app_roles.delete, &row)? > 0)
+        })
+        .await
+    }
+}

@@ -1,0 +1,218 @@
+//! The token service's keys: RSA of 2048 bits, each kept parsed, since parsing one costs as much as
+//! a signature.
+//!
+//! The first key signs; all of them are published, so that tokens of an earlier key stay good
+//! until they expire. A key's id is what Entra's is: the SHA-1 thumbprint of its certificate,
+//! base64url. A key without a certificate gets the SHA-1 of its public key
+//! (`RSAPublicKey`, DER) instead, which is as stable.
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::{digest, encoding};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use keyholder_entra::base64url;
+use keyholder_entra::jws::{self, Signer};
+use keyholder_entra::openid::Jwk;
+use keyholder_foundation::Secret;
+
+mod der;
+
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
+
+/// Why a key cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The text is no PEM private key.
+    #[error("the text is not a PKCS#8 private key in PEM form (it must start with `{BEGIN}`)")]
+    Pem,
+    /// The bytes are no RSA key of 2048 bits or more.
+    #[error("the key is not an RSA private key of at least 2048 bits in PKCS#8 form")]
+    NotRsa,
+    /// No key could be made.
+    #[error("the cryptography library could not make an RSA key")]
+    Generate,
+    /// A signature could not be made.
+    #[error("the cryptography library could not sign")]
+    Sign,
+}
+
+/// A new RSA key of 2048 bits as PKCS#8 in PEM form. Takes about 70 ms.
+///
+/// # Errors
+/// [`KeyError::Generate`] when the cryptography library refuses.
+pub fn generate_key_pem() -> Result<Secret, KeyError> {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Generate)?;
+    let der: encoding::Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError::Generate)?;
+    let text = STANDARD.encode(der.as_ref());
+    let mut pem = String::with_capacity(text.len() + text.len() / 64 + BEGIN.len() + END.len() + 4);
+    pem.push_str(BEGIN);
+    for (index, character) in text.chars().enumerate() {
+        if index % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem.push('\n');
+    pem.push_str(END);
+    pem.push('\n');
+    Ok(Secret::new(pem))
+}
+
+/// A key that signs tokens and checks them.
+pub struct SigningKey {
+    pair: RsaKeyPair,
+    public: ParsedPublicKey,
+    published: Jwk,
+    /// The first part of every v1 token that it signs.
+    header_v1: String,
+}
+
+impl SigningKey {
+    /// Reads a key from PKCS#8 in PEM form; with its certificate (DER), when there is one.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the text is no such key.
+    pub fn from_pem(pem: &Secret, certificate: Option<&[u8]>) -> Result<Self, KeyError> {
+        let (_, rest) = pem.expose().split_once(BEGIN).ok_or(KeyError::Pem)?;
+        let (body, _) = rest.split_once(END).ok_or(KeyError::Pem)?;
+        let body: String = body.split_ascii_whitespace().collect();
+        Self::from_pkcs8(&STANDARD.decode(body).map_err(|_| KeyError::Pem)?, certificate)
+    }
+
+    /// Reads a key from PKCS#8 (DER); with its certificate (DER), when there is one.
+    ///
+    /// # Errors
+    /// [`KeyError::NotRsa`] when the bytes are no such key.
+    pub fn from_pkcs8(pkcs8: &[u8], certificate: Option<&[u8]>) -> Result<Self, KeyError> {
+        let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| KeyError::NotRsa)?;
+        let der = pair.public_key().as_ref();
+        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).map_err(|_| KeyError::NotRsa)?;
+        let (modulus, exponent) = der::rsa_public_key(der).ok_or(KeyError::NotRsa)?;
+        let thumbprint = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.unwrap_or(der));
+        let id = base64url::encode(thumbprint);
+        let published = Jwk {
+            kty: "RSA".to_owned(),
+            usage: Some("sig".to_owned()),
+            kid: id.clone(),
+            x5t: Some(id.clone()),
+            n: base64url::encode(modulus),
+            e: base64url::encode(exponent),
+            x5c: certificate.map(|der| STANDARD.encode(der)).into_iter().collect(),
+            issuer: None,
+        };
+        let header =
+            jws::Header { typ: Some("JWT".to_owned()), alg: "RS256".to_owned(), x5t: Some(id.clone()), kid: Some(id) };
+        let header_v1 = jws::encode_header(&header).map_err(|_| KeyError::Sign)?;
+        Ok(Self { pair, public, published, header_v1 })
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.published.kid
+    }
+
+    /// The public half, as it is published.
+    #[must_use]
+    pub fn published(&self) -> &Jwk {
+        &self.published
+    }
+
+    /// The header of v1 tokens, encoded.
+    pub(crate) fn header_v1(&self) -> &str {
+        &self.header_v1
+    }
+
+    /// Whether `signature` (RS256) is this key's over `input`.
+    pub(crate) fn verifies(&self, input: &[u8], signature: &[u8]) -> bool {
+        self.public.verify_sig(input, signature).is_ok()
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningKey").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl Signer for SigningKey {
+    type Error = KeyError;
+
+    fn algorithm(&self) -> &'static str {
+        "RS256"
+    }
+
+    fn sign(&self, input: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        // PKCS#1 v1.5 signatures use no randomness; the interface asks for a source all the same.
+        let signed = self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input, &mut signature);
+        signed.map_err(|_| KeyError::Sign)?;
+        Ok(signature)
+    }
+}
+
+/// The keys of a running token service: never none.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    current: SigningKey,
+    earlier: Vec<SigningKey>,
+}
+
+impl Keys {
+    /// The first signs, the others are only published; nothing when there is no first.
+    pub(crate) fn new(keys: Vec<SigningKey>) -> Option<Self> {
+        let mut keys = keys.into_iter();
+        Some(Self { current: keys.next()?, earlier: keys.collect() })
+    }
+
+    pub(crate) fn current(&self) -> &SigningKey {
+        &self.current
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SigningKey> {
+        std::iter::once(&self.current).chain(&self.earlier)
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&SigningKey> {
+        self.iter().find(|key| key.id() == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_generated_key_reads_signs_and_checks() {
+        let pem = generate_key_pem().unwrap();
+        let key = SigningKey::from_pem(&pem, None).unwrap();
+        let signature = key.sign(b"text").unwrap();
+        assert!(key.verifies(b"text", &signature));
+        assert!(!key.verifies(b"texts", &signature));
+        assert_eq!(key.id().len(), 27);
+        assert_eq!(key.published().e, "AQAB");
+        assert_eq!(base64url::decode(&key.published().n).unwrap().len(), 256);
+        let again = SigningKey::from_pem(&pem, None).unwrap();
+        assert_eq!(again.id(), key.id(), "the id of a key does not change");
+        let certified = SigningKey::from_pem(&pem, Some(b"certificate")).unwrap();
+        assert_ne!(certified.id(), key.id());
+        assert_eq!(certified.published().x5c, [STANDARD.encode(b"certificate")]);
+        assert!(!format!("{key:?}").contains("PRIVATE"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text: String, bytes: Vec<u8>) {
+            prop_assert!(SigningKey::from_pem(&Secret::new(text.as_str()), None).is_err());
+            let framed = Secret::new(format!("{BEGIN}\n{text}\n{END}"));
+            prop_assert!(SigningKey::from_pem(&framed, None).is_err());
+            prop_assert!(SigningKey::from_pkcs8(&bytes, None).is_err());
+        }
+    }
+}

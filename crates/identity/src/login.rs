@@ -1,0 +1,109 @@
+//! The token service: which endpoint a request is for.
+//!
+//! Tenants come first in every path, by id, by domain, or as one of the words that stand for no
+//! particular one. Everything is answered at the configured origin, whatever host was asked.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use keyholder_entra::aadsts::{self, OAuthError, Problem};
+
+use crate::Identity;
+use crate::correlation::Correlation;
+use crate::directory::Refusal;
+
+mod answer;
+mod discovery;
+mod form;
+mod grants;
+mod tenant;
+mod token;
+
+/// The two generations of endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    /// `resource`, numbers as strings.
+    One,
+    /// `scope`, numbers as numbers.
+    Two,
+}
+
+/// Why the token service gives something else than what was asked.
+#[derive(Debug)]
+enum Failure {
+    /// One of Entra's errors.
+    Problem(Problem),
+    /// The directory failed.
+    Directory(Refusal),
+    /// There is no such endpoint.
+    NoEndpoint,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Directory(refusal)
+    }
+}
+
+/// Answers a request.
+pub(crate) async fn respond(identity: &Identity, request: &Request<Bytes>) -> Response<Bytes> {
+    let mut correlation = Correlation::of(request.headers(), request.uri().query(), identity.random.as_ref());
+    let path = request.uri().path().to_ascii_lowercase();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let answered = match segments.as_slice() {
+        [tenant, "oauth2", "token"] => token::respond(identity, tenant, Version::One, request, &mut correlation).await,
+        [tenant, "oauth2", "v2.0", "token"] => {
+            token::respond(identity, tenant, Version::Two, request, &mut correlation).await
+        }
+        [tenant, ".well-known", "openid-configuration"] if get => {
+            discovery::configuration(identity, tenant, Version::One).await
+        }
+        [tenant, "v2.0", ".well-known", "openid-configuration"] if get => {
+            discovery::configuration(identity, tenant, Version::Two).await
+        }
+        ["common", "discovery", "instance"] if get => discovery::instance(identity, request.uri().query()),
+        [tenant, "discovery", "keys"] if get => discovery::keys(identity, tenant, Version::One).await,
+        [tenant, "discovery", "v2.0", "keys"] if get => discovery::keys(identity, tenant, Version::Two).await,
+        ["error"] if get => Ok(discovery::explanation(request.uri().query())),
+        _ => Err(Failure::NoEndpoint),
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(failure) => fail(identity, failure, correlation),
+    };
+    answer::correlate(&mut response, correlation);
+    response
+}
+
+/// The answer to a failure: always Entra's JSON.
+fn fail(identity: &Identity, failure: Failure, correlation: Correlation) -> Response<Bytes> {
+    let now = identity.clocks.now();
+    let (problem, status) = match failure {
+        Failure::Problem(problem) => {
+            let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            (problem, status)
+        }
+        Failure::Directory(refusal) => {
+            let problem = aadsts::temporarily_unavailable(&refusal.to_string());
+            (problem, StatusCode::SERVICE_UNAVAILABLE)
+        }
+        Failure::NoEndpoint => {
+            (aadsts::request_malformed("There is no endpoint at this address."), StatusCode::NOT_FOUND)
+        }
+    };
+    answer::problem(&problem, status, correlation, now, &identity.origin)
+}
+
+/// An unknown tenant as the configuration document says it.
+fn as_document(failure: Failure) -> Failure {
+    match failure {
+        Failure::Problem(problem) => Failure::Problem(problem.with_error(OAuthError::InvalidTenant)),
+        other => other,
+    }
+}
