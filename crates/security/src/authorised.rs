@@ -229,13 +229,15 @@ impl Holds for Grants {
     fn permit(&self, requirement: &Requirement) -> Permission {
         let Requirement { table, verb, .. } = requirement;
         let caller = || Box::new(self.caller().clone());
-        let Some(name) = table.privilege_name(*verb) else {
-            // No privilege guards it: any role will do, but there must be one.
-            return if self.has_roles() {
-                Ok(ReachedTable::new(Arc::clone(table), *verb, Some(Depth::Global), Reach::Everything))
-            } else {
-                Err(no_roles(self))
-            };
+        let name = match table.privilege_name(*verb) {
+            Some(name) => name,
+            // What no privilege guards may be read by whoever has a role: a reading.
+            None if *verb == Verb::Read && self.has_roles() => {
+                return Ok(ReachedTable::new(Arc::clone(table), *verb, Some(Depth::Global), Reach::Everything));
+            }
+            None if *verb == Verb::Read => return Err(no_roles(self)),
+            // And changed by nobody: the name of a privilege that there is not is held by nobody.
+            None => format!("prv{verb}{}", table.schema_name()),
         };
         let id = privilege_id(&name);
         match (self.depth(id), self.reach(id)) {
