@@ -14,9 +14,9 @@
 //!
 //! - [`Request`]: the parts of an HTTP request that matter here.
 //! - [`bind()`]: the way in.
-//! - [`mod@query`], [`write`], [`call`]: what an operation is made of.
+//! - [`mod@query`], [`mod@write`], [`call`]: what an operation is made of.
 //! - [`oracle`]: what a query means, said a second time, naively, over rows in memory.
-//! - [`print`]: a query back as OData text.
+//! - [`mod@print`]: a query back as OData text.
 
 pub mod bind;
 pub mod call;

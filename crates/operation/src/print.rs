@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use keyholder_dataverse::Value;
-use keyholder_dataverse::schema::{Column, ColumnKind, DateBehavior};
+use keyholder_dataverse::schema::{Column, ColumnKind, DateBehavior, Navigation};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::query::{Comparand, Filter, Query, RowKey, Within};
@@ -17,7 +17,6 @@ const OPTION: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'<').add(b'>').add(b'\'');
 
 /// The address of a query relative to `…/v9.2/`, percent-encoded.
-
 #[must_use]
 pub fn query(query: &Query) -> String {
     let mut address = String::new();
@@ -55,12 +54,12 @@ fn key_text(key: &RowKey) -> String {
 /// The name of the source table's property that leads to the queried table.
 fn navigation(within: &Within, query: &Query) -> String {
     let (source, _) = within.source();
-    let leads_here = |navigation: &keyholder_dataverse::schema::Navigation| match (navigation, within) {
-        (keyholder_dataverse::schema::Navigation::OneToMany(relationship), Within::OneToMany { lookup, .. }) => {
+    let leads_here = |navigation: &Navigation| match (navigation, within) {
+        (Navigation::OneToMany(relationship), Within::OneToMany { lookup, .. }) => {
             relationship.table == query.table.logical_name() && relationship.column == *lookup.name
         }
         (
-            keyholder_dataverse::schema::Navigation::ManyToMany { relationship, side },
+            Navigation::ManyToMany { relationship, side },
             Within::ManyToMany { relationship: wanted, side: wanted_side, .. },
         ) => relationship == wanted && side == wanted_side,
         _ => false,

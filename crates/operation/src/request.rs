@@ -27,6 +27,9 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
+/// A decoded query option.
+pub type NameAndValue<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 impl<'a> Request<'a> {
     /// Refuses what is too long, and headers that ask for something the local org does not do.
     pub(crate) fn check(&self) -> Result<(), DataverseError> {
@@ -57,7 +60,7 @@ impl<'a> Request<'a> {
     }
 
     /// The options of the query string, decoded, in order. A bare `?` has none.
-    pub(crate) fn options(&self) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, DataverseError> {
+    pub(crate) fn options(&self) -> Result<Vec<NameAndValue<'a>>, DataverseError> {
         let mut options = Vec::new();
         for option in self.query.unwrap_or_default().split('&').filter(|option| !option.is_empty()) {
             if options.len() == MOST_OPTIONS {

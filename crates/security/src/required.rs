@@ -86,20 +86,16 @@ pub fn required(bound: &Bound) -> Vec<Requirement> {
             }
             needs
         }
-        Operation::Function(function) => match function {
-            Function::RetrieveRolePrivilegesRole { roles, .. } => vec![need(roles, Verb::Read, Subject::Rows)],
-            Function::RetrieveUserPrivileges { users, .. }
-            | Function::RetrieveUserPrivilegeByPrivilegeName { users, .. } => {
-                vec![need(users, Verb::Read, Subject::Rows)]
-            }
-            _ => Vec::new(),
-        },
-        Operation::Action(action) => match action {
+        Operation::Function(
+            Function::RetrieveRolePrivilegesRole { roles: table, .. }
+            | Function::RetrieveUserPrivileges { users: table, .. }
+            | Function::RetrieveUserPrivilegeByPrivilegeName { users: table, .. },
+        ) => vec![need(table, Verb::Read, Subject::Rows)],
+        Operation::Action(
             Action::AddPrivilegesRole { roles, .. }
             | Action::ReplacePrivilegesRole { roles, .. }
-            | Action::RemovePrivilegeRole { roles, .. } => vec![need(roles, Verb::Write, Subject::Rows)],
-            _ => Vec::new(),
-        },
+            | Action::RemovePrivilegeRole { roles, .. },
+        ) => vec![need(roles, Verb::Write, Subject::Rows)],
         _ => Vec::new(),
     }
 }

@@ -53,10 +53,10 @@ pub struct TableDefinition {
     /// The alternate keys: name, then columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<(String, Vec<String>)>,
-    /// Other tables' lookups that point here. Filled in by [`SchemaDefinition::resolved`].
+    /// Other tables' lookups that point here. Filled in when a [`super::Schema`] is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_to_many: Vec<OneToMany>,
-    /// Filled in by [`SchemaDefinition::resolved`].
+    /// Filled in when a [`super::Schema`] is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub many_to_many: Vec<ManyToManyDefinition>,
 }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use keyholder_dataverse::error::{self, DataverseError};
 
 use super::quoted;
+use crate::request::NameAndValue;
 
 /// What one request may have at most in a list.
 const LONGEST_LIST: usize = 1_000;
@@ -31,7 +32,7 @@ pub struct Options<'a> {
     /// `$id`, the other row when a reference is removed.
     pub id: Option<Cow<'a, str>>,
     /// `@p1=…`, without the `@`.
-    pub aliases: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub aliases: Vec<NameAndValue<'a>>,
 }
 
 impl<'a> Options<'a> {
@@ -39,7 +40,7 @@ impl<'a> Options<'a> {
     ///
     /// # Errors
     /// The service's refusal of options that it does not have, ours of those not built yet.
-    pub fn read(options: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Result<Self, DataverseError> {
+    pub fn read(options: Vec<NameAndValue<'a>>) -> Result<Self, DataverseError> {
         let mut read = Self::default();
         for (name, value) in options {
             let slot = match &*name {

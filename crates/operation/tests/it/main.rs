@@ -1,5 +1,7 @@
 //! The crate from outside: requests in, operations or refusals out.
 
+#![expect(clippy::unwrap_used, reason = "a test whose world cannot be made should stop there")]
+
 mod binding;
 mod properties;
 mod real_queries;
