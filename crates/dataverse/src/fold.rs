@@ -17,8 +17,8 @@ pub fn fold(text: &str) -> String {
         return trimmed.to_ascii_lowercase();
     }
     let mut folded = String::with_capacity(trimmed.len());
-    for letter in trimmed.nfkd().filter(|letter| !is_combining_mark(*letter)) {
-        // Lower case first, then the few letters whose lower case is not yet folded.
+    for letter in trimmed.nfkd() {
+        // The lower case of a few letters has marks of its own, so marks go last.
         for lower in letter.to_lowercase().nfkd().filter(|lower| !is_combining_mark(*lower)) {
             match lower {
                 'ß' => folded.push_str("ss"),

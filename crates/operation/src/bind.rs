@@ -337,6 +337,9 @@ impl Binder<'_> {
         self.supports(table, Verb::Write)?;
         let if_match = self.request.header("If-Match").map(str::trim);
         let if_none_match = self.request.header("If-None-Match").map(str::trim);
+        if if_match.is_some() && if_none_match == Some("*") {
+            return Err(error::odata("If-Match and If-None-Match: * exclude each other; send one of them."));
+        }
         let if_version = self.version(if_match)?;
         let creates = table.privilege_name(Verb::Create).is_some();
         let given = body::assignments(self, table, body::Purpose::Upsert)?;

@@ -47,6 +47,16 @@ fn not_moves_to_the_leaves_as_the_service_does_it() {
 }
 
 #[test]
+fn a_literal_may_stand_first() {
+    for (written, expected) in
+        [("2 gt numberofchildren", Comparison::Less), ("2 le numberofchildren", Comparison::GreaterOrEqual)]
+    {
+        let filter = query(&format!("contacts?$filter={written}")).filter;
+        assert!(matches!(filter, Some(Filter::Compare { comparison, .. }) if comparison == expected), "{written}");
+    }
+}
+
+#[test]
 fn the_root_business_unit_is_found_both_ways() {
     for filter in
         ["parentbusinessunitid eq null", "_parentbusinessunitid_value eq null", "null eq parentbusinessunitid"]
@@ -82,6 +92,10 @@ fn unknown_names_are_refused_in_the_services_words() {
     assert_eq!(refusal("GET", "contacts?$skip=3", ""), (400, "The query parameter $skip is not supported".into()));
     assert_eq!(refusal("GET", "contacts?$Select=fullname", "").1, "The query parameter $Select is not supported");
     assert_eq!(refusal("GET", "contacts?filter=x", "").1, "The query parameter filter is not supported");
+    assert_eq!(
+        refusal("GET", "contacts?$top=1&$top=2", "").1,
+        "Query option '$top' was specified more than once, but it must be specified at most once."
+    );
     assert_eq!(
         refusal("PATCH", "contacts", "{}"),
         (405, "The requested resource does not support http method 'PATCH'.".into())
@@ -167,6 +181,11 @@ fn lookups_bind_by_navigation_property_only() {
     assert_eq!(create.id(), Some(id()));
     assert!(matches!(&create.values[1].value, Assigned::Row { table, .. } if table.logical_name() == "account"));
 
+    let body = format!(r#"{{"createdby@odata.bind":"/systemusers({ID})","fullname":"x","createdon":7}}"#);
+    let Operation::Create(create) = operation("POST", "contacts", &body) else { panic!() };
+    assert!(create.values.is_empty());
+    assert_eq!(names(&create.ignored), ["createdby", "fullname", "createdon"]);
+
     let (status, message) = refusal("POST", "contacts", r#"{"ParentCustomerId_account@odata.bind":"/accounts(x)"}"#);
     assert_eq!(status, 400);
     assert!(message.contains("An undeclared property 'ParentCustomerId_account' which only has property annotations"));
@@ -225,6 +244,8 @@ fn conditions_decide_between_update_and_upsert() {
     assert_eq!(update(&[("If-None-Match", "*")]), (true, false, None));
     assert_eq!(update(&[("If-Match", "W/\"5\"")]), (false, true, Some(5)));
     assert_eq!(send("PATCH", &format!("contacts({ID})"), &[("If-Match", "\"5\"")], "{}").unwrap_err().status, 400);
+    let both = [("If-Match", "*"), ("If-None-Match", "*")];
+    assert_eq!(send("PATCH", &format!("contacts({ID})"), &both, "{}").unwrap_err().status, 400);
     assert_eq!(send("GET", "contacts", &[("MSCRMCallerID", ID)], "").unwrap_err().status, 501);
 }
 

@@ -151,9 +151,23 @@ proptest! {
     }
 
     #[test]
-    fn the_oracle_sorts_totally_and_stops_at_top(query in queries(), rows in rows()) {
-        let all = oracle::evaluate(&Query { top: None, ..query.clone() }, &rows);
+    fn the_oracle_does_not_care_where_rows_stood(query in queries(), rows in rows()) {
+        // Rows with different ids, so that the order is total.
+        let contact = contact();
+        let with_ids = |rows: Vec<(usize, Vec<Value>)>| -> Vec<Vec<Value>> {
+            rows.into_iter()
+                .map(|(number, mut row)| {
+                    row[contact.primary_id().position] = Value::Guid(Uuid::from_u128(number as u128));
+                    row
+                })
+                .collect()
+        };
+        let numbered: Vec<_> = rows.into_iter().enumerate().collect();
+        let backwards: Vec<_> = numbered.iter().rev().cloned().collect();
+        let (rows, backwards) = (with_ids(numbered), with_ids(backwards));
         let some = oracle::evaluate(&query, &rows);
+        prop_assert_eq!(&some, &oracle::evaluate(&query, &backwards));
+        let all = oracle::evaluate(&Query { top: None, ..query.clone() }, &rows);
         prop_assert_eq!(some.len(), all.len().min(query.top.unwrap_or(u32::MAX) as usize));
         prop_assert_eq!(&all[..some.len()], &some[..]);
     }
@@ -187,6 +201,29 @@ proptest! {
         let headers = HeaderMap::new();
         let _ = bind(&SCHEMA, &Request { method: &method, path: &path, query: query.as_deref(), headers: &headers, body: &body });
     }
+}
+
+#[test]
+fn nulls_stand_first_and_last_and_ids_break_ties() {
+    let contact = contact();
+    let row = |number: u128, name: Option<&str>| {
+        let mut row = vec![Value::Null; contact.columns().len()];
+        row[contact.primary_id().position] = Value::Guid(Uuid::from_u128(number));
+        row[contact.column("lastname").unwrap().position] = name.map_or(Value::Null, |name| Value::Text(name.into()));
+        row
+    };
+    let rows = [row(4, Some("b")), row(3, None), row(2, Some("B ")), row(1, Some("a"))];
+    let ids = |address: &str| -> Vec<u128> {
+        let found = oracle::evaluate(&query(address), &rows);
+        found.iter().map(|row| row[contact.primary_id().position].guid().unwrap().as_u128()).collect()
+    };
+    assert_eq!(ids("contacts?$orderby=lastname"), [3, 1, 2, 4]);
+    assert_eq!(ids("contacts?$orderby=lastname desc"), [2, 4, 1, 3]);
+    assert_eq!(ids("contacts?$orderby=lastname desc&$top=1"), [2]);
+    assert_eq!(ids("contacts"), [1, 2, 3, 4]);
+    assert_eq!(ids("contacts?$filter=lastname ne 'b'"), [1, 3]);
+    assert_eq!(ids("contacts?$filter=not startswith(lastname,'b')"), [1, 3]);
+    assert_eq!(ids("contacts?$filter=not (lastname gt 'a')"), [1]);
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn roles_add_up_and_a_teams_role_carries_the_teams_unit() {
     let reach = grants.reach(privilege_id("prvReadContact")).unwrap();
     assert!(reach.covers(Some(USER), None) && reach.covers(None, Some(OTHER_UNIT)) && !reach.covers(None, Some(UNIT)));
     assert_eq!((grants.caller().role_count, grants.caller().privilege_count), (2, 1));
+    assert_eq!(grants.depth(privilege_id("prvReadContact")), Some(Depth::Local));
 
     // Team privileges only: the team's rows, not the member's own.
     let mut grants = nobody();
