@@ -1,0 +1,98 @@
+//! Nonsense of every kind: always an answer in the service's shape, never a 5xx, nothing changed.
+
+use bytes::Bytes;
+use http::Request;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::Value;
+
+use crate::world::{FORM, World};
+
+/// One value of a strategy; a runner of fixed seed makes the run the same each time.
+fn sample<T: std::fmt::Debug>(runner: &mut TestRunner, strategy: &impl Strategy<Value = T>) -> T {
+    strategy.new_tree(runner).unwrap().current()
+}
+
+#[tokio::test]
+async fn the_token_service_answers_any_request() {
+    let world = World::new().await;
+    let mut runner = TestRunner::deterministic();
+    let paths = prop_oneof![
+        "/[a-z.0-9%]{0,20}/oauth2/(v2.0/)?token",
+        "/(common|contoso.example|organizations)/oauth2/(v2.0/)?token(\\?[a-z=&%]{0,10})?",
+        "/[a-z%/.0-9]{0,40}(\\?[ -~&&[^#<>\"{}|\\\\^` ]]{0,30})?",
+        "/common/discovery/instance\\?authorization_endpoint=[a-z:/.%0-9]{0,40}",
+    ];
+    let fields = "(grant_type|client_id|client_secret|scope|resource|x)=[ -~]{0,30}";
+    let bodies = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..100),
+        prop::collection::vec(fields, 0..6).prop_map(|fields| fields.join("&").into_bytes()),
+        prop::collection::vec(fields, 0..3).prop_map(|fields| format!(
+            "grant_type=client_credentials&{}",
+            fields.join("&")
+        )
+        .into_bytes()),
+    ];
+    let methods = prop_oneof![Just("POST"), Just("POST"), Just("GET"), Just("DELETE")];
+    for _ in 0..600 {
+        let (path, body) = (sample(&mut runner, &paths), sample(&mut runner, &bodies));
+        let request = Request::builder().method(sample(&mut runner, &methods)).uri(&path).header("content-type", FORM);
+        let Ok(request) = request.body(Bytes::from(body)) else { continue };
+        let response = world.identity.respond_login(request).await;
+        assert!(response.status().as_u16() < 500, "{path}: {:?}", response.body());
+        if response.headers()["content-type"].to_str().unwrap().starts_with("application/json") {
+            serde_json::from_slice::<Value>(response.body()).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn graph_answers_any_request() {
+    let world = World::new().await;
+    let token = world.admin_token().await;
+    let mut runner = TestRunner::deterministic();
+    let sets = "(applications|servicePrincipals|oauth2PermissionGrants|organization|x)";
+    let objects = "(/[-0-9a-f]{0,36}|\\(appId='[-0-9a-f]{0,36}'\\)|\\([a-z='%]{0,10}\\))?";
+    let actions = "(/(addPassword|removePassword|appRoleAssignments|x))?";
+    let queries = "(\\?\\$(filter|select|top|skiptoken|x)=[ -~&&[^#<>\"{}|\\\\^` ]]{0,30})?";
+    let paths = (sets, objects, actions, queries).prop_map(|(a, b, c, d)| format!("/v1.0/{a}{b}{c}{d}"));
+    let names = "(displayName|tags|notes|appId|keyId|identifierUris|requiredResourceAccess|clientId|scope|x)";
+    let values = prop_oneof![
+        any::<String>().prop_map(Value::from),
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::from),
+        prop::collection::vec(any::<String>().prop_map(Value::from), 0..3).prop_map(Value::from),
+    ];
+    let objects = prop::collection::vec((names, values), 0..4)
+        .prop_map(|pairs| Value::Object(pairs.into_iter().collect()).to_string().into_bytes());
+    let bodies = prop_oneof![prop::collection::vec(any::<u8>(), 0..60), objects];
+    let methods = prop_oneof![Just("POST"), Just("GET"), Just("PATCH"), Just("DELETE")];
+    for _ in 0..600 {
+        let (path, body) = (sample(&mut runner, &paths), sample(&mut runner, &bodies));
+        let request = Request::builder()
+            .method(sample(&mut runner, &methods))
+            .uri(&path)
+            .header("authorization", format!("Bearer {token}"));
+        let Ok(request) = request.body(Bytes::from(body.clone())) else { continue };
+        let response = world.identity.respond_graph(request).await;
+        let status = response.status().as_u16();
+        assert!(status < 500, "{path} {:?}: {:?}", String::from_utf8_lossy(&body), response.body());
+        if status >= 400 {
+            let answer: Value = serde_json::from_slice(response.body()).unwrap();
+            assert!(answer["error"]["code"].is_string() && answer["error"]["message"].is_string(), "{answer}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_token_of_somebody_elses_making_is_taken(token in "[-_A-Za-z0-9.]{0,200}", any: String) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        static WORLD: std::sync::OnceLock<World> = std::sync::OnceLock::new();
+        let world = WORLD.get_or_init(|| runtime.block_on(World::new()));
+        let audience = keyholder_identity::Audience::any_of([crate::world::ORIGIN]);
+        prop_assert!(world.identity.verify(&token, &audience).is_err());
+        prop_assert!(world.identity.verify(&any, &audience).is_err());
+    }
+}
