@@ -9,7 +9,7 @@
 //!
 //! Where the real service's status or word was seen in more than one form, the table has the newer.
 
-use keyholder_foundation::ClientId;
+use keyholder_foundation::{ClientId, TenantId};
 
 mod table;
 
@@ -224,6 +224,18 @@ pub fn application_disabled(application: ClientId, name: &str) -> Problem {
     Problem::new(7_000_112, &format!("Application '{application}'({}) is disabled.", quoted(name)))
 }
 
+/// 7000229: the application is registered here, but has no service principal.
+#[must_use]
+pub fn service_principal_missing(application: ClientId, tenant: TenantId) -> Problem {
+    Problem::new(
+        7_000_229,
+        &format!(
+            "The client application {application} is missing service principal in the tenant {tenant}. See \
+             instructions here: https://go.microsoft.com/fwlink/?linkid=2225119"
+        ),
+    )
+}
+
 /// 90002: no such tenant. The configuration document's endpoint says `invalid_tenant` instead.
 #[must_use]
 pub fn tenant_not_found(tenant: &str) -> Problem {
@@ -415,6 +427,7 @@ mod tests {
             credential_missing(),
             application_not_found("a", "t"),
             application_disabled(id, "a"),
+            service_principal_missing(id, TenantId(uuid::Uuid::nil())),
             tenant_not_found("t"),
             tenant_malformed("t"),
             consumers_not_supported("a"),

@@ -210,6 +210,9 @@ impl Directory {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// A list as it is kept in one column.
 fn to_json<T: serde::Serialize>(list: &T) -> Result<String, Refusal> {
     serde_json::to_string(list).map_err(|_| Refusal::Damaged("a list does not print as JSON"))

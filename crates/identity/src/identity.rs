@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use keyholder_entra::well_known;
+use keyholder_entra::well_known::{self, DirectoryRole};
 use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId};
 use keyholder_store::{Database, DatabaseOptions};
-use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::directory::administrators::{Administrators, TenantPlan};
@@ -146,8 +145,7 @@ impl Identity {
         Ok(self.directory.find_client(tenant, client).await?.map(|client| client.facts.clone()))
     }
 
-    /// Gives a service principal or user a directory role (a template of
-    /// [`well_known::DIRECTORY_ROLES`]); having it already is fine.
+    /// Gives a service principal or user a directory role; having it already is fine.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -155,9 +153,22 @@ impl Identity {
         &self,
         tenant: TenantId,
         principal: ObjectId,
-        role_template: Uuid,
+        role: DirectoryRole,
     ) -> Result<(), Error> {
-        Ok(self.directory.assign_role(tenant, principal, role_template).await?)
+        Ok(self.directory.assign_role(tenant, principal, role.template_id).await?)
+    }
+
+    /// Whether a service principal or user has a directory role now.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn has_directory_role(
+        &self,
+        tenant: TenantId,
+        principal: ObjectId,
+        role: DirectoryRole,
+    ) -> Result<bool, Error> {
+        Ok(self.directory.roles_of(tenant, principal).await?.contains(&role.template_id))
     }
 }
 

@@ -31,9 +31,8 @@ pub struct VerifiedToken {
     pub tenant: TenantId,
     /// The application that asked for it.
     pub client: ClientId,
-    /// The service principal (or person) that it speaks for; none for an application that has no
-    /// service principal in the tenant.
-    pub object_id: Option<ObjectId>,
+    /// The service principal (or person) that it speaks for.
+    pub object_id: ObjectId,
     /// Whether the application speaks for itself.
     pub app_only: bool,
     /// What it is for, as it was asked for.
@@ -187,7 +186,7 @@ fn check(token: &str, keys: &Keys) -> Result<VerifiedToken, TokenProblem> {
     Ok(VerifiedToken {
         tenant: claims.tid,
         client: claims.client().ok_or(TokenProblem::Issuer)?,
-        object_id: claims.oid,
+        object_id: claims.oid.ok_or(TokenProblem::Issuer)?,
         app_only: claims.is_app_only(),
         normal_audience: normal(&claims.aud),
         short_id: claims.short_id().to_owned(),

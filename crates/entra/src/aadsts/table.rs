@@ -86,6 +86,7 @@ pub(super) static TABLE: &[Explanation] = &[
     entry(7_000_216, E::InvalidClient, 401, "No credential was sent.", "Send `client_secret` or `client_assertion`."),
     entry(7_000_218, E::InvalidClient, 401, "The application is confidential, but sent no credential.", "Send `client_secret` or `client_assertion`, or allow public client flows."),
     entry(7_000_222, E::InvalidClient, 401, "The client secret has expired.", "Make a new secret and replace it where the application keeps it."),
+    entry(7_000_229, E::InvalidClient, 401, "The application is registered, but has no service principal in this tenant.", "Make its service principal (enterprise application): `POST /servicePrincipals` with its appId, or admin consent."),
     entry(7_002_138, E::InvalidClient, 401, "A federated credential fits only when letter case is ignored.", "Write issuer, subject and audience exactly as the issuer prints them."),
     entry(9_001_023, E::InvalidRequest, 400, "Username and password need a tenant.", "Put the tenant's id, its domain or `organizations` into the authority."),
     entry(9_002_313, E::InvalidRequest, 400, "The request cannot be read.", "Send a form (application/x-www-form-urlencoded) with each parameter once."),

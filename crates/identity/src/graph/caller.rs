@@ -83,10 +83,7 @@ impl Caller {
         let token = identity.verify(bearer(headers)?, identity.graph_audience())?;
         let tenants = identity.directory.tenants().await?;
         let tenant = Arc::clone(tenants.find(token.tenant).ok_or(TokenProblem::Tenant)?);
-        let roles = match token.object_id {
-            Some(principal) => identity.directory.roles_of(tenant.id, principal).await?,
-            None => Vec::new(),
-        };
+        let roles = identity.directory.roles_of(tenant.id, token.object_id).await?;
         Ok(Self { tenant, roles, permissions: token.roles.clone() })
     }
 

@@ -1,5 +1,6 @@
 //! What a tenant is born with, and how a lost file is replaced.
 
+use keyholder_entra::well_known::{GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR};
 use keyholder_identity::{Error, TenantPlan};
 use serde_json::{Value, json};
 
@@ -20,6 +21,10 @@ async fn a_tenant_has_its_administrators_and_microsofts_principals() {
     assert_eq!(dataverse.text("/oauth2PermissionScopes/0/id"), "78ce3f0f-a1ce-49c2-8cde-64b5c0896db4");
     assert_eq!(dataverse.text("/oauth2PermissionScopes/0/value"), "user_impersonation");
 
+    for principal in [world.admin.service_principal, world.admin.user] {
+        assert!(world.identity.has_directory_role(world.tenant, principal, GLOBAL_ADMINISTRATOR).await.unwrap());
+        assert!(!world.identity.has_directory_role(world.tenant, principal, USER_ADMINISTRATOR).await.unwrap());
+    }
     let facts = world.identity.find_application(world.tenant, world.admin.client_id).await.unwrap().unwrap();
     assert_eq!(facts.display_name, "Keyholder local administrator");
     assert_eq!(facts.service_principal, Some(world.admin.service_principal));

@@ -358,11 +358,11 @@ async fn only_callers_with_rights_may() {
     }
     // Any directory role reads; only some write. Roles count from the next request on.
     let assign = async |role| world.identity.assign_directory_role(world.tenant, app.principal, role).await.unwrap();
-    assign(LICENSE_ADMINISTRATOR.template_id).await;
+    assign(LICENSE_ADMINISTRATOR).await;
     assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 200);
     assert_eq!(world.graph_as(&token, "GET", "/v1.0/organization", Value::Null).await.status, 200);
     assert_eq!(world.graph_as(&token, "PATCH", &own, json!({ "notes": "x" })).await.graph_error(), denied);
-    assign(APPLICATION_ADMINISTRATOR.template_id).await;
+    assign(APPLICATION_ADMINISTRATOR).await;
     assert_eq!(world.graph_as(&token, "PATCH", &own, json!({ "notes": "x" })).await.status, 204);
     let roles = format!("{PRINCIPALS}/{}/appRoleAssignments", app.principal);
     assert_eq!(world.graph_as(&token, "POST", &roles, json!({})).await.graph_error(), denied);

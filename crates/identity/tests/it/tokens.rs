@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::world::{DOMAIN, FORM, ORG, ORIGIN, START, World};
 
+/// An endpoint, what is sent there, and the error that comes back.
+type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, (u16, &'static str, u64));
+
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 /// The claims of a token as a library that is not ours reads them, by the published keys.
@@ -138,13 +141,16 @@ async fn credentials_may_come_in_the_header() {
 }
 
 #[tokio::test]
-async fn an_application_without_a_service_principal_at_home_gets_a_token_without_oid() {
+async fn an_application_without_a_service_principal_is_told_so_once_it_proved_itself() {
     let world = World::new().await;
     let made = world.graph("POST", "/v1.0/applications", json!({ "displayName": "bare" })).await;
     let secret = world.add_secret(made.text("/id").parse().unwrap(), json!({})).await;
-    let token = world.token_of(made.text("/appId").parse().unwrap(), &secret, &format!("{ORG}/.default")).await;
-    let claims = claims(&world, &token, ORG).await;
-    assert_eq!((claims.get("oid"), claims.get("sub")), (None, None));
+    let (id, scope) = (made.text("/appId"), format!("{ORG}/.default"));
+    assert_eq!(world.token(id, "wrong", &scope).await.token_error(), (401, "invalid_client", 7_000_215));
+    let refused = world.token(id, secret.expose(), &scope).await;
+    assert_eq!(refused.token_error(), (401, "invalid_client", 7_000_229));
+    assert_eq!(world.graph("POST", "/v1.0/servicePrincipals", json!({ "appId": id })).await.status, 201);
+    assert_eq!(world.token(id, secret.expose(), &scope).await.status, 200);
 }
 
 #[tokio::test]
@@ -225,7 +231,7 @@ async fn each_mistake_has_its_number() {
     let (id, scope) = (("client_id", id.as_str()), ("scope", scope.as_str()));
     let key = ("client_secret", secret);
     #[rustfmt::skip]
-    let cases: Vec<(&str, Vec<(&str, &str)>, (u16, &str, u64))> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (&v2, vec![], (400, "invalid_request", 900_144)),
         (&v2, vec![("grant_type", "")], (400, "invalid_request", 900_144)),
         (&v2, vec![("grant_type", "password"), id, key, scope], (400, "unsupported_grant_type", 70_003)),

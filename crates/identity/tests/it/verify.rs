@@ -21,7 +21,7 @@ async fn a_token_opens_the_doors_it_is_for() {
     let org = Audience::any_of([ORG]).of_tenant(world.tenant);
     let token = world.token_of(app.client, &app.secret, &format!("{ORG}//.default")).await;
     let verified = world.identity.verify(&token, &org).unwrap();
-    assert_eq!((verified.client, verified.object_id), (app.client, Some(app.principal)));
+    assert_eq!((verified.client, verified.object_id), (app.client, app.principal));
     assert!(verified.app_only);
     assert_eq!(verified.audience, format!("{ORG}/"));
     assert_eq!(world.identity.verify(&token, &org).unwrap(), verified, "the second time from memory");

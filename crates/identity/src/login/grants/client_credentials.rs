@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyholder_entra::aadsts::{self, Problem};
 use keyholder_entra::base64url;
 use keyholder_entra::claims::{AccessTokenClaims, issuer_v1};
-use keyholder_foundation::{ClientId, Random, Secret, Timestamp};
+use keyholder_foundation::{ClientId, ObjectId, Random, Secret, Timestamp};
 
 use crate::Identity;
 use crate::directory::clients::{Client, Password};
@@ -38,13 +38,17 @@ pub(in crate::login) async fn grant(
     }
     let now = identity.clocks.now();
     check_credential(&client, form, now)?;
+    // Whom the token would speak for: since 2026 the real service gives none without.
+    let principal = client.facts.service_principal;
+    let principal = principal.ok_or_else(|| aadsts::service_principal_missing(client.facts.client_id, tenant.id))?;
     let requested = match target {
         Target::Resource(resource) => resource,
         Target::Scope(scope) => resource_of(scope)?,
     };
     let resource = Resource::find(requested, tenant.id, &identity.origin, identity.resources.as_ref());
     let resource = resource.ok_or_else(|| aadsts::resource_not_found(requested, &tenant.display_name))?;
-    Ok(claims(&tenant, &client, requested, resource, now, identity.random.as_ref()))
+    let audience = Audience { requested, resource };
+    Ok(claims(&tenant, &client, principal, audience, now, identity.random.as_ref()))
 }
 
 /// What the token is asked for, as it came.
@@ -135,12 +139,20 @@ fn resource_of(scope: &str) -> Result<&str, Problem> {
     if resource.is_empty() { Err(aadsts::scope_malformed(scope)) } else { Ok(resource) }
 }
 
+/// What the token is for.
+#[derive(Clone, Copy)]
+struct Audience<'a> {
+    /// As it was asked for, to the letter.
+    requested: &'a str,
+    resource: Resource,
+}
+
 /// A v1 app-only token: Dataverse and Graph are v1 resources, whichever endpoint was asked.
 fn claims(
     tenant: &Tenant,
     client: &Client,
-    audience: &str,
-    resource: Resource,
+    principal: ObjectId,
+    audience: Audience<'_>,
     now: Timestamp,
     random: &dyn Random,
 ) -> AccessTokenClaims {
@@ -151,10 +163,10 @@ fn claims(
     // The token's own id has 16 bytes; the two opaque ones are there for whoever expects them.
     let (uti, opaque) = bytes.split_at(16);
     let (aio, rh) = opaque.split_at(24);
-    let principal = client.facts.service_principal;
-    let roles = (resource.includes_graph() && !client.graph_roles.is_empty()).then(|| client.graph_roles.clone());
+    let roles =
+        (audience.resource.includes_graph() && !client.graph_roles.is_empty()).then(|| client.graph_roles.clone());
     AccessTokenClaims {
-        aud: audience.to_owned(),
+        aud: audience.requested.to_owned(),
         iss: issuer.clone(),
         iat: issued,
         nbf: issued,
@@ -168,11 +180,11 @@ fn claims(
         idp: Some(issuer),
         idtyp: Some("app".to_owned()),
         name: None,
-        oid: principal,
+        oid: Some(principal),
         rh: Some(base64url::encode(rh)),
         roles,
         scp: None,
-        sub: principal.map(|id| id.to_string()),
+        sub: Some(principal.to_string()),
         tid: tenant.id,
         unique_name: None,
         upn: None,
