@@ -1,1 +1,39 @@
-//! The local Dataverse: lowering, execution and the Web API's writers
+//! The local Dataverse: one organization, from an HTTP request to its answer.
+//!
+//! ```text
+//! request -> bound (operation) -> authorised (security) -> lowered (here) -> store -> answer
+//! ```
+//!
+//! An [`Organization`] owns a store with the org's schema and rows. A request is bound on the
+//! caller's task; then one hop to a storage thread does the rest in one snapshot: who is calling,
+//! what they may, the statement, and its rows written straight into the answer's buffer. No
+//! storage thread waits for a socket or for the directory.
+//!
+//! - [`Organization`] opens, answers, seeds and fills an org;
+//! - [`Directory`] is what an org needs from the tenant's directory, as a trait;
+//! - `catalogue` knows how the schema's tables lie in the store;
+//! - `lower` turns authorised operations into statements: skipping authorisation does not compile;
+//! - `execute` does them, `rules` says what the platform adds or refuses, `answer` writes JSON.
+//!
+//! The wire contract follows Microsoft's published Dataverse Web API documents.
+
+mod answer;
+mod caller;
+mod catalogue;
+mod directory;
+mod epoch;
+mod error;
+mod execute;
+mod lower;
+mod organization;
+mod platform;
+mod rules;
+mod sample;
+mod seed;
+
+pub use caller::TokenFacts;
+pub use directory::{ApplicationFacts, BoxFuture, Directory, DirectoryError};
+pub use error::Error;
+pub use organization::{Organization, OrganizationConfig, Trouble};
+pub use sample::Sampled;
+pub use seed::Administrator;

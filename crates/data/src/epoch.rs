@@ -1,0 +1,85 @@
+//! Counters that say whether what is kept in memory still holds.
+//!
+//! Whatever a process remembers of an organization (its schema, what its users may do) belongs to
+//! an epoch. A change bumps the epoch in its own transaction; every unit of work reads the epochs
+//! first in its own snapshot. So the next request anywhere sees a disabled user or a changed role,
+//! and nobody has to be told.
+
+use keyholder_store::statement::{Insert, Select, Update, column, parameter};
+use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction};
+
+/// What the tables of security are made of; a change to any of them bumps the security epoch.
+pub(crate) const SECURITY_TABLES: [&str; 8] =
+    ["systemuser", "role", "team", "businessunit", "systemuserroles", "roleprivileges", "teammembership", "teamroles"];
+
+/// The epochs of one snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Epochs {
+    /// Of the schema.
+    pub(crate) schema: i64,
+    /// Of users, roles and what they hold.
+    pub(crate) security: i64,
+}
+
+/// The statements about epochs, printed once per organization.
+#[derive(Debug)]
+pub(crate) struct EpochStatements {
+    read: Prepared,
+    first: Prepared,
+    bump: Prepared,
+}
+
+impl EpochStatements {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let read = Select::from("keyholder_epoch").column("name", Kind::Text).column("value", Kind::Integer);
+        let bump = Update::of("keyholder_epoch")
+            .set("value", column("value").plus(parameter(0)))
+            .filter(column("name").equals(parameter(1)));
+        Ok(Self {
+            read: Prepared::new(read)?,
+            first: Prepared::new(Insert::into("keyholder_epoch").columns(["name", "value"]).or_nothing())?,
+            bump: Prepared::new(bump)?,
+        })
+    }
+
+    pub(crate) fn read(&self, snapshot: &mut Snapshot<'_>) -> Result<Epochs, Error> {
+        let mut epochs = Epochs::default();
+        snapshot.for_each(&self.read, &[], |row| {
+            match row.get::<&str>(0)? {
+                "schema" => epochs.schema = row.get(1)?,
+                "security" => epochs.security = row.get(1)?,
+                _ => {}
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(epochs)
+    }
+
+    pub(crate) fn bump_schema(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        self.bump(tx, "schema", 1)
+    }
+
+    pub(crate) fn bump_security(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        self.bump(tx, "security", 1)
+    }
+
+    /// Takes `count` row versions; gives the first.
+    pub(crate) fn versions(&self, tx: &mut Transaction<'_>, count: u32) -> Result<i64, Error> {
+        self.bump(tx, "version", i64::from(count))?;
+        let mut last = 0;
+        tx.for_each(&self.read, &[], |row| {
+            if row.get::<&str>(0)? == "version" {
+                last = row.get(1)?;
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(last - i64::from(count) + 1)
+    }
+
+    fn bump(&self, tx: &mut Transaction<'_>, name: &str, by: i64) -> Result<(), Error> {
+        if tx.execute(&self.bump, &[by.into(), name.into()])? == 0 {
+            tx.execute(&self.first, &[name.into(), by.into()])?;
+        }
+        Ok(())
+    }
+}

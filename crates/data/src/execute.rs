@@ -1,0 +1,187 @@
+//! Doing an authorised operation inside one snapshot or transaction.
+//!
+//! Everything that waits (the directory) or that must not happen twice (giving ids, looking at the
+//! clock) has been done before; what is here may be run again from its start.
+
+pub(crate) mod call;
+pub(crate) mod delete;
+pub(crate) mod make;
+pub(crate) mod pair;
+pub(crate) mod read;
+pub(crate) mod write;
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use keyholder_dataverse::error;
+use keyholder_dataverse::schema::Table;
+use keyholder_foundation::{RowIds, Timestamp};
+use keyholder_operation::{Bound, RowKey};
+use keyholder_security::{Authorised, ReachedTable, authorise};
+use keyholder_store::statement::{Select, all, column, parameter};
+use keyholder_store::{Kind, Prepared, Snapshot, Transaction};
+use uuid::Uuid;
+
+use crate::answer::Answer;
+use crate::caller::Caller;
+use crate::catalogue::{Catalogue, Record};
+use crate::directory::ApplicationFacts;
+use crate::error::Failure;
+use crate::lower;
+use crate::organization::Core;
+use crate::platform::Platform;
+
+/// One request of one caller, inside one snapshot.
+pub(crate) struct Session<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) caller: &'a Caller,
+    pub(crate) request: &'a PreparedRequest,
+}
+
+/// A bound request with everything that was settled before the store was asked.
+#[derive(Debug)]
+pub(crate) struct PreparedRequest {
+    pub(crate) bound: Bound,
+    /// The path behind `/api/data/` and the query string as they came, for the address of the
+    /// next page.
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    /// The moment that the request's changes carry.
+    pub(crate) now: Timestamp,
+    /// What the directory knows of the application that a new user is to stand for.
+    pub(crate) application: Option<ApplicationFacts>,
+    /// The id of the request in answers and error texts.
+    pub(crate) id: Uuid,
+}
+
+impl Session<'_> {
+    pub(crate) fn platform(&self) -> Platform<'_> {
+        Platform { catalogue: self.catalogue }
+    }
+
+    /// A fresh id for a row.
+    pub(crate) fn new_id(&self) -> Uuid {
+        let ids: &RowIds = &self.core.row_ids;
+        ids.next(self.request.now, &*self.core.random)
+    }
+
+    /// The address of this version of the API: `https://localhost:8443/api/data/v9.2`.
+    pub(crate) fn base(&self) -> String {
+        format!("{}/api/data/{}", self.core.org_url, self.request.bound.version.name())
+    }
+
+    /// The address of a row.
+    pub(crate) fn address(&self, table: &Table, id: Uuid) -> String {
+        format!("{}/{}({id})", self.base(), table.entity_set())
+    }
+
+    /// Which privileges the caller holds is decided here, before anything is looked at.
+    fn authorised(&self) -> Result<Authorised, Failure> {
+        Ok(authorise(&self.caller.grants, self.request.bound.clone())?)
+    }
+
+    /// Answers an operation that only reads.
+    pub(crate) fn read(&self, snapshot: &mut Snapshot<'_>) -> Result<Answer, Failure> {
+        match self.authorised()? {
+            Authorised::ServiceDocument => Ok(read::service_document(self)),
+            Authorised::Query(reading) => read::query(self, snapshot, &reading),
+            Authorised::Count(reading) => read::count(self, snapshot, &reading),
+            Authorised::Retrieve(reading) => read::retrieve(self, snapshot, &reading),
+            Authorised::Function(calling) => call::function(self, snapshot, &calling),
+            _ => Err(error::not_supported("This operation").into()),
+        }
+    }
+
+    /// Does an operation that changes rows.
+    pub(crate) fn write(&self, tx: &mut Transaction<'_>) -> Result<Answer, Failure> {
+        match self.authorised()? {
+            Authorised::Create(writing) => write::create(self, tx, &writing),
+            Authorised::Update(writing) => write::update(self, tx, &writing),
+            Authorised::Delete(reading) => delete::delete(self, tx, &reading),
+            Authorised::Associate(linking) => pair::associate(self, tx, &linking),
+            Authorised::Disassociate(linking) => pair::disassociate(self, tx, &linking),
+            Authorised::Action(calling) => call::action(self, tx, &calling),
+            _ => Err(error::not_supported("This operation").into()),
+        }
+    }
+
+    /// The id of the row that a key names, whoever owns it; nothing when there is none.
+    pub(crate) fn find_id(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        table: &Arc<Table>,
+        key: &RowKey,
+    ) -> Result<Option<Uuid>, Failure> {
+        let layout = self.catalogue.layout(table);
+        let (columns, values) = match key {
+            RowKey::Id(id) => (vec![layout.id()], vec![(*id).into()]),
+            RowKey::Alternate { key, values } => {
+                let names = key.columns.iter().filter_map(|column| Some(layout.place(column)?.compared()?.0.clone()));
+                (names.collect(), values.iter().map(lower::comparable).collect())
+            }
+            _ => return Err(error::not_supported("This kind of key").into()),
+        };
+        let same = columns.into_iter().enumerate().map(|(slot, name)| column(name).equals(parameter(slot)));
+        let find = Select::from(layout.name.clone()).column(layout.id(), Kind::Uuid).filter(all(same));
+        Ok(snapshot.first(&Prepared::new(find)?, &values, |row| row.get(0))?)
+    }
+
+    /// The row that a key names, whoever owns it; nothing when there is none.
+    pub(crate) fn find(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        table: &Arc<Table>,
+        key: &RowKey,
+    ) -> Result<Option<Record>, Failure> {
+        let id = match key {
+            RowKey::Id(id) => Some(*id),
+            other => self.find_id(snapshot, table, other)?,
+        };
+        match id {
+            Some(id) => Record::load(snapshot, self.catalogue, &self.catalogue.layout(table), id),
+            None => Ok(None),
+        }
+    }
+
+    /// The row that a key names, if `rows` reaches it.
+    pub(crate) fn reached(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        rows: &ReachedTable,
+        key: &RowKey,
+    ) -> Result<Record, Failure> {
+        let record = self.find(snapshot, rows.table(), key)?.ok_or_else(|| missing(rows.table(), key))?;
+        self.check_reach(rows, &record)?;
+        Ok(record)
+    }
+
+    /// Refuses a row that is out of reach.
+    pub(crate) fn check_reach(&self, rows: &ReachedTable, record: &Record) -> Result<(), Failure> {
+        if rows.reach().covers(record.owner(), record.business_unit()) {
+            return Ok(());
+        }
+        let right = format!("{}Access", rows.verb());
+        let table = rows.table().logical_name();
+        Err(error::row_access_denied(self.caller.user, &right, record.id(), table).into())
+    }
+
+    /// Everybody's rights may have changed.
+    pub(crate) fn bump_security(&self, tx: &mut Transaction<'_>) -> Result<(), Failure> {
+        Ok(self.core.epochs.bump_security(tx)?)
+    }
+}
+
+/// The refusal of a key that names no row.
+pub(crate) fn missing(table: &Table, key: &RowKey) -> Failure {
+    match key.id() {
+        Some(id) => error::row_not_found(table.schema_name(), id),
+        None => error::row_not_found_by_key(table.logical_name()),
+    }
+    .into()
+}
+
+/// The answer to a write that shows nothing.
+pub(crate) fn no_content() -> Answer {
+    Answer::empty(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,104 @@
+//! Pairing rows of a many-to-many relationship: roles of users and teams, members of teams.
+
+use keyholder_dataverse::error;
+use keyholder_operation::Pairing;
+use keyholder_security::Linking;
+use keyholder_store::Transaction;
+
+use super::{Session, make, no_content};
+use crate::answer::Answer;
+use crate::catalogue::Record;
+use crate::error::Failure;
+use crate::rules;
+
+/// The two rows of a pair, each with the column that names it in the table of pairs.
+struct Pair<'a> {
+    part: &'a Pairing,
+    row: Record,
+    other: Record,
+    near: &'a str,
+    far: &'a str,
+}
+
+impl Pair<'_> {
+    /// The row of this table, whichever side it stands on.
+    fn of(&self, logical_name: &str) -> Option<&Record> {
+        [&self.row, &self.other].into_iter().find(|record| record.layout().table.logical_name() == logical_name)
+    }
+
+    fn pairs(&self) -> &str {
+        &self.part.relationship.intersect
+    }
+}
+
+/// Adds a pair.
+pub(crate) fn associate(session: &Session<'_>, tx: &mut Transaction<'_>, linking: &Linking) -> Result<Answer, Failure> {
+    let pair = reached(session, tx, linking)?;
+    let (near, far) = ((pair.near, pair.row.id()), (pair.far, pair.other.id()));
+    let platform = session.platform();
+    if let Some(role) = pair.of("role") {
+        let holder = pair.of("systemuser").or_else(|| pair.of("team"));
+        if let Some(holder) = holder
+            && holder.business_unit() != role.business_unit()
+        {
+            let unit = |record: &Record| record.business_unit().unwrap_or_default();
+            return Err(error::user_in_wrong_business(holder.id(), unit(holder), role.id(), unit(role)).into());
+        }
+        let root = role.get("parentrootroleid").guid().unwrap_or_else(|| role.id());
+        let privileges = platform.privileges(tx, root)?;
+        rules::check_held(session, tx, &privileges)?;
+    }
+    if platform.has_pair(tx, pair.pairs(), near, far)? {
+        return Err(error::duplicate_record().into());
+    }
+    let own_id = session.catalogue.table(pair.pairs())?;
+    platform.pair(tx, pair.pairs(), (&own_id.primary_id().name, session.new_id()), near, far)?;
+    make::settle(session, tx, &own_id)?;
+    Ok(no_content())
+}
+
+/// Removes a pair; one that is not there is as good as removed.
+pub(crate) fn disassociate(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    linking: &Linking,
+) -> Result<Answer, Failure> {
+    let pair = reached(session, tx, linking)?;
+    let (near, far) = ((pair.near, pair.row.id()), (pair.far, pair.other.id()));
+    if let (Some(role), Some(user)) = (pair.of("role"), pair.of("systemuser"))
+        && role.get("roletemplateid").guid() == Some(crate::seed::SYSTEM_ADMINISTRATOR)
+        && session.platform().other_holders(tx, role.id(), user.id())? == 0
+    {
+        return Err(rules::last_administrator().into());
+    }
+    if let (Some(team), Some(_)) = (pair.of("team"), pair.of("systemuser"))
+        && *team.get("isdefault") == keyholder_dataverse::Value::Boolean(true)
+    {
+        return Err(error::not_supported("Leaving the default team of a business unit").into());
+    }
+    session.platform().unpair(tx, pair.pairs(), near, far)?;
+    let pairs = session.catalogue.table(pair.pairs())?;
+    make::settle(session, tx, &pairs)?;
+    Ok(no_content())
+}
+
+/// Both rows, if the caller may pair them.
+fn reached<'a>(session: &Session<'_>, tx: &mut Transaction<'_>, linking: &'a Linking) -> Result<Pair<'a>, Failure> {
+    let part = linking.part();
+    if part.relationship.intersect == "roleprivileges" {
+        return Err(
+            error::not_supported("Pairing roles and privileges by reference (AddPrivilegesRole is the way)").into()
+        );
+    }
+    let row = session.reached(tx, linking.rows(), &part.key)?;
+    let other = session.reached(tx, linking.other(), &part.other_key)?;
+    if let Some((_, roles)) = linking.assign() {
+        for record in [&row, &other] {
+            if record.layout().table.logical_name() == roles.table().logical_name() {
+                session.check_reach(roles, record)?;
+            }
+        }
+    }
+    let (near, far) = part.relationship.ends(part.side);
+    Ok(Pair { part, row, other, near: &near.column, far: &far.column })
+}

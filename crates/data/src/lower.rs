@@ -1,0 +1,263 @@
+//! From an authorised operation to statements.
+//!
+//! Only tables that `security` has wrapped with their reach are lowered: every function here takes
+//! a [`ReachedTable`] and puts that reach into the statement, or checks it against the row. A
+//! page of rows is one statement whatever it shows; its shape is printed once and kept.
+
+mod condition;
+pub(crate) mod cookie;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use keyholder_dataverse::error;
+use keyholder_dataverse::schema::Column;
+use keyholder_operation::query::Within;
+use keyholder_operation::{Order, Query};
+use keyholder_security::ReachedTable;
+use keyholder_store::statement::{Expr, Select, all, column, parameter};
+use keyholder_store::{Kind, Prepared, Value};
+use uuid::Uuid;
+
+use crate::catalogue::layout::Target;
+use crate::catalogue::{Catalogue, Layout, Shape};
+use crate::error::Failure;
+pub(crate) use condition::comparable;
+use condition::{Conditions, Key};
+use cookie::Cookie;
+
+/// A statement with its values, and where in its rows to find what.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) statement: Prepared,
+    pub(crate) values: Vec<Value>,
+    pub(crate) cells: Vec<Cell>,
+    /// The index of the row's version, where the table has versions.
+    pub(crate) version: Option<usize>,
+    /// The index of the first value of the order; the others follow, then the id.
+    pub(crate) order: usize,
+    /// The index of the row's id.
+    pub(crate) id: usize,
+    /// What the query is, for its cookies.
+    pub(crate) shape: u64,
+}
+
+/// Where one shown column stands in a row.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    pub(crate) column: Arc<Column>,
+    /// The index of its value; none for what is not kept.
+    pub(crate) value: Option<usize>,
+    /// Which table a lookup points at: always this type code, or the one at this index.
+    pub(crate) target: CellTarget,
+}
+
+/// Which table a lookup in a row points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CellTarget {
+    None,
+    Always(i32),
+    At(usize),
+}
+
+/// The columns of a result while it is put together.
+struct Columns {
+    names: Vec<(Expr, Kind)>,
+    cells: Vec<Cell>,
+    version: Option<usize>,
+}
+
+impl Columns {
+    /// The version and these columns.
+    fn of(catalogue: &Catalogue, layout: &Layout, shown: &[Arc<Column>]) -> Self {
+        let mut columns =
+            Self { names: Vec::with_capacity(shown.len() + 2), cells: Vec::with_capacity(shown.len()), version: None };
+        if let Some((name, kind)) = layout.named("versionnumber").and_then(|place| place.value.clone()) {
+            columns.version = Some(columns.add(column(name), kind));
+        }
+        for shown in shown {
+            let place = layout.place(shown);
+            let value = place.and_then(|place| place.value.clone()).map(|(name, kind)| columns.add(column(name), kind));
+            let target = match place.map(|place| &place.target) {
+                None | Some(Target::None) => CellTarget::None,
+                Some(Target::Always(table)) => CellTarget::Always(catalogue.type_code(table).unwrap_or_default()),
+                Some(Target::Stored(name)) => CellTarget::At(columns.add(column(name.clone()), Kind::Integer)),
+            };
+            columns.cells.push(Cell { column: Arc::clone(shown), value, target });
+        }
+        columns
+    }
+
+    fn add(&mut self, expr: Expr, kind: Kind) -> usize {
+        self.names.push((expr, kind));
+        self.names.len() - 1
+    }
+}
+
+/// Lowers one page of a query: at most `limit` rows that come after `after`.
+pub(crate) fn page(
+    catalogue: &Catalogue,
+    rows: &ReachedTable,
+    query: &Query,
+    source: Option<Uuid>,
+    limit: u32,
+    after: Option<&Cookie>,
+) -> Result<Lowered, Failure> {
+    let layout = catalogue.layout(rows.table());
+    let mut columns = Columns::of(catalogue, &layout, query.select.columns());
+    let mut conditions = Conditions::new(&layout);
+    let condition = condition_of(catalogue, &mut conditions, rows, query, source)?;
+
+    let id = column(layout.id());
+    let keys = keys(&conditions, &query.order)?;
+    let shape = shape_of(query, source, &condition);
+    let after = match after {
+        Some(cookie) if cookie.shape == shape && cookie.last.len() == keys.len() => Some(cookie),
+        Some(_) => return Err(error::odata("The paging cookie does not belong to this query.").into()),
+        None => None,
+    };
+    let condition = match after {
+        Some(cookie) => all([condition, conditions.after(&keys, id.clone(), cookie)]),
+        None => condition,
+    };
+    let limit = conditions.value(i64::from(limit));
+
+    let order = columns.names.len();
+    for (key, of) in keys.iter().zip(&query.order) {
+        let kind = layout.place(&of.column).and_then(|place| place.compared()).map_or(Kind::Text, |(_, kind)| kind);
+        columns.add(key.expr.clone(), kind);
+    }
+    let id_index = columns.add(id.clone(), Kind::Uuid);
+
+    let shown = query.select.columns().iter().map(|column| column.position).collect();
+    let sorted = query.order.iter().map(|order| (order.column.position, order.descending)).collect();
+    let key = Shape::Page {
+        table: rows.table().type_code(),
+        shown,
+        sorted,
+        condition: condition.clone(),
+        limit: limit.clone(),
+    };
+    let names = columns.names;
+    let statement = catalogue.shape(key, || {
+        let mut select = Select::from(layout.name.clone()).filter(condition).limit(limit);
+        for (expr, kind) in names {
+            select = select.project(expr, kind);
+        }
+        for key in keys {
+            select = select.order_by(if key.descending { key.expr.descending() } else { key.expr.ascending() });
+        }
+        Ok(Prepared::new(select.order_by(id.ascending()))?)
+    })?;
+    let values = conditions.values;
+    Ok(Lowered { statement, values, cells: columns.cells, version: columns.version, order, id: id_index, shape })
+}
+
+/// Where a single row's owner and business unit stand, beside what is shown of it.
+#[derive(Debug)]
+pub(crate) struct LoweredRow {
+    pub(crate) lowered: Lowered,
+    pub(crate) owner: Option<usize>,
+    pub(crate) unit: Option<usize>,
+}
+
+/// Lowers one row by its id, with what its reach asks about: a row that is there and out of reach
+/// is refused, not hidden.
+pub(crate) fn one(
+    catalogue: &Catalogue,
+    rows: &ReachedTable,
+    id: Uuid,
+    shown: &[Arc<Column>],
+) -> Result<LoweredRow, Failure> {
+    let layout = catalogue.layout(rows.table());
+    let mut columns = Columns::of(catalogue, &layout, shown);
+    let mut beside = |of: Option<&Arc<Column>>| {
+        let (name, kind) = layout.place(of?)?.value.clone()?;
+        Some(columns.add(column(name), kind))
+    };
+    let (owner, unit) = (beside(rows.owner_column()), beside(rows.business_unit_column()));
+    let order = columns.names.len();
+    let id_index = columns.add(column(layout.id()), Kind::Uuid);
+    let shape =
+        Shape::One { table: rows.table().type_code(), shown: shown.iter().map(|column| column.position).collect() };
+    let names = columns.names;
+    let statement = catalogue.shape(shape, || {
+        let select = Select::from(layout.name.clone()).filter(column(layout.id()).equals(parameter(0)));
+        Ok(Prepared::new(names.into_iter().fold(select, |select, (expr, kind)| select.project(expr, kind)))?)
+    })?;
+    let (cells, version) = (columns.cells, columns.version);
+    let lowered = Lowered { statement, values: vec![id.into()], cells, version, order, id: id_index, shape: 0 };
+    Ok(LoweredRow { lowered, owner, unit })
+}
+
+/// Lowers the number of rows that a query has, on all its pages together.
+pub(crate) fn count(
+    catalogue: &Catalogue,
+    rows: &ReachedTable,
+    query: &Query,
+    source: Option<Uuid>,
+) -> Result<(Prepared, Vec<Value>), Failure> {
+    let layout = catalogue.layout(rows.table());
+    let mut conditions = Conditions::new(&layout);
+    let condition = condition_of(catalogue, &mut conditions, rows, query, source)?;
+    let key = Shape::Count { table: rows.table().type_code(), condition: condition.clone() };
+    let statement = catalogue.shape(key, || {
+        Ok(Prepared::new(Select::from(layout.name.clone()).project(Expr::Count, Kind::Integer).filter(condition))?)
+    })?;
+    Ok((statement, conditions.values))
+}
+
+/// Everything that is asked of a row: reach, relation, filter.
+fn condition_of(
+    catalogue: &Catalogue,
+    conditions: &mut Conditions<'_>,
+    rows: &ReachedTable,
+    query: &Query,
+    source: Option<Uuid>,
+) -> Result<Expr, Failure> {
+    let mut asked: Vec<Expr> = conditions.reach(rows).into_iter().collect();
+    match (&query.within, source) {
+        (None, _) => {}
+        (Some(Within::OneToMany { source: table, lookup, .. }), Some(id)) => {
+            asked.push(conditions.points_at(lookup, table.type_code(), id)?);
+        }
+        (Some(Within::ManyToMany { relationship, side, .. }), Some(id)) => {
+            let pairs = catalogue.layout_of(&relationship.intersect)?;
+            let (near, far) = relationship.ends(*side);
+            let place = |name: &str| {
+                let value = pairs.named(name).and_then(|place| place.value.clone());
+                value.map(|(name, _)| name).ok_or_else(|| error::not_supported("This relationship"))
+            };
+            let (near, far) = (place(&near.column)?, place(&far.column)?);
+            let own = rows.table().primary_id();
+            let related = Select::from(pairs.name.clone()).column(far, Kind::Uuid);
+            let related = related.filter(column(near).equals(conditions.value(id)));
+            asked.push(conditions.compared(own)?.in_select(related));
+        }
+        _ => return Err(error::not_supported("This way to related rows").into()),
+    }
+    if let Some(filter) = &query.filter {
+        asked.push(conditions.filter(filter)?);
+    }
+    Ok(all(asked))
+}
+
+fn keys(conditions: &Conditions<'_>, order: &[Order]) -> Result<Vec<Key>, Failure> {
+    order
+        .iter()
+        .map(|order| Ok(Key { expr: conditions.compared(&order.column)?, descending: order.descending }))
+        .collect()
+}
+
+/// What a cookie belongs to: the table, the condition with its values, and the order. Which
+/// columns are shown may change from page to page.
+fn shape_of(query: &Query, source: Option<Uuid>, condition: &Expr) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    query.table.type_code().hash(&mut hasher);
+    source.hash(&mut hasher);
+    condition.hash(&mut hasher);
+    for order in &query.order {
+        (order.column.position, order.descending).hash(&mut hasher);
+    }
+    hasher.finish()
+}

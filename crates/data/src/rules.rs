@@ -1,0 +1,112 @@
+//! What the platform adds to a row or refuses about it, table by table, beside what the schema says.
+//!
+//! Most tables need nothing but the general rules (defaults, computed columns). Users and roles
+//! have their own, because they are what security is made of.
+
+pub(crate) mod computed;
+pub(crate) mod defaults;
+mod refusals;
+mod role;
+mod team;
+mod user;
+
+use std::sync::Arc;
+
+use keyholder_dataverse::error;
+use keyholder_dataverse::schema::Column;
+use keyholder_store::Transaction;
+
+use crate::catalogue::Record;
+use crate::error::Failure;
+use crate::execute::Session;
+
+pub(crate) use refusals::{last_administrator, owner_lacks_privilege, privilege_depth};
+pub(crate) use role::{cannot_be_changed, check_held};
+pub(crate) use user::{application_of, fill as fill_application};
+
+/// Before a row is added. `ignored` are columns that the request names and clients cannot set.
+pub(crate) fn before_create(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    record: &mut Record,
+    ignored: &[Arc<Column>],
+) -> Result<(), Failure> {
+    defaults::place(session, record);
+    match record.layout().table.logical_name() {
+        "systemuser" => user::before_create(session, tx, record, ignored),
+        "role" => role::before_create(session, tx, record),
+        "team" => {
+            team::before_create(session, record);
+            Ok(())
+        }
+        "businessunit" => Err(error::not_supported("Making a business unit").into()),
+        _ => Ok(()),
+    }
+}
+
+/// After a row was added.
+pub(crate) fn after_create(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
+    match record.layout().table.logical_name() {
+        "systemuser" => user::join_default_team(session, tx, record),
+        "role" => role::after_create(session, tx, record),
+        _ => Ok(()),
+    }
+}
+
+/// Before a row is changed.
+pub(crate) fn before_update(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    before: &Record,
+    record: &mut Record,
+    ignored: &[Arc<Column>],
+) -> Result<(), Failure> {
+    match record.layout().table.logical_name() {
+        "systemuser" => user::before_update(session, before, record, ignored),
+        "role" => role::before_update(session, tx, before, record),
+        "businessunit" if before.get("parentbusinessunitid") != record.get("parentbusinessunitid") => {
+            Err(error::not_supported("Moving a business unit").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// After a row was changed.
+pub(crate) fn after_update(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    before: &Record,
+    record: &Record,
+) -> Result<(), Failure> {
+    match record.layout().table.logical_name() {
+        "systemuser" => user::after_update(session, tx, before, record),
+        _ => Ok(()),
+    }
+}
+
+/// What is to be done with a row that a caller may delete.
+#[derive(Debug)]
+pub(crate) enum Deletion {
+    /// Remove it.
+    Remove,
+    /// Keep it, changed so.
+    Keep(Box<Record>),
+}
+
+/// Before a row is deleted.
+pub(crate) fn before_delete(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    record: &Record,
+) -> Result<Deletion, Failure> {
+    match record.layout().table.logical_name() {
+        "systemuser" => user::before_delete(session, tx, record),
+        "role" => role::before_delete(session, tx, record),
+        "team" => team::before_delete(session, tx, record),
+        "businessunit" => Err(error::not_supported("Deleting a business unit").into()),
+        "transactioncurrency" if record.id() == session.core.seed_id("transactioncurrency") => {
+            Err(refusals::is_in_use().into())
+        }
+        _ => Ok(Deletion::Remove),
+    }
+}

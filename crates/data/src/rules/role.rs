@@ -1,0 +1,116 @@
+//! Roles: unique names in a business unit, the privileges that every new role holds, and that
+//! nobody gives what they do not have.
+//!
+//! A role's privileges lie on its root copy, the one in the root business unit. There is only the
+//! root business unit yet, so every role is its own root.
+
+use keyholder_dataverse::error::{self, MissingPrivilege};
+use keyholder_dataverse::fold::fold;
+use keyholder_dataverse::schema::Table;
+use keyholder_dataverse::value::Reference;
+use keyholder_dataverse::{Depth, Value};
+use keyholder_security::{default_role_privileges, privileges_of};
+use keyholder_store::{Snapshot, Transaction};
+use uuid::Uuid;
+
+use super::{Deletion, refusals};
+use crate::catalogue::Record;
+use crate::error::Failure;
+use crate::execute::Session;
+
+pub(super) fn before_create(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    record: &mut Record,
+) -> Result<(), Failure> {
+    check_name(session, tx, record)?;
+    let type_code = record.layout().table.type_code();
+    record.set("parentrootroleid", Value::Lookup(Reference { type_code, id: record.id() }));
+    record.set_guid("roleidunique", session.new_id());
+    record.set("componentstate", Value::Integer(0));
+    Ok(())
+}
+
+pub(super) fn after_create(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
+    for (privilege, depth) in default_role_privileges() {
+        session.platform().grant(tx, session.new_id(), record.id(), privilege.id, depth)?;
+    }
+    Ok(())
+}
+
+pub(super) fn before_update(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    before: &Record,
+    record: &Record,
+) -> Result<(), Failure> {
+    cannot_be_changed(before)?;
+    if before.get("name") == record.get("name") { Ok(()) } else { check_name(session, tx, record) }
+}
+
+pub(super) fn before_delete(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    record: &Record,
+) -> Result<Deletion, Failure> {
+    cannot_be_changed(record)?;
+    if *record.get("canbedeleted") == Value::Boolean(false) {
+        return Err(refusals::fixed_role(record.get("name").text().unwrap_or_default()).into());
+    }
+    for pairs in ["systemuserroles", "teamroles", "roleprivileges"] {
+        session.platform().remove(tx, pairs, "roleid", record.id())?;
+    }
+    Ok(Deletion::Remove)
+}
+
+/// The System Administrator role can be copied, never changed.
+pub(crate) fn cannot_be_changed(role: &Record) -> Result<(), Failure> {
+    let template = role.get("roletemplateid").guid();
+    if template == Some(crate::seed::SYSTEM_ADMINISTRATOR) {
+        return Err(refusals::fixed_role(role.get("name").text().unwrap_or_default()).into());
+    }
+    Ok(())
+}
+
+fn check_name(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
+    let unit = record.business_unit().unwrap_or_default();
+    let name = record.get("name").text().unwrap_or_default();
+    match session.platform().role_named(tx, unit, &fold(name))? {
+        Some(other) if other != record.id() => Err(error::role_already_exists(name, unit).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to hand out a privilege that the caller does not hold at least as deep.
+pub(crate) fn check_held(
+    session: &Session<'_>,
+    snapshot: &mut Snapshot<'_>,
+    privileges: &[(Uuid, Depth)],
+) -> Result<(), Failure> {
+    let grants = &session.caller.grants;
+    let lacking =
+        privileges.iter().find(|(privilege, depth)| grants.depth(*privilege).is_none_or(|held| held < *depth));
+    let Some((id, _)) = lacking else { return Ok(()) };
+    let names = session.platform().privilege_names(snapshot)?;
+    let name = names.into_iter().find(|(known, _)| known == id).map(|(_, name)| name).unwrap_or_default();
+    let about = table_of(session, *id)?;
+    let missing = MissingPrivilege {
+        name,
+        id: *id,
+        table: about.as_ref().map_or("none", |table| table.logical_name()).to_owned(),
+        type_code: about.as_ref().map_or(0, |table| table.type_code()),
+        display_name: about.as_ref().map_or("", |table| table.display_name()).to_owned(),
+    };
+    Err(error::privilege_denied(grants.caller(), &missing).into())
+}
+
+/// The table that a privilege guards.
+fn table_of(session: &Session<'_>, privilege: Uuid) -> Result<Option<std::sync::Arc<Table>>, Failure> {
+    for name in session.catalogue.schema.names() {
+        let table = session.catalogue.table(&name.logical_name)?;
+        if privileges_of(&table).iter().any(|known| known.id == privilege) {
+            return Ok(Some(table));
+        }
+    }
+    Ok(None)
+}
