@@ -226,6 +226,10 @@ pub(crate) struct ConnectionFlags {
     /// The tenant's id or domain; found from the org when absent [env: KEYHOLDER_TENANT_ID]
     #[arg(long, value_name = "TENANT")]
     pub(crate) tenant: Option<String>,
+    /// The token service that may be given the secret, when it is neither Microsoft's nor on this
+    /// machine [env: KEYHOLDER_AUTHORITY]
+    #[arg(long, value_name = "URL")]
+    pub(crate) authority: Option<String>,
     /// The application (client) id [env: KEYHOLDER_CLIENT_ID]
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,

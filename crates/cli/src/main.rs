@@ -1,2 +1,74 @@
-//! The `keyholder` command.
-fn main() {}
+//! The `keyholder` command: arguments in, words out.
+//!
+//! [`args`] is what was typed, [`settings`] what is meant, [`commands`] does it through the
+//! libraries. Whatever a failure is, it ends as one message, hints and an exit code.
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod local;
+mod printer;
+mod settings;
+mod table;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+use exit::Exit;
+use failure::Failure;
+use printer::Printer;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output, a complaint to standard error; nobody is left to
+            // tell when neither can be written.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+                _ => Exit::Usage,
+            }
+            .into();
+        }
+    };
+    let printer = Printer::new(arguments.output);
+    let outcome = runtime(&arguments.command).and_then(|runtime| {
+        let outcome = runtime.block_on(run(&arguments.command, printer));
+        // A thread that still reads standard input or a name server's answer must not hold us up.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+/// A command that serves gets a thread for each processor, one that only asks makes do with its
+/// own.
+fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
+    let serves = matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
+    let mut builder =
+        if serves { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("the operating system does not let threads be made: {error}")))
+}
+
+async fn run(command: &Command, printer: Printer) -> Result<(), Failure> {
+    match command {
+        Command::Quickstart(arguments) => Box::pin(commands::quickstart::run(arguments, printer)).await,
+        Command::Org(arguments) => commands::org::run(arguments, printer).await,
+        Command::Token(arguments) => commands::token::run(arguments, printer).await,
+        Command::Whoami(arguments) => commands::whoami::run(arguments, printer).await,
+        Command::Query(arguments) => commands::query::run(arguments, printer).await,
+    }
+}

@@ -64,8 +64,23 @@ pub enum FolderError {
 pub struct World {
     /// The file's own format.
     pub format: u32,
+    /// Whether everything that a new world needs has been made.
+    pub complete: bool,
     /// Every tenant; the first is the one that `org.env` names.
     pub tenants: Vec<TenantEntry>,
+}
+
+impl World {
+    pub(crate) fn new(tenants: Vec<TenantEntry>) -> Self {
+        Self { format: WORLD_FORMAT, complete: false, tenants }
+    }
+
+    /// The tenant and the org that answer at the origin.
+    #[must_use]
+    pub fn first(&self) -> Option<(&TenantEntry, &OrgEntry)> {
+        let tenant = self.tenants.first()?;
+        Some((tenant, tenant.orgs.first()?))
+    }
 }
 
 /// One tenant of a world.
@@ -249,17 +264,16 @@ impl DataFolder {
             return Err(FolderError::Newer { path: self.file(NAME), found: format, known: WORLD_FORMAT });
         }
         let world: World = self.parse(NAME, &text)?;
-        if world.tenants.iter().all(|tenant| tenant.orgs.is_empty()) {
+        if world.first().is_none() {
             return Err(self.damaged(NAME, "it names no org".to_owned()));
         }
         Ok(Some(world))
     }
 
-    pub(crate) fn write_world(&self, tenants: Vec<TenantEntry>) -> Result<World, FolderError> {
-        let world = World { format: WORLD_FORMAT, tenants };
-        let text = serde_json::to_string_pretty(&world).unwrap_or_default();
+    pub(crate) fn write_world(&self, world: &World) -> Result<World, FolderError> {
+        let text = serde_json::to_string_pretty(world).unwrap_or_default();
         self.write("world.json", text.as_bytes())?;
-        Ok(world)
+        Ok(world.clone())
     }
 
     pub(crate) fn read(&self, name: &str) -> Result<String, FolderError> {
@@ -317,7 +331,7 @@ mod tests {
         let (_parent, folder) = folder();
         let _lock = folder.open().unwrap();
         assert!(folder.world().unwrap().is_none());
-        for (text, newer) in [("{", false), (r#"{"format":1,"tenants":[]}"#, false), (r#"{"format":9}"#, true)] {
+        for (text, newer) in [("{", false), (r#"{"format":1,"complete":true,"tenants":[]}"#, false), (r#"{"format":9}"#, true)] {
             folder.write("world.json", text.as_bytes()).unwrap();
             match folder.world().unwrap_err() {
                 FolderError::Newer { .. } => assert!(newer, "{text}"),

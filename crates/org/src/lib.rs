@@ -1,7 +1,30 @@
-//! The local org: data folder, certificate authority, listener and control endpoints.
+//! The local org as a whole: data folder, certificates, listeners, routing, control endpoints.
+//!
+//! One https origin serves the token service, the directory and Dataverse, because then a client
+//! needs one address and one certificate authority. The rooms behind it ([`keyholder_identity`] and
+//! [`keyholder_data`]) do not know each other; this crate opens them over one data folder
+//! ([`world`]), wires the one question that the second has for the first, and sends each request to
+//! the room that it is for.
+//!
+//! Nothing here is global: two local orgs run in one process, each with its own clocks, keys,
+//! randomness and folder.
 
 pub mod certificates;
+pub mod control;
+mod door;
 pub mod env_file;
+mod error;
 pub mod folder;
 pub mod listen;
-mod serve;
+mod rooms;
+mod running;
+pub mod serve;
+pub mod world;
+
+pub use error::StartError;
+pub use folder::DataFolder;
+pub use listen::Listen;
+pub use keyholder_data::{SampleRows, Sampled};
+pub use keyholder_store::Durability;
+pub use running::{LocalOrg, Options, Place};
+pub use world::{OpenWorld, WorldOptions};

@@ -37,15 +37,17 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// local org has none yet.
 pub(crate) const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A future that may be sent between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What answers a request, told where it came from.
-pub(crate) trait Answer: Send + Sync + 'static {
+pub trait Answer: Send + Sync + 'static {
+    /// The answer to `request`, whose body has arrived whole, from `peer`.
     fn answer(self: Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> BoxFuture<Response<Bytes>>;
 }
 
-/// Accepts on `listener` until `stop` changes, then drains.
-pub(crate) async fn serve<A: Answer>(
+/// Accepts on `listener`, with TLS where it is given, until `stop` turns true, then drains.
+pub async fn serve<A: Answer>(
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
     answer: Arc<A>,
@@ -87,8 +89,9 @@ pub(crate) async fn serve<A: Answer>(
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
 }
 
-/// The semaphore that all listeners of one org share.
-pub(crate) fn connections() -> Arc<Semaphore> {
+/// The semaphore that all listeners of one org share: as many connections as they may have.
+#[must_use]
+pub fn connections() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(CONNECTIONS))
 }
 

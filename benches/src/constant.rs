@@ -1,0 +1,45 @@
+//! The local org's own listener with nothing behind it: what a request costs before any work.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use keyholder_foundation::{SystemClock, WallClock};
+use keyholder_org::certificates::Authority;
+use keyholder_org::serve::{Answer, BoxFuture, connections, serve};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::Failure;
+
+/// Makes this program the server.
+pub(crate) const ARGUMENT: &str = "serve-constant";
+
+struct Constant(Bytes);
+
+impl Answer for Constant {
+    fn answer(self: Arc<Self>, _: SocketAddr, _: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
+        let mut response = Response::new(self.0.clone());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Box::pin(std::future::ready(response))
+    }
+}
+
+/// Serves until killed; prints its port and its CA on one line of JSON.
+pub(crate) async fn serve() -> Result<(), Failure> {
+    let authority = Authority::create(None, SystemClock::new().now())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = authority.server_config(None, SystemClock::new().now(), &provider)?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    println!("{}", serde_json::json!({"port": port, "ca": authority.certificate_pem}));
+    let (_stop, stopped) = watch::channel(false);
+    let body = serde_json::json!({"padding": "x".repeat(1010)}).to_string();
+    self::serve_on(listener, tls, body, stopped).await;
+    Ok(())
+}
+
+async fn serve_on(listener: TcpListener, tls: rustls::ServerConfig, body: String, stopped: watch::Receiver<bool>) {
+    serve(listener, Some(Arc::new(tls)), Arc::new(Constant(Bytes::from(body))), connections(), stopped).await;
+}

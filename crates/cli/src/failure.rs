@@ -1,0 +1,126 @@
+//! Why a command failed: one message, hints on what to do, an exit code.
+
+use keyholder_client::{ConfigurationError, Error, ErrorKind};
+use keyholder_org::StartError;
+use keyholder_org::certificates::CertificateError;
+use keyholder_org::folder::FolderError;
+use keyholder_org::listen::ListenError;
+use keyholder_platform::FileError;
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+
+/// A failed command, ready to be told to a person or a program.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds what the reader can do about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"error": {"message": self.message, "hints": self.hints, "exitCode": self.exit as u8}})
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { exit: exit_of(error.kind()), message: error.to_string(), hints: error.hints() }
+    }
+}
+
+impl From<ConfigurationError> for Failure {
+    fn from(error: ConfigurationError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::new(Exit::CannotCreate, error.to_string())
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
+        let message = error.to_string();
+        match error {
+            FolderError::InUse { .. } => {
+                Self::new(Exit::CannotCreate, message).hint("stop that org with Ctrl-C, or give another folder with `--data`")
+            }
+            FolderError::NotOurs { .. } => {
+                Self::new(Exit::CannotCreate, message).hint("give an empty or new folder with `--data`")
+            }
+            FolderError::Damaged { .. } => Self::new(Exit::BadData, message)
+                .hint("put the file back from a backup, or move the folder away and start anew"),
+            FolderError::Newer { .. } => Self::new(Exit::BadData, message).hint("use that version, or another folder with `--data`"),
+            FolderError::File(file) => file.into(),
+        }
+    }
+}
+
+impl From<keyholder_service_users::Error> for Failure {
+    fn from(error: keyholder_service_users::Error) -> Self {
+        let exit = exit_of(error.kind());
+        let mut message = error.to_string();
+        let mut next = std::error::Error::source(&error);
+        while let Some(cause) = next {
+            message.push_str(&format!("\n  caused by: {cause}"));
+            next = cause.source();
+        }
+        Self { exit, message, hints: error.hints() }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let message = error.to_string();
+        match error {
+            StartError::Folder(folder) => folder.into(),
+            StartError::Listen(listen) => match listen {
+                ListenError::Taken { .. } => Self::new(Exit::CannotCreate, message)
+                    .hint("stop that program, or take another port with `--listen 127.0.0.1:PORT` (0 for any free one)"),
+                ListenError::Bind { .. } => Self::new(Exit::CannotCreate, message),
+                _ => Self::new(Exit::Usage, message),
+            },
+            StartError::Certificate(CertificateError::Damaged(_)) => Self::new(Exit::BadData, message)
+                .hint("delete `ca.pem` and `ca.key` in the data folder: new ones are made, and clients need the new `ca.pem`"),
+            StartError::Identity(_) | StartError::Data(_) => Self::new(Exit::BadData, message),
+            _ => Self::new(Exit::Failed, message),
+        }
+    }
+}
+
+fn exit_of(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::OutOfReach => Exit::OutOfReach,
+        ErrorKind::NotAllowed => Exit::NotAllowed,
+        ErrorKind::Configuration => Exit::BadConfiguration,
+        ErrorKind::BadData => Exit::BadData,
+        _ => Exit::Failed,
+    }
+}

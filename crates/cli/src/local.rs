@@ -1,0 +1,98 @@
+//! The local org of a data folder: the running one, or one opened for this command alone.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use keyholder_client::{Http, NetworkOptions};
+use keyholder_foundation::{Clocks, OsRandom};
+use keyholder_org::folder::RunningNote;
+use keyholder_org::world::DEFAULT_ORIGIN;
+use keyholder_org::{DataFolder, Listen, LocalOrg, OpenWorld, Options, Place, WorldOptions, control};
+use serde_json::Value;
+
+use crate::args::{Data, Durability, ListenFlags};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// How a world is opened from the command line.
+fn world_options(durability: Durability) -> WorldOptions {
+    WorldOptions {
+        durability: match durability {
+            Durability::Normal => keyholder_org::Durability::Normal,
+            Durability::Full => keyholder_org::Durability::Full,
+        },
+        clocks: Clocks::system(0),
+        random: Arc::new(OsRandom),
+        signing_key: None,
+    }
+}
+
+/// Starts the local org that the flags describe.
+pub(crate) async fn start(data: &Data, listen: &ListenFlags) -> Result<LocalOrg, Failure> {
+    let place = if data.ephemeral { Place::Ephemeral } else { Place::Folder(data.data.clone()) };
+    let listen =
+        Listen { address: listen.listen, also: listen.also_listen.clone(), http: listen.http, host: listen.host.clone() };
+    let options = Options {
+        place,
+        listen,
+        world: world_options(data.durability),
+        provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+    };
+    Ok(LocalOrg::start(options).await?)
+}
+
+/// Who can do something with a data folder now.
+pub(crate) enum Holder {
+    /// A running org, spoken to over its control endpoint.
+    Running(Control),
+    /// Nobody else: it was opened here.
+    Opened(Box<OpenWorld>),
+}
+
+/// Finds out who holds the folder; opens it when nobody does.
+pub(crate) async fn holder(path: &Path) -> Result<Holder, Failure> {
+    let folder = DataFolder::new(path)?;
+    if !folder.exists() {
+        let message = format!("there is no local org in `{}`", path.display());
+        return Err(Failure::new(Exit::BadConfiguration, message)
+            .hint("make one with `keyholder org start` or `keyholder quickstart`, or give its folder with `--data`"));
+    }
+    match folder.running()? {
+        Some(note) => Ok(Holder::Running(Control::new(&folder, note)?)),
+        None => {
+            let world = OpenWorld::open(folder, DEFAULT_ORIGIN, &world_options(Durability::Normal)).await?;
+            Ok(Holder::Opened(Box::new(world)))
+        }
+    }
+}
+
+/// A running org's control endpoint.
+pub(crate) struct Control {
+    http: Http,
+    note: RunningNote,
+}
+
+impl Control {
+    fn new(folder: &DataFolder, note: RunningNote) -> Result<Self, Failure> {
+        let http = Http::over_network(NetworkOptions { ca_file: Some(folder.ca_file()), ..NetworkOptions::default() })?;
+        Ok(Self { http, note })
+    }
+
+    /// Asks the running org to do something.
+    pub(crate) async fn post(&self, command: &str, body: &Value) -> Result<Value, Failure> {
+        let wrong = |what: String| Failure::new(Exit::Failed, format!("the running org at {}: {what}", self.note.origin));
+        let request = http::Request::post(format!("{}/_keyholder/{command}", self.note.origin))
+            .header(http::header::AUTHORIZATION, format!("{} {}", control::KEY_SCHEME, self.note.key().expose()))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body.to_string().into())
+            .map_err(|error| wrong(error.to_string()))?;
+        let answer = self.http.send(&request).await?;
+        let value: Value = serde_json::from_slice(answer.body()).map_err(|_| wrong("it answered with no JSON".to_owned()))?;
+        if answer.status().is_success() {
+            Ok(value)
+        } else {
+            let said = value.pointer("/error/message").and_then(Value::as_str).unwrap_or("it refused");
+            Err(wrong(said.to_owned()))
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The command as a whole, and the house that it stands in.
+
+mod house;

@@ -1,0 +1,212 @@
+//! A local org that answers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use keyholder_foundation::Secret;
+use rustls::crypto::CryptoProvider;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::certificates::Authority;
+use crate::control;
+use crate::env_file::{Address, AdminCredentials};
+use crate::error::StartError;
+use crate::folder::{DataFolder, FolderError, RunningNote};
+use crate::listen::Listen;
+use crate::rooms::Rooms;
+use crate::serve;
+use crate::world::{OpenWorld, WorldOptions};
+
+/// Where a local org keeps its data.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In this folder, between runs.
+    Folder(PathBuf),
+    /// In a temporary folder that goes with the org.
+    Ephemeral,
+}
+
+/// How to start a local org.
+#[derive(Debug)]
+pub struct Options {
+    /// Where its data is.
+    pub place: Place,
+    /// Where it answers.
+    pub listen: Listen,
+    /// Its world.
+    pub world: WorldOptions,
+    /// The TLS library's cryptography.
+    pub provider: Arc<CryptoProvider>,
+}
+
+/// A local org that answers until it is stopped or dropped.
+pub struct LocalOrg {
+    rooms: Arc<Rooms>,
+    stop: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+    addresses: Vec<std::net::SocketAddr>,
+    http_addresses: Vec<std::net::SocketAddr>,
+    notes: Vec<String>,
+    ca_pem: String,
+    // Dropped last: the temporary folder goes when nothing uses it any more.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl LocalOrg {
+    /// Opens the data folder, makes what is missing, and answers.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let (folder, temporary) = match options.place {
+            Place::Folder(path) => (DataFolder::new(&path)?, None),
+            Place::Ephemeral => {
+                let failed = |source| {
+                    let path = std::env::temp_dir();
+                    FolderError::File(keyholder_platform::FileError::Io { doing: "make a folder in", path, source })
+                };
+                let temporary = tempfile::Builder::new().prefix("keyholder-").tempdir().map_err(failed)?;
+                (DataFolder::new(&temporary.path().join("data"))?, Some(temporary))
+            }
+        };
+        let lock = folder.open()?;
+        let bound = options.listen.bind().await?;
+        let now = options.world.clocks.system.now();
+        let mut notes: Vec<String> = bound
+            .absent
+            .iter()
+            .map(|address| format!("this machine has no {address}; clients that ask for it will not get in"))
+            .collect();
+        let (authority, renewed) = authority(&folder, bound.host.as_deref(), now)?;
+        if renewed {
+            notes.push(format!("a new certificate authority was made: give clients `{}` again", folder.ca_file().display()));
+        }
+        let tls = Arc::new(authority.server_config(bound.host.as_deref(), now, &options.provider)?);
+
+        let world = OpenWorld::open_locked(folder.clone(), lock, &bound.origin, &options.world).await?;
+        if !world.refresh_env()? {
+            notes.push(format!(
+                "`{}` is lost, and with it the administrators' secrets: run `keyholder org credentials --reset`",
+                folder.env_file().display()
+            ));
+        }
+        for path in world.stale_env_files() {
+            notes.push(format!("`{}` points to another address than {}", path.display(), bound.origin));
+        }
+        let mut key = [0; 32];
+        options.world.random.fill(&mut key);
+        let key = Secret::new(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let note = RunningNote::new(std::process::id(), bound.origin.clone(), &key);
+        let rooms = Arc::new(Rooms::new(world, key));
+
+        let (stop, stopped) = watch::channel(false);
+        let connections = serve::connections();
+        let address_of = |listener: &tokio::net::TcpListener| listener.local_addr().ok();
+        let addresses = bound.https.iter().filter_map(address_of).collect();
+        let http_addresses = bound.http.iter().filter_map(address_of).collect();
+        let mut listeners = JoinSet::new();
+        let with_tls = bound.https.into_iter().map(|listener| (listener, Some(Arc::clone(&tls))));
+        for (listener, tls) in with_tls.chain(bound.http.into_iter().map(|listener| (listener, None))) {
+            listeners.spawn(serve::serve(listener, tls, Arc::clone(&rooms), Arc::clone(&connections), stopped.clone()));
+        }
+        // Written last: who reads it can connect.
+        folder.write_note(&note)?;
+        Ok(Self { rooms, stop, listeners, addresses, http_addresses, notes, ca_pem: authority.certificate_pem, _temporary: temporary })
+    }
+
+    /// Where it answers and what a client needs to trust.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.rooms.world.address()
+    }
+
+    /// The https addresses that are bound.
+    #[must_use]
+    pub fn addresses(&self) -> &[std::net::SocketAddr] {
+        &self.addresses
+    }
+
+    /// The plain http addresses that are bound.
+    #[must_use]
+    pub fn http_addresses(&self) -> &[std::net::SocketAddr] {
+        &self.http_addresses
+    }
+
+    /// The CA certificate, PEM.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &DataFolder {
+        &self.rooms.world.folder
+    }
+
+    /// What whoever started it should know, each in one sentence.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What the control endpoint says of the org, as JSON.
+    #[must_use]
+    pub fn status(&self) -> serde_json::Value {
+        control::status(&self.rooms)
+    }
+
+    /// The administrators' credentials, as `org.env` has them.
+    ///
+    /// # Errors
+    /// [`FolderError`] when the file is there and cannot be read.
+    pub fn admin_credentials(&self) -> Result<Option<AdminCredentials>, FolderError> {
+        self.rooms.world.admin_credentials()
+    }
+
+    /// Stops answering, lets requests under way finish (a few seconds at most), and closes the
+    /// databases.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.listeners.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for LocalOrg {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        self.rooms.world.folder.remove_note();
+    }
+}
+
+/// The kept CA, or a new one where there is none or it cannot vouch for `host`; and whether
+/// clients must be given it again.
+fn authority(
+    folder: &DataFolder,
+    host: Option<&str>,
+    now: keyholder_foundation::Timestamp,
+) -> Result<(Authority, bool), StartError> {
+    const CERTIFICATE: &str = "ca.pem";
+    const KEY: &str = "ca.key";
+    let read = |name| match folder.read(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(FolderError::File(file)) if file.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    };
+    let kept = match (read(CERTIFICATE)?, read(KEY)?) {
+        (Some(certificate_pem), Some(key)) => Some(Authority { certificate_pem, key_pem: key.into() }),
+        _ => None,
+    };
+    let had_one = kept.is_some();
+    if let Some(kept) = kept
+        && kept.covers(host, now)?
+    {
+        return Ok((kept, false));
+    }
+    let made = Authority::create(host, now)?;
+    // The key first: a certificate without its key would be given to clients in vain.
+    folder.write(KEY, made.key_pem.expose().as_bytes())?;
+    folder.write(CERTIFICATE, made.certificate_pem.as_bytes())?;
+    Ok((made, had_one))
+}
