@@ -1,0 +1,242 @@
+//! The client secret: the one thing that exists in two places and can be lost between them.
+//!
+//! A secret is made in the directory and its text told once; then it has to reach the sink. A run
+//! killed in between leaves a secret that nobody knows. So each secret of ours says in its display
+//! name where its text was going ([`label`]): the next run makes a new one, writes and proves it,
+//! and only then removes the orphans that bear this sink's label. Those of other sinks (the same
+//! application on another machine) and of other people are never touched.
+
+use keyholder_client::{ClientSecret, Credential, Error as ClientError, ErrorKind};
+use keyholder_entra::graph::{Application, NewPasswordCredential, PasswordCredential};
+use keyholder_foundation::{KeyId, Secret};
+
+use super::Run;
+use crate::Administrator;
+use crate::error::{Error, While};
+use crate::patience::{key_not_seen, object_not_seen};
+use crate::report::{Event, Outcome, Step};
+use crate::sink::{Kept, Key, SecretSink};
+
+/// Longest label, in characters; a path is cut at its start, where paths are most alike.
+const LABEL_LIMIT: usize = 100;
+
+/// The display name of secrets whose text goes to `place`.
+pub(crate) fn label(place: &str) -> String {
+    const PREFIX: &str = "keyholder ";
+    let cut = place.chars().count().saturating_sub(LABEL_LIMIT - PREFIX.len());
+    let end: String = place.chars().skip(cut).collect();
+    format!("{PREFIX}{end}")
+}
+
+pub(super) async fn ensure(run: &mut Run<'_>, application: &Application, sink: &dyn SecretSink) -> Result<Key, Error> {
+    let address = address(run.administrator, application)?;
+    let mut notes = Vec::new();
+    let held = match sink.load()? {
+        Kept::Nothing => None,
+        Kept::Unusable(reason) => {
+            notes.push(format!("the old key could not be read: {reason}"));
+            None
+        }
+        Kept::Key { key, is_exposed } => match why_useless(run, application, &key).await? {
+            None => Some((*key, is_exposed)),
+            Some(reason) => {
+                notes.push(reason);
+                None
+            }
+        },
+    };
+    let (key, mut outcome) = match held {
+        Some((held, is_exposed)) => keep(application, address, &held, is_exposed, sink, &mut notes)?,
+        None => (make(run, application, address, sink).await?, Outcome::Created),
+    };
+    let removed = remove_orphans(run, application, &label(sink.place()), key.key_id).await?;
+    if removed > 0 {
+        notes.push(format!("removed {removed} of its own earlier secrets, whose text was lost or refused"));
+        outcome = if outcome == Outcome::Found { Outcome::Changed } else { outcome };
+    }
+    if let Some(expires) = key.expires {
+        notes.push(format!("expires on {}", expires.date()));
+    }
+    let mut event = Event::new(Step::ClientSecret, outcome, format!("client secret in `{}`", sink.place()))
+        .notes(notes)
+        .fact("place", &sink.place());
+    if let Some(id) = key.key_id {
+        event = event.fact("secretId", &id);
+    }
+    if let Some(expires) = key.expires {
+        event = event.fact("expires", &expires);
+    }
+    run.report(&event);
+    Ok(key)
+}
+
+/// The way in, still without a secret.
+fn address(administrator: &Administrator, application: &Application) -> Result<Key, Error> {
+    let connection = &administrator.connection;
+    let authority = administrator.org.tokens().authority();
+    let login = authority.login();
+    let is_known =
+        keyholder_client::cloud::is_microsoft_login(login) || keyholder_client::transport::is_loopback(login);
+    let ca_file = connection.ca_file.as_deref().map(std::path::absolute).transpose();
+    let ca_file = ca_file.map_err(|source| {
+        let path = connection.ca_file.clone().unwrap_or_default();
+        crate::SinkError::File(keyholder_platform::FileError::Io { doing: "find", path, source })
+    })?;
+    Ok(Key {
+        url: connection.url.clone(),
+        tenant: authority.tenant().to_owned(),
+        authority: (!is_known).then(|| login.clone()),
+        client_id: application.app_id,
+        secret: Secret::new(""),
+        key_id: None,
+        expires: None,
+        ca_file,
+    })
+}
+
+fn credential_of(application: &Application, id: Option<KeyId>) -> Option<&PasswordCredential> {
+    application.password_credentials.iter().find(|credential| Some(credential.key_id) == id)
+}
+
+/// Why the key in the sink cannot be used any more; nothing when it can.
+async fn why_useless(run: &Run<'_>, application: &Application, key: &Key) -> Result<Option<String>, Error> {
+    if key.client_id != application.app_id {
+        return Ok(Some(format!("the old key was another application's ({})", key.client_id)));
+    }
+    let in_directory = credential_of(application, key.key_id).and_then(|credential| credential.end_date_time);
+    if let Some(expired) = in_directory.or(key.expires).filter(|expires| *expires <= run.administrator.now()) {
+        return Ok(Some(format!("the old secret expired on {}", expired.date())));
+    }
+    match sign_in(run.administrator, key).await {
+        Ok(()) => Ok(None),
+        Err(ClientError::TokenRefused(refusal)) if refusal.kind() == ErrorKind::NotAllowed => {
+            let code = refusal.code.map_or_else(|| refusal.error.clone(), |code| format!("AADSTS{code}"));
+            Ok(Some(format!("the old secret was refused ({code})")))
+        }
+        Err(error) => Err(error).while_doing(|| format!("sign in as `{}`", run.definition.name)),
+    }
+}
+
+async fn sign_in(administrator: &Administrator, key: &Key) -> Result<(), ClientError> {
+    let credential = ClientSecret::new(key.client_id, key.secret.clone());
+    let tokens = administrator.org.tokens();
+    credential.fetch(tokens.authority(), administrator.org.scope(), &administrator.http).await.map(drop)
+}
+
+/// A key that works: written again only where the address around it is out of date.
+fn keep(
+    application: &Application,
+    address: Key,
+    held: &Key,
+    is_exposed: bool,
+    sink: &dyn SecretSink,
+    notes: &mut Vec<String>,
+) -> Result<(Key, Outcome), Error> {
+    let in_directory = credential_of(application, held.key_id).and_then(|credential| credential.end_date_time);
+    let current = Key {
+        secret: held.secret.clone(),
+        key_id: held.key_id,
+        expires: in_directory.map(keyholder_foundation::Timestamp::whole_seconds).or(held.expires),
+        ..address
+    };
+    let is_outdated = held.needs_rewriting(&current);
+    if is_outdated {
+        notes.push("the address beside the secret was brought up to date".to_owned());
+    }
+    if is_exposed {
+        notes.push("others could read the file; it is private again".to_owned());
+    }
+    if !(is_outdated || is_exposed) {
+        return Ok((current, Outcome::Found));
+    }
+    sink.save(&current)?;
+    Ok((current, Outcome::Changed))
+}
+
+/// A new secret: made, kept, proved.
+async fn make(run: &mut Run<'_>, application: &Application, address: Key, sink: &dyn SecretSink) -> Result<Key, Error> {
+    let administrator = run.administrator;
+    let graph = &administrator.graph;
+    let doing = || format!("make a client secret for `{}`", run.definition.name);
+    let wanted = NewPasswordCredential {
+        display_name: Some(label(sink.place())),
+        start_date_time: None,
+        end_date_time: Some(administrator.now().plus(run.definition.secret_lifetime).whole_seconds()),
+    };
+    let what = "the directory to know the new registration everywhere";
+    let made = administrator
+        .patience
+        .wait_for(what, &administrator.http, run.reporter, object_not_seen, || {
+            graph.add_password(application.id, wanted.clone())
+        })
+        .await
+        .while_doing(doing)?;
+    let Some(secret) = made.secret_text else {
+        let found = "a new client secret without its text".to_owned();
+        return Err(ClientError::Protocol { origin: "the directory".to_owned(), found }).while_doing(doing);
+    };
+    let expires = made.end_date_time.or(wanted.end_date_time);
+    let key = Key {
+        secret,
+        key_id: Some(made.key_id),
+        expires: expires.map(keyholder_foundation::Timestamp::whole_seconds),
+        ..address
+    };
+    if let Err(error) = sink.save(&key) {
+        // Nobody will ever know its text. If this fails too, the next run removes it.
+        let _ = graph.remove_password(application.id, made.key_id).await;
+        return Err(error.into());
+    }
+    let what = "the token service to know the new secret";
+    administrator
+        .patience
+        .wait_for(what, &administrator.http, run.reporter, key_not_seen, || sign_in(administrator, &key))
+        .await
+        .while_doing(|| format!("sign in as `{}` with its new secret", run.definition.name))?;
+    Ok(key)
+}
+
+/// Removes what earlier runs made for the same sink; how many that were. When the current secret's
+/// id is not known, none can be told to be an orphan.
+async fn remove_orphans(
+    run: &Run<'_>,
+    application: &Application,
+    label: &str,
+    current: Option<KeyId>,
+) -> Result<usize, Error> {
+    let Some(current) = current else { return Ok(0) };
+    let mut removed = 0;
+    for credential in &application.password_credentials {
+        if credential.display_name.as_deref() != Some(label) || credential.key_id == current {
+            continue;
+        }
+        match run.administrator.graph.remove_password(application.id, credential.key_id).await {
+            Ok(()) => removed += 1,
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error).while_doing(|| "remove a client secret that nobody knows".to_owned()),
+        }
+    }
+    Ok(removed)
+}
+
+/// Graph answers an unknown key id with 400 and this text.
+fn is_gone(error: &ClientError) -> bool {
+    error.graph().is_some_and(|refusal| {
+        refusal.status == 404
+            || (refusal.status == 400 && refusal.message.starts_with("No password credential found with keyId"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_keep_the_end_of_long_paths() {
+        assert_eq!(label("/a/b.env"), "keyholder /a/b.env");
+        let long = format!("/{}/orders-sync.env", "ä".repeat(200));
+        let label = label(&long);
+        assert_eq!(label.chars().count(), LABEL_LIMIT);
+        assert!(label.ends_with("ä/orders-sync.env"));
+    }
+}

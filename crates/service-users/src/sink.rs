@@ -1,0 +1,153 @@
+//! Where a new key goes. Its value leaves this process here and nowhere else.
+//!
+//! A secret's display name in the directory says which place it was written to, so that a later
+//! run can tell its own orphans from the live secret of another machine or folder.
+
+mod env_file;
+
+use std::path::PathBuf;
+
+use keyholder_client::connection::names;
+use keyholder_client::{Connection, OrgUrl};
+use keyholder_foundation::{ClientId, KeyId, Secret, Timestamp};
+use url::Url;
+
+pub use env_file::EnvFileSink;
+
+/// Further variables of an application user's env file, beside those of
+/// [`keyholder_client::connection::names`].
+pub mod variables {
+    /// The secret's id in the registration.
+    pub const CLIENT_SECRET_ID: &str = "KEYHOLDER_CLIENT_SECRET_ID";
+    /// When the secret stops working, in RFC 3339.
+    pub const CLIENT_SECRET_EXPIRES: &str = "KEYHOLDER_CLIENT_SECRET_EXPIRES";
+}
+
+/// Everything that a program needs to sign in as the application.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The org.
+    pub url: OrgUrl,
+    /// The tenant, as the authority names it.
+    pub tenant: String,
+    /// The token service, when it has to be vouched for.
+    pub authority: Option<Url>,
+    /// The application.
+    pub client_id: ClientId,
+    /// Its secret.
+    pub secret: Secret,
+    /// The secret's id in the registration, when known.
+    pub key_id: Option<KeyId>,
+    /// When the secret stops working, when known.
+    pub expires: Option<Timestamp>,
+    /// The CA file, absolute.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Key {
+    /// The sign-in that this key is for.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        Connection {
+            url: self.url.clone(),
+            tenant: Some(self.tenant.clone()),
+            authority: self.authority.clone(),
+            client_id: self.client_id,
+            client_secret: self.secret.clone(),
+            ca_file: self.ca_file.clone(),
+        }
+    }
+
+    /// Whether this is the same way in, apart from the secret itself.
+    fn leads_where(&self, other: &Self) -> bool {
+        (&self.url, &self.tenant, &self.authority, self.client_id, &self.ca_file)
+            == (&other.url, &other.tenant, &other.authority, other.client_id, &other.ca_file)
+    }
+
+    pub(crate) fn needs_rewriting(&self, wanted: &Self) -> bool {
+        !self.leads_where(wanted) || self.key_id != wanted.key_id || self.expires != wanted.expires
+    }
+}
+
+/// What a sink holds.
+#[derive(Debug, Clone)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// A key.
+    Key {
+        /// The key.
+        key: Box<Key>,
+        /// Whether others than the owner could read it.
+        is_exposed: bool,
+    },
+    /// Something that is no key: why, naming the place.
+    Unusable(String),
+}
+
+/// A place that keeps one key.
+pub trait SecretSink: Send + Sync {
+    /// The place's name, the same on every run: an absolute path.
+    fn place(&self) -> &str;
+
+    /// What it holds.
+    ///
+    /// # Errors
+    /// When the place cannot be looked at.
+    fn load(&self) -> Result<Kept, SinkError>;
+
+    /// Keeps the key, whole or not at all, readable by the owner alone.
+    ///
+    /// # Errors
+    /// When it cannot be written, or what stands there is somebody else's; that then still stands.
+    fn save(&self, key: &Key) -> Result<(), SinkError>;
+
+    /// Removes what [`SecretSink::save`] wrote; whether there was something.
+    ///
+    /// # Errors
+    /// When it cannot be removed, or is not ours.
+    fn remove(&self) -> Result<bool, SinkError>;
+}
+
+/// Why a key could not be kept, read or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The file system said no.
+    #[error(transparent)]
+    File(#[from] keyholder_platform::FileError),
+    /// What stands there is not this application's.
+    #[error("`{place}` is not overwritten: {reason}")]
+    Foreign {
+        /// The place.
+        place: String,
+        /// What stands there instead.
+        reason: String,
+    },
+}
+
+impl SinkError {
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::File(_) => Vec::new(),
+            Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
+        }
+    }
+}
+
+/// The variables of a key, in the order in which they are written.
+fn variables_of(key: &Key) -> Vec<(&'static str, String)> {
+    let mut all = vec![
+        (names::ORG_URL, key.url.to_string()),
+        (names::TENANT_ID, key.tenant.clone()),
+        (names::CLIENT_ID, key.client_id.to_string()),
+        (names::CLIENT_SECRET, key.secret.expose().to_owned()),
+    ];
+    all.extend(key.key_id.map(|id| (variables::CLIENT_SECRET_ID, id.to_string())));
+    all.extend(key.expires.map(|moment| (variables::CLIENT_SECRET_EXPIRES, moment.to_string())));
+    all.extend(key.authority.as_ref().map(|url| (names::AUTHORITY, keyholder_client::transport::origin_of(url))));
+    all.extend(key.ca_file.as_ref().map(|path| (names::CA_FILE, path.display().to_string())));
+    all
+}

@@ -1,0 +1,114 @@
+//! The key in the env file: gone, expired, refused, another's.
+
+use keyholder_service_users::{Outcome, Step};
+use serde_json::json;
+
+use crate::world::{World, event};
+
+fn secrets(world: &World) -> usize {
+    world.state().secrets.len()
+}
+
+#[tokio::test]
+async fn a_lost_file_gets_a_new_secret_and_the_orphan_goes() {
+    let world = World::new();
+    let first = world.provision().await.0.unwrap().secret_id;
+    std::fs::remove_file(world.env_path()).unwrap();
+    let (done, events) = world.provision().await;
+    assert_ne!(done.unwrap().secret_id, first);
+    let event = event(&events, Step::ClientSecret);
+    assert_eq!(event.outcome, Outcome::Created);
+    assert!(event.notes.iter().any(|note| note.contains("removed 1 of its own")), "{event:?}");
+    assert_eq!(secrets(&world), 1);
+}
+
+#[tokio::test]
+async fn an_expired_or_refused_secret_is_replaced() {
+    let world = World::new();
+    world.provision().await.0.unwrap();
+    world.advance_days(181);
+    let (done, events) = world.provision().await;
+    done.unwrap();
+    assert!(event(&events, Step::ClientSecret).notes[0].contains("expired on"), "{events:?}");
+    assert_eq!(secrets(&world), 1);
+
+    for (_, text) in world.state().secrets.values_mut() {
+        "changed".clone_into(text);
+    }
+    let (done, events) = world.provision().await;
+    done.unwrap();
+    assert!(event(&events, Step::ClientSecret).notes[0].contains("refused (AADSTS7000215)"), "{events:?}");
+}
+
+#[tokio::test]
+async fn an_unreadable_file_or_another_applications_is_replaced_and_said() {
+    let world = World::new();
+    world.provision().await.0.unwrap();
+    std::fs::write(world.env_path(), "garbage").unwrap();
+    let (done, events) = world.provision().await;
+    done.unwrap();
+    assert!(event(&events, Step::ClientSecret).notes[0].contains("could not be read"), "{events:?}");
+
+    let text = std::fs::read_to_string(world.env_path()).unwrap();
+    let id = world.state().applications.values().next().unwrap()["appId"].as_str().unwrap().to_owned();
+    std::fs::write(world.env_path(), text.replace(&id, "a0000000-0000-4000-8000-00000000ffff")).unwrap();
+    let (done, events) = world.provision().await;
+    done.unwrap();
+    assert!(event(&events, Step::ClientSecret).notes[0].contains("another application's"), "{events:?}");
+    assert_eq!(secrets(&world), 1);
+}
+
+#[tokio::test]
+async fn secrets_of_others_and_of_other_places_stay() {
+    let world = World::new();
+    world.provision().await.0.unwrap();
+    {
+        let mut state = world.state();
+        let application = state.applications.values_mut().next().unwrap();
+        let credentials = application["passwordCredentials"].as_array_mut().unwrap();
+        credentials.push(json!({ "keyId": "a0000000-0000-4000-8000-00000000fff1", "displayName": "by hand" }));
+        credentials.push(
+            json!({ "keyId": "a0000000-0000-4000-8000-00000000fff2", "displayName": "keyholder /other/machine.env" }),
+        );
+    }
+    std::fs::remove_file(world.env_path()).unwrap();
+    world.provision().await.0.unwrap();
+    let state = world.state();
+    let application = state.applications.values().next().unwrap();
+    assert_eq!(application["passwordCredentials"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn an_address_that_has_moved_is_rewritten_around_the_same_secret() {
+    let world = World::new();
+    let first = world.provision().await.0.unwrap().secret_id;
+    let text = std::fs::read_to_string(world.env_path()).unwrap();
+    std::fs::write(world.env_path(), text.replace("localhost:8443", "localhost:9443")).unwrap();
+    let (done, events) = world.provision().await;
+    assert_eq!(done.unwrap().secret_id, first);
+    assert_eq!(event(&events, Step::ClientSecret).outcome, Outcome::Changed);
+    assert_eq!(std::fs::read_to_string(world.env_path()).unwrap(), text);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_exposed_file_is_made_private_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    world.provision().await.0.unwrap();
+    std::fs::set_permissions(world.env_path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (done, events) = world.provision().await;
+    done.unwrap();
+    assert_eq!(event(&events, Step::ClientSecret).outcome, Outcome::Changed);
+    assert_eq!(std::fs::metadata(world.env_path()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_kept_is_taken_back() {
+    let world = World::new();
+    std::fs::create_dir(world.env_path()).unwrap();
+    std::fs::write(world.env_path().join("in the way"), "").unwrap();
+    let error = world.provision().await.0.unwrap_err();
+    assert!(error.to_string().contains("orders-sync.env"), "{error}");
+    assert_eq!(secrets(&world), 0);
+}

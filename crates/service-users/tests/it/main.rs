@@ -1,0 +1,11 @@
+//! Provisioning against a small stand-in for the three services.
+//!
+//! The whole path on the local org is tested through the command line. Here are the cases that
+//! need a service to misbehave at a chosen request: lost answers, lag, killed runs.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod keys;
+mod killed;
+mod path;
+mod world;
