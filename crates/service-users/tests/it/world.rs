@@ -98,7 +98,7 @@ fn refused(status: u16, code: &str, message: &str) -> Response<Bytes> {
 }
 
 fn list(rows: Vec<Value>) -> Response<Bytes> {
-    answer(200, &json!({ "value": rows }))
+    answer(200, &json!({ "value": Value::Array(rows) }))
 }
 
 /// The text between `start` and `end`.
@@ -341,7 +341,7 @@ fn org(state: &mut State, method: &str, path: &str, body: &Value, caller: &str) 
         }
         ("GET", "systemusers") if rest.contains("/systemuserroles_association") => {
             let roles = state.assigned.iter().filter(|(user, _)| *user == id);
-            list(roles.map(|(_, role)| state.roles.get(role).unwrap().clone()).collect())
+            list(roles.map(|(_, role)| state.roles[role].clone()).collect())
         }
         ("GET", "systemusers") => {
             let client = rest.rsplit_once("applicationid eq ").unwrap().1;
