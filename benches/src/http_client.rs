@@ -80,7 +80,10 @@ impl Target {
 }
 
 /// One request; its body, when the answer is 200.
-pub(crate) async fn send(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
+pub(crate) async fn send(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Bytes, Failure> {
     sender.ready().await?;
     let answer = sender.send_request(request).await?;
     let status = answer.status();

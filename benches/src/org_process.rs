@@ -44,8 +44,12 @@ impl Server {
 }
 
 async fn start(program: &Path, arguments: &[&str]) -> Result<(Child, Lines<BufReader<ChildStdout>>, Value), Failure> {
-    let mut child =
-        Command::new(program).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
     let mut out = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
     let line = out.next_line().await?.ok_or("the server ended at once")?;
     Ok((child, out, serde_json::from_str(&line)?))
@@ -69,7 +73,8 @@ impl Org {
         let (child, out, ready) = start(keyholder, &arguments).await?;
         let origin = ready["origin"].as_str().ok_or("the ready event has no origin")?;
         let port: u16 = origin.rsplit(':').next().unwrap_or_default().parse()?;
-        let target = Target::new(SocketAddr::from(([127, 0, 0, 1], port)), &std::fs::read_to_string(data.join("ca.pem"))?)?;
+        let target =
+            Target::new(SocketAddr::from(([127, 0, 0, 1], port)), &std::fs::read_to_string(data.join("ca.pem"))?)?;
         let request = Request::get("/common/.well-known/openid-configuration").header(header::HOST, "localhost");
         send(&mut target.connect().await?, request.body(Full::default())?).await?;
         let first_answer_millis = clock.elapsed().as_secs_f64() * 1e3;
@@ -121,7 +126,12 @@ impl Org {
             .body(Full::default())?)
     }
 
-    pub(crate) async fn load(&self, request: &Request<Full<Bytes>>, connections: usize, time: Duration) -> Result<Load, Failure> {
+    pub(crate) async fn load(
+        &self,
+        request: &Request<Full<Bytes>>,
+        connections: usize,
+        time: Duration,
+    ) -> Result<Load, Failure> {
         self.server.load(request, connections, time).await
     }
 

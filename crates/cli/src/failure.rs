@@ -69,15 +69,16 @@ impl From<FolderError> for Failure {
     fn from(error: FolderError) -> Self {
         let message = error.to_string();
         match error {
-            FolderError::InUse { .. } => {
-                Self::new(Exit::CannotCreate, message).hint("stop that org with Ctrl-C, or give another folder with `--data`")
-            }
+            FolderError::InUse { .. } => Self::new(Exit::CannotCreate, message)
+                .hint("stop that org with Ctrl-C, or give another folder with `--data`"),
             FolderError::NotOurs { .. } => {
                 Self::new(Exit::CannotCreate, message).hint("give an empty or new folder with `--data`")
             }
             FolderError::Damaged { .. } => Self::new(Exit::BadData, message)
                 .hint("put the file back from a backup, or move the folder away and start anew"),
-            FolderError::Newer { .. } => Self::new(Exit::BadData, message).hint("use that version, or another folder with `--data`"),
+            FolderError::Newer { .. } => {
+                Self::new(Exit::BadData, message).hint("use that version, or another folder with `--data`")
+            }
             FolderError::File(file) => file.into(),
         }
     }
@@ -102,13 +103,15 @@ impl From<StartError> for Failure {
         match error {
             StartError::Folder(folder) => folder.into(),
             StartError::Listen(listen) => match listen {
-                ListenError::Taken { .. } => Self::new(Exit::CannotCreate, message)
-                    .hint("stop that program, or take another port with `--listen 127.0.0.1:PORT` (0 for any free one)"),
+                ListenError::Taken { .. } => Self::new(Exit::CannotCreate, message).hint(
+                    "stop that program, or take another port with `--listen 127.0.0.1:PORT` (0 for any free one)",
+                ),
                 ListenError::Bind { .. } => Self::new(Exit::CannotCreate, message),
                 _ => Self::new(Exit::Usage, message),
             },
-            StartError::Certificate(CertificateError::Damaged(_)) => Self::new(Exit::BadData, message)
-                .hint("delete `ca.pem` and `ca.key` in the data folder: new ones are made, and clients need the new `ca.pem`"),
+            StartError::Certificate(CertificateError::Damaged(_)) => Self::new(Exit::BadData, message).hint(
+                "delete `ca.pem` and `ca.key` in the data folder: new ones are made, and clients need the new `ca.pem`",
+            ),
             StartError::Identity(_) | StartError::Data(_) => Self::new(Exit::BadData, message),
             _ => Self::new(Exit::Failed, message),
         }

@@ -1,5 +1,6 @@
 //! The local org of a data folder: the running one, or one opened for this command alone.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,14 +25,22 @@ fn world_options(durability: Durability) -> WorldOptions {
         clocks: Clocks::system(0),
         random: Arc::new(OsRandom),
         signing_key: None,
+        // A fault inside the local org is answered without details; here is where they go.
+        trouble: Some(Arc::new(|error| {
+            let _ = writeln!(std::io::stderr(), "trouble inside the local org: {error}");
+        })),
     }
 }
 
 /// Starts the local org that the flags describe.
 pub(crate) async fn start(data: &Data, listen: &ListenFlags) -> Result<LocalOrg, Failure> {
     let place = if data.ephemeral { Place::Ephemeral } else { Place::Folder(data.data.clone()) };
-    let listen =
-        Listen { address: listen.listen, also: listen.also_listen.clone(), http: listen.http, host: listen.host.clone() };
+    let listen = Listen {
+        address: listen.listen,
+        also: listen.also_listen.clone(),
+        http: listen.http,
+        host: listen.host.clone(),
+    };
     let options = Options {
         place,
         listen,
@@ -80,14 +89,16 @@ impl Control {
 
     /// Asks the running org to do something.
     pub(crate) async fn post(&self, command: &str, body: &Value) -> Result<Value, Failure> {
-        let wrong = |what: String| Failure::new(Exit::Failed, format!("the running org at {}: {what}", self.note.origin));
+        let wrong =
+            |what: String| Failure::new(Exit::Failed, format!("the running org at {}: {what}", self.note.origin));
         let request = http::Request::post(format!("{}/_keyholder/{command}", self.note.origin))
             .header(http::header::AUTHORIZATION, format!("{} {}", control::KEY_SCHEME, self.note.key().expose()))
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body.to_string().into())
             .map_err(|error| wrong(error.to_string()))?;
         let answer = self.http.send(&request).await?;
-        let value: Value = serde_json::from_slice(answer.body()).map_err(|_| wrong("it answered with no JSON".to_owned()))?;
+        let value: Value =
+            serde_json::from_slice(answer.body()).map_err(|_| wrong("it answered with no JSON".to_owned()))?;
         if answer.status().is_success() {
             Ok(value)
         } else {

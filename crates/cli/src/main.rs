@@ -55,12 +55,14 @@ fn main() -> ExitCode {
 /// own.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
     let serves = matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
-    let mut builder =
-        if serves { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
-    builder
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::Failed, format!("the operating system does not let threads be made: {error}")))
+    let mut builder = if serves {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    builder.enable_all().build().map_err(|error| {
+        Failure::new(Exit::Failed, format!("the operating system does not let threads be made: {error}"))
+    })
 }
 
 async fn run(command: &Command, printer: Printer) -> Result<(), Failure> {

@@ -52,14 +52,15 @@ fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, F
 fn read_secret(path: &Path) -> Result<Secret, Failure> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin()
-            .take(LONGEST_SECRET)
-            .read_to_string(&mut text)
-            .map_err(|error| Failure::new(Exit::BadData, format!("cannot read the client secret from standard input: {error}")))?;
+        std::io::stdin().take(LONGEST_SECRET).read_to_string(&mut text).map_err(|error| {
+            Failure::new(Exit::BadData, format!("cannot read the client secret from standard input: {error}"))
+        })?;
         text
     } else {
-        keyholder_platform::read_bounded(path, LONGEST_SECRET)
-            .map_err(|error| Failure::new(Exit::BadConfiguration, error.to_string()).hint("`--client-secret-file` names a file that holds the secret and nothing else"))?
+        keyholder_platform::read_bounded(path, LONGEST_SECRET).map_err(|error| {
+            Failure::new(Exit::BadConfiguration, error.to_string())
+                .hint("`--client-secret-file` names a file that holds the secret and nothing else")
+        })?
     };
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() {

@@ -24,7 +24,8 @@ pub(crate) fn width() -> usize {
 /// Prints rows. With `all`, every column is shown in the order of the answer, because the query
 /// named them; otherwise those that hold values, the most telling first, while they fit `width`.
 pub(crate) fn of(rows: &[Map<String, Value>], all: bool, width: usize) -> Printed {
-    let mut columns: Vec<(&str, usize)> = Vec::new();
+    // Name, widest content, and whether all that was seen are plain flags.
+    let mut columns: Vec<(&str, usize, bool)> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for row in rows {
         for (name, value) in row.iter().filter(|(name, _)| !name.contains('@')) {
@@ -33,38 +34,55 @@ pub(crate) fn of(rows: &[Map<String, Value>], all: bool, width: usize) -> Printe
             }
             let needed = cell(value).chars().count().max(name.chars().count());
             let place = *places.entry(name).or_insert_with(|| {
-                columns.push((name, 0));
+                columns.push((name, 0, true));
                 columns.len() - 1
             });
             if let Some(column) = columns.get_mut(place) {
                 column.1 = column.1.max(needed);
+                column.2 &= value.is_boolean();
             }
         }
     }
     let with_values = columns.len();
     if !all {
-        columns.sort_by_key(|(name, _)| rank(name));
+        columns.sort_by_key(|(name, _, flags)| if *flags { FLAGS } else { rank(name) });
         let mut used = 0;
-        columns.retain(|(_, needed)| {
+        columns.retain(|(_, needed, _)| {
             // Two blanks of padding and a rule beside each.
             used += needed + 3;
             used <= width
         });
     }
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(columns.iter().map(|(name, _)| *name));
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|(name, ..)| *name));
     for row in rows {
-        table.add_row(columns.iter().map(|(name, _)| row.get(*name).map(cell).unwrap_or_default()));
+        table.add_row(columns.iter().map(|(name, ..)| row.get(*name).map(cell).unwrap_or_default()));
     }
-    let text = table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n");
+    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
+    if !lines.is_empty() {
+        lines.insert(1, "─".repeat(widest));
+    }
+    let text = lines.join("\n");
     Printed { text, hidden: with_values - columns.len() }
 }
 
+/// Yes and no say little in an overview.
+const FLAGS: u8 = 5;
+
 /// What a person looks for first: names, ways to reach, then the rest; ids and bookkeeping last.
 fn rank(name: &str) -> u8 {
-    const BOOKKEEPING: [&str; 8] =
-        ["createdon", "modifiedon", "versionnumber", "statecode", "statuscode", "importsequencenumber", "overriddencreatedon", "ownerid"];
+    const BOOKKEEPING: [&str; 8] = [
+        "createdon",
+        "modifiedon",
+        "versionnumber",
+        "statecode",
+        "statuscode",
+        "importsequencenumber",
+        "overriddencreatedon",
+        "ownerid",
+    ];
     match name {
         "fullname" | "name" => 0,
         _ if name.contains("email") => 1,
@@ -121,7 +139,7 @@ mod tests {
             {"@odata.etag": "W/2", "contactid": "id-2", "createdon": "2026-01-01", "fullname": "B", "emailaddress1": "b@example.com"},
         ]));
         let wide = of(&rows, false, 200);
-        let header = wide.text.lines().nth(1).unwrap();
+        let header = wide.text.lines().next().unwrap();
         let order: Vec<_> = header.split_whitespace().collect();
         assert_eq!(order, ["fullname", "emailaddress1", "contactid", "createdon"]);
         assert_eq!(wide.hidden, 0);
@@ -133,7 +151,8 @@ mod tests {
     #[test]
     fn chosen_columns_are_all_shown_in_their_order() {
         let rows = rows(json!([{"zeta": null, "alpha": 1}]));
-        let order: Vec<_> = of(&rows, true, 5).text.lines().nth(1).unwrap().split_whitespace().map(str::to_owned).collect();
+        let order: Vec<_> =
+            of(&rows, true, 5).text.lines().next().unwrap().split_whitespace().map(str::to_owned).collect();
         assert_eq!(order, ["zeta", "alpha"]);
     }
 

@@ -78,8 +78,10 @@ impl Authority {
         name.push(DnType::OrganizationalUnitName, format!("made {year}-{month:02}-{date:02}"));
         params.distinguished_name = name;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-        params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted(host), excluded_subtrees: vec![] });
+        params.key_usages =
+            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        params.name_constraints =
+            Some(NameConstraints { permitted_subtrees: permitted(host), excluded_subtrees: vec![] });
         days(&mut params, now.minus(DAY), now.plus(DAY * 365 * CA_YEARS.unsigned_abs()));
         let certificate = params.self_signed(&key)?;
         Ok(Self { certificate_pem: certificate.pem(), key_pem: key.serialize_pem().into() })

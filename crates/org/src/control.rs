@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use keyholder_data::SampleRows;
 use keyholder_identity::bearer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,7 +38,11 @@ fn first_seed() -> u64 {
 
 pub(crate) async fn respond(rooms: &Rooms, peer: SocketAddr, request: &Request<Bytes>) -> Response<Bytes> {
     if !peer.ip().to_canonical().is_loopback() {
-        return plain(StatusCode::FORBIDDEN, "NotLoopback", "The control endpoint answers on loopback connections only.");
+        return plain(
+            StatusCode::FORBIDDEN,
+            "NotLoopback",
+            "The control endpoint answers on loopback connections only.",
+        );
     }
     match admitted(rooms, request).await {
         Ok(true) => {}
@@ -67,11 +70,7 @@ pub(crate) async fn respond(rooms: &Rooms, peer: SocketAddr, request: &Request<B
         (_, ["status" | "sample"] | ["credentials", "reset"]) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "That control command has another method.")
         }
-        _ => plain(
-            StatusCode::NOT_FOUND,
-            "NotFound",
-            "There are: GET status, POST sample, POST credentials/reset.",
-        ),
+        _ => plain(StatusCode::NOT_FOUND, "NotFound", "There are: GET status, POST sample, POST credentials/reset."),
     }
 }
 
@@ -103,7 +102,7 @@ async fn sample(rooms: &Rooms, body: &Bytes) -> Response<Bytes> {
         let message = format!("rows must be 1 to {MOST_SAMPLE_ROWS}.");
         return plain(StatusCode::BAD_REQUEST, "BadRequest", &message);
     }
-    match rooms.world.sample(SampleRows { rows: wanted.rows, seed: wanted.seed }).await {
+    match rooms.world.sample(wanted.rows, wanted.seed).await {
         Ok(sampled) => done(&json!({"accounts": sampled.accounts, "contacts": sampled.contacts})),
         Err(error) => failed(&error),
     }
@@ -134,7 +133,8 @@ async fn admitted(rooms: &Rooms, request: &Request<Bytes>) -> Result<bool, keyho
 /// Lets the token service judge an id and secret: one place decides what a good secret is.
 async fn token_for(rooms: &Rooms, basic: &str) -> Option<String> {
     let address = rooms.world.address();
-    let form = format!("grant_type=client_credentials&resource={}", address.origin.replace(':', "%3A").replace('/', "%2F"));
+    let form =
+        format!("grant_type=client_credentials&resource={}", address.origin.replace(':', "%3A").replace('/', "%2F"));
     let request = Request::post(format!("/{}/oauth2/token", address.tenant_id))
         .header(header::AUTHORIZATION, basic)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

@@ -71,7 +71,8 @@ pub fn print(address: &Address, admin: &AdminCredentials) -> Secret {
         (names::ADMIN_USERNAME, &admin.username),
         (names::ADMIN_PASSWORD, admin.password.expose()),
     ];
-    let mut text = String::from("# Written by `keyholder org start`. It holds the administrators' secrets: keep it private.\n");
+    let mut text =
+        String::from("# Written by `keyholder org start`. It holds the administrators' secrets: keep it private.\n");
     for (name, value) in lines {
         text.push_str(name);
         text.push('=');

@@ -145,8 +145,11 @@ impl DataFolder {
     /// # Errors
     /// [`FolderError::File`] when the current directory is gone.
     pub fn new(path: &Path) -> Result<Self, FolderError> {
-        let path = std::path::absolute(path)
-            .map_err(|source| FileError::Io { doing: "find", path: path.to_path_buf(), source })?;
+        let path = std::path::absolute(path).map_err(|source| FileError::Io {
+            doing: "find",
+            path: path.to_path_buf(),
+            source,
+        })?;
         Ok(Self { path })
     }
 
@@ -290,8 +293,9 @@ impl DataFolder {
 
     fn parse<T: for<'de> Deserialize<'de>>(&self, name: &str, text: &str) -> Result<T, FolderError> {
         // The parser's own message may quote what it met, and these files hold secrets.
-        serde_json::from_str(text)
-            .map_err(|e| self.damaged(name, format!("not the JSON it should be, at line {} column {}", e.line(), e.column())))
+        serde_json::from_str(text).map_err(|e| {
+            self.damaged(name, format!("not the JSON it should be, at line {} column {}", e.line(), e.column()))
+        })
     }
 }
 
@@ -331,7 +335,9 @@ mod tests {
         let (_parent, folder) = folder();
         let _lock = folder.open().unwrap();
         assert!(folder.world().unwrap().is_none());
-        for (text, newer) in [("{", false), (r#"{"format":1,"complete":true,"tenants":[]}"#, false), (r#"{"format":9}"#, true)] {
+        for (text, newer) in
+            [("{", false), (r#"{"format":1,"complete":true,"tenants":[]}"#, false), (r#"{"format":9}"#, true)]
+        {
             folder.write("world.json", text.as_bytes()).unwrap();
             match folder.world().unwrap_err() {
                 FolderError::Newer { .. } => assert!(newer, "{text}"),

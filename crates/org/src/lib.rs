@@ -23,8 +23,8 @@ pub mod world;
 
 pub use error::StartError;
 pub use folder::DataFolder;
-pub use listen::Listen;
-pub use keyholder_data::{SampleRows, Sampled};
+pub use keyholder_data::{Sampled, Trouble};
 pub use keyholder_store::Durability;
+pub use listen::Listen;
 pub use running::{LocalOrg, Options, Place};
 pub use world::{OpenWorld, WorldOptions};

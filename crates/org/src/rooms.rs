@@ -59,8 +59,8 @@ impl Rooms {
     }
 
     async fn data(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let verified = bearer(request.headers())
-            .and_then(|token| self.world.identity.verify(token, &self.org_audience));
+        let verified =
+            bearer(request.headers()).and_then(|token| self.world.identity.verify(token, &self.org_audience));
         let Ok(token) = verified else { return self.world.organization.challenge() };
         let caller = TokenFacts {
             tenant: token.tenant,

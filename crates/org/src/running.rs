@@ -28,7 +28,6 @@ pub enum Place {
 }
 
 /// How to start a local org.
-#[derive(Debug)]
 pub struct Options {
     /// Where its data is.
     pub place: Place,
@@ -80,7 +79,10 @@ impl LocalOrg {
             .collect();
         let (authority, renewed) = authority(&folder, bound.host.as_deref(), now)?;
         if renewed {
-            notes.push(format!("a new certificate authority was made: give clients `{}` again", folder.ca_file().display()));
+            notes.push(format!(
+                "a new certificate authority was made: give clients `{}` again",
+                folder.ca_file().display()
+            ));
         }
         let tls = Arc::new(authority.server_config(bound.host.as_deref(), now, &options.provider)?);
 
@@ -112,7 +114,16 @@ impl LocalOrg {
         }
         // Written last: who reads it can connect.
         folder.write_note(&note)?;
-        Ok(Self { rooms, stop, listeners, addresses, http_addresses, notes, ca_pem: authority.certificate_pem, _temporary: temporary })
+        Ok(Self {
+            rooms,
+            stop,
+            listeners,
+            addresses,
+            http_addresses,
+            notes,
+            ca_pem: authority.certificate_pem,
+            _temporary: temporary,
+        })
     }
 
     /// Where it answers and what a client needs to trust.

@@ -10,12 +10,11 @@
 
 use std::sync::Arc;
 
-use keyholder_data::{Organization, OrganizationConfig, SampleRows};
+use keyholder_data::{Administrator, ApplicationFacts, Organization, OrganizationConfig, Sampled, Trouble};
 use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{Clocks, ObjectId, OrgId, Random, Secret, TenantId};
-use keyholder_identity::{
-    Administrators, FixedOrganizations, Identity, IdentityConfig, SigningKey, TenantPlan, keys,
-};
+use keyholder_identity::directory::administrators::APPLICATION_NAME;
+use keyholder_identity::{Administrators, FixedOrganizations, Identity, IdentityConfig, SigningKey, TenantPlan, keys};
 use keyholder_platform::FolderLock;
 use keyholder_store::{DatabaseOptions, Durability};
 
@@ -31,10 +30,10 @@ pub const ORGANIZATION_NAME: &str = "Keyholder local org";
 /// The origin until a listener says otherwise.
 pub const DEFAULT_ORIGIN: &str = "https://localhost:8443";
 /// How many accounts and contacts a new org has.
-const FIRST_SAMPLE: SampleRows = SampleRows { rows: 10, seed: 1 };
+const FIRST_SAMPLE_ROWS: u32 = 10;
 
 /// How to open a world.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WorldOptions {
     /// What an acknowledged write survives.
     pub durability: Durability,
@@ -45,6 +44,8 @@ pub struct WorldOptions {
     /// The token service's key for a new world; made when absent. Tests share one, because making
     /// one takes a good part of a second.
     pub signing_key: Option<Secret>,
+    /// Is told what goes wrong inside, which no caller should see.
+    pub trouble: Option<Trouble>,
 }
 
 /// The open rooms.
@@ -97,14 +98,16 @@ impl OpenWorld {
         );
         let organization = Organization::open(OrganizationConfig {
             database: DatabaseOptions::file(folder.org_file(org.id)).durability(options.durability),
-            id: org.id,
-            name: org.name.clone(),
+            organization: org.id,
             tenant: tenant.id,
+            name: org.name.clone(),
             url: origin.to_owned(),
-            authority: origin.to_owned(),
+            login: origin.to_owned(),
             clocks: options.clocks.clone(),
             random: Arc::clone(&options.random),
             directory: Arc::new(DirectoryDoor::new(Arc::clone(&identity), tenant.id)),
+            sample_rows: FIRST_SAMPLE_ROWS,
+            trouble: options.trouble.clone(),
         })
         .await?;
         let open = Self {
@@ -136,7 +139,6 @@ impl OpenWorld {
             };
             self.identity.bootstrap_tenant(&plan).await?
         };
-        self.organization.sample(FIRST_SAMPLE).await?;
         self.admit(&administrators).await?;
         world.complete = true;
         self.folder.write_world(&world)?;
@@ -155,7 +157,21 @@ impl OpenWorld {
 
     /// Lets the administrators into the org, and writes what they sign in with to `org.env`.
     async fn admit(&self, administrators: &Administrators) -> Result<(), StartError> {
-        self.organization.ensure_administrators(administrators.client_id, administrators.user, &administrators.user_principal_name).await?;
+        let application = Administrator::Application(ApplicationFacts {
+            client_id: administrators.client_id,
+            display_name: APPLICATION_NAME.to_owned(),
+            identifier_uri: None,
+            service_principal: administrators.service_principal,
+        });
+        let person = Administrator::Person {
+            object_id: administrators.user,
+            user_principal_name: administrators.user_principal_name.clone(),
+            first_name: "Local".to_owned(),
+            last_name: "Administrator".to_owned(),
+        };
+        for administrator in [application, person] {
+            self.organization.ensure_administrator(administrator).await?;
+        }
         let credentials = AdminCredentials {
             client_id: administrators.client_id.to_string(),
             client_secret: administrators.client_secret.clone(),
@@ -165,12 +181,12 @@ impl OpenWorld {
         self.write_env(&credentials)
     }
 
-    /// Adds sample rows until there are as many as asked for of each table.
+    /// Adds sample rows; the same seed makes the same rows, and those that are there stay.
     ///
     /// # Errors
     /// [`StartError`] when the org cannot be written.
-    pub async fn sample(&self, sample: SampleRows) -> Result<keyholder_data::Sampled, StartError> {
-        Ok(self.organization.sample(sample).await?)
+    pub async fn sample(&self, rows: u32, seed: u64) -> Result<Sampled, StartError> {
+        Ok(self.organization.sample(rows, seed).await?)
     }
 
     /// Where the world answers and what a client needs to trust.
@@ -263,12 +279,15 @@ async fn signing_key(folder: &DataFolder, world: &World, options: &WorldOptions)
         Err(FolderError::File(file)) if file.is_missing() && !world.complete => {
             let pem = match &options.signing_key {
                 Some(pem) => pem.clone(),
-                None => tokio::task::spawn_blocking(keys::generate_key_pem).await.map_err(|_| StartError::Interrupted)??,
+                None => {
+                    tokio::task::spawn_blocking(keys::generate_key_pem).await.map_err(|_| StartError::Interrupted)??
+                }
             };
             folder.write(FIRST_KEY, pem.expose().as_bytes())?;
             pem
         }
         Err(error) => return Err(error.into()),
     };
-    SigningKey::from_pem(&pem, None).map_err(|_| folder.damaged(FIRST_KEY, "it is no RSA private key in PEM form".to_owned()).into())
+    SigningKey::from_pem(&pem, None)
+        .map_err(|_| folder.damaged(FIRST_KEY, "it is no RSA private key in PEM form".to_owned()).into())
 }

@@ -67,13 +67,15 @@ impl World {
                 clocks,
                 random: Arc::new(OsRandom),
                 signing_key: Some(Secret::new(SIGNING_KEY)),
+                trouble: Some(Arc::new(|error| panic!("trouble inside the local org: {error}"))),
             },
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
         };
         let org = LocalOrg::start(options).await.expect("the local org starts");
         let admin = org.admin_credentials().expect("org.env can be read").expect("org.env has the administrators");
         let ca_file = Some(org.folder().ca_file());
-        let http = Http::over_network(NetworkOptions { ca_file, ..NetworkOptions::default() }).expect("the CA can be read");
+        let http =
+            Http::over_network(NetworkOptions { ca_file, ..NetworkOptions::default() }).expect("the CA can be read");
         Self { org, clock, admin, http }
     }
 

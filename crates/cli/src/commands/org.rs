@@ -73,8 +73,8 @@ async fn sample(arguments: &Sample, printer: Printer) -> Result<(), Failure> {
             (count("accounts"), count("contacts"))
         }
         Holder::Opened(world) => {
-            let sampled = world.sample(keyholder_org::SampleRows { rows: wanted.rows, seed: wanted.seed }).await?;
-            (sampled.accounts, sampled.contacts)
+            let sampled = world.sample(wanted.rows, wanted.seed).await?;
+            (sampled.accounts.into(), sampled.contacts.into())
         }
     };
     printer.line(&format!("added {accounts} accounts and {contacts} contacts (seed {})", arguments.seed));
@@ -88,7 +88,10 @@ async fn credentials(arguments: &Credentials, printer: Printer) -> Result<(), Fa
         Holder::Opened(world) => world.reset_credentials().await?,
     }
     let file = keyholder_org::DataFolder::new(&arguments.data)?.env_file();
-    printer.line(&format!("the administrators have new credentials, written to {}; the old ones no longer work", file.display()));
+    printer.line(&format!(
+        "the administrators have new credentials, written to {}; the old ones no longer work",
+        file.display()
+    ));
     printer.json(&json!({"envFile": file}));
     Ok(())
 }

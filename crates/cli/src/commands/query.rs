@@ -36,7 +36,9 @@ pub(crate) async fn run(arguments: &Query, printer: Printer) -> Result<(), Failu
         (false, _) => {}
     }
     if hidden > 0 {
-        printer.note(&format!("{hidden} more columns have values: name those you want with $select, or use --output json"));
+        printer.note(&format!(
+            "{hidden} more columns have values: name those you want with $select, or use --output json"
+        ));
     }
     Ok(())
 }

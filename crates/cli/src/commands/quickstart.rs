@@ -44,7 +44,8 @@ pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), 
     if arguments.remove {
         printer.line(&format!("Taking `{NAME}` out of the local org at {}:\n", administrator.connection.url));
         remove(&administrator, &definition, &sink, &mut lines).await?;
-        printer.line(&format!("\n`{NAME}` is gone. The local org itself is the folder {}.", shown(place.folder().path())));
+        printer
+            .line(&format!("\n`{NAME}` is gone. The local org itself is the folder {}.", shown(place.folder().path())));
         printer.json(&json!({"steps": lines.events, "removed": true}));
         return place.end(false, printer).await;
     }
@@ -138,8 +139,11 @@ impl Place {
 async fn administrator(folder: &DataFolder) -> Result<Administrator, Failure> {
     let path = folder.env_file();
     let lost = || {
-        Failure::new(Exit::BadConfiguration, format!("`{}` is lost or lacks the administrators' secrets", path.display()))
-            .hint("make new ones with `keyholder org credentials --reset`")
+        Failure::new(
+            Exit::BadConfiguration,
+            format!("`{}` is lost or lacks the administrators' secrets", path.display()),
+        )
+        .hint("make new ones with `keyholder org credentials --reset`")
     };
     let file = match keyholder_platform::read_bounded(&path, 1024 * 1024) {
         Ok(text) => text,

@@ -30,7 +30,9 @@ pub(super) fn commands(folder: &DataFolder, url: &str, arguments: &Quickstart, s
     let url = url.trim_end_matches('/');
     let query = "contacts?$top=3";
     let mut next = Vec::new();
-    if !arguments.serve && folder.running().is_ok_and(|running| running.is_none_or(|note| note.pid == std::process::id())) {
+    if !arguments.serve
+        && folder.running().is_ok_and(|running| running.is_none_or(|note| note.pid == std::process::id()))
+    {
         let listen = listen(&arguments.listen, url);
         next.push(Next { why: "in one terminal: run the org", command: format!("{me} org start{data}{listen}") });
     }
@@ -98,12 +100,8 @@ mod tests {
 
     #[test]
     fn a_port_that_was_free_is_named_the_next_time() {
-        let flags = ListenFlags {
-            listen: Some("127.0.0.1:0".parse().unwrap()),
-            also_listen: vec![],
-            http: None,
-            host: None,
-        };
+        let flags =
+            ListenFlags { listen: Some("127.0.0.1:0".parse().unwrap()), also_listen: vec![], http: None, host: None };
         assert_eq!(listen(&flags, "https://localhost:40123"), " --listen 127.0.0.1:40123");
     }
 
