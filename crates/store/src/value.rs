@@ -212,6 +212,9 @@ readable! {
 /// The largest magnitude of a [`Kind::Decimal`]: 38 digits, the most that `numeric(38, 10)` holds.
 pub const DECIMAL_LIMIT: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
 
+/// SQLite refuses longer patterns, in the middle of a statement.
+const LONGEST_PATTERN: usize = 50_000;
+
 /// A decimal as bytes that order as the number does: big endian, the sign bit flipped.
 pub(crate) fn decimal_to_bytes(decimal: i128) -> [u8; 16] {
     (decimal ^ i128::MIN).to_be_bytes()
@@ -233,6 +236,9 @@ pub(crate) fn check(value: &Value) -> Result<(), Error> {
         }
         Value::Decimal(number) if number.unsigned_abs() > DECIMAL_LIMIT.unsigned_abs() => {
             Err(Error::Value { reason: "a decimal of more than 38 digits cannot be stored".into() })
+        }
+        Value::Pattern(pattern) if pattern.glob().len() > LONGEST_PATTERN => {
+            Err(Error::Value { reason: "a pattern this long cannot be searched for".into() })
         }
         Value::List(kind, items) => {
             for item in items {

@@ -191,7 +191,7 @@ impl Layout {
         }
         let mut statements = vec![table.into()];
         if let Some(name) = self.table.primary_name().and_then(|column| self.place(column)?.folded.clone()) {
-            statements.push(self.index("n", &self.table.primary_name().map_or("", |c| &c.name), [name, id]).into());
+            statements.push(self.index("n", self.table.primary_name().map_or("", |c| &c.name), [name, id]).into());
         }
         let own = self.table.primary_id().position;
         for place in self.places.iter().filter(|place| place.column.position != own && is_followed(&place.column)) {

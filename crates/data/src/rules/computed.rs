@@ -77,7 +77,9 @@ fn amounts_differ(before: &Record, after: &Record) -> bool {
 /// Gives a row with amounts its currency, that currency's rate, and the amounts in the org's own.
 fn amounts(session: &Session<'_>, tx: &mut Transaction<'_>, record: &mut Record) -> Result<(), Failure> {
     let table = Arc::clone(&record.layout().table);
-    let Some(currency) = table.column("transactioncurrencyid") else { return Ok(()) };
+    // The table of currencies has a column of this name too, which is its id.
+    let currency = table.column("transactioncurrencyid").filter(|column| column.kind.is_lookup());
+    let Some(currency) = currency else { return Ok(()) };
     let given: Vec<(String, Value)> = table
         .columns()
         .iter()

@@ -1,0 +1,173 @@
+//! Who is calling, and the 401 and 403s of those who may not.
+
+use http::Method;
+use keyholder_data::Administrator;
+use keyholder_foundation::{ObjectId, TenantId};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::World;
+use crate::world::{BASE, ORGANIZATION, TENANT, URL, facts, token};
+
+#[tokio::test]
+async fn the_challenge_is_the_services() {
+    let world = World::new().await;
+    let challenge = world.organization.challenge();
+    assert_eq!(challenge.status(), 401);
+    assert_eq!(
+        challenge.headers()["www-authenticate"].to_str().unwrap(),
+        format!("Bearer authorization_uri={URL}/{TENANT}/oauth2/authorize, resource_id={URL}/")
+    );
+}
+
+#[tokio::test]
+async fn who_am_i_in_both_spellings() {
+    let world = World::new().await;
+    for path in ["WhoAmI", "WhoAmI()"] {
+        let reply = world.get(path).await.ok();
+        assert_eq!(reply.json["UserId"], json!(world.admin_user));
+        assert_eq!(reply.json["OrganizationId"], json!(ORGANIZATION));
+        assert!(world.root_unit().await.contains(reply.json["BusinessUnitId"].as_str().unwrap()));
+        let context = format!("{BASE}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse");
+        assert_eq!(reply.json["@odata.context"], json!(context));
+        assert_eq!(reply.header("odata-version"), "4.0");
+        assert!(Uuid::parse_str(reply.header("req_id")).is_ok());
+        assert_eq!(reply.header("req_id"), reply.header("x-ms-service-request-id"));
+    }
+}
+
+#[tokio::test]
+async fn strangers_are_told_that_they_are_no_members() {
+    let world = World::new().await;
+    let member = "The user is not a member of the organization.";
+    let stranger = token(&facts(99, "stranger"));
+    assert_eq!(world.get_as(&stranger, "WhoAmI").await.refused(403, "0x80072560"), member);
+    // Even when what they ask makes no sense.
+    assert_eq!(world.get_as(&stranger, "nonsense").await.refused(403, "0x80072560"), member);
+    // An application registered anew under the same client id has another service principal.
+    let mut renewed = world.admin;
+    renewed.object_id = ObjectId(Uuid::from_u128(1));
+    assert_eq!(world.get_as(&renewed, "WhoAmI").await.refused(403, "0x80072560"), member);
+    let mut foreign = world.admin;
+    foreign.tenant = TenantId(Uuid::from_u128(1));
+    assert_eq!(world.get_as(&foreign, "WhoAmI").await.refused(403, "0x80072560"), member);
+    // A person's token of the same application is another caller.
+    let mut person = world.admin;
+    person.app_only = false;
+    assert_eq!(world.get_as(&person, "WhoAmI").await.refused(403, "0x80072560"), member);
+}
+
+#[tokio::test]
+async fn a_user_without_roles_is_told_so() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "orders-sync").await;
+    assert_eq!(
+        world.get_as(&caller, "contacts?$top=3").await.refused(403, "0x80042f09"),
+        format!(
+            "RetrievePrivilegeForUser: The user with id {user} has not been assigned any roles. They need a role with \
+             the prvReadContact privilege."
+        )
+    );
+    world.get_as(&caller, "WhoAmI").await.refused(403, "0x80042f09");
+}
+
+#[tokio::test]
+async fn a_missing_privilege_is_named_with_everything_around_it() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "orders-sync").await;
+    let role = world.role("orders-sync", &[("prvReadAccount", "Global")]).await;
+    world.assign(user, role).await.ok();
+    let unit = world.root_unit().await;
+    let unit = unit.trim_start_matches("/businessunits(").trim_end_matches(')');
+    let privilege = world.privilege("prvReadContact").await;
+    let known = world.get("privileges/$count").await.text.trim_start_matches('\u{feff}').to_owned();
+    let object = caller.object_id;
+    assert_eq!(
+        world.get_as(&caller, "contacts?$top=3").await.refused(403, "0x80040220"),
+        format!(
+            "Principal user (Id={user}, type=8, roleCount=1, privilegeCount=10, accessMode='4 Non-interactive', \
+             AADObjectId='{object}', MetadataCachePrivilegesCount={known}, businessUnitId={unit}), is missing \
+             prvReadContact privilege (Id={privilege}) on OTC=2 for entity 'contact' (LocalizedName='Contact'). \
+             context.Caller={user}. Consider adding missed privilege to one of the principal (user/team) roles."
+        )
+    );
+    // What the role does give works, and a changed role counts at once.
+    assert_eq!(world.get_as(&caller, "accounts?$top=3").await.ok().rows().len(), 3);
+    let path = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+    world.post(&path, json!({ "Privileges": [{ "PrivilegeId": privilege, "Depth": "Global" }] })).await.ok();
+    assert_eq!(world.get_as(&caller, "contacts?$top=3").await.ok().rows().len(), 3);
+    let path = format!("roles({role})/Microsoft.Dynamics.CRM.RemovePrivilegeRole");
+    world.post(&path, json!({ "PrivilegeId": privilege })).await.ok();
+    world.get_as(&caller, "contacts?$top=3").await.refused(403, "0x80040220");
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_refused_from_the_next_request_on() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "orders-sync").await;
+    let role = world.role("reader", &[("prvReadContact", "Global")]).await;
+    world.assign(user, role).await.ok();
+    world.get_as(&caller, "WhoAmI").await.ok();
+    world.patch(&format!("systemusers({user})"), json!({ "isdisabled": true })).await.ok();
+    let message = world.get_as(&caller, "WhoAmI").await;
+    assert!(message.refused(403, "0x80040225").starts_with(&format!("The user with SystemUserId={user} in")));
+    world.patch(&format!("systemusers({user})"), json!({ "isdisabled": false })).await.ok();
+    world.get_as(&caller, "WhoAmI").await.ok();
+}
+
+#[tokio::test]
+async fn depth_decides_which_rows_are_seen() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "orders-sync").await;
+    let verbs = ["prvReadContact", "prvCreateContact", "prvWriteContact", "prvDeleteContact"];
+    let role = world.role("own contacts", &verbs.map(|verb| (verb, "Basic"))).await;
+    world.assign(user, role).await.ok();
+    assert_eq!(world.get_as(&caller, "contacts").await.ok().rows().len(), 0);
+    let own = world.send(&caller, Method::POST, "contacts", &[], Some(json!({ "lastname": "Own" }))).await.ok().id();
+    assert_eq!(world.get_as(&caller, "contacts").await.ok().rows().len(), 1);
+    assert_eq!(world.get_as(&caller, "contacts/$count").await.ok().text, "\u{feff}1");
+
+    // A row of somebody else is refused, not hidden, when it is named.
+    let other = world.get("contacts?$top=1&$select=contactid").await.ok();
+    let other = other.rows()[0]["contactid"].as_str().unwrap();
+    for (method, body, right) in [
+        (Method::GET, None, "ReadAccess"),
+        (Method::PATCH, Some(json!({ "firstname": "X" })), "WriteAccess"),
+        (Method::DELETE, None, "DeleteAccess"),
+    ] {
+        let reply = world.send(&caller, method, &format!("contacts({other})"), &[], body).await;
+        assert_eq!(
+            reply.refused(403, "0x80048306"),
+            format!(
+                "Principal with id {user} does not have {right} right(s) for record with id {other} of entity contact."
+            )
+        );
+    }
+    let path = format!("contacts({own})");
+    world.send(&caller, Method::PATCH, &path, &[], Some(json!({ "firstname": "X" }))).await.ok();
+    // To give a row away needs prvAssignContact.
+    let given = json!({ "ownerid@odata.bind": format!("/systemusers({})", world.admin_user) });
+    let reply = world.send(&caller, Method::PATCH, &path, &[], Some(given)).await;
+    assert!(reply.refused(403, "0x80040220").contains("prvAssignContact"));
+    world.send(&caller, Method::DELETE, &path, &[], None).await.ok();
+}
+
+#[tokio::test]
+async fn a_person_signs_in_by_their_object_id() {
+    let world = World::new().await;
+    let person = Administrator::Person {
+        object_id: ObjectId(Uuid::from_u128(0xe1)),
+        user_principal_name: "admin@contrast.example.com".into(),
+        first_name: "Greta".into(),
+        last_name: "Morn".into(),
+    };
+    let user = world.organization.ensure_administrator(person.clone()).await.unwrap();
+    assert_eq!(world.organization.ensure_administrator(person).await.unwrap(), user);
+    let mut caller = world.admin;
+    (caller.app_only, caller.object_id) = (false, ObjectId(Uuid::from_u128(0xe1)));
+    let reply = world.get_as(&caller, "WhoAmI").await.ok();
+    assert_eq!(reply.json["UserId"], json!(user));
+    let row = world.get(&format!("systemusers({user})?$select=fullname,domainname,accessmode")).await.ok();
+    assert_eq!(row.json["fullname"], json!("Greta Morn"));
+    assert_eq!(row.json["accessmode"], json!(0));
+}

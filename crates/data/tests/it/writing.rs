@@ -1,0 +1,174 @@
+//! Writing: what the org adds to a row, preferences, entity tags, lookups.
+
+use http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::World;
+use crate::world::BASE;
+
+#[tokio::test]
+async fn the_org_fills_in_who_when_and_in_which_state() {
+    let world = World::new().await;
+    let made = world.post("contacts", json!({ "firstname": "Oda", "lastname": "Lindeholm" })).await;
+    assert_eq!((made.status.as_u16(), made.text.as_str()), (204, ""));
+    assert_eq!(made.header("odata-entityid"), format!("{BASE}/contacts({})", made.id()));
+    let path = format!("contacts({})", made.id());
+    let row = world.get(&path).await.ok().json;
+    assert_eq!(row["fullname"], json!("Oda Lindeholm"));
+    for column in ["_ownerid_value", "_owninguser_value", "_createdby_value", "_modifiedby_value"] {
+        assert_eq!(row[column], json!(world.admin_user), "{column}");
+    }
+    assert_eq!((&row["statecode"], &row["statuscode"], &row["donotemail"]), (&json!(0), &json!(1), &json!(false)));
+    assert_eq!(
+        (&row["createdon"], &row["modifiedon"]),
+        (&json!("2026-11-22T09:07:46Z"), &json!("2026-11-22T09:07:46Z"))
+    );
+
+    world.advance(60);
+    world.patch(&path, json!({ "firstname": "Odette" })).await.ok();
+    let after = world.get(&path).await.ok().json;
+    assert_eq!(after["fullname"], json!("Odette Lindeholm"));
+    assert_eq!(
+        (&after["createdon"], &after["modifiedon"]),
+        (&json!("2026-11-22T09:07:46Z"), &json!("2026-11-22T09:08:46Z"))
+    );
+    assert!(after["versionnumber"].as_i64() > row["versionnumber"].as_i64());
+    assert_ne!(after["@odata.etag"], row["@odata.etag"]);
+}
+
+#[tokio::test]
+async fn the_row_is_the_answer_when_preferred() {
+    let world = World::new().await;
+    let prefer = [("Prefer", "return=representation")];
+    let body = json!({ "name": "Yarrowbay", "revenue": 10 });
+    let made = world.send(&world.admin, Method::POST, "accounts?$select=name", &prefer, Some(body)).await;
+    assert_eq!(made.status, 201);
+    assert_eq!(made.json["@odata.context"], json!(format!("{BASE}/$metadata#accounts(name)/$entity")));
+    assert_eq!(made.header("preference-applied"), "return=representation");
+    let path = format!("accounts({})", made.id());
+    let changed = world.send(&world.admin, Method::PATCH, &path, &prefer, Some(json!({ "name": "Yarrowby" }))).await;
+    assert_eq!((changed.status.as_u16(), &changed.json["name"]), (200, &json!("Yarrowby")));
+    assert_eq!(changed.json["revenue"], json!(10));
+    assert_eq!(changed.json["revenue_base"], json!(10));
+}
+
+#[tokio::test]
+async fn amounts_follow_their_currency() {
+    let world = World::new().await;
+    let body =
+        json!({ "currencyname": "Half Dollar", "isocurrencycode": "HDR", "currencysymbol": "h", "exchangerate": 2 });
+    let currency = world.post("transactioncurrencies", body).await.ok().id();
+    let bind = format!("/transactioncurrencies({currency})");
+    let body = json!({ "name": "Umberfield", "revenue": 25, "transactioncurrencyid@odata.bind": bind });
+    let account = world.post("accounts", body).await.ok().id();
+    let path = format!("accounts({account})");
+    let row = world.get(&format!("{path}?$select=revenue,revenue_base,exchangerate")).await.ok().json;
+    assert_eq!((&row["revenue"], &row["revenue_base"], &row["exchangerate"]), (&json!(25), &json!(12.5), &json!(2)));
+    assert_eq!(row["_transactioncurrencyid_value"], json!(currency));
+    world.patch(&path, json!({ "revenue": null })).await.ok();
+    let row = world.get(&format!("{path}?$select=revenue,revenue_base")).await.ok().json;
+    assert_eq!((&row["revenue"], &row["revenue_base"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn upsert_makes_or_changes_and_conditions_hold_it_back() {
+    let world = World::new().await;
+    let id = Uuid::from_u128(0x77);
+    let path = format!("accounts({id})");
+    let send = async |headers: &[(&str, &str)], name: &str| {
+        world.send(&world.admin, Method::PATCH, &path, headers, Some(json!({ "name": name }))).await
+    };
+    assert_eq!(
+        send(&[("If-Match", "*")], "a").await.refused(404, "0x80040217"),
+        format!("Account With Id = {id} Does Not Exist")
+    );
+    let made = send(&[("If-None-Match", "*")], "b").await;
+    assert_eq!((made.status.as_u16(), made.id()), (204, id));
+    assert_eq!(
+        send(&[("If-None-Match", "*")], "c").await.refused(412, "0x80040237"),
+        "A record with matching key values already exists."
+    );
+    assert_eq!(send(&[("If-None-Match", "null")], "d").await.status, 204);
+    assert_eq!(send(&[("If-Match", "*")], "e").await.status, 204);
+
+    let tag = world.get(&path).await.ok().header("etag").to_owned();
+    assert_eq!(send(&[("If-Match", &tag)], "f").await.status, 204);
+    let message = "The version of the existing record doesn't match the RowVersion property provided.";
+    assert_eq!(send(&[("If-Match", &tag)], "g").await.refused(412, "0x80060882"), message);
+    let delete = world.send(&world.admin, Method::DELETE, &path, &[("If-Match", &tag)], None).await;
+    assert_eq!(delete.refused(412, "0x80060882"), message);
+    assert_eq!(world.get(&path).await.ok().json["name"], json!("f"));
+    assert_eq!(world.delete(&path).await.status, 204);
+    world.delete(&path).await.refused(404, "0x80040217");
+}
+
+#[tokio::test]
+async fn a_clients_own_id_is_kept_and_used_once() {
+    let world = World::new().await;
+    let id = Uuid::from_u128(0x78);
+    assert_eq!(world.post("contacts", json!({ "contactid": id, "lastname": "A" })).await.ok().id(), id);
+    world.post("contacts", json!({ "contactid": id, "lastname": "B" })).await.refused(412, "0x80040237");
+    assert_eq!(world.get(&format!("contacts({id})/lastname")).await.ok().json["value"], json!("A"));
+}
+
+#[tokio::test]
+async fn lookups_are_bound_cleared_and_checked() {
+    let world = World::new().await;
+    let account = world.post("accounts", json!({ "name": "Oakenshade" })).await.ok().id();
+    let bind =
+        |id: Uuid| json!({ "lastname": "Fenn", "parentcustomerid_account@odata.bind": format!("accounts({id})") });
+    let contact = world.post("contacts", bind(account)).await.ok().id();
+    let path = format!("contacts({contact})");
+    let parent = async || {
+        world.get(&format!("{path}?$select=_parentcustomerid_value")).await.ok().json["_parentcustomerid_value"].clone()
+    };
+    assert_eq!(parent().await, json!(account));
+    world.patch(&path, json!({ "parentcustomerid_account@odata.bind": null })).await.ok();
+    assert_eq!(parent().await, Value::Null);
+    let missing = Uuid::from_u128(0x404);
+    assert!(world.post("contacts", bind(missing)).await.refused(404, "0x80040217").contains(&missing.to_string()));
+    world.patch(&path, bind(account)).await.ok();
+    // The lookup goes with the row that it named.
+    let before = world.get(&path).await.ok().header("etag").to_owned();
+    world.delete(&format!("accounts({account})")).await.ok();
+    assert_eq!(parent().await, Value::Null);
+    assert_ne!(world.get(&path).await.ok().header("etag"), before);
+}
+
+#[tokio::test]
+async fn state_and_status_go_together() {
+    let world = World::new().await;
+    let id = world.post("accounts", json!({ "name": "Wexmere" })).await.ok().id();
+    let path = format!("accounts({id})");
+    world.patch(&path, json!({ "statecode": 1 })).await.ok();
+    let row = world.get(&format!("{path}?$select=statecode,statuscode")).await.ok().json;
+    assert_eq!((&row["statecode"], &row["statuscode"]), (&json!(1), &json!(2)));
+    world.patch(&path, json!({ "statuscode": 1 })).await.refused(400, "0x80048408");
+    world.patch(&path, json!({ "statecode": 0, "statuscode": 1 })).await.ok();
+}
+
+#[tokio::test]
+async fn mistakes_in_bodies_are_the_clients() {
+    let world = World::new().await;
+    world.post("accounts", json!({ "nope": 1 })).await.refused(400, "0x80048d19");
+    world.post("accounts", json!({ "numberofemployees": "many" })).await.refused(400, "0x80048d19");
+    world.post("accounts", json!({ "name": "x".repeat(161) })).await.refused(400, "0x80044331");
+    world.post("accounts", json!({ "name": "nul\u{0}" })).await.refused(400, "0x80040278");
+    world.post("roletemplates", json!({ "name": "x" })).await;
+    world.post("organizations", json!({ "name": "x" })).await;
+    let bytes = http::Request::post(format!("{BASE}/accounts")).body(bytes::Bytes::from_static(b"{\"name\":")).unwrap();
+    assert_eq!(world.organization.respond(&world.admin, bytes).await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_single_column_is_put_and_cleared() {
+    let world = World::new().await;
+    let id = world.post("accounts", json!({ "name": "Ravelston", "telephone1": "1" })).await.ok().id();
+    let path = format!("accounts({id})/telephone1");
+    let put = world.send(&world.admin, Method::PUT, &path, &[], Some(json!({ "value": "+1-201-555-0100" }))).await;
+    assert_eq!(put.status, 204);
+    assert_eq!(world.get(&path).await.ok().json["value"], json!("+1-201-555-0100"));
+    assert_eq!(world.delete(&path).await.status, 204);
+    assert_eq!(world.get(&path).await.status, 204);
+}
