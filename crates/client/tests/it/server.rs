@@ -42,13 +42,10 @@ pub(crate) async fn serve(names: &[&str], answer: impl Into<Vec<u8>>) -> Server 
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, answer) = (acceptor.clone(), answer.clone());
             tokio::spawn(async move {
-                match acceptor {
-                    None => exchange(stream, &answer).await,
-                    Some(acceptor) => match acceptor.accept(stream).await {
-                        Ok(stream) => exchange(stream, &answer).await,
-                        // The client did not like the certificate.
-                        Err(_) => {}
-                    },
+                let Some(acceptor) = acceptor else { return exchange(stream, &answer).await };
+                // Without a handshake, the client did not like the certificate.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    exchange(stream, &answer).await;
                 }
             });
         }
