@@ -20,4 +20,4 @@ use other as system;
 
 pub use files::{FileError, create_private_folder, is_private, read_bounded, write_private};
 pub use lock::{FolderLock, LockError};
-pub use signal::interrupted;
+pub use signal::Interruption;

@@ -3,6 +3,7 @@
 use keyholder_org::LocalOrg;
 use keyholder_org::control::SampleRequest;
 use keyholder_org::env_file::names;
+use keyholder_platform::Interruption;
 use serde_json::{Value, json};
 
 use crate::args::{Credentials, Org, Sample, Start};
@@ -20,6 +21,7 @@ pub(crate) async fn run(arguments: &Org, printer: Printer) -> Result<(), Failure
 }
 
 async fn start(arguments: &Start, printer: Printer) -> Result<(), Failure> {
+    let interruption = interruption()?;
     let org = local::start(&arguments.data, &arguments.listen).await?;
     let address = org.address();
     printer.line("The local org is ready. What a client needs:\n");
@@ -37,7 +39,12 @@ async fn start(arguments: &Start, printer: Printer) -> Result<(), Failure> {
     }
     printer.line(&format!("\nThe same with the administrators' secrets: {}", org.folder().env_file().display()));
     ready_event(&org, printer);
-    serve(org, printer).await
+    serve(org, interruption, printer).await
+}
+
+/// Listens for Ctrl-C from here on.
+pub(crate) fn interruption() -> Result<Interruption, Failure> {
+    Interruption::listen().map_err(|error| Failure::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}")))
 }
 
 /// One line for programs that wait for the org: it answers from here on.
@@ -50,12 +57,13 @@ pub(crate) fn ready_event(org: &LocalOrg, printer: Printer) {
 }
 
 /// Serves until the process is told to stop.
-pub(crate) async fn serve(org: LocalOrg, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn serve(org: LocalOrg, mut interruption: Interruption, printer: Printer) -> Result<(), Failure> {
     for note in org.notes() {
         printer.note(note);
     }
     printer.line("\nCtrl-C stops it.");
-    keyholder_platform::interrupted()
+    interruption
+        .wait()
         .await
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot wait for Ctrl-C: {error}")))?;
     org.stop().await;

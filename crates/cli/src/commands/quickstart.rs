@@ -17,7 +17,7 @@ use keyholder_service_users::{
 use serde_json::{Value, json};
 
 use crate::args::Quickstart;
-use crate::commands::org::serve;
+use crate::commands::org::{interruption, serve};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -125,7 +125,7 @@ impl Place {
 
     async fn end(self, keep: bool, printer: Printer) -> Result<(), Failure> {
         match self {
-            Self::Here(org) if keep => serve(*org, printer).await,
+            Self::Here(org) if keep => serve(*org, interruption()?, printer).await,
             Self::Here(org) => {
                 org.stop().await;
                 Ok(())
