@@ -15,11 +15,11 @@ use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{Clocks, ObjectId, OrgId, Random, Secret, TenantId};
 use keyholder_identity::directory::administrators::APPLICATION_NAME;
 use keyholder_identity::{Administrators, FixedOrganizations, Identity, IdentityConfig, SigningKey, TenantPlan, keys};
-use keyholder_platform::FolderLock;
+use keyholder_platform::{EnvFile, EnvFileError, FolderLock};
 use keyholder_store::{DatabaseOptions, Durability};
 
 use crate::door::DirectoryDoor;
-use crate::env_file::{self, Address, AdminCredentials};
+use crate::env_file::{self, Address, AdminCredentials, names};
 use crate::error::StartError;
 use crate::folder::{DataFolder, FolderError, OrgEntry, TenantEntry, World};
 
@@ -218,10 +218,13 @@ impl OpenWorld {
     /// # Errors
     /// [`FolderError`] when the file is there and cannot be read.
     pub fn admin_credentials(&self) -> Result<Option<AdminCredentials>, FolderError> {
-        match self.folder.read("org.env") {
-            Ok(text) => Ok(env_file::admin(&text)),
-            Err(FolderError::File(file)) if file.is_missing() => Ok(None),
-            Err(error) => Err(error),
+        match EnvFile::read(&self.folder.env_file()) {
+            Ok(file) => Ok(env_file::admin(&file)),
+            Err(EnvFileError::File(error)) if error.is_missing() => Ok(None),
+            Err(EnvFileError::File(error)) => Err(error.into()),
+            Err(EnvFileError::Line { line, problem, .. }) => {
+                Err(self.folder.damaged("org.env", format!("line {line}: {problem}")))
+            }
         }
     }
 
@@ -256,8 +259,8 @@ impl OpenWorld {
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "env"))
             .filter(|path| {
-                let text = keyholder_platform::read_bounded(path, 1024 * 1024).unwrap_or_default();
-                env_file::value(&text, env_file::names::ORG_URL).is_some_and(|url| url != self.origin)
+                let url = EnvFile::read(path).ok().and_then(|file| Some(file.get(names::ORG_URL)?.value.clone()));
+                url.is_some_and(|url| url.expose() != self.origin)
             })
             .collect();
         stale.sort();

@@ -27,7 +27,8 @@ async fn s12_s13_s14_the_orgs_url_and_the_credential_are_enough() {
     assert!(who["userId"].as_str().is_some_and(|id| id.len() == 36), "{who}");
     let table = as_admin(&world, folder.path(), &["query", "contacts?$top=3"]).done();
     assert_eq!(table.lines().count(), 5, "a header, a rule and three rows:\n{table}");
-    let rows = as_admin(&world, folder.path(), &["query", "contacts?$select=fullname&$top=3", "--output", "json"]).json();
+    let rows =
+        as_admin(&world, folder.path(), &["query", "contacts?$select=fullname&$top=3", "--output", "json"]).json();
     assert_eq!(rows.as_array().unwrap().len(), 3);
     let one = format!("contacts({})?$select=fullname", rows[0]["contactid"].as_str().unwrap());
     let one = as_admin(&world, folder.path(), &["query", &one, "--output", "json"]).json();
@@ -53,8 +54,7 @@ async fn s11_flags_win_over_the_env_file_and_that_over_the_environment() {
     let ca = world.file("ca.pem");
     command.args(["token", "--url", &world.origin(), "--client-id", &world.admin().client_id]);
     command.args(["--tenant", &world.org().address().tenant_domain, "--client-secret-file", "-", "--ca-file"]).arg(ca);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let token = String::from_utf8(output.stdout).unwrap();
@@ -144,7 +144,9 @@ fn the_command_line_is_taught_and_never_takes_a_secret() {
     }
     let version = run(folder.path(), &["--version"]).done();
     assert_eq!(version.trim(), format!("keyholder {}", env!("CARGO_PKG_VERSION")));
-    for wrong in [&["--wrong"][..], &["quickstarts"], &["query"], &["org", "sample"], &["org", "sample", "--rows", "0"], &[]] {
+    for wrong in
+        [&["--wrong"][..], &["quickstarts"], &["query"], &["org", "sample"], &["org", "sample", "--rows", "0"], &[]]
+    {
         assert_eq!(run(folder.path(), wrong).code(), 64, "{wrong:?}");
     }
     let said = run(folder.path(), &["token", "--client-secret", "s3cr3t-value"]);

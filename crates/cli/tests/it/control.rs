@@ -25,13 +25,19 @@ async fn only_administrators_are_let_in() {
     let bearer = format!("Bearer {}", world.admin_token().await);
     for good in [&admin, &bearer] {
         let answer = world.ask("GET", status, &[("authorization", good)], "").await;
-        assert_eq!((answer.status, answer.body["origin"].as_str()), (200, Some(world.origin().as_str())), "{}", answer.text);
+        assert_eq!(
+            (answer.status, answer.body["origin"].as_str()),
+            (200, Some(world.origin().as_str())),
+            "{}",
+            answer.text
+        );
         assert!(!answer.text.contains(world.admin().client_secret.expose()));
     }
     let graph_only =
         world.token(&world.admin().client_id, &world.admin().client_secret, "https://graph.microsoft.com").await;
     let wrong = basic(&world.admin().client_id, "wrong");
-    for bad in ["", "Basic !", "Bearer x.y.z", "Keyholder wrong", "Keyholder ", &wrong, &format!("Bearer {graph_only}")] {
+    for bad in ["", "Basic !", "Bearer x.y.z", "Keyholder wrong", "Keyholder ", &wrong, &format!("Bearer {graph_only}")]
+    {
         let answer = world.ask("GET", status, &[("authorization", bad)], "").await;
         assert_eq!(answer.status, 401, "{bad}: {}", answer.text);
     }

@@ -94,7 +94,10 @@ async fn provisioning_and_removal_can_be_killed_after_any_request() {
     let nothing = census(&world).await;
     provision(&whole().await, &definition, &sink, quiet).await.unwrap();
     let everything = census(&world).await;
-    assert!(everything.starts_with("1 registrations, 1 secrets, 1 principals, 1 grants, 1 roles with 10"), "{everything}");
+    assert!(
+        everything.starts_with("1 registrations, 1 secrets, 1 principals, 1 grants, 1 roles with 10"),
+        "{everything}"
+    );
     remove(&whole().await, &definition, &sink, quiet).await.unwrap();
     assert_eq!(census(&world).await, nothing);
 

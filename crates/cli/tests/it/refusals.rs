@@ -87,13 +87,15 @@ async fn s15_what_an_application_makes_bears_its_name() {
     let privileges = ["prvReadContact", "prvCreateContact", "prvWriteContact", "prvReadUser"];
     let (world, _, _, folder) = world_with(&privileges).await;
     let env = std::fs::read_to_string(folder.path().join("app.env")).unwrap();
-    let setting = |name: &str| env.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim_matches('\'').to_owned();
+    let setting =
+        |name: &str| env.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim_matches('\'').to_owned();
     let connection: Connection =
         world.connection_as(&setting("KEYHOLDER_CLIENT_ID="), setting("KEYHOLDER_CLIENT_SECRET=").into());
     let org = Dataverse::connect(&connection, world.http().clone()).await.unwrap();
     let me = org.who_am_i().await.unwrap().user_id.to_string();
     let id = org.create("contacts", &json!({"firstname": "Ada", "lastname": "Example"})).await.unwrap();
-    let row = org.get(&format!("contacts({id})?$select=_createdby_value,_modifiedby_value,_ownerid_value")).await.unwrap();
+    let row =
+        org.get(&format!("contacts({id})?$select=_createdby_value,_modifiedby_value,_ownerid_value")).await.unwrap();
     for column in ["_createdby_value", "_modifiedby_value", "_ownerid_value"] {
         assert_eq!(row[column], me.as_str(), "{column}");
     }
