@@ -17,7 +17,7 @@
 use std::path::{Path, PathBuf};
 
 use keyholder_foundation::{OrgId, Secret, TenantId};
-use keyholder_platform::{FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private};
+use keyholder_platform::{FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private, write_private_passing};
 use serde::{Deserialize, Serialize};
 
 /// What can be wrong with a data folder.
@@ -239,7 +239,8 @@ impl DataFolder {
     }
 
     pub(crate) fn write_note(&self, note: &RunningNote) -> Result<(), FolderError> {
-        self.write("running.json", serde_json::to_string(note).unwrap_or_default().as_bytes())
+        let text = serde_json::to_string(note).unwrap_or_default();
+        Ok(write_private_passing(&self.file("running.json"), text.as_bytes())?)
     }
 
     pub(crate) fn remove_note(&self) {
