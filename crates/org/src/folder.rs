@@ -17,7 +17,9 @@
 use std::path::{Path, PathBuf};
 
 use keyholder_foundation::{OrgId, Secret, TenantId};
-use keyholder_platform::{FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private, write_private_passing};
+use keyholder_platform::{
+    FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private, write_private_passing,
+};
 use serde::{Deserialize, Serialize};
 
 /// What can be wrong with a data folder.

@@ -23,6 +23,9 @@ pub(crate) async fn run(arguments: &Org, printer: Printer) -> Result<(), Failure
 async fn start(arguments: &Start, printer: Printer) -> Result<(), Failure> {
     let interruption = interruption()?;
     let org = local::start(&arguments.data, &arguments.listen).await?;
+    for note in org.notes() {
+        printer.note(note);
+    }
     let address = org.address();
     printer.line("The local org is ready. What a client needs:\n");
     for (name, value) in [
@@ -58,9 +61,6 @@ pub(crate) fn ready_event(org: &LocalOrg, printer: Printer) {
 
 /// Serves until the process is told to stop.
 pub(crate) async fn serve(org: LocalOrg, mut interruption: Interruption, printer: Printer) -> Result<(), Failure> {
-    for note in org.notes() {
-        printer.note(note);
-    }
     printer.line("\nCtrl-C stops it.");
     interruption
         .wait()

@@ -104,10 +104,8 @@ impl Place {
             }
         }
         let org = local::start(&arguments.data, &arguments.listen).await?;
-        if !arguments.serve {
-            for note in org.notes() {
-                printer.note(note);
-            }
+        for note in org.notes() {
+            printer.note(note);
         }
         Ok(Self::Here(Box::new(org)))
     }
