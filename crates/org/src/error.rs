@@ -31,6 +31,20 @@ pub enum StartError {
     Interrupted,
 }
 
+impl StartError {
+    /// Whether the operating system stood in the way: rights, room, another program.
+    #[must_use]
+    pub fn is_the_systems(&self) -> bool {
+        use keyholder_store::Error::{NoRoom, Unusable};
+        let store = match self {
+            Self::Identity(keyholder_identity::Error::Store(error))
+            | Self::Data(keyholder_data::Error::Store(error)) => error,
+            _ => return false,
+        };
+        matches!(store, Unusable { .. } | NoRoom { .. })
+    }
+}
+
 /// An error with its causes in one line, each said once.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -84,6 +84,14 @@ impl OpenWorld {
         };
         let (tenant, org) = world.first().ok_or_else(|| folder.damaged("world.json", "it names no org".to_owned()))?;
         let (tenant, org) = (tenant.clone(), org.clone());
+        if world.complete {
+            // An empty database in its place would look like an org that has lost its memory.
+            for file in [folder.directory_file(), folder.org_file(org.id)] {
+                if !file.exists() {
+                    return Err(FolderError::Damaged { path: file, why: "it is missing".to_owned() }.into());
+                }
+            }
+        }
         let key = signing_key(&folder, &world, options).await?;
         let identity = Arc::new(
             Identity::open(IdentityConfig {
@@ -288,6 +296,10 @@ async fn signing_key(folder: &DataFolder, world: &World, options: &WorldOptions)
             };
             folder.write(FIRST_KEY, pem.expose().as_bytes())?;
             pem
+        }
+        // Tokens that are out would suddenly be worthless, and nobody would know why.
+        Err(FolderError::File(file)) if file.is_missing() => {
+            return Err(folder.damaged(FIRST_KEY, "it is missing".to_owned()).into());
         }
         Err(error) => return Err(error.into()),
     };
