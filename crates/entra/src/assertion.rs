@@ -100,7 +100,7 @@ impl Thumbprint {
 
 /// Bytes written as pairs of hexadecimal digits, as the portals show thumbprints.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let pair = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
