@@ -193,6 +193,20 @@ pub fn issuer_key_not_found(key: &str, issuer: &str) -> Problem {
     )
 }
 
+/// 700027 in the form for a federated token: the key is the issuer's, the signature is not.
+#[must_use]
+pub fn federated_signature(key: &str, issuer: &str) -> Problem {
+    Problem::new(
+        700_027,
+        &format!(
+            "Client assertion contains an invalid signature. [Reason - Key was found, but use of the key to verify the \
+             signature failed., Key of the identity provider '{}': '{}'.]",
+            quoted(issuer),
+            quoted(key)
+        ),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::explain;
@@ -216,6 +230,7 @@ mod tests {
             federated_user_token(),
             issuer_unreachable("d"),
             issuer_key_not_found("k", "i"),
+            federated_signature("k", "i"),
         ] {
             let entry = explain(problem.number()).unwrap_or_else(|| panic!("{} is not in the table", problem.number()));
             assert_eq!((entry.error, entry.status), (problem.error(), problem.status()));
