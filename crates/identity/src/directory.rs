@@ -31,6 +31,9 @@ pub(crate) mod applications;
 #[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod certificates;
 pub mod clients;
+pub(crate) mod codes;
+pub(crate) mod consents;
+pub(crate) mod device_codes;
 #[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod federated;
 pub(crate) mod grants;
@@ -43,6 +46,7 @@ pub(crate) mod published;
 pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
+pub(crate) mod sessions;
 mod sign_in_tables;
 mod signing_keys;
 pub(crate) mod tables;
@@ -115,6 +119,10 @@ struct Statements {
     clients: clients::Statements,
     certificates: certificates::Statements,
     apis: apis::Statements,
+    codes: codes::Statements,
+    consents: consents::Statements,
+    device_codes: device_codes::Statements,
+    sessions: sessions::Statements,
     activity: activity::Statements,
     signing_keys: signing_keys::Statements,
     federated: federated::Statements,
@@ -140,6 +148,10 @@ impl Statements {
             clients: clients::Statements::prepare()?,
             certificates: certificates::Statements::prepare()?,
             apis: apis::Statements::prepare()?,
+            codes: codes::Statements::prepare()?,
+            consents: consents::Statements::prepare()?,
+            device_codes: device_codes::Statements::prepare()?,
+            sessions: sessions::Statements::prepare()?,
             activity: activity::Statements::prepare()?,
             signing_keys: signing_keys::Statements::prepare()?,
             federated: federated::Statements::prepare()?,

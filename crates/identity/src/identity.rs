@@ -8,6 +8,7 @@ use http::{Request, Response};
 use keyholder_entra::well_known::{self, DirectoryRole};
 use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
+use tokio::sync::Semaphore;
 
 use crate::directory::Directory;
 use crate::directory::administrators::{Administrators, TenantPlan};
@@ -21,6 +22,9 @@ use crate::login::issue::LONGEST_TOKEN;
 use crate::resources::Resources;
 use crate::verify::{Audience, TokenProblem, VerifiedToken, Verifier};
 use crate::{Error, graph, login};
+
+/// How many passwords are checked at once.
+const PASSWORD_CHECKS: usize = 4;
 
 /// What an [`Identity`] is opened with.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub struct Identity {
     pub(crate) issuers: Issuers,
     pub(crate) directory_lag: Duration,
     pub(crate) guesses: Guesses,
+    /// So many passwords are checked at once: each takes a core and some memory.
+    pub(crate) password_checks: Semaphore,
     verifier: Verifier,
     graph_audience: Audience,
 }
@@ -85,6 +91,7 @@ impl Identity {
             issuers: Issuers::new(config.issuer_documents),
             directory_lag: config.directory_lag,
             guesses: Guesses::new(),
+            password_checks: Semaphore::new(PASSWORD_CHECKS),
             verifier: Verifier::new(),
             graph_audience,
         })
