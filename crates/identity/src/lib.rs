@@ -29,6 +29,7 @@ pub mod keys;
 mod login;
 pub mod resources;
 pub mod verify;
+mod x509;
 
 pub use directory::administrators::{Administrators, TenantPlan};
 pub use directory::clients::ApplicationFacts;
