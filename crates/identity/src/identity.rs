@@ -1,17 +1,22 @@
 //! The room's one door: everything that the org asks of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use keyholder_entra::well_known::{self, DirectoryRole};
-use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId};
+use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
+use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::directory::administrators::{Administrators, TenantPlan};
+use crate::directory::changes::OutboxItem;
 use crate::directory::clients::ApplicationFacts;
+use crate::directory::facts::{ServicePrincipalFacts, UserFacts};
 use crate::directory::tables;
+use crate::graph::throttle::{self, GraphThrottle};
 use crate::keys::{Keys, SigningKey};
 use crate::resources::Resources;
 use crate::verify::{Audience, TokenProblem, VerifiedToken, Verifier};
@@ -32,6 +37,18 @@ pub struct IdentityConfig {
     pub origin: String,
     /// Which orgs the tenants have.
     pub resources: Arc<dyn Resources>,
+    /// What the directory's side can be told.
+    pub graph: GraphOptions,
+}
+
+/// What the directory can be told beside what everything needs; the default is no throttling and
+/// no delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GraphOptions {
+    /// How often an application may ask, when that is limited at all.
+    pub throttle: Option<GraphThrottle>,
+    /// How long after a change orgs learn of it, by the org clock.
+    pub propagation_delay: Duration,
 }
 
 /// The token service and directory of one local org's process.
@@ -44,6 +61,8 @@ pub struct Identity {
     /// In lower case, without a trailing slash.
     pub(crate) origin: String,
     pub(crate) resources: Arc<dyn Resources>,
+    pub(crate) graph_options: GraphOptions,
+    pub(crate) graph_counts: throttle::Counts,
     verifier: Verifier,
     graph_audience: Audience,
 }
@@ -57,7 +76,8 @@ impl Identity {
         let origin = normal_origin(&config.origin)?;
         let keys = Keys::new(config.signing_keys).ok_or(Error::NoSigningKey)?;
         let database = Database::open(&config.database, &tables::migrations())?;
-        let directory = Directory::open(database, config.clocks.clone(), Arc::clone(&config.random)).await?;
+        let (clocks, random) = (config.clocks.clone(), Arc::clone(&config.random));
+        let directory = Directory::open(database, clocks, random, config.graph.propagation_delay).await?;
         let graph = well_known::MICROSOFT_GRAPH.to_string();
         let graph_audience = Audience::any_of([well_known::MICROSOFT_GRAPH_RESOURCE, &graph, &origin]);
         Ok(Self {
@@ -67,6 +87,8 @@ impl Identity {
             random: config.random,
             origin,
             resources: config.resources,
+            graph_options: config.graph,
+            graph_counts: throttle::Counts::default(),
             verifier: Verifier::new(),
             graph_audience,
         })
@@ -155,7 +177,8 @@ impl Identity {
         principal: ObjectId,
         role: DirectoryRole,
     ) -> Result<(), Error> {
-        Ok(self.directory.assign_role(tenant, principal, role.template_id).await?)
+        self.directory.assign_role(tenant, principal, role.template_id).await?;
+        Ok(())
     }
 
     /// Whether a service principal or user has a directory role now.
@@ -169,6 +192,60 @@ impl Identity {
         role: DirectoryRole,
     ) -> Result<bool, Error> {
         Ok(self.directory.roles_of(tenant, principal).await?.contains(&role.template_id))
+    }
+
+    /// What orgs must learn and is due at `now`, the oldest first, at most `limit` items. An item
+    /// stays until it is [acknowledged](Self::acknowledge); what there is to deliver is read when it
+    /// is delivered ([`Self::user_facts`], [`Self::service_principal_facts`]).
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn take_due(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxItem>, Error> {
+        Ok(self.directory.take_due(now, limit).await?)
+    }
+
+    /// Forgets an item that was delivered; doing it twice is fine.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn acknowledge(&self, seq: i64) -> Result<(), Error> {
+        Ok(self.directory.acknowledge(seq).await?)
+    }
+
+    /// What orgs are told of a person; none when the person is gone for good or never was.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn user_facts(&self, tenant: TenantId, user: ObjectId) -> Result<Option<UserFacts>, Error> {
+        Ok(self.directory.user_facts(tenant, user).await?)
+    }
+
+    /// What a new org is told at first: everybody who is not deleted.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn all_user_facts(&self, tenant: TenantId) -> Result<Vec<UserFacts>, Error> {
+        Ok(self.directory.all_user_facts(tenant).await?)
+    }
+
+    /// What orgs are told of a service principal; none when it is gone for good or never was.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn service_principal_facts(
+        &self,
+        tenant: TenantId,
+        principal: ObjectId,
+    ) -> Result<Option<ServicePrincipalFacts>, Error> {
+        Ok(self.directory.service_principal_facts(tenant, principal).await?)
+    }
+
+    /// Sets how many of a licence a tenant has bought; those given away already stay given.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn set_prepaid_units(&self, tenant: TenantId, sku: Uuid, units: u32) -> Result<(), Error> {
+        Ok(self.directory.set_prepaid_units(tenant, sku, units).await?)
     }
 }
 

@@ -32,9 +32,12 @@ pub mod verify;
 mod x509;
 
 pub use directory::administrators::{Administrators, TenantPlan};
+pub use directory::changes::{ObjectKind, OutboxItem};
 pub use directory::clients::ApplicationFacts;
+pub use directory::facts::{ServicePrincipalFacts, UserFacts};
 pub use error::Error;
-pub use identity::{Identity, IdentityConfig};
+pub use graph::throttle::GraphThrottle;
+pub use identity::{GraphOptions, Identity, IdentityConfig};
 pub use keys::SigningKey;
 pub use resources::{FixedOrganizations, Resources};
 pub use verify::{Audience, TokenProblem, VerifiedToken, bearer};

@@ -92,6 +92,7 @@ impl OpenWorld {
                 random: Arc::clone(&options.random),
                 origin: origin.to_owned(),
                 resources: Arc::new(FixedOrganizations::new([(tenant.id, origin.to_owned())])),
+                graph: keyholder_identity::GraphOptions::default(),
             })
             .await?,
         );

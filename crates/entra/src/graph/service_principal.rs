@@ -4,7 +4,7 @@ use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{KeyCredential, PasswordCredential};
+use super::{InformationalUrl, KeyCredential, PasswordCredential};
 use crate::lenient;
 
 /// What an application is in a tenant: that which signs in, is disabled and gets permissions.
@@ -19,6 +19,12 @@ pub struct ServicePrincipal {
     /// Whether it may sign in.
     #[serde(default = "yes")]
     pub account_enabled: bool,
+    /// Other names of it; those of managed identities.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub alternative_names: Vec<String>,
+    /// The application's description.
+    #[serde(default)]
+    pub app_description: Option<String>,
     /// The application's name.
     #[serde(default)]
     pub app_display_name: Option<String>,
@@ -36,9 +42,21 @@ pub struct ServicePrincipal {
     /// Its name.
     #[serde(default)]
     pub display_name: Option<String>,
+    /// The application's first page.
+    #[serde(default)]
+    pub homepage: Option<String>,
+    /// What the application says for people who consent.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub info: InformationalUrl,
+    /// Where the application learns of sign-outs.
+    #[serde(default)]
+    pub logout_url: Option<String>,
     /// Free text.
     #[serde(default)]
     pub notes: Option<String>,
+    /// Where people may be sent with a code.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub reply_urls: Vec<String>,
     /// Client id and addresses under which it is found.
     #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub service_principal_names: Vec<String>,

@@ -8,7 +8,9 @@ use http::{Request, Response, StatusCode};
 use keyholder_foundation::{
     ClientId, Clocks, ManualClock, ObjectId, OrgClock, Secret, SeededRandom, TenantId, Timestamp,
 };
-use keyholder_identity::{Administrators, FixedOrganizations, Identity, IdentityConfig, SigningKey, TenantPlan, keys};
+use keyholder_identity::{
+    Administrators, FixedOrganizations, GraphOptions, Identity, IdentityConfig, SigningKey, TenantPlan, keys,
+};
 use keyholder_store::DatabaseOptions;
 use serde_json::{Value, json};
 
@@ -76,6 +78,10 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(GraphOptions::default()).await
+    }
+
+    pub(crate) async fn with(graph: GraphOptions) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(START)));
         let clocks =
             Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock.clone() };
@@ -87,6 +93,7 @@ impl World {
             random: Arc::new(SeededRandom::new(42)),
             origin: format!("{ORIGIN}/"),
             resources: Arc::new(FixedOrganizations::new([(tenant, ORG.to_owned())])),
+            graph,
         });
         let identity = identity.await.unwrap();
         let plan = TenantPlan { id: Some(tenant), domain: DOMAIN.to_owned(), display_name: "Contoso".to_owned() };
