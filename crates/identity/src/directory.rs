@@ -23,15 +23,18 @@ use uuid::Uuid;
 
 use crate::cache::Cache;
 
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+pub(crate) mod activity;
 pub mod administrators;
+pub(crate) mod apis;
 pub(crate) mod app_roles;
 pub(crate) mod applications;
-#[allow(dead_code, reason = "Graph's side of it comes with the next merge")]
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod certificates;
 pub mod changes;
 pub mod clients;
 pub mod facts;
-#[allow(dead_code, reason = "Graph's side of it comes with the next merge")]
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod federated;
 pub(crate) mod grants;
 pub(crate) mod holders;
@@ -41,17 +44,17 @@ pub(crate) mod listing;
 pub(crate) mod objects;
 pub(crate) mod owners;
 pub(crate) mod passwords;
-#[allow(dead_code, reason = "Graph's side of it comes with the next merge")]
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod people;
 pub(crate) mod policies;
 pub(crate) mod published;
 mod recycle_bin;
-#[allow(dead_code, reason = "Graph's side of it comes with the next merge")]
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
-#[allow(dead_code, reason = "the tables are used one by one as their flows are written")]
 mod sign_in_tables;
+mod signing_keys;
 pub(crate) mod tables;
 pub(crate) mod tenants;
 mod trust;
@@ -65,6 +68,7 @@ const CLIENTS_KEPT: usize = 2048;
 
 /// Why the directory does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) enum Refusal {
     /// The store failed.
     #[error(transparent)]
@@ -191,9 +195,10 @@ struct Statements {
     roles: roles::Statements,
     administrators: administrators::Statements,
     clients: clients::Statements,
-    #[allow(dead_code, reason = "see its module")]
     certificates: certificates::Statements,
-    #[allow(dead_code, reason = "see its module")]
+    apis: apis::Statements,
+    activity: activity::Statements,
+    signing_keys: signing_keys::Statements,
     federated: federated::Statements,
     registrations: registrations::Statements,
     people: people::Statements,
@@ -222,6 +227,9 @@ impl Statements {
             administrators: administrators::Statements::prepare()?,
             clients: clients::Statements::prepare()?,
             certificates: certificates::Statements::prepare()?,
+            apis: apis::Statements::prepare()?,
+            activity: activity::Statements::prepare()?,
+            signing_keys: signing_keys::Statements::prepare()?,
             federated: federated::Statements::prepare()?,
             registrations: registrations::Statements::prepare()?,
             people: people::Statements::prepare()?,
@@ -255,6 +263,8 @@ pub(crate) struct Directory {
     row_ids: RowIds,
     tenants: RwLock<Option<Arc<TenantIndex>>>,
     clients: ClientCache,
+    apis: apis::ApiCache,
+    observations: activity::Observations,
 }
 
 impl Directory {
@@ -277,6 +287,8 @@ impl Directory {
             row_ids: RowIds::default(),
             tenants: RwLock::new(None),
             clients: Cache::new(CLIENTS_KEPT),
+            apis: Cache::new(CLIENTS_KEPT),
+            observations: activity::Observations::default(),
         };
         let epoch = directory.read(|statements, snapshot| statements.epoch(snapshot)).await?;
         directory.announced.store(epoch, Ordering::SeqCst);

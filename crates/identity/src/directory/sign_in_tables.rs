@@ -121,6 +121,8 @@ fn people() -> Vec<Statement> {
             .required("started", Kind::Time)
             // When its last refresh token was made, to within a day.
             .required("used", Kind::Time)
+            // When it was ended before its time.
+            .optional("revoked", Kind::Time)
             // How the person signed in, as a token's `amr`: `pwd`, `pwd mfa`.
             .required("methods", Kind::Text)
             // What the session's tokens are authenticated with.
@@ -128,6 +130,7 @@ fn people() -> Vec<Statement> {
             .primary_key(["tenant_id", "session_id"])
             .into(),
         CreateIndex::new("session_by_use", SESSION, ["tenant_id", "used"]).into(),
+        CreateIndex::new("session_of_user", SESSION, ["tenant_id", "user_id"]).into(),
     ]
 }
 

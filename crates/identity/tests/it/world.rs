@@ -94,6 +94,8 @@ impl World {
             origin: format!("{ORIGIN}/"),
             resources: Arc::new(FixedOrganizations::new([(tenant, ORG.to_owned())])),
             graph,
+            issuer_documents: Arc::new(keyholder_identity::NoIssuers),
+            directory_lag: Duration::ZERO,
         });
         let identity = identity.await.unwrap();
         let plan = TenantPlan { id: Some(tenant), domain: DOMAIN.to_owned(), display_name: "Contoso".to_owned() };
