@@ -65,7 +65,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(place: Uuid, shown: Value) -> Self {
+    fn new(place: Uuid, shown: &Value) -> Self {
         Self { place, shown: shown.as_object().cloned().unwrap_or_default() }
     }
 }
@@ -148,7 +148,7 @@ async fn principals(call: &Call<'_>) -> Result<Vec<Row>, Problem> {
                 of(|kind| matches!(kind, ActivityKind::ApplicationClient(_))),
             "applicationAuthenticationResourceSignInActivity": of(|kind| kind == ActivityKind::ApplicationResource),
         });
-        rows.push(Row::new(principal.app_id.0, shown));
+        rows.push(Row::new(principal.app_id.0, &shown));
     }
     Ok(rows)
 }
@@ -189,7 +189,7 @@ async fn credentials(call: &Call<'_>) -> Result<Vec<Row>, Problem> {
             "expirationDateTime": ends.map(|moment| moment.to_string()),
             "signInActivity": self::activity(std::iter::once(activity.last)),
         });
-        rows.push(Row::new(key.0, shown));
+        rows.push(Row::new(key.0, &shown));
     }
     Ok(rows)
 }
@@ -240,7 +240,7 @@ async fn log(call: &Call<'_>) -> Result<Answer, Problem> {
                 continue;
             }
             let place = Uuid::from_u128(u128::try_from(sequence).unwrap_or_default());
-            let row = Row::new(place, show(call, &entry, place, kind, &mut names).await?);
+            let row = Row::new(place, &show(call, &entry, place, kind, &mut names).await?);
             if listing.keep.as_ref().is_none_or(|keep| (keep.0)(&Value::Object(row.shown.clone()))) {
                 rows.push(row);
             }

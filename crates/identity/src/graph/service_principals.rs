@@ -84,6 +84,12 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             end(rest)?;
             grants::of_client(call, key).await
         }
+        "ownedobjects" if call.method == Method::GET => {
+            end(rest)?;
+            call.reach().await?;
+            let found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
+            owners::owned(call, &format!("servicePrincipals/{}/ownedObjects", found.id), found.id).await
+        }
         "memberof" | "transitivememberof" => {
             end(rest)?;
             call.reach().await?;
