@@ -99,8 +99,9 @@ pub(crate) fn hash_password(password: &Secret, random: &dyn Random) -> Result<St
     Ok(hash.map_err(|error| error.to_string())?.to_string())
 }
 
-/// Whether a PHC string was made of this password. As slow as [`hash_password`].
-pub(crate) fn password_matches(hash: &str, password: &Secret) -> bool {
+/// Whether a PHC string was made of this password; a damaged one was made of none. Takes as long as
+/// making one.
+pub(crate) fn verify_password(hash: &str, password: &Secret) -> bool {
     PasswordHash::new(hash)
         .is_ok_and(|hash| Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok())
 }
