@@ -73,7 +73,8 @@ pub fn print(address: &Address, admin: &AdminCredentials) -> Secret {
     ];
     let mut text =
         String::from("# Written by `keyholder org start`. It holds the administrators' secrets: keep it private.\n");
-    for (name, value) in lines {
+    // A tenant without an org has no URL to name.
+    for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
         text.push_str(name);
         text.push('=');
         text.push_str(&quoted(value));

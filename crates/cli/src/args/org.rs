@@ -1,0 +1,184 @@
+//! `org ...`: running and looking after the local org.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use keyholder_foundation::Timestamp;
+use keyholder_org::Shift;
+
+use super::{DEFAULT_DATA, Data, ListenFlags};
+
+/// `org ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Org {
+    /// Start the local org and serve it until Ctrl-C
+    #[command(long_about = "Starts the local org and serves it until Ctrl-C (or SIGTERM). What a client needs is \
+        printed, without secrets, and written whole to DIR/org.env, readable by you alone.")]
+    Start(Start),
+    /// Add sample accounts and contacts, always the same for the same seed
+    Sample(Sample),
+    /// Make new administrator credentials when org.env is lost
+    Credentials(Credentials),
+    /// Show the org's time, set it, or move it
+    #[command(
+        long_about = "Shows the org's time, sets it, or moves it. Everything with a due time follows: tokens, secrets, \
+            licences, row dates, the Date header. The machine's own time and TLS certificates stay.\n\n\
+            The org keeps its time when it stops. Keyholder's own client follows it; other programs' clients do not, \
+            and a clock moved far makes their signed assertions look expired.",
+        after_help = "Examples:\n  keyholder org clock +90d\n  keyholder org clock -2h\n  \
+            keyholder org clock --set 2027-01-31T00:00:00Z\n  keyholder org clock --reset"
+    )]
+    Clock(Clock),
+    /// Keep the org as it is now under a name
+    #[command(long_about = "Keeps the org as it is now under a name: rows, directory, tenants, orgs and the org's \
+        time. An earlier snapshot of that name is replaced. Works while the org runs: requests wait meanwhile.")]
+    Snapshot(Snapshot),
+    /// Put the org back to a snapshot
+    #[command(long_about = "Puts the org back to a snapshot: rows, directory, tenants, orgs and the org's time. The \
+        certificate authority and the token service's keys stay, so that clients need nothing new. Administrators \
+        whose credentials were renewed since get new ones, written to their env file.")]
+    Restore(Snapshot),
+    /// List the snapshots, or forget one
+    Snapshots(Snapshots),
+    /// Put the org back to what it was when it was new
+    #[command(long_about = "Puts the org back to what it was when it was new: the same ids and administrators, ten \
+        sample accounts and contacts, the machine's time, and nothing else. Further tenants and orgs go; snapshots \
+        stay.")]
+    Reset(Folder),
+    /// Add a tenant with administrators of its own
+    #[command(subcommand, arg_required_else_help = true)]
+    Tenant(Tenant),
+    /// Add an org to a tenant, on a port of its own
+    #[command(long_about = "Adds an org to a tenant, with the platform's roles and sample rows. It answers on a port \
+        of its own under the same certificate authority, and the tenant's administrators administer it.")]
+    Add(OrgAdd),
+    /// List the tenants and their orgs
+    List(Folder),
+}
+
+/// `org start`.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) listen: ListenFlags,
+    #[command(flatten)]
+    pub(crate) behaviour: Behaviour,
+}
+
+/// How the local org behaves while it runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Behaviour (of this run, not kept)")]
+pub(crate) struct Behaviour {
+    /// What the org at the origin answers as
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) pretend: Option<Pretence>,
+}
+
+/// What an org can answer as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pretence {
+    /// An org on a server of one's own, behind Windows authentication: no token opens it
+    OnPremises,
+}
+
+/// The data folder alone.
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
+    /// The data folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+}
+
+/// `org sample`.
+#[derive(Debug, Args)]
+pub(crate) struct Sample {
+    /// How many rows of each table to have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rows: u32,
+    /// Which rows: the same seed always makes the same ones
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org credentials`.
+#[derive(Debug, Args)]
+pub(crate) struct Credentials {
+    /// Make new ones and write org.env again; the old ones stop working
+    #[arg(long, required = true)]
+    pub(crate) reset: bool,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org clock`.
+#[derive(Debug, Args)]
+pub(crate) struct Clock {
+    /// Move the org's time: +90d, -2h, +1d12h (w, d, h, m, s)
+    #[arg(value_name = "MOVE", allow_hyphen_values = true, conflicts_with_all = ["set", "reset"])]
+    pub(crate) shift: Option<Shift>,
+    /// Set the org's time
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, conflicts_with = "reset")]
+    pub(crate) set: Option<Timestamp>,
+    /// Go back to the machine's time
+    #[arg(long)]
+    pub(crate) reset: bool,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org snapshot` and `org restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    /// The snapshot's name: letters, digits, `.`, `_` and `-`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org snapshots`.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshots {
+    /// Forget the snapshot of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) remove: Option<String>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org tenant ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tenant {
+    /// Add a tenant; its administrators' credentials are written to DIR/DOMAIN.env
+    Add(TenantAdd),
+}
+
+/// `org tenant add`.
+#[derive(Debug, Args)]
+pub(crate) struct TenantAdd {
+    /// Its domain, such as contoso.localhost
+    #[arg(value_name = "DOMAIN")]
+    pub(crate) domain: String,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org add`.
+#[derive(Debug, Args)]
+pub(crate) struct OrgAdd {
+    /// Its name for people
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Its tenant: a domain or an id, as `org list` shows them
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) tenant: String,
+    /// What it answers as
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) pretend: Option<Pretence>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}

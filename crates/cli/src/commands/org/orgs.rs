@@ -1,0 +1,74 @@
+//! `keyholder org tenant add`, `org add` and `org list`.
+
+use keyholder_org::NewOrg;
+use keyholder_org::control::{OrgRequest, TenantRequest};
+use serde_json::{Value, json};
+
+use crate::args::{Folder, OrgAdd, Pretence, Tenant};
+use crate::failure::Failure;
+use crate::local::{self, Holder};
+use crate::printer::Printer;
+
+pub(super) async fn tenant(arguments: &Tenant, printer: Printer) -> Result<(), Failure> {
+    let Tenant::Add(arguments) = arguments;
+    let made = match local::holder(&arguments.folder.data).await? {
+        Holder::Running(control) => {
+            let request = TenantRequest { domain: arguments.domain.clone() };
+            control.post("tenants", &serde_json::to_value(request).unwrap_or_default()).await?
+        }
+        Holder::Opened(world) => serde_json::to_value(world.add_tenant(&arguments.domain).await?).unwrap_or_default(),
+    };
+    printer.line(&format!("added the tenant {} ({})", text(&made, "domain"), text(&made, "tenantId")));
+    printer.line(&format!("its administrators' credentials: {}", text(&made, "envFile")));
+    printer.json(&made);
+    Ok(())
+}
+
+pub(super) async fn add(arguments: &OrgAdd, printer: Printer) -> Result<(), Failure> {
+    let pretend = arguments.pretend.map(Into::into);
+    let (made, runs) = match local::holder(&arguments.folder.data).await? {
+        Holder::Running(control) => {
+            let request = OrgRequest { name: arguments.name.clone(), tenant: arguments.tenant.clone(), pretend };
+            (control.post("orgs", &serde_json::to_value(request).unwrap_or_default()).await?, true)
+        }
+        Holder::Opened(world) => {
+            let wish = NewOrg { name: arguments.name.clone(), tenant: arguments.tenant.clone(), pretend };
+            (serde_json::to_value(world.add_org(&wish).await?).unwrap_or_default(), false)
+        }
+    };
+    let answers = if runs { "answers" } else { "will answer" };
+    printer.line(&format!("added the org {}; it {answers} at {}", text(&made, "name"), text(&made, "url")));
+    printer.json(&made);
+    Ok(())
+}
+
+pub(super) async fn list(arguments: &Folder, printer: Printer) -> Result<(), Failure> {
+    let listed = match local::holder(&arguments.data).await? {
+        Holder::Running(control) => control.get("orgs").await?,
+        Holder::Opened(world) => json!({"tenants": world.list().await}),
+    };
+    for tenant in listed.get("tenants").and_then(Value::as_array).into_iter().flatten() {
+        printer.line(&format!("{}  {}", text(tenant, "domain"), text(tenant, "tenantId")));
+        for org in tenant.get("orgs").and_then(Value::as_array).into_iter().flatten() {
+            let pretence = match text(org, "pretend") {
+                "" => String::new(),
+                what => format!("  (pretends to be {what})"),
+            };
+            printer.line(&format!("  {}  {}{pretence}", text(org, "url"), text(org, "name")));
+        }
+    }
+    printer.json(&listed);
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl From<Pretence> for keyholder_org::Pretence {
+    fn from(pretence: Pretence) -> Self {
+        match pretence {
+            Pretence::OnPremises => Self::OnPremises,
+        }
+    }
+}
