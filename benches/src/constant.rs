@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use keyholder_foundation::{SystemClock, WallClock};
 use keyholder_org::certificates::Authority;
-use keyholder_org::serve::{Answer, BoxFuture, connections, serve};
+use keyholder_org::serve::{self, Answer, BoxFuture};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -27,7 +27,7 @@ impl Answer for Constant {
 }
 
 /// Serves until killed; prints its port and its CA on one line of JSON.
-pub(crate) async fn serve() -> Result<(), Failure> {
+pub(crate) async fn run() -> Result<(), Failure> {
     let authority = Authority::create(None, SystemClock::new().now())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = authority.server_config(None, SystemClock::new().now(), &provider)?;
@@ -36,10 +36,7 @@ pub(crate) async fn serve() -> Result<(), Failure> {
     println!("{}", serde_json::json!({"port": port, "ca": authority.certificate_pem}));
     let (_stop, stopped) = watch::channel(false);
     let body = serde_json::json!({"padding": "x".repeat(1010)}).to_string();
-    self::serve_on(listener, tls, body, stopped).await;
+    let answer = Arc::new(Constant(Bytes::from(body)));
+    serve::serve(listener, Some(Arc::new(tls)), answer, serve::connections(), stopped).await;
     Ok(())
-}
-
-async fn serve_on(listener: TcpListener, tls: rustls::ServerConfig, body: String, stopped: watch::Receiver<bool>) {
-    serve(listener, Some(Arc::new(tls)), Arc::new(Constant(Bytes::from(body))), connections(), stopped).await;
 }

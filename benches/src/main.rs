@@ -29,7 +29,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     if std::env::args().nth(1).as_deref() == Some(constant::ARGUMENT) {
-        return constant::serve().await;
+        return constant::run().await;
     }
     let keyholder = process::beside_me("keyholder")?;
     let mut report = Report::default();

@@ -179,7 +179,7 @@ pub(crate) struct Query {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection (flags win over --env-file, and that over the environment)")]
 pub(crate) struct ConnectionFlags {
-    /// The org's URL, such as https://contoso.crm4.dynamics.com [env: KEYHOLDER_ORG_URL]
+    /// The org's URL, such as `https://contoso.crm4.dynamics.com` [env: KEYHOLDER_ORG_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// The tenant's id or domain; found from the org when absent [env: KEYHOLDER_TENANT_ID]

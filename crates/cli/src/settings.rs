@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use keyholder_client::connection::{Flags, resolve};
-use keyholder_client::{Connection, Dataverse, EnvFile, Http, NetworkOptions};
+use keyholder_client::{ConfigurationError, Connection, Dataverse, EnvFile, Http, NetworkOptions};
 use keyholder_foundation::Secret;
 
 use crate::args::ConnectionFlags;
@@ -26,7 +26,7 @@ fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, F
     let env_file = match &flags.env_file {
         None => None,
         Some(path) => {
-            let file = EnvFile::read(path)?;
+            let file = EnvFile::read(path).map_err(ConfigurationError::from)?;
             if file.is_exposed {
                 printer.note(&format!("others can read `{}`: `chmod 600` it, it may hold a secret", path.display()));
             }

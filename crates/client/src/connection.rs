@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use keyholder_foundation::{ClientId, Secret};
+use keyholder_platform::EnvFile;
 use url::Url;
 
-use crate::env_file::EnvFile;
 use crate::error::ConfigurationError;
 use crate::transport::{is_loopback, origin_of};
 

@@ -40,7 +40,6 @@ pub mod cloud;
 pub mod connection;
 pub mod credential;
 pub mod dataverse;
-pub mod env_file;
 pub mod error;
 pub mod graph;
 
@@ -57,9 +56,9 @@ pub use authority::Authority;
 pub use connection::{Connection, OrgUrl};
 pub use credential::{ClientSecret, Credential};
 pub use dataverse::{Dataverse, Page, Pages, Row, WhoAmI};
-pub use env_file::EnvFile;
 pub use error::{ConfigurationError, DataverseRefusal, Error, ErrorKind, GraphRefusal, MissingPrivilege, TokenRefusal};
 pub use graph::Graph;
+pub use keyholder_platform::EnvFile;
 
 pub use retry::RetryPolicy;
 pub use token::{AccessToken, Tokens};

@@ -111,8 +111,9 @@ pub(crate) fn page(
     let id = column(layout.id());
     let keys = keys(&conditions, &query.order)?;
     let shape = shape_of(query, source, &condition);
+    let kinds: Vec<Kind> = query.order.iter().map(|order| kind_of(&layout, order)).collect();
     let after = match after {
-        Some(cookie) if cookie.shape == shape && cookie.last.len() == keys.len() => Some(cookie),
+        Some(cookie) if cookie.shape == shape && cookie.fits(&kinds) => Some(cookie),
         Some(_) => return Err(error::odata("The paging cookie does not belong to this query.").into()),
         None => None,
     };
@@ -123,8 +124,7 @@ pub(crate) fn page(
     let limit = conditions.value(i64::from(limit));
 
     let order = columns.names.len();
-    for (key, of) in keys.iter().zip(&query.order) {
-        let kind = layout.place(&of.column).and_then(|place| place.compared()).map_or(Kind::Text, |(_, kind)| kind);
+    for (key, kind) in keys.iter().zip(kinds) {
         columns.add(key.expr.clone(), kind);
     }
     let id_index = columns.add(id.clone(), Kind::Uuid);
@@ -249,8 +249,13 @@ fn keys(conditions: &Conditions<'_>, order: &[Order]) -> Result<Vec<Key>, Failur
         .collect()
 }
 
-/// What a cookie belongs to: the table, the condition with its values, and the order. Which
-/// columns are shown may change from page to page.
+/// What the column of an order is compared as.
+fn kind_of(layout: &Layout, order: &Order) -> Kind {
+    layout.place(&order.column).and_then(|place| place.compared()).map_or(Kind::Text, |(_, kind)| kind)
+}
+
+/// What a cookie belongs to: the table, the source row, the form of the condition, and the order.
+/// Which columns are shown may change from page to page.
 fn shape_of(query: &Query, source: Option<Uuid>, condition: &Expr) -> u64 {
     let mut hasher = DefaultHasher::new();
     query.table.type_code().hash(&mut hasher);

@@ -1,10 +1,12 @@
-//! Environment files: `NAME=value` lines that a shell, a container runtime and Keyholder's own
-//! commands read alike.
-//!
-//! Values are written so that a POSIX shell's `.`, Docker's `--env-file` and `systemd` agree on
-//! them: bare where they can be, single-quoted where a path holds a blank.
+//! `org.env`: what a client needs, and the only place where the administrators' secrets stand in
+//! plain text.
+
+use std::path::Path;
 
 use keyholder_foundation::Secret;
+use keyholder_platform::{EnvFile, EnvFileError, env_file};
+
+use crate::folder::FolderError;
 
 /// The names in `org.env`. They are a contract: other programs read them.
 pub mod names {
@@ -60,7 +62,8 @@ pub struct Address {
 /// Prints `org.env`.
 #[must_use]
 pub fn print(address: &Address, admin: &AdminCredentials) -> Secret {
-    let lines = [
+    let comment = "Written by `keyholder org start`. It holds the administrators' secrets: keep it private.";
+    let variables = [
         (names::ORIGIN, address.origin.as_str()),
         (names::CA_FILE, &address.ca_file),
         (names::TENANT_ID, &address.tenant_id),
@@ -71,57 +74,34 @@ pub fn print(address: &Address, admin: &AdminCredentials) -> Secret {
         (names::ADMIN_USERNAME, &admin.username),
         (names::ADMIN_PASSWORD, admin.password.expose()),
     ];
-    let mut text =
-        String::from("# Written by `keyholder org start`. It holds the administrators' secrets: keep it private.\n");
     // A tenant without an org has no URL to name.
-    for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
-        text.push_str(name);
-        text.push('=');
-        text.push_str(&quoted(value));
-        text.push('\n');
-    }
-    Secret::new(text)
+    env_file::print(comment, variables.into_iter().filter(|(_, value)| !value.is_empty()))
 }
 
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/@%+=,\\".contains(c);
-    if !value.is_empty() && value.chars().all(plain) && !value.contains('\\') {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
-}
-
-/// Reads the value of `name` from an environment file's text; `None` when no line sets it.
-/// The last line wins, as in a shell.
-#[must_use]
-pub fn value(text: &str, name: &str) -> Option<String> {
-    text.lines().rev().find_map(|line| {
-        let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (found, value) = line.split_once('=')?;
-        (found.trim() == name).then(|| unquoted(value.trim()))
-    })
-}
-
-fn unquoted(value: &str) -> String {
-    let inner = |quote: char| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
-    match (inner('\''), inner('"')) {
-        (Some(single), _) => single.replace(r"'\''", "'"),
-        (None, Some(double)) => double.to_owned(),
-        (None, None) => value.to_owned(),
+/// Reads the env file at `path`; `None` when there is none.
+///
+/// # Errors
+/// [`FolderError`] when it cannot be read, or a line of it is none.
+pub fn read(path: &Path) -> Result<Option<EnvFile>, FolderError> {
+    match EnvFile::read(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(EnvFileError::File(error)) if error.is_missing() => Ok(None),
+        Err(EnvFileError::File(error)) => Err(error.into()),
+        Err(EnvFileError::Line { line, problem, .. }) => {
+            Err(FolderError::Damaged { path: path.to_owned(), why: format!("line {line}: {problem}") })
+        }
     }
 }
 
 /// The administrators' credentials of an `org.env`; `None` when any of the four is missing.
 #[must_use]
-pub fn admin(text: &str) -> Option<AdminCredentials> {
-    let get = |name| value(text, name).filter(|v| !v.is_empty());
+pub fn admin(file: &EnvFile) -> Option<AdminCredentials> {
+    let get = |name| file.get(name).map(|variable| variable.value.clone());
     Some(AdminCredentials {
-        client_id: get(names::ADMIN_CLIENT_ID)?,
-        client_secret: get(names::ADMIN_CLIENT_SECRET)?.into(),
-        username: get(names::ADMIN_USERNAME)?,
-        password: get(names::ADMIN_PASSWORD)?.into(),
+        client_id: get(names::ADMIN_CLIENT_ID)?.expose().to_owned(),
+        client_secret: get(names::ADMIN_CLIENT_SECRET)?,
+        username: get(names::ADMIN_USERNAME)?.expose().to_owned(),
+        password: get(names::ADMIN_PASSWORD)?,
     })
 }
 
@@ -145,8 +125,9 @@ mod tests {
             password: "p$w'd".to_owned().into(),
         };
         let text = print(&address, &admin_credentials);
-        assert_eq!(value(text.expose(), names::CA_FILE).as_deref(), Some("/home/with blank/it's/ca.pem"));
-        let read = admin(text.expose()).unwrap();
+        let file = EnvFile::parse(Path::new("org.env"), text.expose()).unwrap();
+        assert_eq!(file.get(names::CA_FILE).unwrap().value.expose(), "/home/with blank/it's/ca.pem");
+        let read = admin(&file).unwrap();
         assert_eq!(read.client_secret.expose(), "a~b.c_d-e");
         assert_eq!(read.password.expose(), "p$w'd");
         assert!(!format!("{admin_credentials:?}").contains("a~b"));
@@ -154,7 +135,8 @@ mod tests {
 
     #[test]
     fn an_incomplete_file_has_no_administrator() {
-        assert!(admin("KEYHOLDER_ADMIN_CLIENT_ID=1\n").is_none());
-        assert!(admin("").is_none());
+        let file = |text| EnvFile::parse(Path::new("org.env"), text).unwrap();
+        assert!(admin(&file("KEYHOLDER_ADMIN_CLIENT_ID=1\n")).is_none());
+        assert!(admin(&file("")).is_none());
     }
 }

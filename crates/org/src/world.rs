@@ -21,11 +21,11 @@ use std::sync::Arc;
 use keyholder_data::{Sampled, Trouble};
 use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{Clocks, ObjectId, OrgId, Random, Secret, TenantId};
-use keyholder_platform::FolderLock;
+use keyholder_platform::{EnvFile, FolderLock};
 use keyholder_store::Durability;
 use tokio::sync::RwLock;
 
-use crate::env_file::{self, Address, AdminCredentials};
+use crate::env_file::{self, Address, AdminCredentials, names};
 use crate::error::StartError;
 use crate::folder::{DataFolder, FolderError, OrgEntry, Pretence, TenantEntry, World};
 use crate::listeners::Listeners;
@@ -182,11 +182,7 @@ impl OpenWorld {
     /// # Errors
     /// [`FolderError`] when the file is there and cannot be read.
     pub fn admin_credentials(&self) -> Result<Option<AdminCredentials>, FolderError> {
-        match self.folder.read("org.env") {
-            Ok(text) => Ok(env_file::admin(&text)),
-            Err(FolderError::File(file)) if file.is_missing() => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(env_file::read(&self.folder.env_file())?.as_ref().and_then(env_file::admin))
     }
 
     /// Whether the service principal or person is a Global Administrator of the first tenant.
@@ -203,10 +199,9 @@ impl OpenWorld {
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "env"))
             .filter(|path| {
-                let text = keyholder_platform::read_bounded(path, 1024 * 1024).unwrap_or_default();
-                let named = env_file::value(&text, env_file::names::ORIGIN)
-                    .or_else(|| env_file::value(&text, env_file::names::ORG_URL));
-                named.is_some_and(|url| url != self.origin)
+                let file = EnvFile::read(path).ok();
+                let named = file.as_ref().and_then(|file| file.get(names::ORIGIN).or_else(|| file.get(names::ORG_URL)));
+                named.is_some_and(|url| url.value.expose() != self.origin)
             })
             .collect();
         stale.sort();

@@ -4,6 +4,7 @@
 //! needs stands in the `unix` module here, with a twin for other systems beside it; no other
 //! room asks `cfg(unix)`.
 
+pub mod env_file;
 pub mod files;
 pub mod lock;
 pub mod signal;
@@ -18,6 +19,7 @@ mod other;
 #[cfg(not(unix))]
 use other as system;
 
+pub use env_file::{EnvFile, EnvFileError};
 pub use files::{FileError, create_private_folder, is_private, read_bounded, write_private};
 pub use lock::{FolderLock, LockError};
-pub use signal::interrupted;
+pub use signal::Interruption;

@@ -21,6 +21,16 @@ pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn interrupted() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+#[derive(Debug)]
+pub(crate) struct Interruption(tokio::signal::windows::CtrlC);
+
+impl Interruption {
+    pub(crate) fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    pub(crate) async fn wait(&mut self) -> io::Result<()> {
+        self.0.recv().await;
+        Ok(())
+    }
 }

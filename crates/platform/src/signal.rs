@@ -4,11 +4,25 @@ use std::io;
 
 use crate::system;
 
-/// Waits until the person or the system asks the process to stop: Ctrl-C everywhere, and
-/// SIGTERM on Unix.
-///
-/// # Errors
-/// When the handler cannot be set.
-pub async fn interrupted() -> io::Result<()> {
-    system::interrupted().await
+/// Hears the person's or the system's request to stop from the moment that it is made: Ctrl-C
+/// everywhere, and SIGTERM on Unix. Make it before telling anybody that the process is ready.
+#[derive(Debug)]
+pub struct Interruption(system::Interruption);
+
+impl Interruption {
+    /// Begins to listen; the process no longer ends by itself then.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn listen() -> io::Result<Self> {
+        system::Interruption::listen().map(Self)
+    }
+
+    /// Waits until a stop is asked for; at once when it was asked for already.
+    ///
+    /// # Errors
+    /// When the system can no longer tell.
+    pub async fn wait(&mut self) -> io::Result<()> {
+        self.0.wait().await
+    }
 }

@@ -1,4 +1,4 @@
-//! Printing a statement as SQL. One printer walks the tree; a [`Dialect`] says where the stores
+//! Printing a statement as SQL. One printer walks the tree; a `Dialect` says where the stores
 //! differ.
 
 pub mod postgresql;

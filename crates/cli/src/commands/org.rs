@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::local::{self, Holder};
 use crate::printer::Printer;
 
-pub(crate) use serve::serve;
+pub(crate) use serve::{interruption, serve};
 
 pub(crate) async fn run(arguments: &Org, printer: Printer) -> Result<(), Failure> {
     match arguments {

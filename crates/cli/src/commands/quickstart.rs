@@ -6,18 +6,19 @@
 
 mod next;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keyholder_client::{Connection, Http, NetworkOptions};
 use keyholder_org::{DataFolder, LocalOrg, env_file};
+use keyholder_platform::{EnvFile, EnvFileError};
 use keyholder_service_users::{
     Administrator, ApplicationUserDefinition, EnvFileSink, Event, Outcome, Provisioned, Reporter, provision, remove,
 };
 use serde_json::{Value, json};
 
 use crate::args::Quickstart;
-use crate::commands::org::serve;
+use crate::commands::org::{interruption, serve};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -40,7 +41,7 @@ pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), 
     let mut definition = ApplicationUserDefinition::reading_contacts(NAME);
     definition.client_id = arguments.client_id;
 
-    let mut lines = Lines { printer, events: Vec::new() };
+    let mut lines = Lines { printer, folder: place.folder().path().to_path_buf(), events: Vec::new() };
     if arguments.remove {
         printer.line(&format!("Taking `{NAME}` out of the local org at {}:\n", administrator.connection.url));
         remove(&administrator, &definition, &sink, &mut lines).await?;
@@ -125,7 +126,7 @@ impl Place {
 
     async fn end(self, keep: bool, printer: Printer) -> Result<(), Failure> {
         match self {
-            Self::Here(org) if keep => serve(*org, printer).await,
+            Self::Here(org) if keep => serve(*org, interruption()?, printer).await,
             Self::Here(org) => {
                 org.stop().await;
                 Ok(())
@@ -138,6 +139,7 @@ impl Place {
 /// Signs in as the administering application of the folder's `org.env`.
 async fn administrator(folder: &DataFolder) -> Result<Administrator, Failure> {
     let path = folder.env_file();
+    let damaged = |what: &str| Failure::new(Exit::BadData, format!("`{}` is damaged: {what}", path.display()));
     let lost = || {
         Failure::new(
             Exit::BadConfiguration,
@@ -145,18 +147,17 @@ async fn administrator(folder: &DataFolder) -> Result<Administrator, Failure> {
         )
         .hint("make new ones with `keyholder org credentials --reset`")
     };
-    let file = match keyholder_platform::read_bounded(&path, 1024 * 1024) {
-        Ok(text) => text,
-        Err(error) if error.is_missing() => return Err(lost()),
-        Err(error) => return Err(error.into()),
+    let file = match EnvFile::read(&path) {
+        Err(EnvFileError::File(error)) if error.is_missing() => return Err(lost()),
+        read => read.map_err(|error| damaged(&error.to_string()))?,
     };
     let admin = env_file::admin(&file).ok_or_else(lost)?;
-    let url = env_file::value(&file, env_file::names::ORG_URL).ok_or_else(lost)?;
-    let damaged = |what: &str| Failure::new(Exit::BadData, format!("`{}` is damaged: {what}", path.display()));
-    let origin = env_file::value(&file, env_file::names::ORIGIN).ok_or_else(lost)?;
+    let setting = |name| file.get(name).map(|variable| variable.value.expose().to_owned());
+    let url = setting(env_file::names::ORG_URL).ok_or_else(lost)?;
+    let origin = setting(env_file::names::ORIGIN).ok_or_else(lost)?;
     let connection = Connection {
         url: url.parse().map_err(|error| damaged(&format!("the org's URL {error}")))?,
-        tenant: env_file::value(&file, env_file::names::TENANT_ID),
+        tenant: setting(env_file::names::TENANT_ID),
         authority: Some(origin.parse().map_err(|_| damaged("the origin is no URL"))?),
         client_id: admin.client_id.parse().map_err(|_| damaged("the client id is no GUID"))?,
         client_secret: admin.client_secret,
@@ -169,6 +170,7 @@ async fn administrator(folder: &DataFolder) -> Result<Administrator, Failure> {
 /// Prints each step as it happens, and remembers it for the JSON at the end.
 struct Lines {
     printer: Printer,
+    folder: PathBuf,
     events: Vec<Value>,
 }
 
@@ -185,7 +187,10 @@ impl Reporter for Lines {
             Outcome::Kept => "kept",
             _ => "done",
         };
-        self.printer.line(&format!("  {word:<8} {}", event.subject));
+        // The library names a place by its whole path; a person stands beside it.
+        let subject = event.subject.replace(&self.folder.display().to_string(), &shown(&self.folder));
+        let id = event.facts.get("clientId").map(|id| format!(" (client id {id})")).unwrap_or_default();
+        self.printer.line(&format!("  {word:<8} {subject}{id}"));
         for note in &event.notes {
             self.printer.line(&format!("           {note}"));
         }

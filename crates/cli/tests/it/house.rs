@@ -12,7 +12,7 @@ fn root() -> PathBuf {
 /// anything else, or that is missing here, fails the test: change ARCHITECTURE.md with it.
 const ROOMS: &[(&str, &[&str])] = &[
     ("foundation", &[]),
-    ("platform", &[]),
+    ("platform", &["foundation"]),
     ("entra", &["foundation"]),
     ("dataverse", &["foundation"]),
     ("operation", &["foundation", "dataverse"]),
@@ -25,6 +25,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("service-users", &["foundation", "platform", "entra", "dataverse", "security", "client"]),
     ("cli", &["foundation", "platform", "entra", "dataverse", "org", "client", "service-users"]),
     ("testkit", &["foundation", "platform", "org", "client"]),
+    ("interop", &[]),
+    ("benches", &["foundation", "org"]),
 ];
 
 /// Rooms that do no I/O, so that both sides of the wire can share them.
@@ -73,7 +75,10 @@ fn arrows_only_point_down() {
 fn every_room_stands_in_the_map() {
     let map = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     for (room, _) in ROOMS {
-        assert!(map.contains(&format!("`{room}`")), "ARCHITECTURE.md does not name `{room}`");
+        assert!(
+            map.contains(&format!("`{room}`")) || map.contains(&format!("`{room}/`")),
+            "ARCHITECTURE.md does not name `{room}`"
+        );
     }
 }
 

@@ -1,3 +1,13 @@
 //! The command as a whole, and the house that it stands in.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says where it stopped, and why it was skipped")]
 
+mod connection;
+mod control;
+mod documents;
 mod house;
+mod killed;
+mod org;
+mod program;
+mod quickstart;
+mod refusals;
+mod serving;

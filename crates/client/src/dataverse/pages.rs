@@ -16,15 +16,31 @@ use crate::transport::origin_of;
 
 /// One page of a query's result.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Row")]
 pub struct Page {
     /// The page's rows, in the result's order.
-    #[serde(rename = "value")]
     pub rows: Vec<Row>,
     /// How many rows there are in all, when `$count=true` asked for that; at most 5,000.
-    #[serde(rename = "@odata.count")]
     pub count: Option<u64>,
-    #[serde(rename = "@odata.nextLink")]
     next_link: Option<String>,
+}
+
+/// A query may name one row, or one column of it; its answer is then the one object itself, and
+/// only a collection has an array called `value`.
+impl TryFrom<Row> for Page {
+    type Error = serde_json::Error;
+
+    fn try_from(mut answer: Row) -> Result<Self, Self::Error> {
+        if !answer.get("value").is_some_and(Value::is_array) {
+            return Ok(Self { rows: vec![answer], count: None, next_link: None });
+        }
+        let mut take = |name: &str| answer.remove(name).unwrap_or(Value::Null);
+        Ok(Self {
+            rows: serde_json::from_value(take("value"))?,
+            count: serde_json::from_value(take("@odata.count"))?,
+            next_link: serde_json::from_value(take("@odata.nextLink"))?,
+        })
+    }
 }
 
 /// A query's pages, each fetched when it is asked for.

@@ -1,8 +1,6 @@
 //! Settings that are wrong before anything is sent. None of these ever repeats a value that
 //! could be a secret: a client secret pasted behind the wrong name is still a secret.
 
-use std::path::PathBuf;
-
 /// What is wrong with the settings, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -24,16 +22,6 @@ pub enum ConfigurationError {
         problem: String,
         /// Where it was given.
         origin: String,
-    },
-    /// A line of an environment file cannot be read.
-    #[error("`{}` line {line}: {problem}", path.display())]
-    EnvFile {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong; never the line's value.
-        problem: String,
     },
     /// A file that settings name cannot be used.
     #[error("{0}")]
@@ -63,5 +51,11 @@ impl ConfigurationError {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+impl From<keyholder_platform::EnvFileError> for ConfigurationError {
+    fn from(error: keyholder_platform::EnvFileError) -> Self {
+        Self::File(error.to_string())
     }
 }

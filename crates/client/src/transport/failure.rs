@@ -52,14 +52,20 @@ fn cause_of(error: &reqwest::Error) -> Option<Cause> {
         if let Some(tls) = part.downcast_ref::<rustls::Error>() {
             return Some(of_tls(tls));
         }
-        let io = part.downcast_ref::<io::Error>()?;
-        // An `io::Error` gives its content's source as its own, so the content has to be asked for.
-        match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(tls) => Some(of_tls(tls)),
-            None if io.get_ref().is_some() => None,
-            None => Some(Cause::Io(io.kind())),
-        }
+        of_io(part.downcast_ref::<io::Error>()?)
     })
+}
+
+/// An `io::Error` gives its content's source as its own, so the content has to be asked for; and
+/// the connector wraps one in another.
+fn of_io(error: &io::Error) -> Option<Cause> {
+    match error.get_ref() {
+        None => Some(Cause::Io(error.kind())),
+        Some(inner) => match inner.downcast_ref::<io::Error>() {
+            Some(inner) => of_io(inner),
+            None => inner.downcast_ref::<rustls::Error>().map(of_tls),
+        },
+    }
 }
 
 fn of_tls(error: &rustls::Error) -> Cause {

@@ -95,3 +95,65 @@ fn upgrade(tx: &mut Transaction<'_>, from: &Schema, to: &Schema) -> Result<(), E
     }
     create(tx, to, |logical_name| !known(logical_name))
 }
+
+#[cfg(test)]
+mod tests {
+    use keyholder_store::{Database, DatabaseOptions};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::catalogue::Record;
+
+    fn schema(columns: &[Value], more: Option<Value>) -> Schema {
+        let mut all = vec![json!({ "name": "thingid", "label": "Thing", "kind": "guid" })];
+        all.extend_from_slice(columns);
+        let table = json!({
+            "logical_name": "thing", "schema_name": "Thing", "entity_set": "things", "display_name": "Thing",
+            "type_code": 10_001, "ownership": "none", "primary_id": "thingid", "columns": all,
+        });
+        let tables: Vec<Value> = [Some(table), more].into_iter().flatten().collect();
+        Schema::new(serde_json::from_value(json!({ "tables": tables })).unwrap()).unwrap()
+    }
+
+    fn run<T: Send + 'static>(
+        database: &Database,
+        work: impl Fn(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(database.write(work))
+    }
+
+    #[test]
+    fn a_newer_schema_adds_columns_and_tables_and_changes_none() {
+        let database = Database::open(&DatabaseOptions::ephemeral(), &crate::catalogue::migrations()).unwrap();
+        let text = json!({ "name": "name", "label": "Name", "kind": { "text": { "max_length": 10 } } });
+        let number = json!({ "name": "name", "label": "Name", "kind": "big_integer" });
+        let other = json!({
+            "logical_name": "other", "schema_name": "Other", "display_name": "Other", "type_code": 10_002,
+            "ownership": "none", "primary_id": "otherid",
+            "columns": [{ "name": "otherid", "label": "Other", "kind": "guid" }],
+        });
+        run(&database, |tx| create(tx, &schema(&[], None), |_| true)).unwrap();
+        let wider = std::slice::from_ref(&text).to_vec();
+        let read_back = run(&database, move |tx| {
+            let newer = schema(&wider, Some(other.clone()));
+            upgrade(tx, &schema(&[], None), &newer)?;
+            let catalogue = Catalogue::new(1, Arc::new(newer));
+            for table in ["thing", "other"] {
+                let layout = catalogue.layout_of(table)?;
+                let mut record = Record::empty(&layout);
+                record.set_id(uuid::Uuid::from_u128(1));
+                record.set_text("name", "Ärmel");
+                record.insert(tx)?;
+            }
+            let layout = catalogue.layout_of("thing")?;
+            let loaded = Record::load(tx, &catalogue, &layout, uuid::Uuid::from_u128(1))?;
+            Ok(loaded.map(|record| record.get("name").clone()))
+        });
+        assert_eq!(read_back.unwrap(), Some(keyholder_dataverse::Value::Text("Ärmel".to_owned())));
+
+        let refused = run(&database, move |tx| {
+            upgrade(tx, &schema(std::slice::from_ref(&text), None), &schema(std::slice::from_ref(&number), None))
+        });
+        assert!(matches!(refused, Err(Error::IncompatibleSchema { .. })), "{refused:?}");
+    }
+}

@@ -4,7 +4,7 @@
 //! repeat nor hide others. The cookie also carries a hash of the query, since it means nothing for
 //! another one.
 
-use keyholder_store::Value;
+use keyholder_store::{Kind, Value};
 use uuid::Uuid;
 
 /// The end of a page.
@@ -24,6 +24,12 @@ impl Cookie {
         parts.extend(self.last.iter().map(print));
         // Texts always serialise.
         serde_json::to_string(&parts).unwrap_or_default()
+    }
+
+    /// Whether it has a value, or NULL, of each of these kinds: one that somebody changed may not.
+    pub(crate) fn fits(&self, kinds: &[Kind]) -> bool {
+        let fits = |(value, kind): (&Value, &Kind)| value.kind().is_none_or(|own| own == *kind);
+        self.last.len() == kinds.len() && self.last.iter().zip(kinds).all(fits)
     }
 
     /// Reads what [`Cookie::print`] wrote; nothing for anything else.

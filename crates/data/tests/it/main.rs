@@ -4,6 +4,7 @@
 
 mod application_users;
 mod callers;
+mod garbage;
 mod oracle;
 mod paging;
 mod reading;

@@ -49,7 +49,7 @@ impl OpenWorld {
         state: &mut State,
         id: TenantId,
         display_name: &str,
-    ) -> Result<EnvFile, StartError> {
+    ) -> Result<NewEnvFile, StartError> {
         let Some(tenant) = state.record.tenant_mut(id) else { return Err(StartError::Interrupted) };
         // An earlier attempt may have got as far as the directory.
         let known = state.identity.tenants().await?.iter().any(|(known, _)| *known == id);
@@ -76,7 +76,7 @@ impl OpenWorld {
     }
 
     /// A tenant's env file, as it should be now.
-    pub(super) fn env_file(&self, tenant: &TenantEntry, credentials: &AdminCredentials) -> EnvFile {
+    pub(super) fn env_file(&self, tenant: &TenantEntry, credentials: &AdminCredentials) -> NewEnvFile {
         let address = if tenant.id == self.tenant {
             self.address()
         } else {
@@ -85,7 +85,7 @@ impl OpenWorld {
             let (tenant_id, tenant_domain) = (tenant.id.to_string(), tenant.domain.clone());
             Address { tenant_id, tenant_domain, org_url, ..self.address() }
         };
-        EnvFile { name: self.env_name(tenant), text: env_file::print(&address, credentials) }
+        NewEnvFile { name: self.env_name(tenant), text: env_file::print(&address, credentials) }
     }
 
     /// The name of a tenant's env file.
@@ -100,16 +100,11 @@ impl OpenWorld {
         let mut lost = Vec::new();
         for tenant in &state.record.tenants {
             let name = self.env_name(tenant);
-            let text = match self.folder.read(&name) {
-                Ok(text) => text,
-                Err(crate::folder::FolderError::File(file)) if file.is_missing() => String::new(),
-                Err(error) => return Err(error.into()),
-            };
-            match env_file::admin(&text) {
+            match env_file::read(&self.folder.file(&name))?.as_ref().and_then(env_file::admin) {
                 None => lost.push(name),
                 Some(credentials) => {
                     let fresh = self.env_file(tenant, &credentials);
-                    if fresh.text.expose() != text {
+                    if self.folder.read(&name).ok().as_deref() != Some(fresh.text.expose()) {
                         self.folder.write(&name, fresh.text.expose().as_bytes())?;
                     }
                 }
@@ -120,7 +115,7 @@ impl OpenWorld {
 }
 
 /// An env file that is to be written.
-pub(super) struct EnvFile {
+pub(super) struct NewEnvFile {
     pub(super) name: String,
     pub(super) text: Secret,
 }

@@ -171,7 +171,7 @@ impl OpenWorld {
         let Some(tenant) = state.record.tenants.iter().find(|entry| entry.id == tenant) else { return Ok(()) };
         let name = self.env_name(tenant);
         // A lost file stays lost: only new credentials mend that.
-        if let Some(credentials) = self.folder.read(&name).ok().as_deref().and_then(env_file::admin) {
+        if let Some(credentials) = env_file::read(&self.folder.file(&name))?.as_ref().and_then(env_file::admin) {
             let env = self.env_file(tenant, &credentials);
             self.folder.write(&env.name, env.text.expose().as_bytes())?;
         }

@@ -1,18 +1,37 @@
 //! Several tenants and orgs in one process.
 
 use keyholder_foundation::Secret;
-use keyholder_org::env_file::{admin, names, value};
+use keyholder_org::env_file::{self, AdminCredentials, names};
 use keyholder_org::{Listen, Place};
 use keyholder_testkit::{Answer, World};
 use serde_json::{Value, json};
 
 use crate::control;
 
-/// Makes a tenant; gives its env file's text.
-async fn tenant(world: &World, domain: &str) -> String {
+/// What a tenant's env file says.
+struct Env {
+    administrators: AdminCredentials,
+    tenant: String,
+    domain: String,
+    url: Option<String>,
+}
+
+fn env(world: &World, domain: &str) -> Env {
+    let file = env_file::read(&world.file(&format!("{domain}.env"))).unwrap().unwrap();
+    let value = |name| file.get(name).map(|variable| variable.value.expose().to_owned());
+    Env {
+        administrators: env_file::admin(&file).unwrap(),
+        tenant: value(names::TENANT_ID).unwrap(),
+        domain: value(names::TENANT_DOMAIN).unwrap(),
+        url: value(names::ORG_URL),
+    }
+}
+
+/// Makes a tenant; gives what its env file says.
+async fn tenant(world: &World, domain: &str) -> Env {
     let made = control(world, "POST", "tenants", json!({"domain": domain})).await;
     assert_eq!(made.status, 200, "{}", made.text);
-    std::fs::read_to_string(world.file(&format!("{domain}.env"))).unwrap()
+    env(world, domain)
 }
 
 /// Makes an org; gives its URL.
@@ -66,14 +85,11 @@ async fn s22_each_org_answers_on_its_own_port_with_its_own_challenge() {
 #[tokio::test]
 async fn s17_a_tenant_has_administrators_and_orgs_of_its_own() {
     let world = World::start().await;
-    let text = tenant(&world, "contoso.localhost").await;
-    assert_eq!(value(&text, names::TENANT_DOMAIN).as_deref(), Some("contoso.localhost"));
-    assert_eq!(value(&text, names::ORG_URL), None, "it has no org yet");
+    let made = tenant(&world, "contoso.localhost").await;
+    assert_eq!((made.domain.as_str(), made.url), ("contoso.localhost", None), "it has no org yet");
     let url = org(&world, "Sales", "contoso.localhost").await;
-    let text = std::fs::read_to_string(world.file("contoso.localhost.env")).unwrap();
-    assert_eq!(value(&text, names::ORG_URL), Some(url.clone()));
-    let theirs = admin(&text).unwrap();
-    let their_tenant = value(&text, names::TENANT_ID).unwrap();
+    let Env { administrators: theirs, tenant: their_tenant, url: named, .. } = env(&world, "contoso.localhost");
+    assert_eq!(named.as_ref(), Some(&url));
 
     let answer = token(&world, "contoso.localhost", &theirs.client_id, &theirs.client_secret, &url).await;
     let bearer = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).to_owned();
@@ -121,7 +137,7 @@ async fn tenants_and_orgs_survive_a_restart_on_their_ports() {
 #[tokio::test]
 async fn a_reset_takes_further_tenants_and_a_restore_brings_them_back() {
     let world = World::start().await;
-    let text = tenant(&world, "contoso.localhost").await;
+    let before = tenant(&world, "contoso.localhost").await;
     let url = org(&world, "Sales", "contoso.localhost").await;
     control(&world, "POST", "snapshot", json!({"name": "two"})).await;
     assert_eq!(control(&world, "POST", "reset", json!(null)).await.status, 200);
@@ -129,10 +145,13 @@ async fn a_reset_takes_further_tenants_and_a_restore_brings_them_back() {
     assert_eq!(control(&world, "GET", "orgs", json!(null)).await.body["tenants"].as_array().unwrap().len(), 1);
 
     assert_eq!(control(&world, "POST", "restore", json!({"name": "two"})).await.status, 200);
-    let again = std::fs::read_to_string(world.file("contoso.localhost.env")).unwrap();
-    assert_ne!(again, text, "the file was gone, so its secrets are new");
-    let theirs = admin(&again).unwrap();
-    let url = value(&again, names::ORG_URL).unwrap_or(url);
+    let Env { administrators: theirs, url: named, .. } = env(&world, "contoso.localhost");
+    assert_ne!(
+        theirs.client_secret.expose(),
+        before.administrators.client_secret.expose(),
+        "the file was gone, so its secrets are new"
+    );
+    let url = named.unwrap_or(url);
     let answer = token(&world, "contoso.localhost", &theirs.client_id, &theirs.client_secret, &url).await;
     let bearer = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).to_owned();
     assert_eq!(whoami(&world, &url, &bearer).await.status, 200);

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use keyholder_client::connection::{Flags, names, resolve};
-use keyholder_client::{Connection, EnvFile, env_file};
+use keyholder_client::{Connection, EnvFile};
 use keyholder_foundation::Timestamp;
+use keyholder_platform::env_file;
 
 use super::{Kept, Key, SecretSink, SinkError, variables, variables_of};
 

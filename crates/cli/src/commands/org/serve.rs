@@ -2,6 +2,7 @@
 
 use keyholder_org::env_file::names;
 use keyholder_org::{LocalOrg, Settings};
+use keyholder_platform::Interruption;
 use serde_json::{Value, json};
 
 use crate::args::{Behaviour, Start};
@@ -12,6 +13,7 @@ use crate::printer::Printer;
 
 /// Starts the local org and serves it.
 pub(super) async fn start(arguments: &Start, printer: Printer) -> Result<(), Failure> {
+    let interruption = interruption()?;
     let org = local::start(&arguments.data, &arguments.listen, settings(&arguments.behaviour)).await?;
     let address = org.address();
     printer.line("The local org is ready. What a client needs:\n");
@@ -29,7 +31,12 @@ pub(super) async fn start(arguments: &Start, printer: Printer) -> Result<(), Fai
     }
     printer.line(&format!("\nThe same with the administrators' secrets: {}", org.folder().env_file().display()));
     ready_event(&org, printer);
-    serve(org, printer).await
+    serve(org, interruption, printer).await
+}
+
+/// Listens for Ctrl-C from here on.
+pub(crate) fn interruption() -> Result<Interruption, Failure> {
+    Interruption::listen().map_err(|error| Failure::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}")))
 }
 
 /// One line for programs that wait for the org: it answers from here on.
@@ -42,12 +49,13 @@ fn ready_event(org: &LocalOrg, printer: Printer) {
 }
 
 /// Serves until the process is told to stop.
-pub(crate) async fn serve(org: LocalOrg, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn serve(org: LocalOrg, mut interruption: Interruption, printer: Printer) -> Result<(), Failure> {
     for note in org.notes() {
         printer.note(note);
     }
     printer.line("\nCtrl-C stops it.");
-    keyholder_platform::interrupted()
+    interruption
+        .wait()
         .await
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot wait for Ctrl-C: {error}")))?;
     org.stop().await;

@@ -12,7 +12,25 @@ use std::path::{Path, PathBuf};
 
 use keyholder_foundation::Secret;
 
-use crate::error::ConfigurationError;
+use crate::files::{FileError, is_private, read_bounded};
+
+/// Why an environment file cannot be used. None of these repeats a value: it could be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvFileError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A line cannot be read.
+    #[error("`{}` line {line}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+}
 
 /// Largest file that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -42,25 +60,23 @@ impl EnvFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`ConfigurationError::File`] when it cannot be read, [`ConfigurationError::EnvFile`] when
-    /// a line cannot.
-    pub fn read(path: &Path) -> Result<Self, ConfigurationError> {
-        let problem = |error: keyholder_platform::FileError| ConfigurationError::File(error.to_string());
-        let text = keyholder_platform::read_bounded(path, LIMIT).map_err(problem)?;
-        let is_exposed = !keyholder_platform::is_private(path).map_err(problem)?;
+    /// [`EnvFileError::File`] when it cannot be read, [`EnvFileError::Line`] when a line cannot.
+    pub fn read(path: &Path) -> Result<Self, EnvFileError> {
+        let text = read_bounded(path, LIMIT)?;
+        let is_exposed = !is_private(path)?;
         Ok(Self { is_exposed, ..Self::parse(path, &text)? })
     }
 
     /// Reads the text of the file `path`.
     ///
     /// # Errors
-    /// [`ConfigurationError::EnvFile`] with the first line that cannot be read.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigurationError> {
+    /// [`EnvFileError::Line`] with the first line that cannot be read.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, EnvFileError> {
         let mut variables: Vec<Variable> = Vec::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, line) in text.split('\n').enumerate() {
             let number = index + 1;
-            let failed = |problem: String| ConfigurationError::EnvFile { path: path.into(), line: number, problem };
+            let failed = |problem: String| EnvFileError::Line { path: path.into(), line: number, problem };
             let line = line.strip_suffix('\r').unwrap_or(line);
             let Some((name, value)) = assignment(line).map_err(|problem| failed(problem.to_owned()))? else {
                 continue;

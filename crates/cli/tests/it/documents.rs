@@ -1,0 +1,112 @@
+//! Every command that the documents show is run here, as shown but for its address.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::program::{RunningOrg, ended, free_port, run};
+
+/// The documents whose commands are run.
+const DOCUMENTS: &[&str] = &["README.md", "docs/local-org.md"];
+
+/// The commands in a document's indented blocks, with continued lines joined and comments cut.
+fn commands(document: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut open = false;
+    // Fences hold output; commands stand in indented blocks.
+    let unfenced = document.split("```").step_by(2);
+    for line in unfenced.flat_map(str::lines).filter_map(|line| line.strip_prefix("    ")) {
+        let line = line.split(" # ").next().unwrap_or(line).trim();
+        let (text, continued) = line.strip_suffix('\\').map_or((line, false), |text| (text.trim_end(), true));
+        match commands.last_mut() {
+            Some(last) if open => {
+                last.push(' ');
+                last.push_str(text);
+            }
+            _ => commands.push(text.to_owned()),
+        }
+        open = continued;
+    }
+    commands
+}
+
+#[test]
+fn every_command_in_the_documents_works_as_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    run(folder.path(), &["quickstart", "--listen", &port]).done();
+    let env = fs::read_to_string(folder.path().join(".keyholder/org.env")).unwrap();
+    let setting = |name: &str| env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap().to_owned();
+    fs::write(folder.path().join("secret.txt"), setting("KEYHOLDER_ADMIN_CLIENT_SECRET").trim_matches('\'')).unwrap();
+    let org = RunningOrg::start(folder.path(), &["--listen", &port]);
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut tried = 0;
+    for document in DOCUMENTS {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        for shown in commands(&text) {
+            let program = shown.split_whitespace().next().unwrap_or_default();
+            match program {
+                // What runs this very test, and the main command that CI runs from a fresh folder.
+                "cargo" => continue,
+                "keyholder" | "./target/release/keyholder" => {}
+                other => panic!("{document} shows `{other}`, which this test does not know: {shown}"),
+            }
+            let number = port.rsplit(':').next().unwrap();
+            let mut command = shown
+                .replacen(program, env!("CARGO_BIN_EXE_keyholder"), 1)
+                .replace("localhost:8443", &format!("localhost:{number}"))
+                .replace("https://contoso.crm4.dynamics.com", &format!("https://localhost:{number}"))
+                .replace("--client-id ID", &format!("--client-id {}", setting("KEYHOLDER_ADMIN_CLIENT_ID")));
+            if command.ends_with("org start") {
+                // One runs already; another folder and port show that the line itself works.
+                command.push_str(" --data another --listen 127.0.0.1:0 --output json");
+                let mut child = Command::new("sh")
+                    .args(["-c", &format!("exec {command}")])
+                    .current_dir(folder.path())
+                    .stdout(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                let mut line = String::new();
+                let out = child.stdout.take().unwrap();
+                std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+                assert!(line.contains("\"ready\""), "{document}: {shown}: {line}");
+                child.kill().unwrap();
+                child.wait().unwrap();
+                tried += 1;
+                continue;
+            }
+            let ended = ended(
+                Command::new("sh")
+                    .args(["-c", &command])
+                    .current_dir(folder.path())
+                    .env("KEYHOLDER_CA_FILE", folder.path().join(".keyholder/ca.pem")),
+            );
+            assert!(!ended.out.is_empty() && ended.code() == 0, "{document}: {shown}: {ended:#?}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 7, "only {tried} commands were found");
+    drop(org);
+}
+
+#[test]
+fn the_readmes_run_is_a_real_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["quickstart", "--listen", &free_port()]).done();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("\n```").next().unwrap();
+    // Ids, dates and the port differ from run to run; words do not.
+    let words = |text: &str| -> Vec<String> {
+        let line = |line: &str| {
+            let kept = line.split_whitespace().filter(|word| !word.chars().any(|c| c.is_ascii_digit()));
+            kept.collect::<Vec<_>>().join(" ")
+        };
+        text.lines().map(line).collect()
+    };
+    let (said, shown) = (words(&said), words(shown));
+    for (line, (said, shown)) in said.iter().zip(&shown).enumerate() {
+        assert_eq!(said, shown, "line {} of the run in README.md", line + 1);
+    }
+    assert!(shown.len() >= 18 && said.len() >= shown.len());
+}

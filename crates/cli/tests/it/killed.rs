@@ -1,0 +1,127 @@
+//! A run that is killed after any request and repeated ends as an undisturbed one does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use keyholder_client::error::Unreachable;
+use keyholder_client::time::RuntimeSleep;
+use keyholder_client::transport::Network;
+use keyholder_client::{Error, Http, NetworkOptions, RetryPolicy, Transport};
+use keyholder_foundation::SystemClock;
+use keyholder_service_users::{Administrator, ApplicationUserDefinition, EnvFileSink, Event, provision, remove};
+use keyholder_testkit::World;
+
+/// A network that carries out a number of requests and is then gone: the last one reaches the
+/// server, its answer nobody. That is what a kill looks like from the server's side.
+#[derive(Debug)]
+struct Mortal {
+    network: Network,
+    left: AtomicUsize,
+}
+
+impl Transport for Mortal {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Response<Bytes>, Error>> + Send + '_>> {
+        Box::pin(async move {
+            let gone = || Error::Unreachable {
+                origin: "killed".to_owned(),
+                cause: Unreachable::Lost("killed by the test".to_owned()),
+            };
+            match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+                Err(_) => Err(gone()),
+                Ok(1) => self.network.send(request).await.and(Err(gone())),
+                Ok(_) => self.network.send(request).await,
+            }
+        })
+    }
+}
+
+fn mortal(world: &World, requests: usize) -> Http {
+    let ca_file = Some(world.file("ca.pem"));
+    let network = Network::new(NetworkOptions { ca_file, ..NetworkOptions::default() }).unwrap();
+    let transport = Mortal { network, left: AtomicUsize::new(requests) };
+    Http::new(Arc::new(transport), Arc::new(SystemClock::new()), Arc::new(RuntimeSleep))
+        .with_retries(RetryPolicy::never())
+}
+
+/// What there is of `orders-sync`, counted as an administrator sees it.
+async fn census(world: &World) -> String {
+    let token = world.admin_token().await;
+    let count = |value: &serde_json::Value| value.as_array().map_or(0, Vec::len);
+    let applications = world.graph(&token, "GET", "applications?$filter=displayName eq 'orders-sync'", None).await;
+    let secrets: usize =
+        applications.body["value"].as_array().unwrap().iter().map(|a| count(&a["passwordCredentials"])).sum();
+    let principals = world.graph(&token, "GET", "servicePrincipals?$filter=displayName eq 'orders-sync'", None).await;
+    let mut grants = 0;
+    for principal in principals.body["value"].as_array().unwrap() {
+        let filter = format!("oauth2PermissionGrants?$filter=clientId eq '{}'", principal["id"].as_str().unwrap());
+        grants += count(&world.graph(&token, "GET", &filter, None).await.body["value"]);
+    }
+    let roles = world.api(&token, "GET", "roles?$select=roleid&$filter=name eq 'orders-sync'", None).await;
+    let mut privileges = 0;
+    for role in roles.body["value"].as_array().unwrap() {
+        let path = format!("RetrieveRolePrivilegesRole(RoleId={})", role["roleid"].as_str().unwrap());
+        privileges += count(&world.api(&token, "GET", &path, None).await.body["RolePrivileges"]);
+    }
+    let users = "systemusers?$select=systemuserid&$filter=contains(fullname,'orders-sync')";
+    let users = world.api(&token, "GET", users, None).await;
+    let mut held = 0;
+    for user in users.body["value"].as_array().unwrap() {
+        let path = format!("systemusers({})/systemuserroles_association", user["systemuserid"].as_str().unwrap());
+        held += count(&world.api(&token, "GET", &path, None).await.body["value"]);
+    }
+    format!(
+        "{} registrations, {secrets} secrets, {} principals, {grants} grants, {} roles with {privileges} privileges, {} users with {held} roles",
+        count(&applications.body["value"]),
+        count(&principals.body["value"]),
+        count(&roles.body["value"]),
+        count(&users.body["value"]),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn provisioning_and_removal_can_be_killed_after_any_request() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap().ours();
+    let definition = ApplicationUserDefinition::reading_contacts("orders-sync");
+    let quiet = &mut |_: &Event| {};
+    let whole = || async { Administrator::connect(world.connection(), world.http().clone()).await.unwrap() };
+    let nothing = census(&world).await;
+    provision(&whole().await, &definition, &sink, quiet).await.unwrap();
+    let everything = census(&world).await;
+    assert!(
+        everything.starts_with("1 registrations, 1 secrets, 1 principals, 1 grants, 1 roles with 10"),
+        "{everything}"
+    );
+    remove(&whole().await, &definition, &sink, quiet).await.unwrap();
+    assert_eq!(census(&world).await, nothing);
+
+    let mut kills = 0;
+    for requests in 1.. {
+        let http = mortal(&world, requests);
+        let killed = match Administrator::connect(world.connection(), http).await {
+            Ok(administrator) => provision(&administrator, &definition, &sink, quiet).await.is_err(),
+            Err(_) => true,
+        };
+        provision(&whole().await, &definition, &sink, quiet).await.unwrap();
+        assert_eq!(census(&world).await, everything, "after a kill at request {requests}");
+
+        let http = mortal(&world, requests);
+        let removal_killed = match Administrator::connect(world.connection(), http).await {
+            Ok(administrator) => remove(&administrator, &definition, &sink, quiet).await.is_err(),
+            Err(_) => true,
+        };
+        remove(&whole().await, &definition, &sink, quiet).await.unwrap();
+        assert_eq!(census(&world).await, nothing, "after a removal killed at request {requests}");
+        if !killed && !removal_killed {
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills > 20, "only {kills} requests were made");
+}

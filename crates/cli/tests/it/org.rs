@@ -1,0 +1,137 @@
+//! `keyholder org ...` as processes: ready, stopped, taken, damaged, killed.
+
+use std::fs;
+
+use crate::program::{RunningOrg, free_port, run};
+
+#[cfg(unix)]
+#[test]
+fn an_org_says_when_it_is_ready_and_stops_cleanly_on_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    let org = RunningOrg::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(org.ready["event"], "ready");
+    for name in ["origin", "orgUrl", "tenantId", "tenantDomain", "caFile", "envFile", "organizationId"] {
+        assert!(org.ready[name].as_str().is_some_and(|value| !value.is_empty()), "{name} in {}", org.ready);
+    }
+    let env = fs::read_to_string(folder.path().join(".keyholder/org.env")).unwrap();
+    for name in [
+        "KEYHOLDER_ORIGIN",
+        "KEYHOLDER_CA_FILE",
+        "KEYHOLDER_TENANT_ID",
+        "KEYHOLDER_TENANT_DOMAIN",
+        "KEYHOLDER_ORG_URL",
+        "KEYHOLDER_ADMIN_CLIENT_ID",
+        "KEYHOLDER_ADMIN_CLIENT_SECRET",
+        "KEYHOLDER_ADMIN_USERNAME",
+        "KEYHOLDER_ADMIN_PASSWORD",
+    ] {
+        assert!(env.lines().any(|line| line.starts_with(&format!("{name}="))), "{name}");
+    }
+    assert!(org.interrupt().success());
+    assert!(!folder.path().join(".keyholder/running.json").exists());
+}
+
+#[test]
+fn a_folder_has_one_org_and_a_port_one_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    let second = run(folder.path(), &["org", "start", "--listen", "127.0.0.1:0"]).failed(73);
+    assert!(second.contains("in use") && second.contains(".keyholder"), "{second}");
+    let number = port.rsplit(':').next().unwrap();
+    let taken = run(folder.path(), &["org", "start", "--data", "other", "--listen", &port]).failed(73);
+    assert!(taken.contains(number) && taken.contains("--listen"), "{taken}");
+    drop(org);
+    // The killed org's note is still there and is not believed.
+    assert!(folder.path().join(".keyholder/running.json").exists());
+    let again = RunningOrg::start(folder.path(), &["--listen", &port]);
+    assert_eq!(again.ready["event"], "ready");
+}
+
+#[test]
+fn a_changed_origin_is_written_down_and_stale_env_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["quickstart", "--listen", &free_port()]).done();
+    let port = free_port();
+    let mut org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    let env = fs::read_to_string(folder.path().join(".keyholder/org.env")).unwrap();
+    let number = port.rsplit(':').next().unwrap();
+    assert!(env.contains(&format!("KEYHOLDER_ORIGIN=https://localhost:{number}\n")), "{env}");
+    org.child.kill().unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(org.child.stderr.as_mut().unwrap(), &mut said).unwrap();
+    assert!(said.contains("orders-sync.env") && said.contains("another address"), "{said}");
+}
+
+#[test]
+fn sample_rows_are_added_whether_the_org_runs_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = run(folder.path(), &["org", "sample", "--rows", "20"]).failed(78);
+    assert!(missing.contains("no local org"), "{missing}");
+    let org = RunningOrg::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let first = run(folder.path(), &["org", "sample", "--rows", "20", "--seed", "7", "--output", "json"]).json();
+    assert_eq!((&first["accounts"], &first["contacts"]), (&20.into(), &20.into()));
+    let again = run(folder.path(), &["org", "sample", "--rows", "20", "--seed", "7", "--output", "json"]).json();
+    assert_eq!(again["contacts"], 0, "the same seed makes the same rows");
+    drop(org);
+    let offline = run(folder.path(), &["org", "sample", "--rows", "25", "--seed", "7", "--output", "json"]).json();
+    assert_eq!(offline["contacts"], 5);
+}
+
+#[test]
+fn lost_administrator_credentials_are_made_anew_also_while_the_org_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    let env = folder.path().join(".keyholder/org.env");
+    let old = fs::read_to_string(&env).unwrap();
+    fs::remove_file(&env).unwrap();
+    let lost = run(folder.path(), &["quickstart"]).failed(78);
+    assert!(lost.contains("org credentials --reset"), "{lost}");
+    run(folder.path(), &["org", "credentials", "--reset"]).done();
+    let new = fs::read_to_string(&env).unwrap();
+    assert_ne!(old, new);
+    run(folder.path(), &["quickstart"]).done();
+    drop(org);
+    run(folder.path(), &["org", "credentials", "--reset"]).done();
+    assert_ne!(fs::read_to_string(&env).unwrap(), new);
+}
+
+#[test]
+fn a_damaged_folder_is_named_file_by_file() {
+    for (file, content) in [
+        ("world.json", "{\"format\":1,"),
+        ("world.json", "{\"format\":99}"),
+        ("signing-1.pem", "no key"),
+        ("directory.db", "this is no database, whatever its name says, and it is long enough to be read as one"),
+        ("ca.pem", "no certificate"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        run(folder.path(), &["quickstart", "--listen", "127.0.0.1:0"]).done();
+        for wal in ["directory.db-wal", "directory.db-shm"] {
+            let _ = fs::remove_file(folder.path().join(".keyholder").join(wal));
+        }
+        fs::write(folder.path().join(".keyholder").join(file), content).unwrap();
+        let said = run(folder.path(), &["org", "start", "--listen", "127.0.0.1:0"]).failed(65);
+        assert!(said.contains(file) || said.contains("certificate authority"), "{file}: {said}");
+        assert!(said.contains("hint: ") || said.contains("; "), "{file}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_of_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("thesis.tex"), "x").unwrap();
+    let said = run(folder.path(), &["org", "start", "--data", ".", "--listen", "127.0.0.1:0"]).failed(73);
+    assert!(said.contains("not empty"), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_address_beyond_loopback_needs_a_name_and_plain_http_stays_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["org", "start", "--listen", "0.0.0.0:0"]).failed(64);
+    assert!(said.contains("--host"), "{said}");
+    let said = run(folder.path(), &["org", "start", "--http", "0.0.0.0:0", "--listen", "127.0.0.1:0"]).failed(64);
+    assert!(said.contains("loopback"), "{said}");
+}

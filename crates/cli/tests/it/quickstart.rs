@@ -1,0 +1,135 @@
+//! `keyholder quickstart`, as a newcomer runs it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::{Ended, free_port, run};
+
+const ENV: &str = ".keyholder/orders-sync.env";
+
+fn quickstart(folder: &Path, port: &str, more: &[&str]) -> Ended {
+    let mut arguments = vec!["quickstart", "--listen", port];
+    arguments.extend(more);
+    run(folder, &arguments)
+}
+
+fn setting(folder: &Path, file: &str, name: &str) -> String {
+    let text = fs::read_to_string(folder.join(file)).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap_or_default();
+    line.trim_matches('\'').to_owned()
+}
+
+fn outcomes(facts: &Value) -> Vec<String> {
+    let steps = facts["steps"].as_array().unwrap();
+    steps.iter().map(|step| step["outcome"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn s01_s05_s06_s07_s10_an_application_gets_in_and_a_second_run_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let first = quickstart(folder.path(), &port, &[]).done();
+    for step in ["registration", "permission", "service principal", "secret", "role", "application user", "WhoAmI"] {
+        assert!(first.contains(step), "no {step} in {first}");
+    }
+    assert!(first.contains("created") && first.contains("@") && first.contains("Try next"), "{first}");
+    let before = fs::read(folder.path().join(ENV)).unwrap();
+
+    let second = quickstart(folder.path(), &port, &[]).done();
+    assert!(!second.contains("created") && !second.contains("changed ") && second.contains("proved"), "{second}");
+    assert_eq!(fs::read(folder.path().join(ENV)).unwrap(), before, "the env file is not touched");
+
+    let facts = quickstart(folder.path(), &port, &["--output", "json"]).json();
+    assert!(outcomes(&facts).iter().all(|outcome| ["found", "proved"].contains(&outcome.as_str())), "{facts}");
+    assert_eq!(facts["result"]["changed"], false);
+    assert_eq!(facts["result"]["rows"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn s25_the_secret_is_in_its_file_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let text = quickstart(folder.path(), &port, &[]);
+    let json = quickstart(folder.path(), &port, &["--output", "json"]);
+    let mut printed = text.out + &text.err + &json.out + &json.err;
+    for (file, names) in [
+        (ENV, vec!["KEYHOLDER_CLIENT_SECRET"]),
+        (".keyholder/org.env", vec!["KEYHOLDER_ADMIN_CLIENT_SECRET", "KEYHOLDER_ADMIN_PASSWORD"]),
+    ] {
+        for name in names {
+            let secret = setting(folder.path(), file, name);
+            assert!(secret.len() >= 16, "{name} is {} long", secret.len());
+            assert!(!printed.contains(&secret), "{name} was printed");
+            let stored = ["directory.db", "directory.db-wal", "world.json"];
+            for other in stored.iter().map(|name| folder.path().join(".keyholder").join(name)) {
+                let content = fs::read(&other).unwrap_or_default();
+                let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "{name} stands in {}", other.display());
+            }
+        }
+    }
+    printed.clear();
+}
+
+#[cfg(unix)]
+#[test]
+fn s25_what_is_secret_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    quickstart(folder.path(), &free_port(), &[]).done();
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(".keyholder"), 0o700);
+    for file in [ENV, ".keyholder/org.env", ".keyholder/ca.key", ".keyholder/signing-1.pem"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join(".keyholder/.gitignore")).unwrap(), "*\n");
+}
+
+#[test]
+fn s07_a_lost_or_useless_env_file_gets_a_new_secret_and_leaves_no_orphan() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    quickstart(folder.path(), &port, &[]).done();
+    let env = folder.path().join(ENV);
+    let old = setting(folder.path(), ENV, "KEYHOLDER_CLIENT_SECRET");
+    let useless = fs::read_to_string(&env).unwrap().replace(&old, &format!("{}x", &old[1..]));
+    for lost in [None, Some(useless)] {
+        match &lost {
+            None => fs::remove_file(&env).unwrap(),
+            Some(text) => fs::write(&env, text).unwrap(),
+        }
+        let said = quickstart(folder.path(), &port, &[]).done();
+        let new = setting(folder.path(), ENV, "KEYHOLDER_CLIENT_SECRET");
+        assert!(new != old && new.len() >= 32, "a new secret: {said}");
+        assert!(said.contains("secret"), "{said}");
+        let again = quickstart(folder.path(), &port, &["--output", "json"]).json();
+        assert_eq!(again["result"]["changed"], false, "nothing is left to do: {again}");
+    }
+}
+
+#[test]
+fn removal_takes_everything_away_and_can_be_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let nothing = quickstart(folder.path(), &port, &["--remove"]).done();
+    assert!(nothing.contains("nothing to remove"), "{nothing}");
+    assert!(!folder.path().join(".keyholder").exists(), "removing makes nothing");
+    quickstart(folder.path(), &port, &[]).done();
+    let removed = quickstart(folder.path(), &port, &["--remove", "--output", "json"]).json();
+    assert!(outcomes(&removed).iter().all(|outcome| outcome == "removed"), "{removed}");
+    assert!(!folder.path().join(ENV).exists());
+    let absent = quickstart(folder.path(), &port, &["--remove", "--output", "json"]).json();
+    assert!(outcomes(&absent).iter().all(|outcome| outcome == "absent"), "{absent}");
+    let anew = quickstart(folder.path(), &port, &["--output", "json"]).json();
+    assert_eq!(anew["result"]["changed"], true);
+}
+
+#[test]
+fn an_ephemeral_org_leaves_nothing_and_promises_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["quickstart", "--ephemeral", "--listen", "127.0.0.1:0"]).done();
+    assert!(said.contains("--ephemeral") && !said.contains("Try next"), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
