@@ -14,12 +14,12 @@ use crate::catalogue::{Catalogue, Shape};
 use crate::error::Failure;
 
 /// The physical name of a table.
-fn table(logical: &str) -> Name {
+pub(crate) fn table(logical: &str) -> Name {
     physical("d_", logical)
 }
 
 /// The physical name of a column.
-fn value(logical: &str) -> Name {
+pub(crate) fn value(logical: &str) -> Name {
     physical("v_", logical)
 }
 

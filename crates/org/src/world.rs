@@ -41,6 +41,9 @@ pub const ORGANIZATION_NAME: &str = "Keyholder local org";
 /// The origin until a listener says otherwise.
 pub const DEFAULT_ORIGIN: &str = "https://localhost:8443";
 
+/// How many non-interactive users an org may have, as Microsoft documents it today.
+pub const DEFAULT_NON_INTERACTIVE_LIMIT: u32 = 7;
+
 /// How to open a world.
 #[derive(Clone)]
 pub struct WorldOptions {
@@ -60,10 +63,18 @@ pub struct WorldOptions {
 }
 
 /// How a world behaves while this process serves it; nothing of it is kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// What the org at the origin pretends to be.
     pub pretend: Option<Pretence>,
+    /// How many people of an org may be enabled non-interactive users at once.
+    pub non_interactive_limit: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { pretend: None, non_interactive_limit: DEFAULT_NON_INTERACTIVE_LIMIT }
+    }
 }
 
 /// The open rooms.

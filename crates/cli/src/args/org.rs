@@ -74,6 +74,9 @@ pub(crate) struct Behaviour {
     /// What the org at the origin answers as
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) pretend: Option<Pretence>,
+    /// How many people of an org may be non-interactive users; it was 5 until about 2019
+    #[arg(long, value_name = "N", default_value_t = keyholder_org::world::DEFAULT_NON_INTERACTIVE_LIMIT)]
+    pub(crate) non_interactive_limit: u32,
 }
 
 /// What an org can answer as.

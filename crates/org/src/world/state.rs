@@ -142,6 +142,7 @@ impl Opening<'_> {
             clocks: self.options.clocks.clone(),
             random: Arc::clone(&self.options.random),
             directory: Arc::new(DirectoryDoor::new(Arc::clone(identity), tenant)),
+            non_interactive_limit: self.options.settings.non_interactive_limit,
             sample_rows: FIRST_SAMPLE_ROWS,
             trouble: self.options.trouble.clone(),
         })

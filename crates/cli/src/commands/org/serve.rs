@@ -64,5 +64,5 @@ pub(crate) async fn serve(org: LocalOrg, mut interruption: Interruption, printer
 }
 
 fn settings(behaviour: &Behaviour) -> Settings {
-    Settings { pretend: behaviour.pretend.map(Into::into) }
+    Settings { pretend: behaviour.pretend.map(Into::into), non_interactive_limit: behaviour.non_interactive_limit }
 }
