@@ -36,6 +36,7 @@ mod seed;
 pub use caller::TokenFacts;
 pub use directory::{ApplicationFacts, BoxFuture, Directory, DirectoryError};
 pub use error::Error;
+pub use execute::call::VERSION;
 pub use membership::Membership;
 pub use organization::{Organization, OrganizationConfig, Trouble};
 pub use people::{PersonFacts, Presence};

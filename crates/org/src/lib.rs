@@ -12,12 +12,14 @@
 pub mod certificates;
 pub mod clock;
 pub mod control;
+mod discovery;
 mod door;
 pub mod env_file;
 mod error;
 pub mod folder;
 pub mod listen;
 mod listeners;
+mod management;
 mod on_premises;
 mod rooms;
 mod running;

@@ -14,7 +14,7 @@ use crate::folder::Pretence;
 use crate::listeners::Serving;
 use crate::serve::{Answer, BoxFuture, plain};
 use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
-use crate::{control, on_premises};
+use crate::{control, discovery, management, on_premises};
 
 /// The open world, answering.
 pub(crate) struct Rooms {
@@ -83,8 +83,14 @@ impl Rooms {
             // Takes the rooms for itself where it changes them.
             return control::respond(self, peer, &request).await;
         }
+        if matches!(first, "providers" | "subscriptions" | "tenants" | "metadata") {
+            return management::respond(&self.world, &request).await;
+        }
         let state = self.world.state().await;
         match first {
+            "api" if path.starts_with("/api/discovery/") => {
+                discovery::respond(&state, &self.world.address().origin, &request).await
+            }
             "v1.0" => state.identity.respond_graph(request).await,
             "" | "api" | "XRMServices" => match state.first() {
                 Ok(org) => at_org(&state, org, Some(&self.origin_audience), request).await,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use keyholder_data::{Organization, OrganizationConfig};
-use keyholder_foundation::{OrgId, TenantId};
+use keyholder_foundation::{ObjectId, OrgId, TenantId, Timestamp};
 use keyholder_identity::{Audience, Identity, IdentityConfig, Resources};
 use keyholder_store::DatabaseOptions;
 
@@ -33,6 +33,10 @@ pub(crate) struct OpenOrg {
     pub(crate) id: OrgId,
     pub(crate) name: String,
     pub(crate) tenant: TenantId,
+    /// The directory group whose members come into it; everybody when absent.
+    pub(crate) security_group: Option<ObjectId>,
+    /// When this process opened it, by the org's clock.
+    pub(crate) opened: Timestamp,
     /// Its address without a trailing slash.
     pub(crate) url: String,
     pub(crate) pretend: Option<Pretence>,
@@ -55,6 +59,14 @@ impl Resources for Organizations {
     fn has_organization(&self, tenant: TenantId, url: &str) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.iter().any(|(owner, known)| *owner == tenant && known == url)
+    }
+}
+
+impl OpenOrg {
+    /// A short name that no other org has: what the first part of a host name is in the cloud.
+    pub(crate) fn short_name(&self) -> String {
+        let id = self.id.to_string();
+        format!("org{}", id.split('-').next().unwrap_or_default())
     }
 }
 
@@ -153,6 +165,8 @@ impl Opening<'_> {
             tenant,
             audience: Audience::any_of([&url]).of_tenant(tenant),
             url,
+            security_group: entry.security_group,
+            opened: self.options.clocks.now().whole_seconds(),
             pretend: entry.pretend.or(self.options.settings.pretend.filter(|_| is_first)),
             organization,
         }))

@@ -1,7 +1,7 @@
 //! Further tenants and orgs: a vendor's app has many of the first, an administrator looks after
 //! many of the second.
 
-use keyholder_foundation::{OrgId, TenantId};
+use keyholder_foundation::{ClientId, OrgId, TenantId};
 use serde::Serialize;
 
 use super::make::admit;
@@ -164,6 +164,25 @@ impl OpenWorld {
         state.orgs.insert(at, open);
         self.name_first_org(&state, tenant.id)?;
         Ok(listed)
+    }
+
+    /// Registers an application that may do what a Power Platform administrator may, or takes that
+    /// back.
+    pub(crate) async fn set_management_application(
+        &self,
+        tenant: TenantId,
+        application: ClientId,
+        registered: bool,
+    ) -> Result<(), StartError> {
+        let mut state = self.state.write().await;
+        let mut record = state.record.clone();
+        let Some(entry) = record.tenant_mut(tenant) else { return Ok(()) };
+        entry.management_applications.retain(|known| *known != application);
+        if registered {
+            entry.management_applications.push(application);
+        }
+        state.record = self.folder.write_world(&record)?;
+        Ok(())
     }
 
     /// A tenant's env file names its first org as soon as there is one.
