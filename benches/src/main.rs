@@ -58,8 +58,8 @@ async fn main() -> Result<(), Failure> {
 
     let folder = tempfile::tempdir()?;
     let org = org_process::Org::start(&keyholder, folder.path()).await?;
-    let signature = process::signature_cpu_micros()?;
-    report.figure("bare RS256 signature, CPU", signature, "us");
+    let signature = process::signature_cpu_micros(CONNECTIONS)?;
+    report.figure("bare RS256 signature, as many at once, CPU", signature, "us");
     let tokens = org.load(&org.token_request(), CONNECTIONS, MEASURED).await?;
     report.load("tokens by secret", &tokens);
     report.ratio("CPU per token / bare signature", tokens.cpu_micros, signature);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use keyholder_foundation::{MonotonicClock, SystemClock};
 
 use crate::Failure;
@@ -57,22 +57,26 @@ pub(crate) fn resident_megabytes(pid: u32) -> Result<f64, Failure> {
     Ok(kib * 1024.0 / 1e6)
 }
 
-/// CPU of one RS256 signature with a kept 2048-bit key, in microseconds: this process does
-/// nothing else meanwhile, so its own account is the signature's.
-pub(crate) fn signature_cpu_micros() -> Result<f64, Failure> {
-    const SIGNATURES: u32 = 2_000;
+/// CPU of one RS256 signature with a kept 2048-bit key, in microseconds, while as many threads
+/// sign as there will be connections: two threads on one core's two halves are slower each, and
+/// the server's tokens meet the same. This process does nothing else meanwhile, so its own account
+/// is the signatures'.
+pub(crate) fn signature_cpu_micros(threads: usize) -> Result<f64, Failure> {
+    const SIGNATURES: usize = 2_000;
     let key = RsaKeyPair::generate(KeySize::Rsa2048)?;
-    let random = SystemRandom::new();
-    let mut signature = vec![0; key.public_modulus_len()];
-    let message = [b'x'; 800];
-    let _ = key.public_key();
     let mut samples = Vec::new();
     for _ in 0..5 {
         let from = cpu_micros(std::process::id())?;
-        for _ in 0..SIGNATURES {
-            key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature)?;
-        }
-        samples.push((cpu_micros(std::process::id())? - from) / f64::from(SIGNATURES));
+        std::thread::scope(|scope| {
+            let sign = || {
+                let (random, message) = (SystemRandom::new(), [b'x'; 800]);
+                let mut signature = vec![0; key.public_modulus_len()];
+                (0..SIGNATURES).try_for_each(|_| key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature))
+            };
+            let signing: Vec<_> = (0..threads).map(|_| scope.spawn(sign)).collect();
+            signing.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a signing thread failed")?.map_err(|_| "cannot sign"))
+        })?;
+        samples.push((cpu_micros(std::process::id())? - from) / (SIGNATURES * threads) as f64);
     }
     Ok(median(&samples))
 }

@@ -22,7 +22,9 @@ mod record;
 use std::path::{Path, PathBuf};
 
 use keyholder_foundation::{OrgId, Secret};
-use keyholder_platform::{FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private};
+use keyholder_platform::{
+    FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private, write_private_passing,
+};
 use serde::{Deserialize, Serialize};
 
 use record::WORLD_FORMAT;
@@ -223,7 +225,8 @@ impl DataFolder {
     }
 
     pub(crate) fn write_note(&self, note: &RunningNote) -> Result<(), FolderError> {
-        self.write("running.json", serde_json::to_string(note).unwrap_or_default().as_bytes())
+        let text = serde_json::to_string(note).unwrap_or_default();
+        Ok(write_private_passing(&self.file("running.json"), text.as_bytes())?)
     }
 
     pub(crate) fn remove_note(&self) {

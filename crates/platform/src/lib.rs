@@ -20,6 +20,6 @@ mod other;
 use other as system;
 
 pub use env_file::{EnvFile, EnvFileError};
-pub use files::{FileError, create_private_folder, is_private, read_bounded, write_private};
+pub use files::{FileError, create_private_folder, is_private, read_bounded, write_private, write_private_passing};
 pub use lock::{FolderLock, LockError};
 pub use signal::Interruption;

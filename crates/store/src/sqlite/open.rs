@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use rusqlite::OptionalExtension;
+use rusqlite::config::DbConfig;
 
 use super::Connection;
 use super::connection::explain;
@@ -33,6 +34,12 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> Result<Connection, Error
     let raw = rusqlite::Connection::open(path).map_err(|error| explain(error, path))?;
     let connection = Connection { raw, path: path.to_owned() };
     connection.raw.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // A plan is made for a shape, once. Without this, SQLite looks at the values of some parameters
+    // (a limit's, a pattern's) and plans anew each time that they are bound.
+    connection
+        .raw
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|error| connection.error(error))?;
     rusqlite::vtab::array::load_module(&connection.raw).map_err(|error| connection.error(error))?;
     connection.run(&format!(
         "PRAGMA busy_timeout = {LOCK_WAIT_MILLIS}; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
