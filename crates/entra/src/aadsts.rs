@@ -11,7 +11,14 @@
 
 use keyholder_foundation::{ClientId, TenantId};
 
+mod assertions;
+mod grants;
+mod people;
 mod table;
+
+pub use assertions::*;
+pub use grants::*;
+pub use people::*;
 
 /// OAuth's word for an error (RFC 6749 section 5.2, RFC 8628, and Entra's own).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,9 +41,11 @@ pub enum OAuthError {
     InvalidTenant,
     LoginRequired,
     ServerError,
+    SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
     UnsupportedGrantType,
+    UnsupportedResponseType,
 }
 
 impl OAuthError {
@@ -60,9 +69,11 @@ impl OAuthError {
             Self::InvalidTenant => "invalid_tenant",
             Self::LoginRequired => "login_required",
             Self::ServerError => "server_error",
+            Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
         }
     }
 }
@@ -97,13 +108,14 @@ pub struct Problem {
     status: u16,
     text: String,
     suberror: Option<&'static str>,
+    claims: Option<String>,
 }
 
 impl Problem {
     /// The error `number` with the sentence `text`, freed of what JSON would escape.
     fn new(number: u32, text: &str) -> Self {
         let (error, status) = explain(number).map_or((OAuthError::InvalidRequest, 400), |e| (e.error, e.status));
-        Self { number, error, status, text: plain(text, usize::MAX), suberror: None }
+        Self { number, error, status, text: plain(text, usize::MAX), suberror: None, claims: None }
     }
 
     /// The number, without `AADSTS`.
@@ -134,6 +146,17 @@ impl Problem {
     #[must_use]
     pub const fn suberror(&self) -> Option<&'static str> {
         self.suberror
+    }
+
+    /// A JSON document for the client to send back when it asks again, where there is one.
+    #[must_use]
+    pub fn claims(&self) -> Option<&str> {
+        self.claims.as_deref()
+    }
+
+    const fn with_suberror(mut self, suberror: &'static str) -> Self {
+        self.suberror = Some(suberror);
+        self
     }
 
     /// The same error under another of OAuth's words: some endpoints differ.
@@ -361,12 +384,6 @@ pub fn unsupported_grant_type(grant: &str) -> Problem {
     Problem::new(70_003, &format!("The app requested an unsupported grant type '{}'.", quoted(grant)))
 }
 
-/// 700021: an assertion where none is accepted.
-#[must_use]
-pub fn assertion_unsupported() -> Problem {
-    Problem::new(700_021, "Client assertions are not accepted by this token service. Send 'client_secret' instead.")
-}
-
 /// 900561: another verb than POST.
 #[must_use]
 pub fn only_post(method: &str) -> Problem {
@@ -440,7 +457,6 @@ mod tests {
             several_resources("s"),
             resource_parameter_unsupported(),
             unsupported_grant_type("g"),
-            assertion_unsupported(),
             only_post("GET"),
             request_malformed("d"),
             request_too_long("p"),

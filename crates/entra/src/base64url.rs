@@ -36,6 +36,20 @@ pub fn decode(text: &str) -> Result<Vec<u8>, InvalidBase64Url> {
     ENGINE.decode(text).map_err(|_| InvalidBase64Url)
 }
 
+/// The bytes of `text` in either alphabet (RFC 4648, sections 4 and 5), padded or not: thumbprints
+/// come in both.
+///
+/// # Errors
+/// [`InvalidBase64Url`] as [`decode`].
+pub fn decode_either(text: &str) -> Result<Vec<u8>, InvalidBase64Url> {
+    let url_safe = |c| match c {
+        '+' => '-',
+        '/' => '_',
+        other => other,
+    };
+    decode(&text.chars().map(url_safe).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +61,9 @@ mod tests {
         assert_eq!(decode("-_8"), Ok(vec![0xfb, 0xff]));
         assert_eq!(decode("-_8="), Ok(vec![0xfb, 0xff]));
         assert_eq!(decode("+/8="), Err(InvalidBase64Url));
+        for either in ["+/8=", "-_8", "+_8", "-/8="] {
+            assert_eq!(decode_either(either), Ok(vec![0xfb, 0xff]), "{either}");
+        }
     }
 
     proptest! {
@@ -57,7 +74,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_without_panic(text: String) {
-            let _ = decode(&text);
+            let _ = (decode(&text), decode_either(&text));
         }
     }
 }

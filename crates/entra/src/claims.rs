@@ -23,8 +23,14 @@ pub struct AccessTokenClaims {
     pub nbf: i64,
     #[serde(deserialize_with = "lenient::number")]
     pub exp: i64,
+    /// "1" when the person proved to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aio: Option<String>,
+    /// How the person signed in: `pwd`, `mfa`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amr: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_displayname: Option<String>,
     /// The client, in v1 tokens.
@@ -48,6 +54,9 @@ pub struct AccessTokenClaims {
     /// The service principal (app-only) or user (delegated).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oid: Option<ObjectId>,
+    /// The person's sign-in name, in v2 tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rh: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,10 +109,59 @@ impl AccessTokenClaims {
     }
 }
 
+/// What an id token of Entra's says: who signed in, to the application itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the claims are Entra's own and documented in its ID token claims reference")]
+pub struct IdTokenClaims {
+    /// The application.
+    pub aud: String,
+    pub iss: String,
+    /// Seconds since 1970, as are `nbf` and `exp`.
+    #[serde(deserialize_with = "lenient::number")]
+    pub iat: i64,
+    #[serde(deserialize_with = "lenient::number")]
+    pub nbf: i64,
+    #[serde(deserialize_with = "lenient::number")]
+    pub exp: i64,
+    /// In v1 tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amr: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What the client sent with its request, so that it knows the answer to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    pub oid: ObjectId,
+    /// In v2 tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rh: Option<String>,
+    /// The person, as only this application knows it.
+    pub sub: String,
+    pub tid: TenantId,
+    /// In v1 tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_name: Option<String>,
+    /// In v1 tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uti: Option<String>,
+    /// "1.0" or "2.0".
+    pub ver: String,
+}
+
 /// The issuer of v1 tokens of `tenant`.
 #[must_use]
 pub fn issuer_v1(tenant: TenantId) -> String {
     format!("https://sts.windows.net/{tenant}/")
+}
+
+/// The issuer of v2 tokens of `tenant` at the token service of `origin`.
+#[must_use]
+pub fn issuer_v2(origin: &str, tenant: TenantId) -> String {
+    format!("{origin}/{tenant}/v2.0")
 }
 
 #[cfg(test)]

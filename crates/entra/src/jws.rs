@@ -24,9 +24,15 @@ pub struct Header {
     /// The key's SHA-1 thumbprint; in v1 tokens beside `kid`, with the same value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x5t: Option<String>,
+    /// The certificate's SHA-256 thumbprint, as today's assertions name it.
+    #[serde(rename = "x5t#S256", default, skip_serializing_if = "Option::is_none")]
+    pub x5t_s256: Option<String>,
     /// The key's id among the published keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
+    /// Extensions that must be understood (RFC 7515 section 4.1.11); none are here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crit: Vec<String>,
 }
 
 /// Why a text is not a compact JWS.
@@ -182,7 +188,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_signed_is_what_is_read(kid: String, number: u32) {
-            let header = Header { typ: Some("JWT".to_owned()), alg: "RS256".to_owned(), x5t: None, kid: Some(kid) };
+            let header = Header {
+                typ: Some("JWT".to_owned()),
+                alg: "RS256".to_owned(),
+                kid: Some(kid),
+                ..Header::default()
+            };
             let token = encode(&encode_header(&header).unwrap(), &serde_json::json!({ "n": number }), &Echo).unwrap();
             let read = Compact::parse(&token).unwrap();
             prop_assert_eq!(&read.header, &header);

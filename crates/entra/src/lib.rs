@@ -15,6 +15,7 @@
 //! of a key, in another crate, does that.
 
 pub mod aadsts;
+pub mod assertion;
 pub mod base64url;
 pub mod challenge;
 pub mod claims;

@@ -112,6 +112,24 @@ pub struct InstanceMetadata {
     pub aliases: Vec<String>,
 }
 
+/// The answer of `/common/userrealm/{upn}`: how people of a domain sign in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRealm {
+    /// "1.0".
+    pub ver: String,
+    /// `Managed`, `Federated` or `Unknown`.
+    pub account_type: String,
+    /// The domain; none when it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_name: Option<String>,
+    /// The cloud, as `microsoftonline.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_instance_name: Option<String>,
+    /// `urn:federation:MicrosoftOnline`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_audience_urn: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

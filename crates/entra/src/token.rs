@@ -40,6 +40,9 @@ pub struct TokenSuccess {
     /// base64url of `{"uid":..,"utid":..}`; only where a person signed in and the client asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_info: Option<String>,
+    /// "1" where the refresh token is good for the whole family of Microsoft's own clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foci: Option<String>,
 }
 
 /// A token, as the v1 endpoint prints it: every number is a string.
@@ -66,6 +69,67 @@ pub struct TokenSuccessV1 {
     /// The token itself.
     #[serde(serialize_with = "lenient::secret::serialize")]
     pub access_token: Secret,
+    /// As [`TokenSuccess::scope`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Wherever a person signed in.
+    #[serde(default, serialize_with = "lenient::secret::serialize_optional", skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Secret>,
+    /// Wherever a person signed in.
+    #[serde(default, serialize_with = "lenient::secret::serialize_optional", skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Secret>,
+    /// As [`TokenSuccess::client_info`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_info: Option<String>,
+    /// As [`TokenSuccess::foci`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foci: Option<String>,
+}
+
+/// The start of a device sign-in (RFC 8628 section 3.2), as the v2 endpoint prints it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceAuthorization {
+    /// What the person types in.
+    pub user_code: String,
+    /// What the client asks with.
+    #[serde(serialize_with = "lenient::secret::serialize")]
+    pub device_code: Secret,
+    /// Where the person types it in; v1 calls it `verification_url`.
+    #[serde(alias = "verification_url")]
+    pub verification_uri: String,
+    /// Seconds until both codes end.
+    #[serde(deserialize_with = "lenient::number")]
+    pub expires_in: i64,
+    /// Seconds to wait between two questions.
+    #[serde(default = "five", deserialize_with = "lenient::number")]
+    pub interval: i64,
+    /// All of it in a sentence for the person.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// The start of a device sign-in, as the v1 endpoint prints it: every number is a string.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceAuthorizationV1 {
+    /// As [`DeviceAuthorization::user_code`].
+    pub user_code: String,
+    /// As [`DeviceAuthorization::device_code`].
+    #[serde(serialize_with = "lenient::secret::serialize")]
+    pub device_code: Secret,
+    /// As [`DeviceAuthorization::verification_uri`].
+    pub verification_url: String,
+    /// As [`DeviceAuthorization::expires_in`].
+    #[serde(serialize_with = "as_text")]
+    pub expires_in: i64,
+    /// As [`DeviceAuthorization::interval`].
+    #[serde(serialize_with = "as_text")]
+    pub interval: i64,
+    /// As [`DeviceAuthorization::message`].
+    pub message: String,
+}
+
+const fn five() -> i64 {
+    5
 }
 
 fn bearer() -> String {
@@ -125,7 +189,7 @@ impl TokenError {
             correlation_id: correlation.to_string(),
             error_uri: Some(format!("{origin}/error?code={number}")),
             suberror: problem.suberror().map(str::to_owned),
-            claims: None,
+            claims: problem.claims().map(str::to_owned),
         }
     }
 

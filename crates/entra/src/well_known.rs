@@ -18,6 +18,58 @@ pub const DYNAMICS_CRM: ClientId = client(0x0000_0007_0000_0000_c000_0000_0000_0
 pub const DYNAMICS_CRM_USER_IMPERSONATION: Uuid = Uuid::from_u128(0x78ce_3f0f_a1ce_49c2_8cde_64b5_c089_6db4);
 /// The name of [`DYNAMICS_CRM_USER_IMPERSONATION`] in scopes and grants.
 pub const USER_IMPERSONATION: &str = "user_impersonation";
+/// Azure Resource Manager, as which the Azure CLI's management address is a resource.
+pub const AZURE_RESOURCE_MANAGER: ClientId = client(0x797f_4846_ba00_4fd7_ba43_dac1_f8f6_3013);
+/// The PowerApps service, which Power Platform's tools ask for.
+pub const POWERAPPS_SERVICE: ClientId = client(0x4752_26c6_020e_4fb2_8a90_7a97_2cbf_c1d4);
+/// The Power Platform API.
+pub const POWER_PLATFORM_API: ClientId = client(0x8578_e004_a5c6_46e7_913e_12f5_8912_df43);
+/// Addresses that management tools ask tokens for: Azure's, and Power Platform's.
+pub const MANAGEMENT_RESOURCES: &[(&str, ClientId)] = &[
+    ("https://management.core.windows.net", AZURE_RESOURCE_MANAGER),
+    ("https://management.azure.com", AZURE_RESOURCE_MANAGER),
+    ("https://service.powerapps.com", POWERAPPS_SERVICE),
+    ("https://api.bap.microsoft.com", POWERAPPS_SERVICE),
+    ("https://api.powerplatform.com", POWER_PLATFORM_API),
+];
+/// The address of the service that lists a person's orgs, as a resource; it is Dataverse's own.
+pub const DISCOVERY_SERVICE_RESOURCE: &str = "https://globaldisco.crm.dynamics.com";
+
+/// A client application of Microsoft's that people sign in with, and that every tenant trusts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicClient {
+    /// Its client id.
+    pub client: ClientId,
+    /// Its name in sign-in logs.
+    pub display_name: &'static str,
+    /// Whether it shares refresh tokens with the others of its family.
+    pub family: bool,
+}
+
+/// The public clients that the guides and today's tools sign people in with.
+pub const PUBLIC_CLIENTS: &[PublicClient] = &[
+    PublicClient {
+        client: client(0x51f8_1489_12ee_4a9e_aaae_a259_1f45_987d),
+        display_name: "Dynamics 365 Development Tools",
+        family: false,
+    },
+    PublicClient {
+        client: client(0x04b0_7795_8ddb_461a_bbee_02f9_e1bf_7b46),
+        display_name: "Microsoft Azure CLI",
+        family: true,
+    },
+    PublicClient {
+        client: client(0x1950_a258_227b_4e31_a9cf_7174_9594_5fc2),
+        display_name: "Microsoft Azure PowerShell",
+        family: true,
+    },
+    PublicClient {
+        client: client(0x9cee_029c_6210_4654_90bb_17e6_e9d3_6617),
+        display_name: "Power Platform CLI",
+        family: false,
+    },
+];
+
 /// The tenant id under which personal Microsoft accounts live.
 pub const CONSUMERS_TENANT: Uuid = Uuid::from_u128(0x9188_040d_6c67_4c5b_b112_36a3_04b6_6dad);
 /// The tenant that owns Microsoft's own applications.

@@ -22,16 +22,29 @@ use uuid::Uuid;
 
 use crate::cache::Cache;
 
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+pub(crate) mod activity;
 pub mod administrators;
+pub(crate) mod apis;
 pub(crate) mod app_roles;
 pub(crate) mod applications;
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+pub(crate) mod certificates;
 pub mod clients;
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+pub(crate) mod federated;
 pub(crate) mod grants;
 pub(crate) mod listing;
 pub(crate) mod passwords;
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+pub(crate) mod people;
 pub(crate) mod published;
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
+mod sign_in_tables;
+mod signing_keys;
 pub(crate) mod tables;
 pub(crate) mod tenants;
 
@@ -43,6 +56,7 @@ const CLIENTS_KEPT: usize = 2048;
 
 /// Why the directory does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
+#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) enum Refusal {
     /// The store failed.
     #[error(transparent)]
@@ -62,6 +76,15 @@ pub(crate) enum Refusal {
     /// The application has no such secret.
     #[error("no secret has the id `{0}`")]
     NoPassword(KeyId),
+    /// The object has no such certificate.
+    #[error("no certificate has the id `{0}`")]
+    NoCertificate(KeyId),
+    /// Another certificate of the object has this id.
+    #[error("another certificate has the id `{0}`")]
+    CertificateExists(KeyId),
+    /// Another federated credential of the application has this name, or this issuer and subject.
+    #[error("another federated credential of the application has this {0}")]
+    FederatedCredentialExists(&'static str),
     /// Another application of the tenant has this address.
     #[error("another application has the identifier URI `{0}`")]
     IdentifierUriTaken(String),
@@ -90,6 +113,13 @@ struct Statements {
     roles: roles::Statements,
     administrators: administrators::Statements,
     clients: clients::Statements,
+    certificates: certificates::Statements,
+    apis: apis::Statements,
+    activity: activity::Statements,
+    signing_keys: signing_keys::Statements,
+    federated: federated::Statements,
+    registrations: registrations::Statements,
+    people: people::Statements,
 }
 
 impl Statements {
@@ -108,6 +138,13 @@ impl Statements {
             roles: roles::Statements::prepare()?,
             administrators: administrators::Statements::prepare()?,
             clients: clients::Statements::prepare()?,
+            certificates: certificates::Statements::prepare()?,
+            apis: apis::Statements::prepare()?,
+            activity: activity::Statements::prepare()?,
+            signing_keys: signing_keys::Statements::prepare()?,
+            federated: federated::Statements::prepare()?,
+            registrations: registrations::Statements::prepare()?,
+            people: people::Statements::prepare()?,
         })
     }
 
@@ -132,6 +169,8 @@ pub(crate) struct Directory {
     row_ids: RowIds,
     tenants: RwLock<Option<Arc<TenantIndex>>>,
     clients: ClientCache,
+    apis: apis::ApiCache,
+    observations: activity::Observations,
 }
 
 impl Directory {
@@ -151,6 +190,8 @@ impl Directory {
             row_ids: RowIds::default(),
             tenants: RwLock::new(None),
             clients: Cache::new(CLIENTS_KEPT),
+            apis: Cache::new(CLIENTS_KEPT),
+            observations: activity::Observations::default(),
         };
         let epoch = directory.read(|statements, snapshot| statements.epoch(snapshot)).await?;
         directory.announced.store(epoch, Ordering::SeqCst);
@@ -181,6 +222,17 @@ impl Directory {
             Ok(result)
         });
         changed.await
+    }
+
+    /// Writes down what happened (a session, a failed sign-in) without touching the epoch: none of
+    /// it is among the facts that are kept in memory.
+    async fn observe<T, F>(&self, work: F) -> Result<T, Refusal>
+    where
+        F: Fn(&Statements, &mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
+        T: Send + 'static,
+    {
+        let statements = Arc::clone(&self.statements);
+        self.database.write(move |transaction| work(&statements, transaction)).await
     }
 
     /// The epoch whose facts may be used.

@@ -1,18 +1,23 @@
 //! The room's one door: everything that the org asks of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use keyholder_entra::well_known::{self, DirectoryRole};
-use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId};
+use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
 
 use crate::directory::Directory;
 use crate::directory::administrators::{Administrators, TenantPlan};
 use crate::directory::clients::ApplicationFacts;
+use crate::directory::people::SignInRule;
 use crate::directory::tables;
 use crate::keys::{Keys, SigningKey};
+use crate::login::federation::{IssuerDocuments, Issuers};
+use crate::login::guesses::Guesses;
+use crate::login::issue::LONGEST_TOKEN;
 use crate::resources::Resources;
 use crate::verify::{Audience, TokenProblem, VerifiedToken, Verifier};
 use crate::{Error, graph, login};
@@ -32,18 +37,25 @@ pub struct IdentityConfig {
     pub origin: String,
     /// Which orgs the tenants have.
     pub resources: Arc<dyn Resources>,
+    /// How the keys of outside issuers are had, for federated credentials.
+    pub issuer_documents: Arc<dyn IssuerDocuments>,
+    /// How long a new application or credential takes to be seen by the token service.
+    pub directory_lag: Duration,
 }
 
 /// The token service and directory of one local org's process.
 #[derive(Debug)]
 pub struct Identity {
     pub(crate) directory: Directory,
-    pub(crate) keys: Keys,
+    keys: RwLock<Arc<Keys>>,
     pub(crate) clocks: Clocks,
     pub(crate) random: Arc<dyn Random>,
     /// In lower case, without a trailing slash.
     pub(crate) origin: String,
     pub(crate) resources: Arc<dyn Resources>,
+    pub(crate) issuers: Issuers,
+    pub(crate) directory_lag: Duration,
+    pub(crate) guesses: Guesses,
     verifier: Verifier,
     graph_audience: Audience,
 }
@@ -55,18 +67,24 @@ impl Identity {
     /// [`Error::Store`] when the database cannot be used, [`Error::NoSigningKey`], [`Error::Origin`].
     pub async fn open(config: IdentityConfig) -> Result<Self, Error> {
         let origin = normal_origin(&config.origin)?;
-        let keys = Keys::new(config.signing_keys).ok_or(Error::NoSigningKey)?;
         let database = Database::open(&config.database, &tables::migrations())?;
         let directory = Directory::open(database, config.clocks.clone(), Arc::clone(&config.random)).await?;
+        let ids: Vec<String> = config.signing_keys.iter().skip(1).map(|key| key.id().to_owned()).collect();
+        let until = directory.keys_published_until(ids, config.clocks.now().plus(LONGEST_TOKEN)).await?;
+        let until = |id: &str| until.get(id).copied().unwrap_or(Timestamp::EPOCH);
+        let keys = Keys::new(config.signing_keys, until).ok_or(Error::NoSigningKey)?;
         let graph = well_known::MICROSOFT_GRAPH.to_string();
         let graph_audience = Audience::any_of([well_known::MICROSOFT_GRAPH_RESOURCE, &graph, &origin]);
         Ok(Self {
             directory,
-            keys,
+            keys: RwLock::new(Arc::new(keys)),
             clocks: config.clocks,
             random: config.random,
             origin,
             resources: config.resources,
+            issuers: Issuers::new(config.issuer_documents),
+            directory_lag: config.directory_lag,
+            guesses: Guesses::new(),
             verifier: Verifier::new(),
             graph_audience,
         })
@@ -97,7 +115,63 @@ impl Identity {
     /// # Errors
     /// [`TokenProblem`] says what is wrong with it.
     pub fn verify(&self, token: &str, audience: &Audience) -> Result<Arc<VerifiedToken>, TokenProblem> {
-        self.verifier.verify(token, &self.keys, audience, self.clocks.now())
+        self.verifier.verify(token, self, audience, self.clocks.now())
+    }
+
+    /// The keys as they are now.
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        // The pointer is replaced whole, so a poisoned lock still holds a sound one.
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Signs with a new key from now on. The old one stays published until the last token that it
+    /// signed has ended; keep its file for as long as [`Identity::published_keys`] lists it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the old key's end cannot be written down: then nothing changes.
+    pub async fn rotate_keys(&self, new: SigningKey) -> Result<(), Error> {
+        let old = self.keys();
+        if old.current().id() == new.id() {
+            return Ok(());
+        }
+        let until = self.clocks.now().plus(LONGEST_TOKEN);
+        self.directory.retire_key(old.current().id(), until).await?;
+        let rotated = Arc::new(old.rotated(new, until));
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = rotated;
+        Ok(())
+    }
+
+    /// The ids of the keys that are published now, the one that signs first; with each of the others
+    /// goes when that ends.
+    #[must_use]
+    pub fn published_keys(&self) -> Vec<(String, Option<Timestamp>)> {
+        let now = self.clocks.now();
+        self.keys().published(now).map(|(key, until)| (key.id().to_owned(), until)).collect()
+    }
+
+    /// Writes down what was observed of sign-ins since the last time. Reading does so by itself; a
+    /// process does it as well now and then, and before it ends.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn flush_observations(&self) -> Result<(), Error> {
+        Ok(self.directory.flush_observations().await?)
+    }
+
+    /// Sets what a tenant demands of every sign-in of a person (Conditional Access).
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn set_sign_in_rule(&self, tenant: TenantId, rule: SignInRule) -> Result<(), Error> {
+        Ok(self.directory.set_sign_in_rule(tenant, rule).await?)
+    }
+
+    /// Sets whether one person needs a second factor.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn require_multi_factor(&self, tenant: TenantId, user: ObjectId, required: bool) -> Result<(), Error> {
+        Ok(self.directory.require_multi_factor(tenant, user, required).await?)
     }
 
     pub(crate) fn graph_audience(&self) -> &Audience {
@@ -142,7 +216,8 @@ impl Identity {
         tenant: TenantId,
         client: ClientId,
     ) -> Result<Option<ApplicationFacts>, Error> {
-        Ok(self.directory.find_client(tenant, client).await?.map(|client| client.facts.clone()))
+        let found = self.directory.find_client(tenant, client).await?;
+        Ok(found.filter(|client| client.is_known_to(tenant)).map(|client| client.facts.clone()))
     }
 
     /// Gives a service principal or user a directory role; having it already is fine.

@@ -1,10 +1,12 @@
 //! The token service's keys: RSA of 2048 bits, each kept parsed, since parsing one costs as much as
 //! a signature.
 //!
-//! The first key signs; all of them are published, so that tokens of an earlier key stay good
-//! until they expire. A key's id is what Entra's is: the SHA-1 thumbprint of its certificate,
+//! One key signs. Earlier ones stay published until the last token that they signed has ended: a
+//! due time, not a timer, so a moved clock is enough to see a key go. A key's id is what Entra's is: the SHA-1 thumbprint of its certificate,
 //! base64url. A key without a certificate gets the SHA-1 of its public key
 //! (`RSAPublicKey`, DER) instead, which is as stable.
+
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
@@ -16,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use keyholder_entra::base64url;
 use keyholder_entra::jws::{self, Signer};
 use keyholder_entra::openid::Jwk;
-use keyholder_foundation::Secret;
+use keyholder_foundation::{Secret, Timestamp};
 
 mod der;
 
@@ -70,6 +72,8 @@ pub struct SigningKey {
     published: Jwk,
     /// The first part of every v1 token that it signs.
     header_v1: String,
+    /// The first part of every v2 token that it signs.
+    header_v2: String,
 }
 
 impl SigningKey {
@@ -105,10 +109,16 @@ impl SigningKey {
             x5c: certificate.map(|der| STANDARD.encode(der)).into_iter().collect(),
             issuer: None,
         };
-        let header =
-            jws::Header { typ: Some("JWT".to_owned()), alg: "RS256".to_owned(), x5t: Some(id.clone()), kid: Some(id) };
-        let header_v1 = jws::encode_header(&header).map_err(|_| KeyError::Sign)?;
-        Ok(Self { pair, public, published, header_v1 })
+        let header = |x5t| jws::Header {
+            typ: Some("JWT".to_owned()),
+            alg: "RS256".to_owned(),
+            x5t,
+            kid: Some(id.clone()),
+            ..jws::Header::default()
+        };
+        let encode = |header| jws::encode_header(&header).map_err(|_| KeyError::Sign);
+        let (header_v1, header_v2) = (encode(header(Some(id.clone())))?, encode(header(None))?);
+        Ok(Self { pair, public, published, header_v1, header_v2 })
     }
 
     /// The key's id.
@@ -126,6 +136,11 @@ impl SigningKey {
     /// The header of v1 tokens, encoded.
     pub(crate) fn header_v1(&self) -> &str {
         &self.header_v1
+    }
+
+    /// The header of v2 tokens, encoded.
+    pub(crate) fn header_v2(&self) -> &str {
+        &self.header_v2
     }
 
     /// Whether `signature` (RS256) is this key's over `input`.
@@ -157,29 +172,45 @@ impl Signer for SigningKey {
 }
 
 /// The keys of a running token service: never none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Keys {
-    current: SigningKey,
-    earlier: Vec<SigningKey>,
+    current: Arc<SigningKey>,
+    /// Until when each is published.
+    earlier: Vec<(Arc<SigningKey>, Timestamp)>,
 }
 
 impl Keys {
     /// The first signs, the others are only published; nothing when there is no first.
-    pub(crate) fn new(keys: Vec<SigningKey>) -> Option<Self> {
+    pub(crate) fn new(keys: Vec<SigningKey>, until: impl Fn(&str) -> Timestamp) -> Option<Self> {
         let mut keys = keys.into_iter();
-        Some(Self { current: keys.next()?, earlier: keys.collect() })
+        let current = Arc::new(keys.next()?);
+        let earlier = keys.map(|key| {
+            let until = until(key.id());
+            (Arc::new(key), until)
+        });
+        Some(Self { current, earlier: earlier.collect() })
+    }
+
+    /// These keys with a new one to sign; the one that signed so far stays published `until` then.
+    pub(crate) fn rotated(&self, new: SigningKey, until: Timestamp) -> Self {
+        let kept = self.earlier.iter().filter(|(key, _)| key.id() != new.id()).cloned();
+        let mut earlier = vec![(Arc::clone(&self.current), until)];
+        earlier.extend(kept);
+        Self { current: Arc::new(new), earlier }
     }
 
     pub(crate) fn current(&self) -> &SigningKey {
         &self.current
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &SigningKey> {
-        std::iter::once(&self.current).chain(&self.earlier)
+    /// The keys that are published, each with when that ends, the one that signs first.
+    pub(crate) fn published(&self, now: Timestamp) -> impl Iterator<Item = (&SigningKey, Option<Timestamp>)> {
+        let earlier = self.earlier.iter().filter(move |(_, until)| now < *until);
+        std::iter::once((self.current.as_ref(), None)).chain(earlier.map(|(key, until)| (key.as_ref(), Some(*until))))
     }
 
-    pub(crate) fn find(&self, id: &str) -> Option<&SigningKey> {
-        self.iter().find(|key| key.id() == id)
+    pub(crate) fn find(&self, id: &str, now: Timestamp) -> Option<&SigningKey> {
+        self.published(now).map(|(key, _)| key).find(|key| key.id() == id)
     }
 }
 

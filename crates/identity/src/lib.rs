@@ -15,8 +15,8 @@
 //! "OAuth 2.0 client credentials flow", "Access token claims reference", "Microsoft Entra
 //! authentication and authorization error codes" and the Microsoft Graph v1.0 reference.
 //!
-//! Left for later: every grant but client credentials by secret, certificates and federated
-//! credentials, people's sign-in, users and licences in Graph.
+//! Left out: on-behalf-of, SAML, personal accounts, and tokens straight from the sign-in page
+//! (the implicit and hybrid flows), which the documents advise against.
 
 mod cache;
 mod correlation;
@@ -29,11 +29,15 @@ pub mod keys;
 mod login;
 pub mod resources;
 pub mod verify;
+mod x509;
 
 pub use directory::administrators::{Administrators, TenantPlan};
 pub use directory::clients::ApplicationFacts;
+pub use directory::people::SignInRule;
 pub use error::Error;
 pub use identity::{Identity, IdentityConfig};
 pub use keys::SigningKey;
+pub use login::answer::AnswerAfter;
+pub use login::federation::{DocumentFuture, IssuerDocuments, MAX_DOCUMENT, NoIssuers};
 pub use resources::{FixedOrganizations, Resources};
 pub use verify::{Audience, TokenProblem, VerifiedToken, bearer};

@@ -3,6 +3,8 @@
 //! Tenants come first in every path, by id, by domain, or as one of the words that stand for no
 //! particular one. Everything is answered at the configured origin, whatever host was asked.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use keyholder_entra::aadsts::{self, OAuthError, Problem};
@@ -10,11 +12,20 @@ use keyholder_entra::aadsts::{self, OAuthError, Problem};
 use crate::Identity;
 use crate::correlation::Correlation;
 use crate::directory::Refusal;
+use crate::directory::tenants::Tenant;
+use crate::resources::ResourceFault;
 
-mod answer;
+pub(crate) mod answer;
+mod assertion;
+mod authentication;
+mod client;
 mod discovery;
+pub(crate) mod federation;
 mod form;
 mod grants;
+pub(crate) mod guesses;
+pub(crate) mod issue;
+mod scope;
 mod tenant;
 mod token;
 
@@ -32,6 +43,8 @@ enum Version {
 enum Failure {
     /// One of Entra's errors.
     Problem(Problem),
+    /// One of Entra's errors, to be answered only after a while.
+    Late(Problem, Duration),
     /// The directory failed.
     Directory(Refusal),
     /// There is no such endpoint.
@@ -41,6 +54,17 @@ enum Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
+    }
+}
+
+impl Failure {
+    /// The refusal of a resource.
+    fn of_resource(fault: ResourceFault, requested: &str, tenant: &Tenant) -> Self {
+        match fault {
+            ResourceFault::Unknown => aadsts::resource_not_found(requested, &tenant.display_name).into(),
+            ResourceFault::Disabled => aadsts::resource_disabled(requested).into(),
+            ResourceFault::Directory(refusal) => Self::Directory(refusal),
+        }
     }
 }
 
@@ -84,10 +108,17 @@ pub(crate) async fn respond(identity: &Identity, request: &Request<Bytes>) -> Re
 /// The answer to a failure: always Entra's JSON.
 fn fail(identity: &Identity, failure: Failure, correlation: Correlation) -> Response<Bytes> {
     let now = identity.clocks.now();
+    let status_of = |problem: &Problem| StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let (problem, status) = match failure {
         Failure::Problem(problem) => {
-            let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            let status = status_of(&problem);
             (problem, status)
+        }
+        Failure::Late(problem, wait) => {
+            let status = status_of(&problem);
+            let mut response = answer::problem(&problem, status, correlation, now, &identity.origin);
+            response.extensions_mut().insert(answer::AnswerAfter(wait));
+            return response;
         }
         Failure::Directory(refusal) => {
             let problem = aadsts::temporarily_unavailable(&refusal.to_string());
@@ -107,3 +138,6 @@ fn as_document(failure: Failure) -> Failure {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

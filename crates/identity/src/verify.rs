@@ -11,10 +11,11 @@ use std::time::Duration;
 use aws_lc_rs::digest::{self, SHA256};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use keyholder_entra::claims::{AccessTokenClaims, issuer_v1};
+use keyholder_entra::claims::{AccessTokenClaims, issuer_v1, issuer_v2};
 use keyholder_entra::jws::{Compact, Malformed};
 use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 
+use crate::Identity;
 use crate::cache::Cache;
 use crate::keys::Keys;
 use crate::resources::normal;
@@ -39,6 +40,10 @@ pub struct VerifiedToken {
     pub audience: String,
     /// Application permissions that it carries.
     pub roles: Vec<String>,
+    /// Delegated permissions that it carries; none when the application speaks for itself.
+    pub scopes: Vec<String>,
+    /// The person's sign-in name, when it speaks for one.
+    pub user_principal_name: Option<String>,
     /// From when it is good.
     pub not_before: Timestamp,
     /// Until when it is good.
@@ -144,7 +149,7 @@ impl Verifier {
     pub(crate) fn verify(
         &self,
         token: &str,
-        keys: &Keys,
+        identity: &Identity,
         audience: &Audience,
         now: Timestamp,
     ) -> Result<Arc<VerifiedToken>, TokenProblem> {
@@ -153,7 +158,7 @@ impl Verifier {
         let verified = match self.remembered.find(&hash) {
             Some(verified) => verified,
             None => {
-                let verified = Arc::new(check(token, keys)?);
+                let verified = Arc::new(check(token, &identity.keys(), &identity.origin, now)?);
                 self.remembered.insert(hash, Arc::clone(&verified));
                 verified
             }
@@ -170,17 +175,17 @@ impl Verifier {
 }
 
 /// Signature and issuer: what stays true of a token once it is.
-fn check(token: &str, keys: &Keys) -> Result<VerifiedToken, TokenProblem> {
+fn check(token: &str, keys: &Keys, origin: &str, now: Timestamp) -> Result<VerifiedToken, TokenProblem> {
     let compact = Compact::parse(token)?;
     if compact.header.alg != "RS256" {
         return Err(TokenProblem::Algorithm);
     }
-    let key = compact.header.kid.as_deref().and_then(|id| keys.find(id)).ok_or(TokenProblem::UnknownKey)?;
+    let key = compact.header.kid.as_deref().and_then(|id| keys.find(id, now)).ok_or(TokenProblem::UnknownKey)?;
     if !key.verifies(compact.signing_input.as_bytes(), &compact.signature) {
         return Err(TokenProblem::Signature);
     }
     let claims: AccessTokenClaims = compact.claims()?;
-    if claims.iss != issuer_v1(claims.tid) {
+    if claims.iss != issuer_v1(claims.tid) && claims.iss != issuer_v2(origin, claims.tid) {
         return Err(TokenProblem::Issuer);
     }
     Ok(VerifiedToken {
@@ -193,6 +198,8 @@ fn check(token: &str, keys: &Keys) -> Result<VerifiedToken, TokenProblem> {
         not_before: Timestamp::from_unix_seconds(claims.nbf),
         expires: claims.expires(),
         roles: claims.roles.unwrap_or_default(),
+        scopes: claims.scp.as_deref().unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
+        user_principal_name: claims.upn.or(claims.preferred_username),
         audience: claims.aud,
     })
 }

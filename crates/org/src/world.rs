@@ -17,10 +17,12 @@ mod time;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyholder_data::{Sampled, Trouble};
 use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{Clocks, ObjectId, OrgId, Random, Secret, TenantId};
+use keyholder_identity::{IssuerDocuments, NoIssuers};
 use keyholder_platform::{EnvFile, FolderLock};
 use keyholder_store::Durability;
 use tokio::sync::RwLock;
@@ -69,11 +71,20 @@ pub struct Settings {
     pub pretend: Option<Pretence>,
     /// How many people of an org may be enabled non-interactive users at once.
     pub non_interactive_limit: u32,
+    /// How long the token service does not see a new application or credential yet.
+    pub directory_lag: Duration,
+    /// How the keys of outside issuers are had, whose tokens stand in for secrets.
+    pub issuer_documents: Arc<dyn IssuerDocuments>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { pretend: None, non_interactive_limit: DEFAULT_NON_INTERACTIVE_LIMIT }
+        Self {
+            pretend: None,
+            non_interactive_limit: DEFAULT_NON_INTERACTIVE_LIMIT,
+            directory_lag: Duration::ZERO,
+            issuer_documents: Arc::new(NoIssuers),
+        }
     }
 }
 

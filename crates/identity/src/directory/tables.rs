@@ -4,6 +4,8 @@
 use keyholder_store::statement::{CreateIndex, Insert, Statement, TableDefinition, column, literal};
 use keyholder_store::{Kind, Migration};
 
+use super::sign_in_tables;
+
 pub(crate) const EPOCH: &str = "epoch";
 pub(crate) const TENANT: &str = "tenant";
 pub(crate) const TENANT_DOMAIN: &str = "tenant_domain";
@@ -20,7 +22,10 @@ pub(crate) const DIRECTORY_EPOCH: &str = "directory";
 
 /// From an empty database to today's tables.
 pub(crate) fn migrations() -> Vec<Migration> {
-    vec![Migration::new(1, "create the directory", create())]
+    vec![
+        Migration::new(1, "create the directory", create()),
+        Migration::new(2, "let people and certificates sign in", sign_in_tables::create()),
+    ]
 }
 
 fn create() -> Vec<Statement> {
@@ -169,7 +174,7 @@ mod tests {
         for migration in migrations() {
             for statement in migration.statements {
                 if let Statement::CreateTable(table) = statement
-                    && table.name != EPOCH
+                    && ![EPOCH, sign_in_tables::SIGNING_KEY].contains(&table.name.as_ref())
                 {
                     assert_eq!(table.columns.first().map(|c| c.name.as_ref()), Some("tenant_id"), "{}", table.name);
                 }

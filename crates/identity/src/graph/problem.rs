@@ -174,6 +174,10 @@ impl From<Refusal> for Problem {
                  {client} is already in use."
             )),
             Refusal::NoPassword(key) => Self::request(format!("No password credential found with keyId {key}.")),
+            Refusal::NoCertificate(key) => Self::request(format!("No key credential found with keyId {key}.")),
+            Refusal::CertificateExists(_) | Refusal::FederatedCredentialExists(_) => {
+                Self::duplicate(format!("A conflicting object exists already: {refusal}."))
+            }
             Refusal::IdentifierUriTaken(_) => {
                 Self::request("Another object with the same value for property identifierUris already exists.")
             }

@@ -1,5 +1,7 @@
 //! Responses of the token service and their headers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -13,6 +15,11 @@ use crate::correlation::{CLIENT_REQUEST_ID, Correlation, header_value};
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const X_MS_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const X_CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// How long an answer shall wait before it is sent: an extension of the response, since this room has
+/// no timers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerAfter(pub Duration);
 
 /// A body that nobody may keep: tokens and errors.
 pub(super) fn secret_json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {

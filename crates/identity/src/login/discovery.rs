@@ -58,8 +58,7 @@ pub(super) async fn configuration(
     let at = format!("{origin}/{}", subject.address);
     let host = origin.split_once("://").map_or(origin, |(_, host)| host).to_owned();
     let mut document = OpenIdConfiguration {
-        // What the token endpoint really takes: assertions are not among it yet.
-        token_endpoint_auth_methods_supported: texts(&["client_secret_post", "client_secret_basic"]),
+        token_endpoint_auth_methods_supported: texts(&["client_secret_post", "private_key_jwt", "client_secret_basic"]),
         response_modes_supported: texts(&["query", "fragment", "form_post"]),
         subject_types_supported: texts(&["pairwise"]),
         id_token_signing_alg_values_supported: texts(&["RS256"]),
@@ -150,7 +149,9 @@ pub(super) async fn keys(identity: &Identity, segment: &str, version: Version) -
     let subject = Subject::find(identity, segment).await?;
     let issuer = (version == Version::Two).then(|| subject.issuer(version, &identity.origin));
     let key = |key: &crate::SigningKey| Jwk { issuer: issuer.clone(), ..key.published().clone() };
-    Ok(answer::document(&JwkSet { keys: identity.keys.iter().map(key).collect() }))
+    let keys = identity.keys();
+    let published = keys.published(identity.clocks.now());
+    Ok(answer::document(&JwkSet { keys: published.map(|(published, _)| key(published)).collect() }))
 }
 
 /// `/common/discovery/instance`: which hosts are this cloud. Clients ask with the host they know,

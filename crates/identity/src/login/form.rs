@@ -20,13 +20,29 @@ pub(super) struct Form {
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
     pub(super) client_assertion: Option<Secret>,
+    pub(super) client_assertion_type: Option<String>,
     pub(super) scope: Option<String>,
     pub(super) resource: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) refresh_token: Option<Secret>,
+    /// An authorization code; v1 also calls a device code so.
+    pub(super) code: Option<Secret>,
+    pub(super) device_code: Option<Secret>,
+    pub(super) code_verifier: Option<Secret>,
+    pub(super) redirect_uri: Option<String>,
+    /// Whether the client wants to be told who signed in.
+    pub(super) client_info: Option<String>,
     /// Some clients put the header's id here.
     pub(super) client_request_id: Option<String>,
 }
 
 impl Form {
+    /// Whether the client wants to be told who signed in.
+    pub(super) fn wants_client_info(&self) -> bool {
+        matches!(self.client_info.as_deref(), Some("1" | "2"))
+    }
+
     /// Reads a request's form and its Basic credentials.
     pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
         if !is_form(headers.get(CONTENT_TYPE)) {
@@ -52,6 +68,15 @@ impl Form {
             "client_id" => put(&mut self.client_id, name, value, 512),
             "client_secret" => put(&mut self.client_secret, name, value, 1024),
             "client_assertion" => put(&mut self.client_assertion, name, value, 32 * 1024),
+            "client_assertion_type" => put(&mut self.client_assertion_type, name, value, 256),
+            "username" => put(&mut self.username, name, value, 1024),
+            "password" => put(&mut self.password, name, value, 1024),
+            "refresh_token" => put(&mut self.refresh_token, name, value, 4096),
+            "code" => put(&mut self.code, name, value, 4096),
+            "device_code" => put(&mut self.device_code, name, value, 4096),
+            "code_verifier" => put(&mut self.code_verifier, name, value, 1024),
+            "redirect_uri" => put(&mut self.redirect_uri, name, value, 2048),
+            "client_info" => put(&mut self.client_info, name, value, 16),
             "scope" => put(&mut self.scope, name, value, 4096),
             "resource" => put(&mut self.resource, name, value, 2048),
             "client-request-id" => {

@@ -2,7 +2,10 @@
 
 use keyholder_entra::aadsts::{self, Problem};
 
-pub(super) mod client_credentials;
+use super::Failure;
+use super::token::{Asking, Granted, Trail};
+
+mod client_credentials;
 
 /// A grant that this service offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +20,20 @@ impl Grant {
         match grant_type {
             "client_credentials" => Ok(Self::ClientCredentials),
             other => Err(aadsts::unsupported_grant_type(other)),
+        }
+    }
+
+    /// Its name in the log of sign-ins.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// What it gives.
+    pub(super) async fn take(self, asking: &Asking<'_>, trail: &mut Trail) -> Result<Granted, Failure> {
+        match self {
+            Self::ClientCredentials => client_credentials::grant(asking, trail).await,
         }
     }
 }

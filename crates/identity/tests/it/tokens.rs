@@ -13,6 +13,7 @@ use crate::world::{DOMAIN, FORM, ORG, ORIGIN, START, World};
 /// An endpoint, what is sent there, and the error that comes back.
 type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, (u16, &'static str, u64));
 
+const JWT: (&str, &str) = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 /// The claims of a token as a library that is not ours reads them, by the published keys.
@@ -244,7 +245,9 @@ async fn each_mistake_has_its_number() {
         (&v2, vec![GRANT, ("client_id", "not-an-id"), key, scope], (400, "unauthorized_client", 700_016)),
         (&v2, vec![GRANT, id, scope], (401, "invalid_client", 7_000_216)),
         (&v2, vec![GRANT, id, scope, ("client_secret", "")], (401, "invalid_client", 7_000_218)),
-        (&v2, vec![GRANT, id, scope, ("client_assertion", "a.b.c")], (401, "invalid_client", 700_021)),
+        (&v2, vec![GRANT, id, scope, ("client_assertion", "a.b.c")], (400, "invalid_request", 900_144)),
+        (&v2, vec![GRANT, id, scope, ("client_assertion", "a.b.c"), ("client_assertion_type", "x")], (400, "invalid_request", 9_002_313)),
+        (&v2, vec![GRANT, id, scope, ("client_assertion", "a.b.c"), JWT], (401, "invalid_client", 50_027)),
         (&v2, vec![GRANT, id, scope, ("client_secret", "wrong")], (401, "invalid_client", 7_000_215)),
         (&v2, vec![GRANT, id, ("client_secret", "wrong"), ("scope", "nonsense")], (401, "invalid_client", 7_000_215)),
         (&v2, vec![GRANT, id, key, ("scope", "https://contoso.crm.example/user_impersonation")], (400, "invalid_scope", 1_002_012)),

@@ -95,6 +95,7 @@ impl OpenWorld {
     pub async fn snapshot(&self, name: &str) -> Result<Taken, StartError> {
         check(name)?;
         let state = self.state.write().await;
+        state.identity.flush_observations().await?;
         let mut index = Index::read(&self.folder)?;
         let folder = self.keep(&mut index, &state.record).await?;
         let taken = self.clocks.now();

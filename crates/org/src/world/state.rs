@@ -7,8 +7,7 @@ use keyholder_foundation::{ObjectId, OrgId, TenantId, Timestamp};
 use keyholder_identity::{Audience, Identity, IdentityConfig, Resources};
 use keyholder_store::DatabaseOptions;
 
-use super::WorldOptions;
-use super::keys::signing_key;
+use super::{WorldOptions, keys};
 use crate::door::DirectoryDoor;
 use crate::error::StartError;
 use crate::folder::{DataFolder, OrgEntry, Pretence, StateFolder, World};
@@ -104,15 +103,17 @@ impl Opening<'_> {
     pub(super) async fn open(&self, mut record: World) -> Result<State, StartError> {
         let folder = self.folder.state(record.state);
         folder.create()?;
-        let key = signing_key(self.folder, &record, self.options).await?;
-        let urls = Arc::new(Organizations::default());
+        let signing_keys = keys::read_or_make(self.folder, &record, self.options).await?;
+        let (urls, settings) = (Arc::new(Organizations::default()), &self.options.settings);
         let identity = Identity::open(IdentityConfig {
             database: DatabaseOptions::file(folder.directory_file()).durability(self.options.durability),
-            signing_keys: vec![key],
+            signing_keys,
             clocks: self.options.clocks.clone(),
             random: Arc::clone(&self.options.random),
             origin: self.origin.to_owned(),
             resources: Arc::clone(&urls) as Arc<dyn Resources>,
+            issuer_documents: Arc::clone(&settings.issuer_documents),
+            directory_lag: settings.directory_lag,
         })
         .await?;
         let identity = Arc::new(identity);
