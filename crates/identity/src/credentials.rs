@@ -4,7 +4,8 @@
 //! salted SHA-256 is enough to keep it by, and costs the token endpoint microseconds. A password is
 //! (later) chosen by people, so it is kept by Argon2id, which is slow on purpose.
 
-use argon2::{Argon2, PasswordHasher};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use keyholder_foundation::{Random, Secret};
@@ -98,11 +99,15 @@ pub(crate) fn hash_password(password: &Secret, random: &dyn Random) -> Result<St
     Ok(hash.map_err(|error| error.to_string())?.to_string())
 }
 
+/// Whether a PHC string was made of this password. As slow as [`hash_password`].
+pub(crate) fn password_matches(hash: &str, password: &Secret) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use argon2::PasswordVerifier;
-    use argon2::password_hash::phc::PasswordHash;
     use keyholder_foundation::SeededRandom;
     use std::collections::BTreeSet;
 

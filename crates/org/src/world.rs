@@ -22,7 +22,7 @@ use std::time::Duration;
 use keyholder_data::{Sampled, Trouble};
 use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{Clocks, ObjectId, OrgId, Random, Secret, TenantId};
-use keyholder_identity::{IssuerDocuments, NoIssuers};
+use keyholder_identity::{GraphThrottle, IssuerDocuments, NoIssuers};
 use keyholder_platform::{EnvFile, FolderLock};
 use keyholder_store::Durability;
 use tokio::sync::RwLock;
@@ -73,6 +73,10 @@ pub struct Settings {
     pub non_interactive_limit: u32,
     /// How long the token service does not see a new application or credential yet.
     pub directory_lag: Duration,
+    /// How long after a change of the directory the orgs learn of it.
+    pub propagation_delay: Duration,
+    /// How often an application may ask Microsoft Graph, when that is limited at all.
+    pub throttle: Option<GraphThrottle>,
     /// How the keys of outside issuers are had, whose tokens stand in for secrets.
     pub issuer_documents: Arc<dyn IssuerDocuments>,
 }
@@ -83,6 +87,8 @@ impl Default for Settings {
             pretend: None,
             non_interactive_limit: DEFAULT_NON_INTERACTIVE_LIMIT,
             directory_lag: Duration::ZERO,
+            propagation_delay: Duration::ZERO,
+            throttle: None,
             issuer_documents: Arc::new(NoIssuers),
         }
     }

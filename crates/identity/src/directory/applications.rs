@@ -1,14 +1,20 @@
 //! Applications (app registrations).
 
-use keyholder_entra::graph::{Application, RequiredResourceAccess};
-use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
+use keyholder_entra::graph::{Application, ApplicationDetails, RequiredResourceAccess};
+use keyholder_foundation::{ClientId, KeyId, ObjectId, TenantId, Timestamp};
 use keyholder_store::pattern::Piece;
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Pattern, Prepared, Row, Snapshot, Transaction, Value};
 
-use super::listing::{Condition, Listing, folded};
+use super::changes::{self, ObjectKind, Removal};
+use super::keys::{self, WantedKey};
+use super::listing::{Condition, Listed, Listing, Page, folded};
+use super::registrations::{self, Platform, RedirectUri, Registration};
 use super::tenants::Tenant;
-use super::{Directory, Refusal, from_json, passwords, service_principals, tables, to_json};
+use super::{Directory, Refusal, from_json, merge, owners, passwords, service_principals, tables, to_json};
+
+/// How many items all lists of a registration may have together.
+const ITEMS: usize = 1000;
 
 /// How an application or service principal is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +48,26 @@ pub(crate) struct ApplicationChange {
     pub(crate) required_resource_access: Option<Vec<RequiredResourceAccess>>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) notes: Option<Option<String>>,
+    pub(crate) unique_name: Option<String>,
+    /// Properties of the details that change, by their names in Graph.
+    pub(crate) details: serde_json::Map<String, serde_json::Value>,
+    /// All the certificates that there shall be.
+    pub(crate) keys: Option<Vec<WantedKey>>,
+    /// The secrets that stay.
+    pub(crate) passwords: Option<Vec<KeyId>>,
 }
 
-const COLUMNS: [(&str, Kind); 11] = [
+impl Listed for Application {
+    fn id(&self) -> uuid::Uuid {
+        self.id.0
+    }
+
+    fn name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or_default()
+    }
+}
+
+const COLUMNS: [(&str, Kind); 13] = [
     ("object_id", Kind::Uuid),
     ("client_id", Kind::Uuid),
     ("display_name", Kind::Text),
@@ -56,20 +79,28 @@ const COLUMNS: [(&str, Kind); 11] = [
     ("notes", Kind::Text),
     ("created", Kind::Time),
     ("deleted", Kind::Time),
+    ("unique_name", Kind::Text),
+    ("details", Kind::Text),
 ];
 
+fn all() -> Select {
+    Select::from(tables::APPLICATION).columns(COLUMNS)
+}
+
 fn select() -> Select {
-    Select::from(tables::APPLICATION).columns(COLUMNS).filter(column("deleted").is_null())
+    all().filter(column("deleted").is_null())
 }
 
 #[derive(Debug)]
 pub(super) struct Statements {
     find_by_object: Prepared,
     find_by_client: Prepared,
+    find_by_name: Prepared,
+    find_any: Prepared,
     uri_in_use: Prepared,
     insert: Prepared,
     update: Prepared,
-    delete: Prepared,
+    set_deleted: Prepared,
 }
 
 impl Statements {
@@ -85,6 +116,8 @@ impl Statements {
             "required_resource_access",
             "tags",
             "notes",
+            "unique_name",
+            "details",
         ];
         let update = settable
             .into_iter()
@@ -93,6 +126,8 @@ impl Statements {
         Ok(Self {
             find_by_object: Prepared::new(select().filter(this()))?,
             find_by_client: Prepared::new(select().filter(in_tenant().and(column("client_id").equals(parameter(1)))))?,
+            find_by_name: Prepared::new(select().filter(in_tenant().and(column("unique_name").equals(parameter(1)))))?,
+            find_any: Prepared::new(all().filter(this()))?,
             uri_in_use: Prepared::new(
                 select()
                     .filter(in_tenant())
@@ -106,7 +141,7 @@ impl Statements {
                     .columns(["client_id", "created"]),
             )?,
             update: Prepared::new(update.filter(this()))?,
-            delete: Prepared::new(Update::of(tables::APPLICATION).set("deleted", parameter(2)).filter(this()))?,
+            set_deleted: Prepared::new(Update::of(tables::APPLICATION).set("deleted", parameter(2)).filter(this()))?,
         })
     }
 }
@@ -125,13 +160,15 @@ fn read(row: &Row<'_>, tenant: &Tenant) -> Result<Application, Error> {
         notes: row.get(8)?,
         created_date_time: row.get(9)?,
         deleted_date_time: row.get(10)?,
+        unique_name: row.get(11)?,
+        details: from_json(row.get(12)?)?,
         publisher_domain: Some(tenant.default_domain().to_owned()),
         password_credentials: Vec::new(),
         key_credentials: Vec::new(),
     })
 }
 
-fn settable(application: &Application) -> Result<[Value; 8], Refusal> {
+fn settable(application: &Application) -> Result<[Value; 10], Refusal> {
     let name = application.display_name.clone().unwrap_or_default();
     Ok([
         name.as_str().into(),
@@ -142,10 +179,12 @@ fn settable(application: &Application) -> Result<[Value; 8], Refusal> {
         to_json(&application.required_resource_access)?.into(),
         to_json(&application.tags)?.into(),
         application.notes.clone().into(),
+        application.unique_name.clone().into(),
+        to_json(&application.details)?.into(),
     ])
 }
 
-/// The application with its secrets.
+/// The application with its secrets and certificates.
 pub(super) fn find(
     statements: &super::Statements,
     snapshot: &mut Snapshot<'_>,
@@ -156,10 +195,54 @@ pub(super) fn find(
         ObjectKey::Object(id) => (&statements.applications.find_by_object, Value::from(id)),
         ObjectKey::Client(id) => (&statements.applications.find_by_client, Value::from(id)),
     };
-    let found = snapshot.first(select, &[tenant.id.into(), id], |row| read(row, tenant))?;
-    let mut application = found.ok_or_else(|| key.missing())?;
+    find_with(statements, snapshot, tenant, select, id)?.ok_or_else(|| key.missing())
+}
+
+/// The application, in the recycle bin or not.
+pub(super) fn find_any(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: &Tenant,
+    id: ObjectId,
+) -> Result<Option<Application>, Refusal> {
+    find_with(statements, snapshot, tenant, &statements.applications.find_any, id.into())
+}
+
+fn find_with(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: &Tenant,
+    select: &Prepared,
+    id: Value,
+) -> Result<Option<Application>, Refusal> {
+    let Some(mut application) = snapshot.first(select, &[tenant.id.into(), id], |row| read(row, tenant))? else {
+        return Ok(None);
+    };
     application.password_credentials = passwords::of_application(statements, snapshot, tenant.id, application.id)?;
-    Ok(application)
+    application.key_credentials = keys::of_object(statements, snapshot, tenant.id, application.id)?;
+    Ok(Some(application))
+}
+
+/// An application of any tenant without its credentials, for its principals elsewhere.
+pub(super) fn find_details(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    id: ObjectId,
+) -> Result<Application, Refusal> {
+    let home = Tenant { id: tenant, display_name: String::new(), created: Timestamp::EPOCH, domains: Vec::new() };
+    let select = &statements.applications.find_by_object;
+    let found = snapshot.first(select, &[tenant.into(), id.into()], |row| read(row, &home))?;
+    found.ok_or_else(|| ObjectKey::Object(id).missing())
+}
+
+/// Those in the recycle bin.
+pub(super) fn list_deleted(
+    snapshot: &mut Snapshot<'_>,
+    tenant: &Tenant,
+    listing: &Listing,
+) -> Result<Page<Application>, Refusal> {
+    Ok(listing.run(snapshot, all(), tenant.id, |row| read(row, tenant))?)
 }
 
 /// Refuses addresses that another application of the tenant has.
@@ -187,12 +270,66 @@ pub(super) fn insert(
     tenant: TenantId,
     application: &Application,
 ) -> Result<(), Refusal> {
-    check_uris(statements, transaction, tenant, application)?;
+    check(statements, transaction, tenant, application)?;
     let mut row = vec![tenant.into(), application.id.into()];
     row.extend(settable(application)?);
     row.extend([application.app_id.into(), application.created_date_time.into()]);
-    transaction.execute(&statements.applications.insert, &row)?;
-    Ok(())
+    written(transaction.execute(&statements.applications.insert, &row), application)?;
+    registrations::set(statements, transaction, tenant, application.id, &registration(&application.details))?;
+    changes::changed(statements, transaction, tenant, ObjectKind::Application, application.id)
+}
+
+fn written(result: Result<u64, Error>, application: &Application) -> Result<(), Refusal> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(Error::UniqueViolation { columns, .. }) if columns.iter().any(|column| column == "unique_name") => {
+            Err(Refusal::UniqueNameTaken(application.unique_name.clone().unwrap_or_default()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the token service needs of the details.
+fn registration(details: &ApplicationDetails) -> Registration {
+    let uris = [
+        (Platform::Web, &details.web.redirect_uris),
+        (Platform::Spa, &details.spa.redirect_uris),
+        (Platform::PublicClient, &details.public_client.redirect_uris),
+    ];
+    let uris = uris.into_iter().flat_map(|(platform, uris)| uris.iter().map(move |uri| (platform, uri)));
+    Registration {
+        redirect_uris: uris.map(|(platform, uri)| RedirectUri { platform, uri: uri.clone() }).collect(),
+        is_fallback_public_client: details.is_fallback_public_client == Some(true),
+        requested_access_token_version: details.api.requested_access_token_version.map(i64::from),
+        app_roles: details.app_roles.clone(),
+        permission_scopes: details.api.oauth2_permission_scopes.clone(),
+    }
+}
+
+/// Refuses what is too much, and addresses that are somebody else's.
+fn check(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    application: &Application,
+) -> Result<(), Refusal> {
+    let details = &application.details;
+    let items = application.identifier_uris.len()
+        + application.tags.len()
+        + application.required_resource_access.iter().map(|api| api.resource_access.len() + 1).sum::<usize>()
+        + application.password_credentials.len()
+        + application.key_credentials.len()
+        + details.web.redirect_uris.len()
+        + details.spa.redirect_uris.len()
+        + details.public_client.redirect_uris.len()
+        + details.app_roles.len()
+        + details.api.oauth2_permission_scopes.len()
+        + details.api.known_client_applications.len()
+        + details.api.pre_authorized_applications.len();
+    if items > ITEMS {
+        return Err(Refusal::TooBig);
+    }
+    check_uris(statements, snapshot, tenant, application)
 }
 
 /// A new application without secrets.
@@ -202,7 +339,7 @@ pub(super) fn new(
     app_id: ClientId,
     now: Timestamp,
     change: &ApplicationChange,
-) -> Application {
+) -> Result<Application, Refusal> {
     let mut application = Application {
         id,
         deleted_date_time: None,
@@ -218,13 +355,21 @@ pub(super) fn new(
         password_credentials: Vec::new(),
         key_credentials: Vec::new(),
         required_resource_access: Vec::new(),
+        unique_name: None,
+        details: ApplicationDetails::default(),
     };
-    apply(&mut application, change);
-    application
+    apply(&mut application, change)?;
+    Ok(application)
 }
 
-fn apply(application: &mut Application, change: &ApplicationChange) {
+fn apply(application: &mut Application, change: &ApplicationChange) -> Result<(), Refusal> {
     let change = change.clone();
+    let details: ApplicationDetails = merge(&application.details, &change.details, "Application")?;
+    check_entitlements(&application.details, &details)?;
+    application.details = details;
+    if change.unique_name.is_some() {
+        application.unique_name = change.unique_name;
+    }
     if change.display_name.is_some() {
         application.display_name = change.display_name;
     }
@@ -246,20 +391,64 @@ fn apply(application: &mut Application, change: &ApplicationChange) {
     if let Some(notes) = change.notes {
         application.notes = notes;
     }
+    Ok(())
+}
+
+/// Permissions that are on may be neither removed nor changed: others may have them.
+fn check_entitlements(before: &ApplicationDetails, after: &ApplicationDetails) -> Result<(), Refusal> {
+    let mut roles = before.app_roles.iter().filter(|role| role.is_enabled);
+    let gone = roles.any(|role| {
+        let now = after.app_roles.iter().find(|now| now.id == role.id);
+        now.is_none_or(|now| now.is_enabled && now.value != role.value)
+    });
+    if gone {
+        return Err(Refusal::EnabledEntitlement("appRoles"));
+    }
+    let mut scopes = before.api.oauth2_permission_scopes.iter().filter(|scope| scope.is_enabled);
+    let gone = scopes.any(|scope| {
+        let now = after.api.oauth2_permission_scopes.iter().find(|now| now.id == scope.id);
+        now.is_none_or(|now| now.is_enabled && now.value != scope.value)
+    });
+    if gone { Err(Refusal::EnabledEntitlement("api.oauth2PermissionScopes")) } else { Ok(()) }
 }
 
 impl Directory {
-    /// Makes an application; its client id is new.
+    /// Makes an application; its client id is new. `owner` becomes its owner.
     pub(crate) async fn create_application(
         &self,
         tenant: &Tenant,
         change: &ApplicationChange,
+        owner: Option<ObjectId>,
     ) -> Result<Application, Refusal> {
-        let client = ClientId(self.random.uuid());
-        let application = new(tenant, self.new_object_id(), client, self.clocks.now().whole_seconds(), change);
-        let (id, row) = (tenant.id, application.clone());
-        self.change(move |statements, transaction| insert(statements, transaction, id, &row)).await?;
-        Ok(application)
+        let (client, now) = (ClientId(self.random.uuid()), self.clocks.now().whole_seconds());
+        let application = new(tenant, self.new_object_id(), client, now, change)?;
+        let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
+        let tenant = tenant.clone();
+        self.change(move |statements, transaction| {
+            insert(statements, transaction, tenant.id, &application)?;
+            if let Some(owner) = owner {
+                owners::insert(statements, transaction, tenant.id, application.id, owner)?;
+            }
+            if let Some(fresh) = &fresh {
+                keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;
+            }
+            find(statements, transaction, &tenant, ObjectKey::Object(application.id))
+        })
+        .await
+    }
+
+    /// The application with this name of the caller's choosing.
+    pub(crate) async fn find_application_by_name(
+        &self,
+        tenant: &Tenant,
+        name: String,
+    ) -> Result<Option<Application>, Refusal> {
+        let tenant = tenant.clone();
+        self.read(move |statements, snapshot| {
+            let select = &statements.applications.find_by_name;
+            find_with(statements, snapshot, &tenant, select, name.as_str().into())
+        })
+        .await
     }
 
     pub(crate) async fn find_application(&self, tenant: &Tenant, key: ObjectKey) -> Result<Application, Refusal> {
@@ -271,16 +460,18 @@ impl Directory {
         &self,
         tenant: &Tenant,
         listing: Listing,
-    ) -> Result<Vec<Application>, Refusal> {
+    ) -> Result<Page<Application>, Refusal> {
         let tenant = tenant.clone();
         self.read(move |statements, snapshot| {
-            let mut list = listing.run(snapshot, select(), tenant.id, |row| read(row, &tenant))?;
-            let mut secrets =
-                passwords::of_applications(statements, snapshot, tenant.id, list.iter().map(|found| found.id))?;
-            for application in &mut list {
+            let mut page = listing.run(snapshot, select(), tenant.id, |row| read(row, &tenant))?;
+            let ids = || page.entities.iter().map(|found| found.id);
+            let mut secrets = passwords::of_applications(statements, snapshot, tenant.id, ids())?;
+            let mut certificates = keys::of_objects(statements, snapshot, tenant.id, ids())?;
+            for application in &mut page.entities {
                 application.password_credentials = secrets.remove(&application.id).unwrap_or_default();
+                application.key_credentials = certificates.remove(&application.id).unwrap_or_default();
             }
-            Ok(list)
+            Ok(page)
         })
         .await
     }
@@ -292,14 +483,29 @@ impl Directory {
         key: ObjectKey,
         change: ApplicationChange,
     ) -> Result<(), Refusal> {
-        let tenant = tenant.clone();
+        let (tenant, now) = (tenant.clone(), self.clocks.now().whole_seconds());
+        let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
         self.change(move |statements, transaction| {
             let mut application = find(statements, transaction, &tenant, key)?;
-            apply(&mut application, &change);
-            check_uris(statements, transaction, tenant.id, &application)?;
+            apply(&mut application, &change)?;
+            check(statements, transaction, tenant.id, &application)?;
             let mut row = vec![tenant.id.into(), application.id.into()];
             row.extend(settable(&application)?);
-            transaction.execute(&statements.applications.update, &row)?;
+            written(transaction.execute(&statements.applications.update, &row), &application)?;
+            registrations::set(
+                statements,
+                transaction,
+                tenant.id,
+                application.id,
+                &registration(&application.details),
+            )?;
+            if let Some(fresh) = &fresh {
+                keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;
+            }
+            if let Some(kept) = &change.passwords {
+                passwords::keep_only(statements, transaction, tenant.id, &application, kept)?;
+            }
+            changes::changed(statements, transaction, tenant.id, ObjectKind::Application, application.id)?;
             service_principals::follow_application(statements, transaction, &application)
         })
         .await
@@ -311,7 +517,9 @@ impl Directory {
         self.change(move |statements, transaction| {
             let application = find(statements, transaction, &tenant, key)?;
             let row = [tenant.id.into(), application.id.into(), now.into()];
-            transaction.execute(&statements.applications.delete, &row)?;
+            transaction.execute(&statements.applications.set_deleted, &row)?;
+            let (kind, removal) = (ObjectKind::Application, Removal::Recycled);
+            changes::removed(statements, transaction, tenant.id, kind, application.id, removal)?;
             match service_principals::delete(
                 statements,
                 transaction,
@@ -327,7 +535,21 @@ impl Directory {
     }
 }
 
-/// The properties that a filter may name.
+/// Takes an application out of the recycle bin.
+pub(super) fn restore(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    application: &Application,
+) -> Result<(), Refusal> {
+    check_uris(statements, transaction, tenant, application)?;
+    let none: Option<Timestamp> = None;
+    let row = [tenant.into(), application.id.into(), none.into()];
+    written(transaction.execute(&statements.applications.set_deleted, &row), application)?;
+    changes::changed(statements, transaction, tenant, ObjectKind::Application, application.id)
+}
+
+/// The properties by which a filter narrows the rows that are read.
 pub(crate) fn condition(property: &str, starts_with: bool, text: &str) -> Option<Condition> {
     Some(match (property, starts_with) {
         ("displayName", false) => Condition::Equals("display_name_folded", folded(text).into()),

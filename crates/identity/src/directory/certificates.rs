@@ -64,6 +64,7 @@ impl Certificate {
             custom_key_identifier: self.custom_key_identifier.as_ref().map(|bytes| STANDARD.encode(bytes)),
             display_name: self.display_name.clone(),
             end_date_time: Some(self.ends),
+            key: None,
             key_id: self.key_id,
             start_date_time: Some(self.starts),
             kind: Some(self.kind.clone()),

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use keyholder_data::{Organization, OrganizationConfig};
 use keyholder_foundation::{ObjectId, OrgId, TenantId, Timestamp};
-use keyholder_identity::{Audience, Identity, IdentityConfig, Resources};
+use keyholder_identity::{Audience, GraphOptions, Identity, IdentityConfig, Resources};
 use keyholder_store::DatabaseOptions;
 
 use super::{WorldOptions, keys};
@@ -114,6 +114,7 @@ impl Opening<'_> {
             resources: Arc::clone(&urls) as Arc<dyn Resources>,
             issuer_documents: Arc::clone(&settings.issuer_documents),
             directory_lag: settings.directory_lag,
+            graph: GraphOptions { throttle: settings.throttle, propagation_delay: settings.propagation_delay },
         })
         .await?;
         let identity = Arc::new(identity);
