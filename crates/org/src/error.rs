@@ -93,6 +93,12 @@ pub enum Refused {
         /// The orgs that there are.
         known: Vec<String>,
     },
+    /// A person that the tenant does not have.
+    #[error("the tenant has no user `{name}`")]
+    NoPerson {
+        /// What was asked for, cut to 80 characters.
+        name: String,
+    },
     /// The tenant has an org of that name.
     #[error("the tenant `{domain}` has an org `{name}` already")]
     OrgExists {

@@ -28,7 +28,7 @@ use keyholder_platform::{
 use serde::{Deserialize, Serialize};
 
 use record::WORLD_FORMAT;
-pub use record::{AdministratorsEntry, OrgEntry, Pretence, TenantEntry, World};
+pub use record::{AdministratorsEntry, OrgEntry, Pretence, SecurityGroup, TenantEntry, World};
 
 /// What can be wrong with a data folder.
 #[derive(Debug, thiserror::Error)]

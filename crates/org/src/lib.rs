@@ -21,6 +21,7 @@ pub mod listen;
 mod listeners;
 mod management;
 mod on_premises;
+mod propagation;
 mod rooms;
 mod running;
 pub mod serve;

@@ -161,6 +161,11 @@ impl OpenWorld {
         self.state.read().await
     }
 
+    /// Delivers what the orgs have to learn of the directory by now.
+    pub(crate) async fn deliver(&self, state: &State) {
+        state.deliver(self.clocks.now(), self.options.trouble.as_ref()).await;
+    }
+
     /// What it takes to open another state of this world.
     fn opening(&self) -> state::Opening<'_> {
         state::Opening {

@@ -5,6 +5,7 @@
 mod discovery;
 mod management;
 mod orgs;
+mod propagation;
 mod snapshots;
 mod time;
 
