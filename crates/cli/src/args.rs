@@ -13,7 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
 pub(crate) use org::{
-    Behaviour, Clock, Credentials, Folder, Org, OrgAdd, Pretence, Sample, Snapshot, Snapshots, Start, Tenant,
+    Behaviour, Clock, Credentials, Folder, IssuerKeys, Org, OrgAdd, Pretence, Sample, SecurityGroup, Snapshot,
+    Snapshots, Start, Tenant,
 };
 
 /// Gives an application its own way into Dynamics 365: no licensed person, no clicking.

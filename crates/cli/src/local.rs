@@ -100,6 +100,11 @@ impl Control {
         self.ask(http::Method::GET, command, &Value::Null).await
     }
 
+    /// Tells the running org how something shall be.
+    pub(crate) async fn put(&self, command: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(http::Method::PUT, command, body).await
+    }
+
     /// Tells the running org to forget something.
     pub(crate) async fn delete(&self, command: &str) -> Result<Value, Failure> {
         self.ask(http::Method::DELETE, command, &Value::Null).await

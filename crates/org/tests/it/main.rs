@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
 mod discovery;
+mod keys;
 mod management;
 mod orgs;
 mod propagation;
