@@ -41,12 +41,12 @@ pub struct IdentityConfig {
     pub origin: String,
     /// Which orgs the tenants have.
     pub resources: Arc<dyn Resources>,
+    /// What the directory's side can be told.
+    pub graph: GraphOptions,
     /// How the keys of outside issuers are had, for federated credentials.
     pub issuer_documents: Arc<dyn IssuerDocuments>,
     /// How long a new application or credential takes to be seen by the token service.
     pub directory_lag: Duration,
-    /// What the directory's side can be told.
-    pub graph: GraphOptions,
 }
 
 /// What the directory can be told beside what everything needs; the default is no throttling and
@@ -69,11 +69,11 @@ pub struct Identity {
     /// In lower case, without a trailing slash.
     pub(crate) origin: String,
     pub(crate) resources: Arc<dyn Resources>,
+    pub(crate) graph_options: GraphOptions,
+    pub(crate) graph_counts: throttle::Counts,
     pub(crate) issuers: Issuers,
     pub(crate) directory_lag: Duration,
     pub(crate) guesses: Guesses,
-    pub(crate) graph_options: GraphOptions,
-    pub(crate) graph_counts: throttle::Counts,
     verifier: Verifier,
     graph_audience: Audience,
 }
@@ -101,11 +101,11 @@ impl Identity {
             random: config.random,
             origin,
             resources: config.resources,
+            graph_options: config.graph,
+            graph_counts: throttle::Counts::default(),
             issuers: Issuers::new(config.issuer_documents),
             directory_lag: config.directory_lag,
             guesses: Guesses::new(),
-            graph_options: config.graph,
-            graph_counts: throttle::Counts::default(),
             verifier: Verifier::new(),
             graph_audience,
         })

@@ -159,6 +159,7 @@ fn gone(person: ObjectId) -> PersonFacts {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in for a conversion")]
 fn of_directory(error: keyholder_identity::Error) -> Error {
     DirectoryError { reason: error.to_string() }.into()
 }

@@ -55,6 +55,8 @@ pub(crate) struct ApplicationChange {
     pub(crate) keys: Option<Vec<WantedKey>>,
     /// The secrets that stay.
     pub(crate) passwords: Option<Vec<KeyId>>,
+    /// Who owns it, when it is made; people and service principals that exist.
+    pub(crate) owners: Vec<ObjectId>,
 }
 
 impl Listed for Application {
@@ -413,21 +415,20 @@ fn check_entitlements(before: &ApplicationDetails, after: &ApplicationDetails) -
 }
 
 impl Directory {
-    /// Makes an application; its client id is new. `owner` becomes its owner.
+    /// Makes an application; its client id is new.
     pub(crate) async fn create_application(
         &self,
         tenant: &Tenant,
         change: &ApplicationChange,
-        owner: Option<ObjectId>,
     ) -> Result<Application, Refusal> {
         let (client, now) = (ClientId(self.random.uuid()), self.clocks.now().whole_seconds());
         let application = new(tenant, self.new_object_id(), client, now, change)?;
         let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
-        let tenant = tenant.clone();
+        let (tenant, owners) = (tenant.clone(), change.owners.clone());
         self.change(move |statements, transaction| {
             insert(statements, transaction, tenant.id, &application)?;
-            if let Some(owner) = owner {
-                owners::insert(statements, transaction, tenant.id, application.id, owner)?;
+            for owner in &owners {
+                owners::insert_known(statements, transaction, tenant.id, application.id, *owner)?;
             }
             if let Some(fresh) = &fresh {
                 keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;

@@ -63,6 +63,8 @@ pub(crate) struct ServicePrincipalChange {
     pub(crate) app_role_assignment_required: Option<bool>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) notes: Option<Option<String>>,
+    /// Who owns it, when it is made.
+    pub(crate) owner: Option<ObjectId>,
 }
 
 const COLUMNS: [(&str, Kind); 13] = [
@@ -436,12 +438,11 @@ impl Directory {
         tenant: &Tenant,
         client: ClientId,
         change: ServicePrincipalChange,
-        owner: Option<ObjectId>,
     ) -> Result<ServicePrincipal, Refusal> {
         let (tenant, id, now) = (tenant.id, self.new_object_id(), self.clocks.now().whole_seconds());
         self.change(move |statements, transaction| {
             insert(statements, transaction, tenant, (id, client), now, &change)?;
-            if let Some(owner) = owner {
+            if let Some(owner) = change.owner {
                 owners::insert(statements, transaction, tenant, id, owner)?;
             }
             find(statements, transaction, tenant, ObjectKey::Object(id))

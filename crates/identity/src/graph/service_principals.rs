@@ -145,7 +145,7 @@ async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
     call.query.of_action()?;
     let mut body = Body::parse(ENTITY, call.body)?;
     let client: ClientId = body.require("appId")?;
-    let change = change(&mut body)?;
+    let change = ServicePrincipalChange { owner: call.caller.as_owner(), ..change(&mut body)? };
     body.finish()?;
     let directory = &call.identity.directory;
     if !call.caller.can(Action::WriteApplications) {
@@ -162,8 +162,7 @@ async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
             Err(other) => return Err(other.into()),
         }
     }
-    let owner = call.caller.as_owner();
-    let made = directory.create_service_principal(&call.caller.tenant, client, change, owner).await?;
+    let made = directory.create_service_principal(&call.caller.tenant, client, change).await?;
     shape(call).created(&made, &made.id.to_string())
 }
 
@@ -202,6 +201,7 @@ fn change(body: &mut Body) -> Result<ServicePrincipalChange, Problem> {
         app_role_assignment_required: body.take("appRoleAssignmentRequired")?,
         tags: body.take("tags")?,
         notes: body.take_nullable_text("notes", 1024)?,
+        owner: None,
     };
     if change.tags.as_ref().is_some_and(|tags| !applications::are_tags(tags)) {
         return Err(body.invalid("tags"));
