@@ -4,11 +4,18 @@
 //! `commands`. No flag takes a secret's value: an argument list is shown to every user of the
 //! machine.
 
+mod org;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
+
+pub(crate) use org::{
+    Behaviour, Clock, Credentials, Folder, IssuerKeys, Org, OrgAdd, Pretence, Sample, SecurityGroup, Snapshot,
+    Snapshots, Start, Tenant,
+};
 
 /// Gives an application its own way into Dynamics 365: no licensed person, no clicking.
 #[derive(Debug, Parser)]
@@ -97,53 +104,6 @@ pub(crate) struct Quickstart {
     /// Which registration to use when several are called `orders-sync`
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<ClientId>,
-}
-
-/// `org ...`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Org {
-    /// Start the local org and serve it until Ctrl-C
-    #[command(long_about = "Starts the local org and serves it until Ctrl-C (or SIGTERM). What a client needs is \
-        printed, without secrets, and written whole to DIR/org.env, readable by you alone.")]
-    Start(Start),
-    /// Add sample accounts and contacts, always the same for the same seed
-    Sample(Sample),
-    /// Make new administrator credentials when org.env is lost
-    Credentials(Credentials),
-}
-
-/// `org start`.
-#[derive(Debug, Args)]
-pub(crate) struct Start {
-    #[command(flatten)]
-    pub(crate) data: Data,
-    #[command(flatten)]
-    pub(crate) listen: ListenFlags,
-}
-
-/// `org sample`.
-#[derive(Debug, Args)]
-pub(crate) struct Sample {
-    /// How many rows of each table to have
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) rows: u32,
-    /// Which rows: the same seed always makes the same ones
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// The data folder
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
-    pub(crate) data: PathBuf,
-}
-
-/// `org credentials`.
-#[derive(Debug, Args)]
-pub(crate) struct Credentials {
-    /// Make new ones and write org.env again; the old ones stop working
-    #[arg(long, required = true)]
-    pub(crate) reset: bool,
-    /// The data folder
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
-    pub(crate) data: PathBuf,
 }
 
 /// Where a local org keeps its data when nothing else is said.

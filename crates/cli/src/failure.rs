@@ -1,10 +1,10 @@
 //! Why a command failed: one message, hints on what to do, an exit code.
 
 use keyholder_client::{ConfigurationError, Error, ErrorKind};
-use keyholder_org::StartError;
 use keyholder_org::certificates::CertificateError;
 use keyholder_org::folder::FolderError;
 use keyholder_org::listen::ListenError;
+use keyholder_org::{Refused, StartError};
 use keyholder_platform::FileError;
 use serde_json::{Value, json};
 
@@ -116,10 +116,22 @@ impl From<StartError> for Failure {
             StartError::Certificate(CertificateError::Damaged(_)) => Self::new(Exit::BadData, message).hint(
                 "delete `ca.pem` and `ca.key` in the data folder: new ones are made, and clients need the new `ca.pem`",
             ),
-            StartError::Identity(_) | StartError::Data(_) => {
+            StartError::Identity(_) | StartError::Data(_) | StartError::Store(_) => {
                 Self::new(if error.is_the_systems() { Exit::CannotCreate } else { Exit::BadData }, message)
             }
+            StartError::Refused(refused) => refused.into(),
             _ => Self::new(Exit::Failed, message),
+        }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let failure = Self::new(Exit::Usage, refused.to_string());
+        match refused {
+            Refused::NoSnapshot { .. } => failure.hint("take one with `keyholder org snapshot NAME`"),
+            Refused::NoTenant { .. } => failure.hint("make it with `keyholder org tenant add DOMAIN`"),
+            _ => failure,
         }
     }
 }

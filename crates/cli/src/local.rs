@@ -8,7 +8,7 @@ use keyholder_client::{Http, NetworkOptions};
 use keyholder_foundation::{Clocks, OsRandom};
 use keyholder_org::folder::RunningNote;
 use keyholder_org::world::DEFAULT_ORIGIN;
-use keyholder_org::{DataFolder, Listen, LocalOrg, OpenWorld, Options, Place, WorldOptions, control};
+use keyholder_org::{DataFolder, Listen, LocalOrg, OpenWorld, Options, Place, Settings, WorldOptions, control};
 use serde_json::Value;
 
 use crate::args::{Data, Durability, ListenFlags};
@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// How a world is opened from the command line.
-fn world_options(durability: Durability) -> WorldOptions {
+fn world_options(durability: Durability, settings: Settings) -> WorldOptions {
     WorldOptions {
         durability: match durability {
             Durability::Normal => keyholder_org::Durability::Normal,
@@ -29,11 +29,12 @@ fn world_options(durability: Durability) -> WorldOptions {
         trouble: Some(Arc::new(|error| {
             let _ = writeln!(std::io::stderr(), "trouble inside the local org: {error}");
         })),
+        settings,
     }
 }
 
 /// Starts the local org that the flags describe.
-pub(crate) async fn start(data: &Data, listen: &ListenFlags) -> Result<LocalOrg, Failure> {
+pub(crate) async fn start(data: &Data, listen: &ListenFlags, settings: Settings) -> Result<LocalOrg, Failure> {
     let place = if data.ephemeral { Place::Ephemeral } else { Place::Folder(data.data.clone()) };
     let listen = Listen {
         address: listen.listen,
@@ -44,7 +45,7 @@ pub(crate) async fn start(data: &Data, listen: &ListenFlags) -> Result<LocalOrg,
     let options = Options {
         place,
         listen,
-        world: world_options(data.durability),
+        world: world_options(data.durability, settings),
         provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
     };
     Ok(LocalOrg::start(options).await?)
@@ -69,7 +70,9 @@ pub(crate) async fn holder(path: &Path) -> Result<Holder, Failure> {
     match folder.running()? {
         Some(note) => Ok(Holder::Running(Control::new(&folder, note)?)),
         None => {
-            let world = OpenWorld::open(folder, DEFAULT_ORIGIN, &world_options(Durability::Normal)).await?;
+            let world =
+                OpenWorld::open(folder, DEFAULT_ORIGIN, &world_options(Durability::Normal, Settings::default()))
+                    .await?;
             Ok(Holder::Opened(Box::new(world)))
         }
     }
@@ -89,12 +92,34 @@ impl Control {
 
     /// Asks the running org to do something.
     pub(crate) async fn post(&self, command: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(http::Method::POST, command, body).await
+    }
+
+    /// Asks the running org to tell something.
+    pub(crate) async fn get(&self, command: &str) -> Result<Value, Failure> {
+        self.ask(http::Method::GET, command, &Value::Null).await
+    }
+
+    /// Tells the running org how something shall be.
+    pub(crate) async fn put(&self, command: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(http::Method::PUT, command, body).await
+    }
+
+    /// Tells the running org to forget something.
+    pub(crate) async fn delete(&self, command: &str) -> Result<Value, Failure> {
+        self.ask(http::Method::DELETE, command, &Value::Null).await
+    }
+
+    async fn ask(&self, method: http::Method, command: &str, body: &Value) -> Result<Value, Failure> {
         let wrong =
             |what: String| Failure::new(Exit::Failed, format!("the running org at {}: {what}", self.note.origin));
-        let request = http::Request::post(format!("{}/_keyholder/{command}", self.note.origin))
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}/_keyholder/{command}", self.note.origin))
             .header(http::header::AUTHORIZATION, format!("{} {}", control::KEY_SCHEME, self.note.key().expose()))
             .header(http::header::CONTENT_TYPE, "application/json")
-            .body(body.to_string().into())
+            .body(body.into())
             .map_err(|error| wrong(error.to_string()))?;
         let answer = self.http.send(&request).await?;
         let value: Value =

@@ -30,6 +30,7 @@ use crate::error::Failure;
 use crate::lower;
 use crate::organization::Core;
 use crate::platform::Platform;
+use crate::rules;
 
 /// One request of one caller, inside one snapshot.
 pub(crate) struct Session<'a> {
@@ -78,6 +79,7 @@ impl Session<'_> {
 
     /// Which privileges the caller holds is decided here, before anything is looked at.
     fn authorised(&self) -> Result<Authorised, Failure> {
+        rules::access_mode::check_reach(self)?;
         Ok(authorise(&self.caller.grants, self.request.bound.clone())?)
     }
 

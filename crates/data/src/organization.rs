@@ -55,6 +55,8 @@ pub struct OrganizationConfig {
     pub random: Arc<dyn Random>,
     /// Where applications are looked up.
     pub directory: Arc<dyn Directory>,
+    /// How many people may be enabled non-interactive users at once; applications are not counted.
+    pub non_interactive_limit: u32,
     /// How many sample accounts and contacts a new organization starts with.
     pub sample_rows: u32,
     /// Is told what goes wrong inside.
@@ -88,6 +90,7 @@ pub(crate) struct Core {
     pub(crate) clocks: Clocks,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) row_ids: RowIds,
+    pub(crate) non_interactive_limit: u32,
     directory: Arc<dyn Directory>,
     pub(crate) epochs: EpochStatements,
     callers: Callers,
@@ -126,6 +129,7 @@ impl Organization {
             clocks: config.clocks,
             random: config.random,
             row_ids: RowIds::default(),
+            non_interactive_limit: config.non_interactive_limit,
             directory: config.directory,
             epochs,
             callers: Callers::default(),
@@ -209,6 +213,10 @@ impl Organization {
         let write =
             move |tx: &mut Transaction<'_>| Ok::<_, Error>(seed::ensure(&core, &catalogue, tx, &administrator, now)?);
         self.core.database.write(write).await
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// The organization's id.

@@ -14,12 +14,12 @@ use crate::catalogue::{Catalogue, Shape};
 use crate::error::Failure;
 
 /// The physical name of a table.
-fn table(logical: &str) -> Name {
+pub(crate) fn table(logical: &str) -> Name {
     physical("d_", logical)
 }
 
 /// The physical name of a column.
-fn value(logical: &str) -> Name {
+pub(crate) fn value(logical: &str) -> Name {
     physical("v_", logical)
 }
 
@@ -66,6 +66,17 @@ impl Platform<'_> {
                 .column(value("systemuserid"), Kind::Uuid)
                 .filter(column(value("azureactivedirectoryobjectid")).equals(parameter(0)))
                 .filter(column(value("applicationid")).is_null())
+        })?;
+        Ok(snapshot.first(&find, &[object.into()], |row| row.get(0))?)
+    }
+
+    /// The id of the user of the application with this service principal.
+    pub(crate) fn application_of(&self, snapshot: &mut Snapshot<'_>, object: Uuid) -> Result<Option<Uuid>, Failure> {
+        let find = self.prepared("application of a service principal", || {
+            Select::from(table("systemuser"))
+                .column(value("systemuserid"), Kind::Uuid)
+                .filter(column(value("azureactivedirectoryobjectid")).equals(parameter(0)))
+                .filter(column(value("applicationid")).is_not_null())
         })?;
         Ok(snapshot.first(&find, &[object.into()], |row| row.get(0))?)
     }

@@ -46,10 +46,10 @@ pub enum Administrator {
 }
 
 /// A row that is being seeded.
-struct Seed<'a> {
-    core: &'a Core,
-    catalogue: &'a Catalogue,
-    now: Timestamp,
+pub(crate) struct Seed<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) now: Timestamp,
 }
 
 /// Makes what is missing of an organization's first rows.
@@ -100,8 +100,31 @@ fn basic_user(_: &Privilege, about: Option<(&Table, Verb)>) -> Option<Depth> {
 }
 
 impl Seed<'_> {
-    fn platform(&self) -> Platform<'_> {
+    pub(crate) fn platform(&self) -> Platform<'_> {
         Platform { catalogue: self.catalogue }
+    }
+
+    /// The SYSTEM user, who does what nobody asked for.
+    pub(crate) fn system(&self) -> Value {
+        self.reference("systemuser", self.core.seed_id("SYSTEM"))
+    }
+
+    /// Pairs a user with a team or role; says whether they were apart.
+    pub(crate) fn join(
+        &self,
+        tx: &mut Transaction<'_>,
+        table: &str,
+        own: &str,
+        other: (&str, Uuid),
+        user: Uuid,
+    ) -> Result<bool, Failure> {
+        let platform = self.platform();
+        if platform.has_pair(tx, table, other, ("systemuserid", user))? {
+            return Ok(false);
+        }
+        let row = (own, self.core.row_ids.next(self.now, &*self.core.random));
+        platform.pair(tx, table, row, other, ("systemuserid", user))?;
+        Ok(true)
     }
 
     fn reference(&self, table: &str, id: Uuid) -> Value {
@@ -110,10 +133,10 @@ impl Seed<'_> {
     }
 
     /// A row made by the platform itself.
-    fn row(&self, table: &str) -> Result<Record, Failure> {
+    pub(crate) fn row(&self, table: &str) -> Result<Record, Failure> {
         let mut row = Record::empty(&self.catalogue.layout_of(table)?);
         rules::defaults::complete(&mut row)?;
-        let system = self.reference("systemuser", self.core.seed_id("SYSTEM"));
+        let system = self.system();
         for column in ["createdby", "modifiedby"] {
             row.set(column, system.clone());
         }
@@ -131,7 +154,7 @@ impl Seed<'_> {
         Ok(row)
     }
 
-    fn insert(&self, tx: &mut Transaction<'_>, mut row: Record) -> Result<(), Failure> {
+    pub(crate) fn insert(&self, tx: &mut Transaction<'_>, mut row: Record) -> Result<(), Failure> {
         row.set("versionnumber", Value::Integer(self.core.epochs.versions(tx, 1)?));
         row.insert_if_missing(tx).map(drop)
     }
@@ -319,10 +342,7 @@ pub(crate) fn ensure(
         ("systemuserroles", "systemuserroleid", "roleid", core.seed_id("System Administrator")),
     ];
     for (table, own, other, id) in pairs {
-        if !platform.has_pair(tx, table, (other, id), ("systemuserid", user))? {
-            let row = (own, core.row_ids.next(now, &*core.random));
-            platform.pair(tx, table, row, (other, id), ("systemuserid", user))?;
-        }
+        seed.join(tx, table, own, (other, id), user)?;
     }
     core.epochs.bump_security(tx)?;
     Ok(user)

@@ -411,6 +411,24 @@ pub fn not_a_member() -> DataverseError {
     DataverseError::new(code::USER_NOT_MEMBER_OF_ORG, "The user is not a member of the organization.")
 }
 
+/// A user whose access mode shows settings and no data.
+#[must_use]
+pub fn insufficient_access_mode() -> DataverseError {
+    DataverseError::new(
+        code::INSUFFICIENT_ACCESS_MODE,
+        "User does not have read-write access to the Dynamics 365 organization.",
+    )
+}
+
+/// A non-interactive user at the door of the web pages.
+#[must_use]
+pub fn non_interactive_user_cannot_access_ui() -> DataverseError {
+    DataverseError::new(
+        code::NON_INTERACTIVE_USER_CANNOT_ACCESS_UI,
+        "Non-interactive users cannot access the web user interface. Contact your organization system administrator.",
+    )
+}
+
 /// A caller whose user is disabled.
 #[must_use]
 pub fn user_disabled(user: Uuid, organization: Uuid) -> DataverseError {

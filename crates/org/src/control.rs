@@ -1,20 +1,26 @@
-//! `/_keyholder/`: what other commands ask of a running org.
+//! `/_keyholder/`: what other commands and tests ask of a running org.
 //!
 //! Loopback connections only, and only for who may read the data folder or administers the org:
 //! the key of this run (`Authorization: Keyholder KEY`, from `running.json`), HTTP Basic with the
 //! administering application's id and secret, or a bearer token of a Global Administrator for the
 //! org's own origin. No answer holds a secret.
 
+mod admission;
+
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use keyholder_identity::bearer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::clock::ClockChange;
+use crate::error::{Refused, StartError};
+use crate::folder::Pretence;
 use crate::rooms::Rooms;
 use crate::serve::plain;
+use crate::world::NewOrg;
 
 /// The scheme of this run's key in an `Authorization` header.
 pub const KEY_SCHEME: &str = "Keyholder";
@@ -36,47 +42,134 @@ fn first_seed() -> u64 {
     1
 }
 
-pub(crate) async fn respond(rooms: &Rooms, peer: SocketAddr, request: &Request<Bytes>) -> Response<Bytes> {
-    if !peer.ip().to_canonical().is_loopback() {
-        return plain(
-            StatusCode::FORBIDDEN,
-            "NotLoopback",
-            "The control endpoint answers on loopback connections only.",
-        );
-    }
-    match admitted(rooms, request).await {
-        Ok(true) => {}
-        Ok(false) => {
-            let mut response = plain(
-                StatusCode::UNAUTHORIZED,
-                "Unauthorized",
-                "The control endpoint needs the administrating application's id and secret (HTTP Basic), \
-                 or a token of a Global Administrator for this origin.",
-            );
-            let challenge = HeaderValue::from_static("Basic realm=\"keyholder\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-            return response;
-        }
-        Err(error) => return plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string()),
+/// The body of `POST /_keyholder/snapshot` and `/_keyholder/restore`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotRequest {
+    /// The snapshot's name.
+    pub name: String,
+}
+
+/// The body of `POST /_keyholder/tenants`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantRequest {
+    /// The tenant's domain.
+    pub domain: String,
+}
+
+/// The body of `POST /_keyholder/orgs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrgRequest {
+    /// The org's name for people.
+    pub name: String,
+    /// The domain or id of its tenant.
+    pub tenant: String,
+    /// What it pretends to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretend: Option<Pretence>,
+}
+
+/// The body of `PUT /_keyholder/orgs/ID/security-group`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroupRequest {
+    /// The sign-in names of those who may come in.
+    pub members: Vec<String>,
+}
+
+const COMMANDS: &str = "There are: GET status; POST sample; POST credentials/reset; GET and POST clock; GET snapshots, \
+    DELETE snapshots/NAME, POST snapshot, POST restore, POST reset; GET and POST orgs, PUT and DELETE orgs/ID/security-group; \
+    POST tenants; POST keys/rotate.";
+
+pub(crate) async fn respond(rooms: &Arc<Rooms>, peer: SocketAddr, request: &Request<Bytes>) -> Response<Bytes> {
+    if let Err(refusal) = admission::check(rooms, peer, request).await {
+        return refusal;
     }
     let segments: Vec<&str> = request.uri().path().trim_matches('/').split('/').skip(1).collect();
-    match (request.method(), segments.as_slice()) {
-        (&Method::GET, ["status"]) => done(&status(rooms)),
-        (&Method::POST, ["sample"]) => sample(rooms, request.body()).await,
-        (&Method::POST, ["credentials", "reset"]) => match rooms.world.reset_credentials().await {
-            Ok(()) => done(&json!({"envFile": rooms.world.folder.env_file()})),
-            Err(error) => failed(&error),
+    let answered = answer(rooms, request.method(), &segments, request.body()).await;
+    answered.unwrap_or_else(|error| failed(&error))
+}
+
+async fn answer(
+    rooms: &Arc<Rooms>,
+    method: &Method,
+    segments: &[&str],
+    body: &Bytes,
+) -> Result<Response<Bytes>, StartError> {
+    let world = &rooms.world;
+    let read = |form: &str| plain(StatusCode::BAD_REQUEST, "BadRequest", &format!("The body must be {form}."));
+    Ok(match (method.as_str(), segments) {
+        ("GET", ["status"]) => done(&status(rooms)),
+        ("POST", ["sample"]) => sample(rooms, body).await?,
+        ("POST", ["credentials", "reset"]) => {
+            world.reset_credentials().await?;
+            done(&json!({"envFile": world.folder.env_file()}))
+        }
+        ("GET", ["clock"]) => done(&world.clock().to_json()),
+        ("POST" | "PUT", ["clock"]) => match ClockChange::from_json(body) {
+            Ok(change) => done(&world.change_clock(change).await?.to_json()),
+            Err(why) => read(&format!(r#"{{"set":TIME}}, {{"move":"+90d"}} or {{"reset":true}}: {why}"#)),
         },
-        (_, ["status" | "sample"] | ["credentials", "reset"]) => {
+        ("GET", ["snapshots"]) => {
+            let taken: Vec<_> = world.snapshots().await?.iter().map(crate::world::Taken::to_json).collect();
+            done(&json!({"snapshots": taken}))
+        }
+        ("DELETE", ["snapshots", name]) => {
+            world.forget_snapshot(name).await?;
+            done(&json!({"name": name}))
+        }
+        ("POST", ["snapshot"]) => match serde_json::from_slice::<SnapshotRequest>(body) {
+            Ok(wanted) => done(&world.snapshot(&wanted.name).await?.to_json()),
+            Err(why) => read(&format!(r#"{{"name":"NAME"}}: {why}"#)),
+        },
+        ("POST", ["restore"]) => match serde_json::from_slice::<SnapshotRequest>(body) {
+            Ok(wanted) => {
+                rooms.restore(&wanted.name).await?;
+                done(&json!({"name": wanted.name}))
+            }
+            Err(why) => read(&format!(r#"{{"name":"NAME"}}: {why}"#)),
+        },
+        ("POST", ["reset"]) => {
+            rooms.reset().await?;
+            done(&status(rooms))
+        }
+        ("GET", ["orgs" | "tenants"]) => done(&json!({"tenants": world.list().await})),
+        ("PUT", ["orgs", org, "security-group"]) => match serde_json::from_slice::<SecurityGroupRequest>(body) {
+            Ok(wanted) => {
+                world.set_security_group(org, Some(&wanted.members)).await?;
+                done(&json!({"members": wanted.members}))
+            }
+            Err(why) => read(&format!(r#"{{"members":[NAME]}}: {why}"#)),
+        },
+        ("DELETE", ["orgs", org, "security-group"]) => {
+            world.set_security_group(org, None).await?;
+            done(&json!({"members": null}))
+        }
+        ("POST", ["keys", "rotate"]) => done(&json!({"keyId": world.rotate_keys().await?})),
+        ("POST", ["tenants"]) => match serde_json::from_slice::<TenantRequest>(body) {
+            Ok(wanted) => done(&serde_json::to_value(world.add_tenant(&wanted.domain).await?).unwrap_or_default()),
+            Err(why) => read(&format!(r#"{{"domain":"DOMAIN"}}: {why}"#)),
+        },
+        ("POST", ["orgs"]) => match serde_json::from_slice::<OrgRequest>(body) {
+            Ok(wanted) => {
+                let wish = NewOrg { name: wanted.name, tenant: wanted.tenant, pretend: wanted.pretend };
+                done(&serde_json::to_value(rooms.add_org(&wish).await?).unwrap_or_default())
+            }
+            Err(why) => read(&format!(r#"{{"name":NAME,"tenant":DOMAIN}}: {why}"#)),
+        },
+        (_, ["status" | "sample" | "clock" | "snapshots" | "snapshot" | "restore" | "reset" | "orgs" | "tenants"])
+        | (_, ["credentials", "reset"] | ["keys", "rotate"] | ["snapshots", _] | ["orgs", _, "security-group"]) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "That control command has another method.")
         }
-        _ => plain(StatusCode::NOT_FOUND, "NotFound", "There are: GET status, POST sample, POST credentials/reset."),
-    }
+        _ => plain(StatusCode::NOT_FOUND, "NotFound", COMMANDS),
+    })
 }
 
 /// What a running org says of itself.
 pub(crate) fn status(rooms: &Rooms) -> Value {
-    let address = rooms.world.address();
+    let (address, clock) = (rooms.world.address(), rooms.world.clock());
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -87,62 +180,25 @@ pub(crate) fn status(rooms: &Rooms) -> Value {
         "tenantDomain": address.tenant_domain,
         "caFile": address.ca_file,
         "envFile": rooms.world.folder.env_file(),
+        "now": clock.now.to_string(),
+        "clockOffset": clock.offset().to_string(),
     })
 }
 
-async fn sample(rooms: &Rooms, body: &Bytes) -> Response<Bytes> {
+async fn sample(rooms: &Rooms, body: &Bytes) -> Result<Response<Bytes>, StartError> {
     let wanted: SampleRequest = match serde_json::from_slice(body) {
         Ok(wanted) => wanted,
         Err(error) => {
             let message = format!("The body must be {{\"rows\":N,\"seed\":S}}: {error}");
-            return plain(StatusCode::BAD_REQUEST, "BadRequest", &message);
+            return Ok(plain(StatusCode::BAD_REQUEST, "BadRequest", &message));
         }
     };
     if !(1..=MOST_SAMPLE_ROWS).contains(&wanted.rows) {
         let message = format!("rows must be 1 to {MOST_SAMPLE_ROWS}.");
-        return plain(StatusCode::BAD_REQUEST, "BadRequest", &message);
+        return Ok(plain(StatusCode::BAD_REQUEST, "BadRequest", &message));
     }
-    match rooms.world.sample(wanted.rows, wanted.seed).await {
-        Ok(sampled) => done(&json!({"accounts": sampled.accounts, "contacts": sampled.contacts})),
-        Err(error) => failed(&error),
-    }
-}
-
-async fn admitted(rooms: &Rooms, request: &Request<Bytes>) -> Result<bool, keyholder_identity::Error> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
-        return Ok(false);
-    };
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-    let token = if scheme.eq_ignore_ascii_case(KEY_SCHEME) {
-        return Ok(rooms.key.matches(rest.trim()));
-    } else if scheme.eq_ignore_ascii_case("basic") {
-        match token_for(rooms, value).await {
-            Some(token) => token,
-            None => return Ok(false),
-        }
-    } else {
-        match bearer(request.headers()) {
-            Ok(token) => token.to_owned(),
-            Err(_) => return Ok(false),
-        }
-    };
-    let Ok(token) = rooms.world.identity.verify(&token, &rooms.origin_audience) else { return Ok(false) };
-    rooms.world.is_administrator(token.object_id).await
-}
-
-/// Lets the token service judge an id and secret: one place decides what a good secret is.
-async fn token_for(rooms: &Rooms, basic: &str) -> Option<String> {
-    let address = rooms.world.address();
-    let form =
-        format!("grant_type=client_credentials&resource={}", address.origin.replace(':', "%3A").replace('/', "%2F"));
-    let request = Request::post(format!("/{}/oauth2/token", address.tenant_id))
-        .header(header::AUTHORIZATION, basic)
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Bytes::from(form))
-        .ok()?;
-    let answer = rooms.world.identity.respond_login(request).await;
-    let body: Value = serde_json::from_slice(answer.body()).ok()?;
-    body.get("access_token")?.as_str().map(ToOwned::to_owned)
+    let sampled = rooms.world.sample(wanted.rows, wanted.seed).await?;
+    Ok(done(&json!({"accounts": sampled.accounts, "contacts": sampled.contacts})))
 }
 
 fn done(value: &Value) -> Response<Bytes> {
@@ -151,6 +207,16 @@ fn done(value: &Value) -> Response<Bytes> {
     response
 }
 
-fn failed(error: &crate::StartError) -> Response<Bytes> {
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string())
+fn failed(error: &StartError) -> Response<Bytes> {
+    let (status, code) = match error {
+        StartError::Refused(
+            Refused::NoSnapshot { .. } | Refused::NoTenant { .. } | Refused::NoOrg { .. } | Refused::NoPerson { .. },
+        ) => (StatusCode::NOT_FOUND, "NotFound"),
+        StartError::Refused(Refused::TenantExists { .. } | Refused::OrgExists { .. }) => {
+            (StatusCode::CONFLICT, "Conflict")
+        }
+        StartError::Refused(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "Failed"),
+    };
+    plain(status, code, &error.to_string())
 }

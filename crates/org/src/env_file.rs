@@ -1,8 +1,12 @@
 //! `org.env`: what a client needs, and the only place where the administrators' secrets stand in
 //! plain text.
 
+use std::path::Path;
+
 use keyholder_foundation::Secret;
-use keyholder_platform::{EnvFile, env_file};
+use keyholder_platform::{EnvFile, EnvFileError, env_file};
+
+use crate::folder::FolderError;
 
 /// The names in `org.env`. They are a contract: other programs read them.
 pub mod names {
@@ -70,7 +74,23 @@ pub fn print(address: &Address, admin: &AdminCredentials) -> Secret {
         (names::ADMIN_USERNAME, &admin.username),
         (names::ADMIN_PASSWORD, admin.password.expose()),
     ];
-    env_file::print(comment, variables)
+    // A tenant without an org has no URL to name.
+    env_file::print(comment, variables.into_iter().filter(|(_, value)| !value.is_empty()))
+}
+
+/// Reads the env file at `path`; `None` when there is none.
+///
+/// # Errors
+/// [`FolderError`] when it cannot be read, or a line of it is none.
+pub fn read(path: &Path) -> Result<Option<EnvFile>, FolderError> {
+    match EnvFile::read(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(EnvFileError::File(error)) if error.is_missing() => Ok(None),
+        Err(EnvFileError::File(error)) => Err(error.into()),
+        Err(EnvFileError::Line { line, problem, .. }) => {
+            Err(FolderError::Damaged { path: path.to_owned(), why: format!("line {line}: {problem}") })
+        }
+    }
 }
 
 /// The administrators' credentials of an `org.env`; `None` when any of the four is missing.
@@ -87,8 +107,6 @@ pub fn admin(file: &EnvFile) -> Option<AdminCredentials> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]

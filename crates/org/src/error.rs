@@ -1,10 +1,10 @@
-//! Why a local org cannot be opened or served.
+//! Why a local org cannot be opened, served or changed.
 
 use crate::certificates::CertificateError;
 use crate::folder::FolderError;
 use crate::listen::ListenError;
 
-/// Why a local org cannot be opened or served.
+/// Why a local org cannot be opened, served or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -26,6 +26,12 @@ pub enum StartError {
     /// The org's rows.
     #[error("{}", chain(.0))]
     Data(#[from] keyholder_data::Error),
+    /// A database.
+    #[error("{}", chain(.0))]
+    Store(#[from] keyholder_store::Error),
+    /// What was asked for cannot be done as it was asked.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The process is ending.
     #[error("interrupted while starting")]
     Interrupted,
@@ -38,11 +44,98 @@ impl StartError {
         use keyholder_store::Error::{NoRoom, Unusable};
         let store = match self {
             Self::Identity(keyholder_identity::Error::Store(error))
-            | Self::Data(keyholder_data::Error::Store(error)) => error,
+            | Self::Data(keyholder_data::Error::Store(error))
+            | Self::Store(error) => error,
             _ => return false,
         };
         matches!(store, Unusable { .. } | NoRoom { .. })
     }
+}
+
+/// A wish that cannot be granted as it was said; nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// A time that the org cannot have.
+    #[error("the org's time must lie between {earliest} and {latest}")]
+    Time {
+        /// The first moment that it can be.
+        earliest: &'static str,
+        /// The moment before which it must be.
+        latest: &'static str,
+    },
+    /// A snapshot's name that is none.
+    #[error(
+        "`{name}` cannot name a snapshot: use 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit"
+    )]
+    SnapshotName {
+        /// What was given, cut to 80 characters.
+        name: String,
+    },
+    /// A snapshot that was never taken.
+    #[error("there is no snapshot `{name}`{}", listed(known))]
+    NoSnapshot {
+        /// What was asked for.
+        name: String,
+        /// The snapshots that there are.
+        known: Vec<String>,
+    },
+    /// Another tenant has the domain.
+    #[error("there is a tenant `{domain}` already")]
+    TenantExists {
+        /// The domain.
+        domain: String,
+    },
+    /// A text that is no domain.
+    #[error("`{domain}` is not a domain such as contoso.localhost: letters, digits and hyphens between dots")]
+    Domain {
+        /// What was given, cut to 80 characters.
+        domain: String,
+    },
+    /// A tenant that there is not.
+    #[error("there is no tenant `{name}`{}", listed(known))]
+    NoTenant {
+        /// What was asked for.
+        name: String,
+        /// The domains of the tenants that there are.
+        known: Vec<String>,
+    },
+    /// An org that there is not.
+    #[error("there is no org `{name}`{}", listed(known))]
+    NoOrg {
+        /// What was asked for.
+        name: String,
+        /// The orgs that there are.
+        known: Vec<String>,
+    },
+    /// A person that the tenant does not have.
+    #[error("the tenant has no user `{name}`")]
+    NoPerson {
+        /// What was asked for, cut to 80 characters.
+        name: String,
+    },
+    /// The tenant has an org of that name.
+    #[error("the tenant `{domain}` has an org `{name}` already")]
+    OrgExists {
+        /// The name.
+        name: String,
+        /// The tenant's domain.
+        domain: String,
+    },
+    /// A name that no org can have.
+    #[error("an org's name has 1 to 100 characters and no control characters")]
+    OrgName,
+    /// More orgs than one process should serve.
+    #[error("a local org has at most {most} orgs in all")]
+    TooManyOrgs {
+        /// The bound.
+        most: usize,
+    },
+}
+
+/// ` (there are: a, b)`, when there are any.
+fn listed(known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) }
 }
 
 /// An error with its causes in one line, each said once.

@@ -4,23 +4,31 @@
 //! .keyholder/             0700, with a .gitignore of `*`
 //!   lock                  held by the process that serves or opens the folder
 //!   running.json    0600  while an org runs: where it is and the key of its control endpoint
-//!   world.json      0600  which tenants and orgs there are
+//!   world.json      0600  which tenants and orgs there are, and where their databases
 //!   ca.pem, ca.key  0600  the certificate authority
 //!   signing-N.pem   0600  the token service's private keys, the newest signs
-//!   directory.db          tenants, applications, principals, users
-//!   orgs/ID.db            one org's rows
+//!   state-N/              the databases:
+//!     directory.db        tenants, applications, principals, users
+//!     orgs/ID.db          one org's rows
+//!   snapshots/            earlier states, by name
 //!   org.env         0600  what a client needs, and the administrators' secrets
+//!   DOMAIN.env      0600  the same for a further tenant
 //! ```
 //!
 //! An ephemeral world is the same in a temporary folder.
 
+mod record;
+
 use std::path::{Path, PathBuf};
 
-use keyholder_foundation::{OrgId, Secret, TenantId};
+use keyholder_foundation::{OrgId, Secret};
 use keyholder_platform::{
     FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private, write_private_passing,
 };
 use serde::{Deserialize, Serialize};
+
+use record::WORLD_FORMAT;
+pub use record::{AdministratorsEntry, OrgEntry, Pretence, SecurityGroup, TenantEntry, World};
 
 /// What can be wrong with a data folder.
 #[derive(Debug, thiserror::Error)]
@@ -60,53 +68,6 @@ pub enum FolderError {
     File(#[from] FileError),
 }
 
-/// The tenants and orgs of a folder, as `world.json` keeps them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct World {
-    /// The file's own format.
-    pub format: u32,
-    /// Whether everything that a new world needs has been made.
-    pub complete: bool,
-    /// Every tenant; the first is the one that `org.env` names.
-    pub tenants: Vec<TenantEntry>,
-}
-
-impl World {
-    pub(crate) fn new(tenants: Vec<TenantEntry>) -> Self {
-        Self { format: WORLD_FORMAT, complete: false, tenants }
-    }
-
-    /// The tenant and the org that answer at the origin.
-    #[must_use]
-    pub fn first(&self) -> Option<(&TenantEntry, &OrgEntry)> {
-        let tenant = self.tenants.first()?;
-        Some((tenant, tenant.orgs.first()?))
-    }
-}
-
-/// One tenant of a world.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TenantEntry {
-    /// The tenant's id.
-    pub id: TenantId,
-    /// Its domain.
-    pub domain: String,
-    /// Its orgs; the first answers at the origin.
-    pub orgs: Vec<OrgEntry>,
-}
-
-/// One org of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OrgEntry {
-    /// The organization's id.
-    pub id: OrgId,
-    /// Its name for people.
-    pub name: String,
-}
-
 /// What a running org tells other commands on the same machine.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,9 +92,31 @@ impl RunningNote {
     }
 }
 
-/// The newest `world.json` that this version reads and writes.
-const WORLD_FORMAT: u32 = 1;
 const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// The databases of one state of the world.
+#[derive(Debug, Clone)]
+pub(crate) struct StateFolder(PathBuf);
+
+impl StateFolder {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn directory_file(&self) -> PathBuf {
+        self.0.join("directory.db")
+    }
+
+    pub(crate) fn org_file(&self, org: OrgId) -> PathBuf {
+        self.0.join("orgs").join(format!("{org}.db"))
+    }
+
+    /// Makes the folder where it is missing.
+    pub(crate) fn create(&self) -> Result<(), FolderError> {
+        create_private_folder(&self.0)?;
+        Ok(create_private_folder(&self.0.join("orgs"))?)
+    }
+}
 
 /// A data folder's path and the names in it. Nothing is touched until a method is called.
 #[derive(Debug, Clone)]
@@ -184,12 +167,14 @@ impl DataFolder {
         self.file("org.env")
     }
 
-    pub(crate) fn directory_file(&self) -> PathBuf {
-        self.file("directory.db")
+    /// The folder of the state with this number.
+    pub(crate) fn state(&self, number: u32) -> StateFolder {
+        StateFolder(if number == 0 { self.path.clone() } else { self.file(&format!("state-{number}")) })
     }
 
-    pub(crate) fn org_file(&self, org: OrgId) -> PathBuf {
-        self.path.join("orgs").join(format!("{org}.db"))
+    /// The folder of the snapshot with this number.
+    pub(crate) fn snapshot(&self, number: u32) -> StateFolder {
+        StateFolder(self.file("snapshots").join(number.to_string()))
     }
 
     /// Whether a local org has ever been made here.
@@ -219,7 +204,6 @@ impl DataFolder {
             }
         }
         create_private_folder(&self.path)?;
-        create_private_folder(&self.path.join("orgs"))?;
         let lock = FolderLock::take(&self.path, "lock").map_err(|error| match error {
             LockError::Held { .. } => FolderError::InUse { path: self.path.clone() },
             LockError::File(file) => file.into(),
@@ -322,7 +306,7 @@ impl DataFolder {
         FolderError::Damaged { path: self.file(name), why }
     }
 
-    fn parse<T: for<'de> Deserialize<'de>>(&self, name: &str, text: &str) -> Result<T, FolderError> {
+    pub(crate) fn parse<T: for<'de> Deserialize<'de>>(&self, name: &str, text: &str) -> Result<T, FolderError> {
         // The parser's own message may quote what it met, and these files hold secrets.
         serde_json::from_str(text).map_err(|e| {
             self.damaged(name, format!("not the JSON it should be, at line {} column {}", e.line(), e.column()))

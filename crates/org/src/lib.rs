@@ -10,21 +10,31 @@
 //! randomness and folder.
 
 pub mod certificates;
+pub mod clock;
 pub mod control;
+mod discovery;
 mod door;
 pub mod env_file;
 mod error;
 pub mod folder;
 pub mod listen;
+mod listeners;
+mod management;
+mod on_premises;
+mod propagation;
 mod rooms;
 mod running;
 pub mod serve;
 pub mod world;
 
-pub use error::StartError;
-pub use folder::DataFolder;
+pub use clock::{ClockChange, ClockReading, Shift};
+pub use error::{Refused, StartError};
+pub use folder::{DataFolder, Pretence};
 pub use keyholder_data::{Sampled, Trouble};
+pub use keyholder_identity::{
+    DocumentFuture, GraphThrottle, IssuerDocuments, MAX_DOCUMENT as LONGEST_DOCUMENT, NoIssuers,
+};
 pub use keyholder_store::Durability;
 pub use listen::Listen;
 pub use running::{LocalOrg, Options, Place};
-pub use world::{OpenWorld, WorldOptions};
+pub use world::{ListedOrg, ListedTenant, NewOrg, OpenWorld, Settings, Taken, WorldOptions};

@@ -72,6 +72,8 @@ pub(crate) struct Bound {
     pub(crate) https: Vec<TcpListener>,
     pub(crate) http: Vec<TcpListener>,
     pub(crate) origin: String,
+    /// Where the origin listens; further orgs do so too, on ports of their own.
+    pub(crate) address: IpAddr,
     /// The host beyond `localhost` that the certificate must name.
     pub(crate) host: Option<String>,
     /// Loopback addresses that this machine does not have, which is no fault.
@@ -81,6 +83,8 @@ pub(crate) struct Bound {
 const LISTEN: &str = "--listen";
 const ALSO: &str = "--also-listen";
 const HTTP: &str = "--http";
+/// What asks for the port of a further org.
+const FURTHER: &str = "a further org";
 /// How often another free port is looked for when the chosen one is taken on the other loopback
 /// address.
 const FREE_PORT_TRIES: u32 = 16;
@@ -121,9 +125,11 @@ impl Listen {
         let mut absent = Vec::new();
         let mut https = match self.address {
             Some(address) if address.port() != 0 || !address.ip().is_loopback() => vec![bind(address, LISTEN).await?],
-            Some(address) => both_loopbacks(address.ip(), 0, &mut absent).await?,
-            None => both_loopbacks(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT, &mut absent).await?,
+            Some(address) => both_loopbacks(address.ip(), 0, LISTEN, &mut absent).await?,
+            None => both_loopbacks(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT, LISTEN, &mut absent).await?,
         };
+        let address =
+            https.first().and_then(|l| l.local_addr().ok()).map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.ip());
         let port = https.first().and_then(|l| l.local_addr().ok()).map_or(DEFAULT_PORT, |a| a.port());
         for address in &self.also {
             https.push(bind(*address, ALSO).await?);
@@ -139,22 +145,47 @@ impl Listen {
             Some(host) => host.to_owned(),
         };
         let origin = if port == 443 { format!("https://{shown}") } else { format!("https://{shown}:{port}") };
-        Ok(Bound { https, http, origin, host, absent })
+        Ok(Bound { https, http, origin, address, host, absent })
     }
+}
+
+/// Binds a port for a further org on the origin's addresses: the one it had where that is free.
+pub(crate) async fn bind_further(address: IpAddr, port: Option<u16>) -> Result<(u16, Vec<TcpListener>), ListenError> {
+    let try_port = async |port| {
+        if address.is_loopback() {
+            both_loopbacks(address, port, FURTHER, &mut Vec::new()).await
+        } else {
+            Ok(vec![bind(SocketAddr::new(address, port), FURTHER).await?])
+        }
+    };
+    let sockets = match port {
+        Some(port) => match try_port(port).await {
+            Err(ListenError::Taken { .. }) => try_port(0).await?,
+            other => other?,
+        },
+        None => try_port(0).await?,
+    };
+    let port = sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |address| address.port());
+    Ok((port, sockets))
 }
 
 /// `localhost` means either loopback address, so both are bound on one port; a machine without
 /// IPv6 (or without IPv4) serves the one that it has.
-async fn both_loopbacks(first: IpAddr, port: u16, absent: &mut Vec<IpAddr>) -> Result<Vec<TcpListener>, ListenError> {
+async fn both_loopbacks(
+    first: IpAddr,
+    port: u16,
+    flag: &'static str,
+    absent: &mut Vec<IpAddr>,
+) -> Result<Vec<TcpListener>, ListenError> {
     let other = match first {
         IpAddr::V4(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         IpAddr::V6(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     let mut tries = 0;
     loop {
-        let one = bind(SocketAddr::new(first, port), LISTEN).await?;
+        let one = bind(SocketAddr::new(first, port), flag).await?;
         let chosen = one.local_addr().map_or(port, |address| address.port());
-        match bind(SocketAddr::new(other, chosen), LISTEN).await {
+        match bind(SocketAddr::new(other, chosen), flag).await {
             Ok(two) => return Ok(vec![one, two]),
             Err(ListenError::Taken { .. }) if port == 0 && tries < FREE_PORT_TRIES => tries += 1,
             Err(taken @ ListenError::Taken { .. }) => return Err(taken),

@@ -1,78 +1,177 @@
-//! Which room answers a request: by its path, and nothing else.
+//! Which room answers a request: by the port that it came to and its path, and nothing else.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use keyholder_data::TokenFacts;
-use keyholder_foundation::{Secret, Timestamp, WallClock};
-use keyholder_identity::{Audience, bearer};
+use keyholder_foundation::{OrgId, Secret, WallClock};
+use keyholder_identity::{AnswerAfter, Audience, bearer};
 
-use crate::control;
+use crate::error::StartError;
+use crate::folder::Pretence;
+use crate::listeners::Serving;
 use crate::serve::{Answer, BoxFuture, plain};
-use crate::world::OpenWorld;
+use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
+use crate::{control, discovery, management, on_premises};
+
+/// The longest that an answer is held back from whoever guesses at secrets.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The open world, answering.
 pub(crate) struct Rooms {
     pub(crate) world: OpenWorld,
     pub(crate) origin_audience: Audience,
-    /// What a token must be for, to be let into the org.
-    org_audience: Audience,
     /// The control endpoint's key of this run.
     pub(crate) key: Secret,
+    serving: Serving,
     date: Mutex<(i64, HeaderValue)>,
 }
 
+/// A further org, answering on its own port.
+struct FurtherOrg {
+    rooms: Arc<Rooms>,
+    org: OrgId,
+}
+
 impl Rooms {
-    pub(crate) fn new(world: OpenWorld, key: Secret) -> Self {
+    pub(crate) async fn new(world: OpenWorld, key: Secret, serving: Serving) -> Arc<Self> {
         let address = world.address();
-        let tenant = world.tenant();
-        Self {
-            origin_audience: Audience::any_of([&address.origin]).of_tenant(tenant),
-            org_audience: Audience::any_of([&address.org_url, &address.origin]).of_tenant(tenant),
+        let rooms = Arc::new(Self {
+            origin_audience: Audience::any_of([&address.origin]).of_tenant(world.tenant()),
             world,
             key,
+            serving,
             date: Mutex::new((i64::MIN, HeaderValue::from_static(""))),
+        });
+        rooms.serve_orgs().await;
+        rooms
+    }
+
+    /// Puts the world back to a snapshot.
+    pub(crate) async fn restore(self: &Arc<Self>, name: &str) -> Result<(), StartError> {
+        self.world.restore(name).await?;
+        self.serve_orgs().await;
+        Ok(())
+    }
+
+    /// Puts the world back to what it was when it was new.
+    pub(crate) async fn reset(self: &Arc<Self>) -> Result<(), StartError> {
+        self.world.reset().await?;
+        self.serve_orgs().await;
+        Ok(())
+    }
+
+    /// Makes an org, which answers at once.
+    pub(crate) async fn add_org(self: &Arc<Self>, wish: &NewOrg) -> Result<ListedOrg, StartError> {
+        let made = self.world.add_org(wish).await?;
+        self.serve_orgs().await;
+        Ok(made)
+    }
+
+    /// Serves the ports of those orgs that are not served yet.
+    async fn serve_orgs(self: &Arc<Self>) {
+        for org in self.world.state().await.orgs.iter().skip(1) {
+            let answer = Arc::new(FurtherOrg { rooms: Arc::clone(self), org: org.id });
+            self.world.listeners.serve(org.id, &self.serving, &answer);
         }
     }
 
-    async fn route(&self, peer: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
+    /// A request to the origin.
+    async fn at_origin(self: &Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         let first = path.split('/').nth(1).unwrap_or_default();
+        if first == "_keyholder" {
+            // Takes the rooms for itself where it changes them.
+            return control::respond(self, peer, &request).await;
+        }
+        if matches!(first, "providers" | "subscriptions" | "tenants" | "metadata") {
+            return management::respond(&self.world, &request).await;
+        }
+        let state = self.world.state().await;
         match first {
-            "api" if path.starts_with("/api/data/") => self.data(request).await,
-            "v1.0" => self.world.identity.respond_graph(request).await,
-            "_keyholder" => control::respond(self, peer, &request).await,
-            "" => plain(
+            "api" if path.starts_with("/api/discovery/") => {
+                self.world.deliver(&state).await;
+                discovery::respond(&state, &self.world.address().origin, &request).await
+            }
+            "v1.0" | "beta" => {
+                let writes = request.method() != Method::GET;
+                let response = state.identity.respond_graph(request).await;
+                if writes {
+                    state.propagation.wake();
+                    self.world.deliver(&state).await;
+                }
+                response
+            }
+            "" | "api" | "XRMServices" => match state.first() {
+                Ok(org) => self.at_org(&state, org, Some(&self.origin_audience), request).await,
+                Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string()),
+            },
+            _ => {
+                // All but a request for a token may change the directory: consent, a new password.
+                if request.method() == Method::POST && !path.to_ascii_lowercase().ends_with("/token") {
+                    let response = state.identity.respond_login(request).await;
+                    state.propagation.wake();
+                    return response;
+                }
+                state.identity.respond_login(request).await
+            }
+        }
+    }
+
+    /// A request to the port of a further org.
+    async fn at_further_org(&self, org: OrgId, request: Request<Bytes>) -> Response<Bytes> {
+        let state = self.world.state().await;
+        match state.org(org) {
+            Some(org) => self.at_org(&state, org, None, request).await,
+            // Its port is being given up.
+            None => not_served(request.uri().path()),
+        }
+    }
+
+    /// A request to an org: its Web API, or what it pretends to be. Tokens for `beside` are good for it
+    /// too.
+    async fn at_org(
+        &self,
+        state: &State,
+        org: &OpenOrg,
+        beside: Option<&Audience>,
+        request: Request<Bytes>,
+    ) -> Response<Bytes> {
+        if org.pretend == Some(Pretence::OnPremises) {
+            return on_premises::respond(&request);
+        }
+        let path = request.uri().path();
+        if path.starts_with("/api/data/") {
+            let verified = bearer(request.headers()).and_then(|token| {
+                let own = state.identity.verify(token, &org.audience);
+                own.or_else(|problem| beside.map_or(Err(problem), |beside| state.identity.verify(token, beside)))
+            });
+            let Ok(token) = verified else { return org.organization.challenge() };
+            self.world.deliver(state).await;
+            let caller = TokenFacts {
+                tenant: token.tenant,
+                client: token.client,
+                object_id: token.object_id,
+                app_only: token.app_only,
+            };
+            return org.organization.respond(&caller, request).await;
+        }
+        if path == "/" {
+            return plain(
                 StatusCode::NOT_FOUND,
                 "0x80060888",
                 "This is a local org. Its Web API is at /api/data/v9.2/; it has no web pages yet.",
-            ),
-            "api" | "beta" | "XRMServices" => plain(
-                StatusCode::NOT_FOUND,
-                "0x80060888",
-                &format!("The local org does not serve {}.", printable(path)),
-            ),
-            _ => self.world.identity.respond_login(request).await,
+            );
         }
-    }
-
-    async fn data(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let verified =
-            bearer(request.headers()).and_then(|token| self.world.identity.verify(token, &self.org_audience));
-        let Ok(token) = verified else { return self.world.organization.challenge() };
-        let caller = TokenFacts {
-            tenant: token.tenant,
-            client: token.client,
-            object_id: token.object_id,
-            app_only: token.app_only,
-        };
-        self.world.organization.respond(&caller, request).await
+        not_served(path)
     }
 
     /// The `Date` header by the org's clock, which clients follow; printed once a second.
-    fn date(&self, now: Timestamp) -> HeaderValue {
+    fn date(&self) -> HeaderValue {
+        let now = self.world.clocks.org.now();
         // The pair is written whole, so a poisoned lock still holds a valid one.
         let mut date = self.date.lock().unwrap_or_else(PoisonError::into_inner);
         if date.0 != now.unix_seconds() {
@@ -83,18 +182,31 @@ impl Rooms {
     }
 }
 
+fn not_served(path: &str) -> Response<Bytes> {
+    let path: String = path.chars().take(80).filter(|c| c.is_ascii_graphic() && *c != '"').collect();
+    plain(StatusCode::NOT_FOUND, "0x80060888", &format!("The local org does not serve {path}."))
+}
+
 impl Answer for Rooms {
     fn answer(self: Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
         Box::pin(async move {
-            let mut response = self.route(peer, request).await;
-            let date = self.date(self.world.clocks.org.now());
-            response.headers_mut().insert(header::DATE, date);
+            let mut response = self.at_origin(peer, request).await;
+            // The rooms have been left by now: a caller who is made to wait holds up nobody else.
+            if let Some(AnswerAfter(wait)) = response.extensions().get().copied() {
+                tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+            }
+            response.headers_mut().insert(header::DATE, self.date());
             response
         })
     }
 }
 
-/// A path as it may stand in a message.
-fn printable(path: &str) -> String {
-    path.chars().take(80).filter(|c| c.is_ascii_graphic() && *c != '"').collect()
+impl Answer for FurtherOrg {
+    fn answer(self: Arc<Self>, _: SocketAddr, request: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
+        Box::pin(async move {
+            let mut response = self.rooms.at_further_org(self.org, request).await;
+            response.headers_mut().insert(header::DATE, self.rooms.date());
+            response
+        })
+    }
 }

@@ -14,6 +14,7 @@ use crate::env_file::{Address, AdminCredentials};
 use crate::error::StartError;
 use crate::folder::{DataFolder, FolderError, RunningNote};
 use crate::listen::Listen;
+use crate::listeners::Serving;
 use crate::rooms::Rooms;
 use crate::serve;
 use crate::world::{OpenWorld, WorldOptions};
@@ -86,12 +87,12 @@ impl LocalOrg {
         }
         let tls = Arc::new(authority.server_config(bound.host.as_deref(), now, &options.provider)?);
 
-        let world = OpenWorld::open_locked(folder.clone(), lock, &bound.origin, &options.world).await?;
-        if !world.refresh_env()? {
-            notes.push(format!(
-                "`{}` is lost, and with it the administrators' secrets: run `keyholder org credentials --reset`",
-                folder.env_file().display()
-            ));
+        let world =
+            OpenWorld::open_locked(folder.clone(), lock, &bound.origin, Some(bound.address), &options.world).await?;
+        for name in world.refresh_env_files().await? {
+            let mend = if name == "org.env" { ": run `keyholder org credentials --reset`" } else { "" };
+            let path = folder.file(&name);
+            notes.push(format!("`{}` is lost, and with it the administrators' secrets{mend}", path.display()));
         }
         for path in world.stale_env_files() {
             notes.push(format!("`{}` points to another address than {}", path.display(), bound.origin));
@@ -100,10 +101,11 @@ impl LocalOrg {
         options.world.random.fill(&mut key);
         let key = Secret::new(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let note = RunningNote::new(std::process::id(), bound.origin.clone(), &key);
-        let rooms = Arc::new(Rooms::new(world, key));
 
         let (stop, stopped) = watch::channel(false);
         let connections = serve::connections();
+        let serving = Serving { tls: Arc::clone(&tls), connections: Arc::clone(&connections) };
+        let rooms = Rooms::new(world, key, serving).await;
         let address_of = |listener: &tokio::net::TcpListener| listener.local_addr().ok();
         let addresses = bound.https.iter().filter_map(address_of).collect();
         let http_addresses = bound.http.iter().filter_map(address_of).collect();
@@ -180,6 +182,9 @@ impl LocalOrg {
     /// databases.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
+        let further = &self.rooms.world.listeners;
+        further.keep_only(|_| false);
+        further.finished().await;
         while self.listeners.join_next().await.is_some() {}
     }
 }
@@ -187,6 +192,7 @@ impl LocalOrg {
 impl Drop for LocalOrg {
     fn drop(&mut self) {
         let _ = self.stop.send(true);
+        self.rooms.world.listeners.keep_only(|_| false);
         self.rooms.world.folder.remove_note();
     }
 }

@@ -3,25 +3,38 @@
 //! This is what `org start` serves, and what a command that finds no running org opens for
 //! itself. It holds the folder's lock for as long as it lives.
 //!
-//! Making a world is a sequence that can be killed anywhere and is simply gone through again: each
-//! part is looked for before it is made, and `complete` is written last. Only one thing cannot be
-//! looked up again, the administrators' secrets, of which the store has but hashes; so a world that
-//! was never completed makes new ones.
+//! Who only asks holds [`OpenWorld::state`] for reading, for as long as the answer takes; who
+//! changes what there is (the clock, the orgs, a snapshot) holds it for writing. So a change waits
+//! for the requests under way, no request meets half of one, and a copy of the databases fits
+//! together.
 
+mod keys;
+mod make;
+mod snapshots;
+mod state;
+mod tenants;
+mod time;
+
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use keyholder_data::{Administrator, ApplicationFacts, Organization, OrganizationConfig, Sampled, Trouble};
+use keyholder_data::{Sampled, Trouble};
 use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{Clocks, ObjectId, OrgId, Random, Secret, TenantId};
-use keyholder_identity::directory::administrators::APPLICATION_NAME;
-use keyholder_identity::{Administrators, FixedOrganizations, Identity, IdentityConfig, SigningKey, TenantPlan, keys};
-use keyholder_platform::{EnvFile, EnvFileError, FolderLock};
-use keyholder_store::{DatabaseOptions, Durability};
+use keyholder_identity::{GraphThrottle, IssuerDocuments, NoIssuers};
+use keyholder_platform::{EnvFile, FolderLock};
+use keyholder_store::Durability;
+use tokio::sync::RwLock;
 
-use crate::door::DirectoryDoor;
 use crate::env_file::{self, Address, AdminCredentials, names};
 use crate::error::StartError;
-use crate::folder::{DataFolder, FolderError, OrgEntry, TenantEntry, World};
+use crate::folder::{DataFolder, FolderError, OrgEntry, Pretence, TenantEntry, World};
+use crate::listeners::Listeners;
+
+pub use snapshots::Taken;
+pub(crate) use state::{OpenOrg, State};
+pub use tenants::{ListedOrg, ListedTenant, NewOrg};
 
 /// The domain of the first tenant. Names below `localhost` belong to nobody else (RFC 6761).
 pub const TENANT_DOMAIN: &str = "keyholder.localhost";
@@ -29,15 +42,16 @@ pub const TENANT_DOMAIN: &str = "keyholder.localhost";
 pub const ORGANIZATION_NAME: &str = "Keyholder local org";
 /// The origin until a listener says otherwise.
 pub const DEFAULT_ORIGIN: &str = "https://localhost:8443";
-/// How many accounts and contacts a new org has.
-const FIRST_SAMPLE_ROWS: u32 = 10;
+
+/// How many non-interactive users an org may have, as Microsoft documents it today.
+pub const DEFAULT_NON_INTERACTIVE_LIMIT: u32 = 7;
 
 /// How to open a world.
 #[derive(Clone)]
 pub struct WorldOptions {
     /// What an acknowledged write survives.
     pub durability: Durability,
-    /// Its clocks.
+    /// Its clocks. The org clock's offset is set to the one that the folder keeps.
     pub clocks: Clocks,
     /// Where ids, secrets and salts come from.
     pub random: Arc<dyn Random>,
@@ -46,21 +60,53 @@ pub struct WorldOptions {
     pub signing_key: Option<Secret>,
     /// Is told what goes wrong inside, which no caller should see.
     pub trouble: Option<Trouble>,
+    /// How the world behaves.
+    pub settings: Settings,
+}
+
+/// How a world behaves while this process serves it; nothing of it is kept.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the org at the origin pretends to be.
+    pub pretend: Option<Pretence>,
+    /// How many people of an org may be enabled non-interactive users at once.
+    pub non_interactive_limit: u32,
+    /// How long the token service does not see a new application or credential yet.
+    pub directory_lag: Duration,
+    /// How long after a change of the directory the orgs learn of it.
+    pub propagation_delay: Duration,
+    /// How often an application may ask Microsoft Graph, when that is limited at all.
+    pub throttle: Option<GraphThrottle>,
+    /// How the keys of outside issuers are had, whose tokens stand in for secrets.
+    pub issuer_documents: Arc<dyn IssuerDocuments>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pretend: None,
+            non_interactive_limit: DEFAULT_NON_INTERACTIVE_LIMIT,
+            directory_lag: Duration::ZERO,
+            propagation_delay: Duration::ZERO,
+            throttle: None,
+            issuer_documents: Arc::new(NoIssuers),
+        }
+    }
 }
 
 /// The open rooms.
 pub struct OpenWorld {
     pub(crate) folder: DataFolder,
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) organization: Arc<Organization>,
     pub(crate) clocks: Clocks,
-    tenant: TenantEntry,
-    org: OrgEntry,
+    pub(crate) listeners: Listeners,
+    state: RwLock<State>,
+    options: WorldOptions,
     origin: String,
+    tenant: TenantId,
+    tenant_domain: String,
+    org: OrgId,
     _lock: FolderLock,
 }
-
-const FIRST_KEY: &str = "signing-1.pem";
 
 impl OpenWorld {
     /// Opens the world of `folder`, making it where it is new.
@@ -69,135 +115,84 @@ impl OpenWorld {
     /// [`StartError`]: the folder is in use, is not ours or is damaged, or a database is.
     pub async fn open(folder: DataFolder, origin: &str, options: &WorldOptions) -> Result<Self, StartError> {
         let lock = folder.open()?;
-        Self::open_locked(folder, lock, origin, options).await
+        Self::open_locked(folder, lock, origin, None, options).await
     }
 
+    /// The same under a lock that is held already, with further orgs listening on `address`.
     pub(crate) async fn open_locked(
         folder: DataFolder,
         lock: FolderLock,
         origin: &str,
+        address: Option<IpAddr>,
         options: &WorldOptions,
     ) -> Result<Self, StartError> {
-        let world = match folder.world()? {
-            Some(world) => world,
+        let record = match folder.world()? {
+            Some(record) => record,
             None => folder.write_world(&new_world(options.random.as_ref()))?,
         };
-        let (tenant, org) = world.first().ok_or_else(|| folder.damaged("world.json", "it names no org".to_owned()))?;
-        let (tenant, org) = (tenant.clone(), org.clone());
-        if world.complete {
+        let (tenant, org) = record.first().ok_or_else(|| folder.damaged("world.json", "it names no org".to_owned()))?;
+        let (tenant, tenant_domain, org) = (tenant.id, tenant.domain.clone(), org.id);
+        options.clocks.org.set_offset_millis(record.clock_offset_millis);
+        snapshots::finish(&folder, &record)?;
+        let listeners = address.map_or_else(Listeners::none, Listeners::on);
+        let complete = record.complete;
+        if complete {
             // An empty database in its place would look like an org that has lost its memory.
-            for file in [folder.directory_file(), folder.org_file(org.id)] {
+            let state = folder.state(record.state);
+            for file in [state.directory_file(), state.org_file(org)] {
                 if !file.exists() {
                     return Err(FolderError::Damaged { path: file, why: "it is missing".to_owned() }.into());
                 }
             }
         }
-        let key = signing_key(&folder, &world, options).await?;
-        let identity = Arc::new(
-            Identity::open(IdentityConfig {
-                database: DatabaseOptions::file(folder.directory_file()).durability(options.durability),
-                signing_keys: vec![key],
-                clocks: options.clocks.clone(),
-                random: Arc::clone(&options.random),
-                origin: origin.to_owned(),
-                resources: Arc::new(FixedOrganizations::new([(tenant.id, origin.to_owned())])),
-                graph: keyholder_identity::GraphOptions::default(),
-                issuer_documents: Arc::new(keyholder_identity::NoIssuers),
-                directory_lag: std::time::Duration::ZERO,
-            })
-            .await?,
-        );
-        let organization = Organization::open(OrganizationConfig {
-            database: DatabaseOptions::file(folder.org_file(org.id)).durability(options.durability),
-            organization: org.id,
-            tenant: tenant.id,
-            name: org.name.clone(),
-            url: origin.to_owned(),
-            login: origin.to_owned(),
-            clocks: options.clocks.clone(),
-            random: Arc::clone(&options.random),
-            directory: Arc::new(DirectoryDoor::new(Arc::clone(&identity), tenant.id)),
-            sample_rows: FIRST_SAMPLE_ROWS,
-            trouble: options.trouble.clone(),
-        })
-        .await?;
+        let opening = state::Opening { folder: &folder, options, origin, listeners: &listeners };
+        let state = opening.open(record).await?;
         let open = Self {
             folder,
-            identity,
-            organization: Arc::new(organization),
             clocks: options.clocks.clone(),
-            tenant,
-            org,
+            listeners,
+            state: RwLock::new(state),
+            options: options.clone(),
             origin: origin.to_owned(),
+            tenant,
+            tenant_domain,
+            org,
             _lock: lock,
         };
-        if !world.complete {
-            open.complete(world).await?;
+        if !complete {
+            open.complete().await?;
         }
         Ok(open)
     }
 
-    /// Makes what a new world needs, in an order in which nothing is lost by a kill.
-    async fn complete(&self, mut world: World) -> Result<(), StartError> {
-        let known = self.identity.tenants().await?.iter().any(|(id, _)| *id == self.tenant.id);
-        let administrators = if known {
-            self.identity.reset_admin_credentials(self.tenant.id).await?
-        } else {
-            let plan = TenantPlan {
-                id: Some(self.tenant.id),
-                domain: self.tenant.domain.clone(),
-                display_name: ORGANIZATION_NAME.to_owned(),
-            };
-            self.identity.bootstrap_tenant(&plan).await?
-        };
-        self.admit(&administrators).await?;
-        world.complete = true;
-        self.folder.write_world(&world)?;
-        Ok(())
+    /// The rooms as they are now; nothing of them changes while this is held.
+    pub(crate) async fn state(&self) -> tokio::sync::RwLockReadGuard<'_, State> {
+        self.state.read().await
     }
 
-    /// Makes new credentials for the administrators and writes them to `org.env`; the old ones stop
-    /// working.
-    ///
-    /// # Errors
-    /// [`StartError`] when the directory or the file cannot be written.
-    pub async fn reset_credentials(&self) -> Result<(), StartError> {
-        let administrators = self.identity.reset_admin_credentials(self.tenant.id).await?;
-        self.admit(&administrators).await
+    /// Delivers what the orgs have to learn of the directory by now.
+    pub(crate) async fn deliver(&self, state: &State) {
+        state.deliver(self.clocks.now(), self.options.trouble.as_ref()).await;
     }
 
-    /// Lets the administrators into the org, and writes what they sign in with to `org.env`.
-    async fn admit(&self, administrators: &Administrators) -> Result<(), StartError> {
-        let application = Administrator::Application(ApplicationFacts {
-            client_id: administrators.client_id,
-            display_name: APPLICATION_NAME.to_owned(),
-            identifier_uri: None,
-            service_principal: administrators.service_principal,
-        });
-        let person = Administrator::Person {
-            object_id: administrators.user,
-            user_principal_name: administrators.user_principal_name.clone(),
-            first_name: "Local".to_owned(),
-            last_name: "Administrator".to_owned(),
-        };
-        for administrator in [application, person] {
-            self.organization.ensure_administrator(administrator).await?;
+    /// What it takes to open another state of this world.
+    fn opening(&self) -> state::Opening<'_> {
+        state::Opening {
+            folder: &self.folder,
+            options: &self.options,
+            origin: &self.origin,
+            listeners: &self.listeners,
         }
-        let credentials = AdminCredentials {
-            client_id: administrators.client_id.to_string(),
-            client_secret: administrators.client_secret.clone(),
-            username: administrators.user_principal_name.clone(),
-            password: administrators.password.clone(),
-        };
-        self.write_env(&credentials)
     }
 
-    /// Adds sample rows; the same seed makes the same rows, and those that are there stay.
+    /// Adds sample rows to the org at the origin; the same seed makes the same rows, and those that
+    /// are there stay.
     ///
     /// # Errors
     /// [`StartError`] when the org cannot be written.
     pub async fn sample(&self, rows: u32, seed: u64) -> Result<Sampled, StartError> {
-        Ok(self.organization.sample(rows, seed).await?)
+        let state = self.state().await;
+        Ok(state.first()?.organization.sample(rows, seed).await?)
     }
 
     /// Where the world answers and what a client needs to trust.
@@ -206,22 +201,22 @@ impl OpenWorld {
         Address {
             origin: self.origin.clone(),
             ca_file: self.folder.ca_file().display().to_string(),
-            tenant_id: self.tenant.id.to_string(),
-            tenant_domain: self.tenant.domain.clone(),
+            tenant_id: self.tenant.to_string(),
+            tenant_domain: self.tenant_domain.clone(),
             org_url: self.origin.clone(),
         }
     }
 
-    /// The tenant.
+    /// The tenant of the org at the origin.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
-        self.tenant.id
+        self.tenant
     }
 
-    /// The organization.
+    /// The organization at the origin.
     #[must_use]
     pub fn org(&self) -> OrgId {
-        self.org.id
+        self.org
     }
 
     /// The administrators' credentials as `org.env` has them; `None` when it is lost or lacks one.
@@ -229,39 +224,15 @@ impl OpenWorld {
     /// # Errors
     /// [`FolderError`] when the file is there and cannot be read.
     pub fn admin_credentials(&self) -> Result<Option<AdminCredentials>, FolderError> {
-        match EnvFile::read(&self.folder.env_file()) {
-            Ok(file) => Ok(env_file::admin(&file)),
-            Err(EnvFileError::File(error)) if error.is_missing() => Ok(None),
-            Err(EnvFileError::File(error)) => Err(error.into()),
-            Err(EnvFileError::Line { line, problem, .. }) => {
-                Err(self.folder.damaged("org.env", format!("line {line}: {problem}")))
-            }
-        }
+        Ok(env_file::read(&self.folder.env_file())?.as_ref().and_then(env_file::admin))
     }
 
-    /// Brings `org.env` up to the current address; `false` when it is lost, which only
-    /// [`reset_credentials`](Self::reset_credentials) mends.
-    pub(crate) fn refresh_env(&self) -> Result<bool, StartError> {
-        match self.admin_credentials()? {
-            None => Ok(false),
-            Some(credentials) => self.write_env(&credentials).map(|()| true),
-        }
-    }
-
-    fn write_env(&self, credentials: &AdminCredentials) -> Result<(), StartError> {
-        let text = env_file::print(&self.address(), credentials);
-        if self.folder.read("org.env").ok().as_deref() != Some(text.expose()) {
-            self.folder.write("org.env", text.expose().as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// Whether the service principal or person is a Global Administrator of the tenant.
+    /// Whether the service principal or person is a Global Administrator of the first tenant.
     pub(crate) async fn is_administrator(&self, principal: ObjectId) -> Result<bool, keyholder_identity::Error> {
-        self.identity.has_directory_role(self.tenant.id, principal, GLOBAL_ADMINISTRATOR).await
+        self.state().await.identity.has_directory_role(self.tenant, principal, GLOBAL_ADMINISTRATOR).await
     }
 
-    /// Env files in the folder whose org URL is not this org's: left from another origin.
+    /// Env files in the folder that name another origin than this: left from another address.
     #[must_use]
     pub fn stale_env_files(&self) -> Vec<std::path::PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.folder.path()) else { return Vec::new() };
@@ -270,8 +241,9 @@ impl OpenWorld {
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "env"))
             .filter(|path| {
-                let url = EnvFile::read(path).ok().and_then(|file| Some(file.get(names::ORG_URL)?.value.clone()));
-                url.is_some_and(|url| url.expose() != self.origin)
+                let file = EnvFile::read(path).ok();
+                let named = file.as_ref().and_then(|file| file.get(names::ORIGIN).or_else(|| file.get(names::ORG_URL)));
+                named.is_some_and(|url| url.value.expose() != self.origin)
             })
             .collect();
         stale.sort();
@@ -280,32 +252,7 @@ impl OpenWorld {
 }
 
 fn new_world(random: &dyn Random) -> World {
-    let org = OrgEntry { id: OrgId(random.uuid()), name: ORGANIZATION_NAME.to_owned() };
-    let tenant = TenantEntry { id: TenantId(random.uuid()), domain: TENANT_DOMAIN.to_owned(), orgs: vec![org] };
+    let mut tenant = TenantEntry::new(TenantId(random.uuid()), TENANT_DOMAIN);
+    tenant.orgs.push(OrgEntry::new(OrgId(random.uuid()), ORGANIZATION_NAME));
     World::new(vec![tenant])
-}
-
-/// The token service's key: read, or made for a new world. A completed world whose key is gone is
-/// damaged: tokens that are out would suddenly be worthless, and nobody would know why.
-async fn signing_key(folder: &DataFolder, world: &World, options: &WorldOptions) -> Result<SigningKey, StartError> {
-    let pem = match folder.read(FIRST_KEY) {
-        Ok(text) => Secret::new(text),
-        Err(FolderError::File(file)) if file.is_missing() && !world.complete => {
-            let pem = match &options.signing_key {
-                Some(pem) => pem.clone(),
-                None => {
-                    tokio::task::spawn_blocking(keys::generate_key_pem).await.map_err(|_| StartError::Interrupted)??
-                }
-            };
-            folder.write(FIRST_KEY, pem.expose().as_bytes())?;
-            pem
-        }
-        // Tokens that are out would suddenly be worthless, and nobody would know why.
-        Err(FolderError::File(file)) if file.is_missing() => {
-            return Err(folder.damaged(FIRST_KEY, "it is missing".to_owned()).into());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    SigningKey::from_pem(&pem, None)
-        .map_err(|_| folder.damaged(FIRST_KEY, "it is no RSA private key in PEM form".to_owned()).into())
 }

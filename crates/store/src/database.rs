@@ -159,6 +159,20 @@ impl Database {
         }
     }
 
+    /// Writes a copy of the database in a file, as of one moment between two writes, to a new file.
+    /// The database may be open here or elsewhere; reads and writes go on meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the new file exists or cannot be made, [`Error::NoRoom`], [`Error::Engine`].
+    pub async fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+        let (source, target) = (from.to_owned(), to.to_owned());
+        let copied = tokio::task::spawn_blocking(move || sqlite::copy(&source, &target)).await;
+        copied.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(Error::Closed { path: from.to_owned() }),
+        })
+    }
+
     /// Does what waits, closes the file, and refuses further work through other handles.
     pub fn close(self) {
         self.threads.stop();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use keyholder_client::{Connection, Http, NetworkOptions};
 use keyholder_foundation::{Clocks, ManualClock, OrgClock, OsRandom, Secret, SystemClock, WallClock};
 use keyholder_org::env_file::AdminCredentials;
-use keyholder_org::{Durability, Listen, LocalOrg, Options, Place, WorldOptions};
+use keyholder_org::{Durability, Listen, LocalOrg, Options, Place, Settings, WorldOptions};
 use serde_json::Value;
 
 /// The token service's key of every test world: making one takes a good part of a second. It has
@@ -49,8 +49,24 @@ impl World {
     ///
     /// # Panics
     /// When it cannot be started: a test cannot go on without one.
-    #[expect(clippy::expect_used, reason = "a test without its world cannot go on")]
     pub async fn with(place: Place, listen: Listen) -> Self {
+        Self::with_settings(place, listen, Settings::default()).await
+    }
+
+    /// A world in a temporary folder that behaves so.
+    ///
+    /// # Panics
+    /// When it cannot be started: a test cannot go on without one.
+    pub async fn behaving(settings: Settings) -> Self {
+        Self::with_settings(Place::Ephemeral, Listen::default(), settings).await
+    }
+
+    /// A world in that place that behaves so.
+    ///
+    /// # Panics
+    /// When it cannot be started: a test cannot go on without one.
+    #[expect(clippy::expect_used, reason = "a test without its world cannot go on")]
+    pub async fn with_settings(place: Place, listen: Listen, settings: Settings) -> Self {
         let now = SystemClock::new().now();
         let clock = Arc::new(ManualClock::at(now));
         let clocks = Clocks {
@@ -68,6 +84,7 @@ impl World {
                 random: Arc::new(OsRandom),
                 signing_key: Some(Secret::new(SIGNING_KEY)),
                 trouble: Some(Arc::new(|error| panic!("trouble inside the local org: {error}"))),
+                settings,
             },
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
         };

@@ -120,7 +120,7 @@ impl Place {
                 return Ok(Self::Elsewhere(folder));
             }
         }
-        let org = local::start(&arguments.data, &arguments.listen).await?;
+        let org = local::start(&arguments.data, &arguments.listen, keyholder_org::Settings::default()).await?;
         for note in org.notes() {
             printer.note(note);
         }

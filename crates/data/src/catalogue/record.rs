@@ -135,6 +135,11 @@ impl Record {
         Ok(values.map(|values| Self { layout: Arc::clone(layout), values }))
     }
 
+    /// Whether any value is another than in `before`.
+    pub(crate) fn differs_from(&self, before: &Self) -> bool {
+        self.values != before.values
+    }
+
     /// Writes what differs from `before`, which must be the same row.
     pub(crate) fn update(&self, tx: &mut Transaction<'_>, catalogue: &Catalogue, before: &Self) -> Result<(), Failure> {
         let changed: Vec<&Place> = self

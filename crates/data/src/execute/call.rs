@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::rules;
 
 /// The version that `RetrieveVersion` tells: one that the facts at hand were observed on.
-const VERSION: &str = "9.2.25093.00168";
+pub const VERSION: &str = "9.2.25093.00168";
 
 /// Answers a function.
 pub(crate) fn function(

@@ -52,6 +52,49 @@ pub(super) fn fixed_role(name: &str) -> DataverseError {
     )
 }
 
+/// There are no users who only read.
+pub(super) fn read_only_user() -> DataverseError {
+    DataverseError::new(code::READ_ONLY_USER_NOT_SUPPORTED, "The read-only access mode is not supported.")
+}
+
+/// Read-write access without a licence.
+pub(super) fn access_mode_needs_licence() -> DataverseError {
+    DataverseError::new(
+        code::INVALID_ACCESS_MODE_TRANSITION,
+        "The client access license cannot be changed because the user does not have a Microsoft Online Services \
+         license. To change the access mode, first add a license for this user in the Microsoft online portal.",
+    )
+}
+
+/// A user without a licence is to be enabled for read-write access.
+pub(super) fn enabling_needs_licence() -> DataverseError {
+    DataverseError::new(
+        code::USER_CANNOT_ENABLE_WITHOUT_LICENSE,
+        "The user cannot be enabled because they do not have a license assigned to them.",
+    )
+}
+
+/// Somebody who administers the tenant is to be disabled.
+pub(super) fn tenant_administrator() -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_DISABLE_TENANT_ADMIN,
+        "Users who are administrators of the tenant cannot be disabled.",
+    )
+}
+
+/// The rows that stand for a partner's administrators and for Microsoft's support, or becoming one.
+pub(super) fn delegated_administrator() -> DataverseError {
+    DataverseError::new(code::DELEGATED_ADMIN_USER_CANNOT_BE_UPDATED, "The delegated admin user cannot be updated")
+}
+
+/// One non-interactive user too many. The stroke at the end is the service's own.
+pub(super) fn non_interactive_quota() -> DataverseError {
+    DataverseError::new(
+        code::INVALID_NON_INTERACTIVE_USER_QUOTA,
+        "You have reached the maximum number of non-interactive users/",
+    )
+}
+
 pub(crate) fn last_administrator() -> DataverseError {
     DataverseError::new(
         code::CANNOT_REMOVE_FROM_SYS_ADMIN,

@@ -15,14 +15,13 @@ use keyholder_operation::{Assigned, Assignment, Operation};
 use keyholder_store::statement::{Select, column, literal, parameter};
 use keyholder_store::{Kind, Prepared, Transaction};
 
-use super::{Deletion, refusals};
+use super::{Deletion, access_mode, refusals};
 use crate::catalogue::Record;
 use crate::directory::ApplicationFacts;
 use crate::error::Failure;
 use crate::execute::Session;
+use crate::people::decide::NON_INTERACTIVE;
 
-/// `accessmode` of a user that cannot sign in by hand.
-const NON_INTERACTIVE: i64 = 4;
 /// The longest `internalemailaddress`.
 const LONGEST_EMAIL: usize = 100;
 
@@ -97,7 +96,7 @@ pub(crate) fn fill(record: &mut Record, facts: &ApplicationFacts, tenant: &str) 
 }
 
 /// The first characters of a text, as many as a column of this length takes.
-fn cut(text: &str, longest: usize) -> String {
+pub(crate) fn cut(text: &str, longest: usize) -> String {
     let mut units = 0;
     text.chars()
         .take_while(|c| {
@@ -123,6 +122,7 @@ pub(super) fn join_default_team(
 
 pub(super) fn before_update(
     session: &Session<'_>,
+    tx: &mut Transaction<'_>,
     before: &Record,
     record: &mut Record,
     ignored: &[Arc<Column>],
@@ -146,6 +146,9 @@ pub(super) fn before_update(
     }
     if !is_application && changed("applicationid") {
         return Err(error::not_supported("Turning a person into an application user").into());
+    }
+    if !is_application {
+        access_mode::check(session, tx, before, record)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod callers;
 mod garbage;
 mod oracle;
 mod paging;
+mod people;
 mod reading;
 mod roles;
 mod sample;

@@ -92,6 +92,7 @@ pub(crate) fn config(directory: Arc<MemoryDirectory>, clock: Arc<ManualClock>) -
         clocks: Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock },
         random: Arc::new(SeededRandom::new(7)),
         directory,
+        non_interactive_limit: 7,
         sample_rows: 10,
         // Nothing may go wrong inside while tests ask only what callers ask.
         trouble: Some(Arc::new(|error| panic!("inside the org: {error}"))),

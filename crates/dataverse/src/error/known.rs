@@ -82,6 +82,8 @@ pub mod code {
     pub const CANNOT_REMOVE_FROM_SYS_ADMIN: u32 = 0x8004_1D30;
     /// `CannotModifySpecialUser`
     pub const CANNOT_MODIFY_SPECIAL_USER: u32 = 0x8004_1D33;
+    /// `ReadOnlyUserNotSupported`
+    pub const READ_ONLY_USER_NOT_SUPPORTED: u32 = 0x8004_1D40;
     /// `ApplicationUserCannotBeUpdated`
     pub const APPLICATION_USER_CANNOT_BE_UPDATED: u32 = 0x8004_1D48;
     /// `CannotUpdateSyncUserIsLicensedField`
@@ -90,8 +92,16 @@ pub mod code {
     pub const CANNOT_UPDATE_IS_SYNCED: u32 = 0x8004_1D4E;
     /// `CannotUpdateAzureActiveDirectoryObjectIdField`
     pub const CANNOT_UPDATE_DIRECTORY_OBJECT_ID: u32 = 0x8004_1D4F;
+    /// `CannotDisableTenantAdmin`
+    pub const CANNOT_DISABLE_TENANT_ADMIN: u32 = 0x8004_1D65;
+    /// `InvalidAccessModeTransition`
+    pub const INVALID_ACCESS_MODE_TRANSITION: u32 = 0x8004_1D66;
+    /// `DelegatedAdminUserCannotBeCreateNorUpdated`
+    pub const DELEGATED_ADMIN_USER_CANNOT_BE_UPDATED: u32 = 0x8004_1D67;
     /// `UserNotAssignedRoles`
     pub const USER_NOT_ASSIGNED_ROLES: u32 = 0x8004_2F09;
+    /// `NonInteractiveUserCannotAccessUI`
+    pub const NON_INTERACTIVE_USER_CANNOT_ACCESS_UI: u32 = 0x8004_4160;
     /// `RequestLengthTooLarge`
     pub const REQUEST_LENGTH_TOO_LARGE: u32 = 0x8004_418A;
     /// `TooManyConditionsInQuery`
@@ -120,6 +130,8 @@ pub mod code {
     pub const SYSTEM_USER_DISABLED: u32 = 0x8004_A112;
     /// `InvalidNonInteractiveUserQuota`
     pub const INVALID_NON_INTERACTIVE_USER_QUOTA: u32 = 0x8004_B050;
+    /// `UserCannotEnableWithoutLicense`
+    pub const USER_CANNOT_ENABLE_WITHOUT_LICENSE: u32 = 0x8004_D24C;
     /// `AzureApplicationIdNotFound`
     pub const AZURE_APPLICATION_ID_NOT_FOUND: u32 = 0x8004_F510;
     /// `DuplicateApplicationUser`
@@ -322,6 +334,13 @@ const KNOWN: &[KnownError] = &[
         mend: "Leave these users as they are.",
     },
     KnownError {
+        code: code::READ_ONLY_USER_NOT_SUPPORTED,
+        name: "ReadOnlyUserNotSupported",
+        status: 400,
+        explanation: "There are no read-only users online.",
+        mend: "Use a security role that only reads, and leave the access mode as it is.",
+    },
+    KnownError {
         code: code::APPLICATION_USER_CANNOT_BE_UPDATED,
         name: "ApplicationUserCannotBeUpdated",
         status: 400,
@@ -350,11 +369,39 @@ const KNOWN: &[KnownError] = &[
         mend: "Leave it out.",
     },
     KnownError {
+        code: code::CANNOT_DISABLE_TENANT_ADMIN,
+        name: "CannotDisableTenantAdmin",
+        status: 403,
+        explanation: "The user administers the tenant and cannot be disabled in the org.",
+        mend: "Take the administrator's role away in the directory first.",
+    },
+    KnownError {
+        code: code::INVALID_ACCESS_MODE_TRANSITION,
+        name: "InvalidAccessModeTransition",
+        status: 400,
+        explanation: "The user has no licence, so the access mode cannot become read-write.",
+        mend: "Give the user a licence in the directory, wait until the org knows, then change the access mode.",
+    },
+    KnownError {
+        code: code::DELEGATED_ADMIN_USER_CANNOT_BE_UPDATED,
+        name: "DelegatedAdminUserCannotBeCreateNorUpdated",
+        status: 403,
+        explanation: "The delegated administrators' user belongs to the platform.",
+        mend: "Leave this user as it is.",
+    },
+    KnownError {
         code: code::USER_NOT_ASSIGNED_ROLES,
         name: "UserNotAssignedRoles",
         status: 403,
         explanation: "The user is in the org but holds no security role.",
         mend: "Assign a role of the user's own business unit.",
+    },
+    KnownError {
+        code: code::NON_INTERACTIVE_USER_CANNOT_ACCESS_UI,
+        name: "NonInteractiveUserCannotAccessUI",
+        status: 403,
+        explanation: "Non-interactive users have no way into the org's web pages.",
+        mend: "Sign in as a person with read-write access, or use the Web API.",
     },
     KnownError {
         code: code::REQUEST_LENGTH_TOO_LARGE,
@@ -453,6 +500,13 @@ const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The org has as many non-interactive users as it may.",
         mend: "Use an application user: they are not counted.",
+    },
+    KnownError {
+        code: code::USER_CANNOT_ENABLE_WITHOUT_LICENSE,
+        name: "UserCannotEnableWithoutLicense",
+        status: 403,
+        explanation: "A user with read-write access needs a licence to be enabled.",
+        mend: "Give the user a licence in the directory first.",
     },
     KnownError {
         code: code::AZURE_APPLICATION_ID_NOT_FOUND,

@@ -1,0 +1,249 @@
+//! `org ...`: running and looking after the local org.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use keyholder_foundation::Timestamp;
+use keyholder_org::Shift;
+
+use super::{DEFAULT_DATA, Data, ListenFlags};
+
+/// `org ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Org {
+    /// Start the local org and serve it until Ctrl-C
+    #[command(long_about = "Starts the local org and serves it until Ctrl-C (or SIGTERM). What a client needs is \
+        printed, without secrets, and written whole to DIR/org.env, readable by you alone.")]
+    Start(Start),
+    /// Add sample accounts and contacts, always the same for the same seed
+    Sample(Sample),
+    /// Make new administrator credentials when org.env is lost
+    Credentials(Credentials),
+    /// Show the org's time, set it, or move it
+    #[command(
+        long_about = "Shows the org's time, sets it, or moves it. Everything with a due time follows: tokens, secrets, \
+            licences, row dates, the Date header. The machine's own time and TLS certificates stay.\n\n\
+            The org keeps its time when it stops. Keyholder's own client follows it; other programs' clients do not, \
+            and a clock moved far makes their signed assertions look expired.",
+        after_help = "Examples:\n  keyholder org clock +90d\n  keyholder org clock -2h\n  \
+            keyholder org clock --set 2027-01-31T00:00:00Z\n  keyholder org clock --reset"
+    )]
+    Clock(Clock),
+    /// Keep the org as it is now under a name
+    #[command(long_about = "Keeps the org as it is now under a name: rows, directory, tenants, orgs and the org's \
+        time. An earlier snapshot of that name is replaced. Works while the org runs: requests wait meanwhile.")]
+    Snapshot(Snapshot),
+    /// Put the org back to a snapshot
+    #[command(long_about = "Puts the org back to a snapshot: rows, directory, tenants, orgs and the org's time. The \
+        certificate authority and the token service's keys stay, so that clients need nothing new. Administrators \
+        whose credentials were renewed since get new ones, written to their env file.")]
+    Restore(Snapshot),
+    /// List the snapshots, or forget one
+    Snapshots(Snapshots),
+    /// Put the org back to what it was when it was new
+    #[command(long_about = "Puts the org back to what it was when it was new: the same ids and administrators, ten \
+        sample accounts and contacts, the machine's time, and nothing else. Further tenants and orgs go; snapshots \
+        stay.")]
+    Reset(Folder),
+    /// Have the token service sign with a new key; tokens that are out stay good until they expire
+    RotateKeys(Folder),
+    /// Say which people may come into an org: its security group
+    #[command(long_about = "Says which people of the directory may come into an org, as an environment's security \
+        group does. Applications and the tenant's administrators come in any case.")]
+    SecurityGroup(SecurityGroup),
+    /// Add a tenant with administrators of its own
+    #[command(subcommand, arg_required_else_help = true)]
+    Tenant(Tenant),
+    /// Add an org to a tenant, on a port of its own
+    #[command(long_about = "Adds an org to a tenant, with the platform's roles and sample rows. It answers on a port \
+        of its own under the same certificate authority, and the tenant's administrators administer it.")]
+    Add(OrgAdd),
+    /// List the tenants and their orgs
+    List(Folder),
+}
+
+/// `org start`.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) listen: ListenFlags,
+    #[command(flatten)]
+    pub(crate) behaviour: Behaviour,
+}
+
+/// How the local org behaves while it runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Behaviour (of this run, not kept)")]
+pub(crate) struct Behaviour {
+    /// What the org at the origin answers as
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) pretend: Option<Pretence>,
+    /// How many people of an org may be non-interactive users; it was 5 until about 2019
+    #[arg(long, value_name = "N", default_value_t = keyholder_org::world::DEFAULT_NON_INTERACTIVE_LIMIT)]
+    pub(crate) non_interactive_limit: u32,
+    /// How long after a change in the directory the orgs learn of it, such as 30m
+    #[arg(long, value_name = "TIME", value_parser = delay, default_value = "0s")]
+    pub(crate) propagation_delay: Duration,
+    /// How long the token service does not see a new application or credential yet, such as 20s
+    #[arg(long, value_name = "TIME", value_parser = delay, default_value = "0s")]
+    pub(crate) directory_lag: Duration,
+    /// Refuse an application more than N requests to Microsoft Graph in ten seconds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) graph_limit: Option<u32>,
+    /// An issuer beyond this machine whose tokens may stand in for secrets; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) allow_issuer: Vec<String>,
+    /// An issuer's keys (a JWK set) in a file, so that it is not asked; may be repeated
+    #[arg(long, value_name = "URL=FILE", value_parser = issuer_keys)]
+    pub(crate) issuer_keys: Vec<IssuerKeys>,
+}
+
+/// An issuer and the file with its keys.
+#[derive(Debug, Clone)]
+pub(crate) struct IssuerKeys {
+    pub(crate) issuer: String,
+    pub(crate) file: PathBuf,
+}
+
+fn issuer_keys(text: &str) -> Result<IssuerKeys, String> {
+    // The issuer's URL may hold a `=`, a file's name rarely does.
+    match text.rsplit_once('=') {
+        Some((issuer, file)) if !issuer.is_empty() && !file.is_empty() => {
+            Ok(IssuerKeys { issuer: issuer.to_owned(), file: file.into() })
+        }
+        _ => Err("it has the form URL=FILE".to_owned()),
+    }
+}
+
+/// A span of time without a sign: `90s`, `30m`, `1d12h`.
+fn delay(text: &str) -> Result<Duration, String> {
+    let wrong = || "it is a time like 90s, 30m or 1d12h (units: w, d, h, m, s)".to_owned();
+    let shift: Shift = format!("+{text}").parse().map_err(|_| wrong())?;
+    Ok(Duration::from_millis(u64::try_from(shift.as_millis()).map_err(|_| wrong())?))
+}
+
+/// What an org can answer as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pretence {
+    /// An org on a server of one's own, behind Windows authentication: no token opens it
+    OnPremises,
+}
+
+/// The data folder alone.
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
+    /// The data folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+}
+
+/// `org sample`.
+#[derive(Debug, Args)]
+pub(crate) struct Sample {
+    /// How many rows of each table to have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rows: u32,
+    /// Which rows: the same seed always makes the same ones
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org credentials`.
+#[derive(Debug, Args)]
+pub(crate) struct Credentials {
+    /// Make new ones and write org.env again; the old ones stop working
+    #[arg(long, required = true)]
+    pub(crate) reset: bool,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org clock`.
+#[derive(Debug, Args)]
+pub(crate) struct Clock {
+    /// Move the org's time: +90d, -2h, +1d12h (w, d, h, m, s)
+    #[arg(value_name = "MOVE", allow_hyphen_values = true, conflicts_with_all = ["set", "reset"])]
+    pub(crate) shift: Option<Shift>,
+    /// Set the org's time
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, conflicts_with = "reset")]
+    pub(crate) set: Option<Timestamp>,
+    /// Go back to the machine's time
+    #[arg(long)]
+    pub(crate) reset: bool,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org snapshot` and `org restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    /// The snapshot's name: letters, digits, `.`, `_` and `-`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org snapshots`.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshots {
+    /// Forget the snapshot of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) remove: Option<String>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org security-group`.
+#[derive(Debug, Args)]
+pub(crate) struct SecurityGroup {
+    /// The org: its name, URL or id, as `org list` shows them
+    #[arg(value_name = "ORG")]
+    pub(crate) org: String,
+    /// Somebody who may come in, by sign-in name; may be repeated
+    #[arg(long, value_name = "NAME", required_unless_present = "everybody")]
+    pub(crate) member: Vec<String>,
+    /// Let everybody in again
+    #[arg(long, conflicts_with = "member")]
+    pub(crate) everybody: bool,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org tenant ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tenant {
+    /// Add a tenant; its administrators' credentials are written to DIR/DOMAIN.env
+    Add(TenantAdd),
+}
+
+/// `org tenant add`.
+#[derive(Debug, Args)]
+pub(crate) struct TenantAdd {
+    /// Its domain, such as contoso.localhost
+    #[arg(value_name = "DOMAIN")]
+    pub(crate) domain: String,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org add`.
+#[derive(Debug, Args)]
+pub(crate) struct OrgAdd {
+    /// Its name for people
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Its tenant: a domain or an id, as `org list` shows them
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) tenant: String,
+    /// What it answers as
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) pretend: Option<Pretence>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}

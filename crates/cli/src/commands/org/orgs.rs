@@ -1,0 +1,106 @@
+//! `keyholder org tenant add`, `org add` and `org list`.
+
+use keyholder_org::control::{OrgRequest, TenantRequest};
+use keyholder_org::{NewOrg, Refused};
+use serde_json::{Value, json};
+
+use crate::args::{Folder, OrgAdd, Pretence, SecurityGroup, Tenant};
+use crate::failure::Failure;
+use crate::local::{self, Holder};
+use crate::printer::Printer;
+
+pub(super) async fn tenant(arguments: &Tenant, printer: Printer) -> Result<(), Failure> {
+    let Tenant::Add(arguments) = arguments;
+    let made = match local::holder(&arguments.folder.data).await? {
+        Holder::Running(control) => {
+            let request = TenantRequest { domain: arguments.domain.clone() };
+            control.post("tenants", &serde_json::to_value(request).unwrap_or_default()).await?
+        }
+        Holder::Opened(world) => serde_json::to_value(world.add_tenant(&arguments.domain).await?).unwrap_or_default(),
+    };
+    printer.line(&format!("added the tenant {} ({})", text(&made, "domain"), text(&made, "tenantId")));
+    printer.line(&format!("its administrators' credentials: {}", text(&made, "envFile")));
+    printer.json(&made);
+    Ok(())
+}
+
+pub(super) async fn add(arguments: &OrgAdd, printer: Printer) -> Result<(), Failure> {
+    let pretend = arguments.pretend.map(Into::into);
+    let (made, runs) = match local::holder(&arguments.folder.data).await? {
+        Holder::Running(control) => {
+            let request = OrgRequest { name: arguments.name.clone(), tenant: arguments.tenant.clone(), pretend };
+            (control.post("orgs", &serde_json::to_value(request).unwrap_or_default()).await?, true)
+        }
+        Holder::Opened(world) => {
+            let wish = NewOrg { name: arguments.name.clone(), tenant: arguments.tenant.clone(), pretend };
+            (serde_json::to_value(world.add_org(&wish).await?).unwrap_or_default(), false)
+        }
+    };
+    let answers = if runs { "answers" } else { "will answer" };
+    printer.line(&format!("added the org {}; it {answers} at {}", text(&made, "name"), text(&made, "url")));
+    printer.json(&made);
+    Ok(())
+}
+
+pub(super) async fn list(arguments: &Folder, printer: Printer) -> Result<(), Failure> {
+    let listed = match local::holder(&arguments.data).await? {
+        Holder::Running(control) => control.get("orgs").await?,
+        Holder::Opened(world) => json!({"tenants": world.list().await}),
+    };
+    for tenant in listed.get("tenants").and_then(Value::as_array).into_iter().flatten() {
+        printer.line(&format!("{}  {}", text(tenant, "domain"), text(tenant, "tenantId")));
+        for org in tenant.get("orgs").and_then(Value::as_array).into_iter().flatten() {
+            let pretence = match text(org, "pretend") {
+                "" => String::new(),
+                what => format!("  (pretends to be {what})"),
+            };
+            printer.line(&format!("  {}  {}{pretence}", text(org, "url"), text(org, "name")));
+        }
+    }
+    printer.json(&listed);
+    Ok(())
+}
+
+pub(super) async fn security_group(arguments: &SecurityGroup, printer: Printer) -> Result<(), Failure> {
+    let members = (!arguments.everybody).then_some(arguments.member.as_slice());
+    match local::holder(&arguments.folder.data).await? {
+        Holder::Running(control) => {
+            // A URL cannot stand in a path: the running org is asked by id.
+            let listed = control.get("orgs").await?;
+            let orgs = listed.get("tenants").and_then(Value::as_array).into_iter().flatten();
+            let orgs = orgs.filter_map(|tenant| tenant.get("orgs").and_then(Value::as_array)).flatten();
+            let named = |org: &&Value| {
+                ["name", "url", "organizationId"].iter().any(|key| text(org, key).eq_ignore_ascii_case(&arguments.org))
+            };
+            let id = orgs.clone().find(named).map(|org| text(org, "organizationId").to_owned());
+            let Some(id) = id else {
+                let known = orgs.map(|org| text(org, "name").to_owned()).collect();
+                return Err(Refused::NoOrg { name: arguments.org.clone(), known }.into());
+            };
+            let path = format!("orgs/{id}/security-group");
+            match members {
+                Some(members) => control.put(&path, &json!({"members": members})).await.map(drop)?,
+                None => control.delete(&path).await.map(drop)?,
+            }
+        }
+        Holder::Opened(world) => world.set_security_group(&arguments.org, members).await?,
+    }
+    match members {
+        Some(members) => printer.line(&format!("these people may come into {}: {}", arguments.org, members.join(", "))),
+        None => printer.line(&format!("everybody may come into {}", arguments.org)),
+    }
+    printer.json(&json!({"org": arguments.org, "members": members}));
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl From<Pretence> for keyholder_org::Pretence {
+    fn from(pretence: Pretence) -> Self {
+        match pretence {
+            Pretence::OnPremises => Self::OnPremises,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Who may use the control endpoint.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use keyholder_identity::bearer;
+use serde_json::Value;
+
+use super::KEY_SCHEME;
+use crate::rooms::Rooms;
+use crate::serve::plain;
+
+/// Lets a request in, or gives its refusal.
+pub(super) async fn check(rooms: &Rooms, peer: SocketAddr, request: &Request<Bytes>) -> Result<(), Response<Bytes>> {
+    if !peer.ip().to_canonical().is_loopback() {
+        return Err(plain(
+            StatusCode::FORBIDDEN,
+            "NotLoopback",
+            "The control endpoint answers on loopback connections only.",
+        ));
+    }
+    match admitted(rooms, request).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let mut response = plain(
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized",
+                "The control endpoint needs the administrating application's id and secret (HTTP Basic), \
+                 or a token of a Global Administrator for this origin.",
+            );
+            let challenge = HeaderValue::from_static("Basic realm=\"keyholder\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            Err(response)
+        }
+        Err(error) => Err(plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string())),
+    }
+}
+
+async fn admitted(rooms: &Rooms, request: &Request<Bytes>) -> Result<bool, keyholder_identity::Error> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+        return Ok(false);
+    };
+    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+    let token = if scheme.eq_ignore_ascii_case(KEY_SCHEME) {
+        return Ok(rooms.key.matches(rest.trim()));
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        match token_for(rooms, value).await {
+            Some(token) => token,
+            None => return Ok(false),
+        }
+    } else {
+        match bearer(request.headers()) {
+            Ok(token) => token.to_owned(),
+            Err(_) => return Ok(false),
+        }
+    };
+    let verified = rooms.world.state().await.identity.verify(&token, &rooms.origin_audience);
+    let Ok(token) = verified else { return Ok(false) };
+    rooms.world.is_administrator(token.object_id).await
+}
+
+/// Lets the token service judge an id and secret: one place decides what a good secret is.
+async fn token_for(rooms: &Rooms, basic: &str) -> Option<String> {
+    let address = rooms.world.address();
+    let form =
+        format!("grant_type=client_credentials&resource={}", address.origin.replace(':', "%3A").replace('/', "%2F"));
+    let request = Request::post(format!("/{}/oauth2/token", address.tenant_id))
+        .header(header::AUTHORIZATION, basic)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Bytes::from(form))
+        .ok()?;
+    let answer = rooms.world.state().await.identity.respond_login(request).await;
+    let body: Value = serde_json::from_slice(answer.body()).ok()?;
+    body.get("access_token")?.as_str().map(ToOwned::to_owned)
+}

@@ -1,0 +1,85 @@
+//! The token service's private keys, as files of the data folder: `signing-N.pem`, the newest signs.
+
+use keyholder_foundation::Secret;
+use keyholder_identity::{SigningKey, keys};
+
+use super::{OpenWorld, WorldOptions};
+use crate::error::StartError;
+use crate::folder::{DataFolder, World};
+
+/// The keys, the one that signs first. A new world gets its first one; a completed world that has
+/// none is damaged: tokens that are out would suddenly be worthless, and nobody would know why.
+pub(super) async fn read_or_make(
+    folder: &DataFolder,
+    world: &World,
+    options: &WorldOptions,
+) -> Result<Vec<SigningKey>, StartError> {
+    let mut numbers = numbers(folder);
+    if numbers.is_empty() {
+        if world.complete {
+            return Err(folder.damaged(&name(1), "it is lost, and with it the token service's key".to_owned()).into());
+        }
+        let pem = match &options.signing_key {
+            Some(pem) => pem.clone(),
+            None => generate().await?,
+        };
+        folder.write(&name(1), pem.expose().as_bytes())?;
+        numbers.push(1);
+    }
+    numbers.into_iter().map(|number| read(folder, number)).collect()
+}
+
+impl OpenWorld {
+    /// Makes a new signing key, which signs from now on; tokens that the old one signed stay good
+    /// until they expire. Gives the new key's id.
+    ///
+    /// # Errors
+    /// [`StartError`] when the key cannot be made or kept.
+    pub async fn rotate_keys(&self) -> Result<String, StartError> {
+        // The file first: a key that has signed and is lost would make its tokens worthless.
+        let pem = generate().await?;
+        let state = self.state.write().await;
+        let number = numbers(&self.folder).first().map_or(1, |newest| newest + 1);
+        self.folder.write(&name(number), pem.expose().as_bytes())?;
+        let key = read(&self.folder, number)?;
+        let id = key.id().to_owned();
+        if let Err(error) = state.identity.rotate_keys(key).await {
+            let _ = std::fs::remove_file(self.folder.file(&name(number)));
+            return Err(error.into());
+        }
+        // Files of keys that are not published any more say nothing to anybody.
+        let published = state.identity.published_keys();
+        for number in numbers(&self.folder) {
+            let known = read(&self.folder, number).is_ok_and(|key| published.iter().any(|(id, _)| id == key.id()));
+            if !known {
+                let _ = std::fs::remove_file(self.folder.file(&name(number)));
+            }
+        }
+        Ok(id)
+    }
+}
+
+async fn generate() -> Result<Secret, StartError> {
+    Ok(tokio::task::spawn_blocking(keys::generate_key_pem).await.map_err(|_| StartError::Interrupted)??)
+}
+
+fn read(folder: &DataFolder, number: u32) -> Result<SigningKey, StartError> {
+    let name = name(number);
+    let pem = Secret::new(folder.read(&name)?);
+    SigningKey::from_pem(&pem, None)
+        .map_err(|_| folder.damaged(&name, "it is no RSA private key in PEM form".to_owned()).into())
+}
+
+fn name(number: u32) -> String {
+    format!("signing-{number}.pem")
+}
+
+/// The numbers of the key files, the newest first.
+fn numbers(folder: &DataFolder) -> Vec<u32> {
+    let files = std::fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    let mut numbers: Vec<u32> = files
+        .filter_map(|file| file.file_name().to_str()?.strip_prefix("signing-")?.strip_suffix(".pem")?.parse().ok())
+        .collect();
+    numbers.sort_unstable_by(|one, other| other.cmp(one));
+    numbers
+}

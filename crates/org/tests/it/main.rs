@@ -1,0 +1,22 @@
+//! The local org as its users meet it: over TLS, or opened by a command of its own.
+
+#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
+
+mod discovery;
+mod keys;
+mod management;
+mod orgs;
+mod propagation;
+mod snapshots;
+mod time;
+
+use keyholder_testkit::{Answer, World};
+use serde_json::Value;
+
+/// Asks the control endpoint as the administering application.
+async fn control(world: &World, method: &str, command: &str, body: Value) -> Answer {
+    let token = world.admin_token().await;
+    let authorization = format!("Bearer {token}");
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    world.ask(method, &format!("/_keyholder/{command}"), &[("authorization", &authorization)], &body).await
+}
