@@ -48,6 +48,13 @@ pub(crate) fn associate(session: &Session<'_>, tx: &mut Transaction<'_>, linking
         let privileges = platform.privileges(tx, root)?;
         rules::check_held(session, tx, &privileges)?;
     }
+    // A member gets what the team's roles give: adding one hands out all of them.
+    if let (Some(team), Some(_)) = (pair.of("team"), pair.of("systemuser")) {
+        for role in platform.roles(tx, team.id(), true)? {
+            let privileges = platform.privileges(tx, role.root)?;
+            rules::check_held(session, tx, &privileges)?;
+        }
+    }
     if platform.has_pair(tx, pair.pairs(), near, far)? {
         return Err(error::duplicate_record().into());
     }
