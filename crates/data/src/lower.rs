@@ -153,6 +153,27 @@ pub(crate) fn page(
     Ok(Lowered { statement, values, cells: columns.cells, version: columns.version, order, id: id_index, shape })
 }
 
+/// Lowers the values that one row of a query has now in the columns of its order: what a cookie
+/// had no room for. Nothing but a row of the query is looked at.
+pub(crate) fn place(
+    catalogue: &Catalogue,
+    rows: &ReachedTable,
+    query: &Query,
+    source: Option<Uuid>,
+    id: Uuid,
+) -> Result<(Prepared, Vec<Value>), Failure> {
+    let layout = catalogue.layout(rows.table());
+    let mut conditions = Conditions::new(&layout);
+    let condition = condition_of(catalogue, &mut conditions, rows, query, source)?;
+    let it = column(layout.id()).equals(conditions.value(id));
+    let select = Select::from(layout.name.clone()).filter(all([it, condition]));
+    let select = keys(&conditions, &query.order)?
+        .into_iter()
+        .zip(&query.order)
+        .fold(select, |select, (key, order)| select.project(key.expr, kind_of(&layout, order)));
+    Ok((Prepared::new(select)?, conditions.values))
+}
+
 /// Where a single row's owner and business unit stand, beside what is shown of it.
 #[derive(Debug)]
 pub(crate) struct LoweredRow {
