@@ -74,7 +74,7 @@ pub(crate) fn disassociate(
     let (near, far) = ((pair.near, pair.row.id()), (pair.far, pair.other.id()));
     if let (Some(role), Some(user)) = (pair.of("role"), pair.of("systemuser"))
         && role.get("roletemplateid").guid() == Some(crate::seed::SYSTEM_ADMINISTRATOR)
-        && session.platform().other_holders(tx, role.id(), user.id())? == 0
+        && rules::is_last_administrator(session, tx, user.id())?
     {
         return Err(rules::last_administrator().into());
     }

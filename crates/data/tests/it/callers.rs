@@ -116,6 +116,45 @@ async fn a_disabled_user_is_refused_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn disabling_a_user_is_a_privilege_of_its_own() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "helper").await;
+    let (_, other) = world.application_user(3, "orders-sync").await;
+    let role = world.role("helper", &[("prvReadUser", "Global"), ("prvWriteUser", "Global")]).await;
+    world.assign(user, role).await.ok();
+    let path = format!("systemusers({other})");
+    let disable = |disabled: bool| Some(json!({ "isdisabled": disabled }));
+    let reply = world.send(&caller, Method::PATCH, &path, &[], disable(true)).await;
+    assert!(reply.refused(403, "0x80040220").contains("missing prvDisableUser privilege"));
+    // Saying what is so already changes nothing.
+    world.send(&caller, Method::PATCH, &path, &[], disable(false)).await.ok();
+    let action = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+    let privilege = world.privilege("prvDisableUser").await;
+    world.post(&action, json!({ "Privileges": [{ "PrivilegeId": privilege, "Depth": "Global" }] })).await.ok();
+    for disabled in [true, false] {
+        world.send(&caller, Method::PATCH, &path, &[], disable(disabled)).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn the_last_administrator_stays_enabled() {
+    let world = World::new().await;
+    let path = format!("systemusers({})", world.admin_user);
+    world.patch(&path, json!({ "isdisabled": true })).await.refused(403, "0x80041d2f");
+    let found = world.get("roles?$filter=name eq 'System Administrator'&$select=roleid").await.ok();
+    let role: Uuid = found.rows()[0]["roleid"].as_str().unwrap().parse().unwrap();
+    let (second, user) = world.application_user(2, "second").await;
+    world.assign(user, role).await.ok();
+    world.patch(&path, json!({ "isdisabled": true })).await.ok();
+    // Now the second is the last: a disabled administrator does not count.
+    let own = format!("systemusers({user})");
+    let disable = Some(json!({ "isdisabled": true }));
+    world.send(&second, Method::PATCH, &own, &[], disable).await.refused(403, "0x80041d2f");
+    let held = format!("{own}/systemuserroles_association({role})/$ref");
+    world.send(&second, Method::DELETE, &held, &[], None).await.refused(403, "0x80041d30");
+}
+
+#[tokio::test]
 async fn depth_decides_which_rows_are_seen() {
     let world = World::new().await;
     let (caller, user) = world.application_user(2, "orders-sync").await;
