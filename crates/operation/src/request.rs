@@ -109,8 +109,6 @@ pub struct Preferences {
     pub max_page_size: Option<u32>,
     /// `odata.include-annotations`: which annotations to show.
     pub annotations: Option<Annotations>,
-    /// `odata.continue-on-error`: go on with a batch after a failure.
-    pub continue_on_error: bool,
 }
 
 /// A list of annotation names, with wildcards.
@@ -173,9 +171,6 @@ impl Preferences {
             }
             "odata.include-annotations" | "include-annotations" => {
                 self.annotations = Some(Annotations { written: value.to_owned() });
-            }
-            "odata.continue-on-error" | "continue-on-error" => {
-                self.continue_on_error = !value.eq_ignore_ascii_case("false");
             }
             _ => {}
         }
