@@ -1,8 +1,14 @@
 //! From an authorised operation to statements.
 //!
 //! Only tables that `security` has wrapped with their reach are lowered: every function here takes
-//! a [`ReachedTable`] and puts that reach into the statement, or checks it against the row. A
-//! page of rows is one statement whatever it shows; its shape is printed once and kept.
+//! a [`ReachedTable`], which nobody else can make. It puts the reach into the statement, or hands
+//! out what the reach asks about, and `execute` checks it against the row. A page of rows is one
+//! statement whatever it shows; its shape is printed once and kept.
+//!
+//! That is what the compiler holds, and no more. Statements of the org's own bookkeeping (whether a
+//! row is there and whose it is, roles, epochs, names of rows) do not come through here and know no
+//! reach: they stand in `platform`, `epoch`, `catalogue`, `seed`, `sample` and `rules`, the search
+//! for a row by its key in `execute`, and the names of looked-up rows in `answer`.
 
 mod condition;
 pub(crate) mod cookie;

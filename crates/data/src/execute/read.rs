@@ -73,7 +73,7 @@ pub(crate) fn query(
     let asked = if pages { limit + 1 } else { limit };
     let lowered = lower::page(session.catalogue, reading.rows(), query, source, asked, after.as_ref())?;
     let layout = session.catalogue.layout(reading.rows().table());
-    let writer = RowWriter::new(snapshot, session.catalogue, layout, &lowered, preferences)?;
+    let writer = RowWriter::new(snapshot, session.catalogue, layout, &lowered, preferences, &session.caller.grants)?;
 
     let mut body = String::with_capacity(4096);
     let _ = write!(body, "{{\"@odata.context\":");
@@ -272,7 +272,8 @@ pub(crate) fn show(
     let found = lower::one(session.catalogue, rows, id, select.columns())?;
     let layout = session.catalogue.layout(table);
     let preferences = &session.request.bound.preferences;
-    let writer = RowWriter::new(snapshot, session.catalogue, layout, &found.lowered, preferences)?;
+    let writer =
+        RowWriter::new(snapshot, session.catalogue, layout, &found.lowered, preferences, &session.caller.grants)?;
     let mut body = String::with_capacity(2048);
     body.push_str("{\"@odata.context\":");
     let context = format!("{}/$metadata#{}/$entity", session.base(), context(table.entity_set(), select));
