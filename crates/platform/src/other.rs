@@ -21,6 +21,10 @@ pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+pub(crate) fn open_files() -> Option<usize> {
+    None
+}
+
 #[derive(Debug)]
 pub(crate) struct Interruption(tokio::signal::windows::CtrlC);
 

@@ -30,6 +30,12 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+pub(crate) fn open_files() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    // No limit is as good as a very high one.
+    Some(limit.current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)))
+}
+
 #[derive(Debug)]
 pub(crate) struct Interruption {
     interrupt: Signal,
