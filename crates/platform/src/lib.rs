@@ -20,7 +20,9 @@ mod other;
 use other as system;
 
 pub use env_file::{EnvFile, EnvFileError};
-pub use files::{FileError, create_private_folder, is_private, read_bounded, write_private, write_private_passing};
+pub use files::{
+    FileError, create_private_folder, is_private, make_private_file, read_bounded, write_private, write_private_passing,
+};
 pub use lock::{FolderLock, LockError};
 pub use signal::Interruption;
 
