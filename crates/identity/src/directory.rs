@@ -23,13 +23,11 @@ use uuid::Uuid;
 
 use crate::cache::Cache;
 
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod activity;
 pub mod administrators;
 pub(crate) mod apis;
 pub(crate) mod app_roles;
 pub(crate) mod applications;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod certificates;
 pub mod changes;
 pub mod clients;
@@ -37,7 +35,6 @@ pub(crate) mod codes;
 pub(crate) mod consents;
 pub(crate) mod device_codes;
 pub mod facts;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod federated;
 pub(crate) mod grants;
 pub(crate) mod holders;
@@ -47,18 +44,17 @@ pub(crate) mod listing;
 pub(crate) mod objects;
 pub(crate) mod owners;
 pub(crate) mod passwords;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod people;
 pub(crate) mod policies;
 pub(crate) mod published;
 mod recycle_bin;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
 pub(crate) mod sessions;
 mod sign_in_tables;
 mod signing_keys;
+pub(crate) mod standing;
 pub(crate) mod tables;
 pub(crate) mod tenants;
 mod trust;
@@ -72,7 +68,6 @@ const CLIENTS_KEPT: usize = 2048;
 
 /// Why the directory does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) enum Refusal {
     /// The store failed.
     #[error(transparent)]

@@ -28,6 +28,7 @@ async fn organization() -> (Organization, TokenFacts) {
         clocks: Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock },
         random: Arc::new(SeededRandom::new(7)),
         directory: Arc::new(Empty),
+        non_interactive_limit: 7,
         sample_rows: 0,
         trouble: None,
     })
