@@ -22,7 +22,7 @@ use crate::execute::Session;
 
 pub(crate) use refusals::{last_administrator, owner_lacks_privilege, privilege_depth};
 pub(crate) use role::{cannot_be_changed, check_held};
-pub(crate) use user::{application_of, fill as fill_application};
+pub(crate) use user::{application_of, fill as fill_application, is_last_administrator};
 
 /// Before a row is added. `ignored` are columns that the request names and clients cannot set.
 pub(crate) fn before_create(
@@ -62,7 +62,7 @@ pub(crate) fn before_update(
     ignored: &[Arc<Column>],
 ) -> Result<(), Failure> {
     match record.layout().table.logical_name() {
-        "systemuser" => user::before_update(session, before, record, ignored),
+        "systemuser" => user::before_update(session, tx, before, record, ignored),
         "role" => role::before_update(session, tx, before, record),
         "businessunit" if before.get("parentbusinessunitid") != record.get("parentbusinessunitid") => {
             Err(error::not_supported("Moving a business unit").into())
