@@ -34,6 +34,9 @@ pub(crate) mod certificates;
 pub mod changes;
 pub mod clients;
 pub mod facts;
+pub(crate) mod codes;
+pub(crate) mod consents;
+pub(crate) mod device_codes;
 #[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod federated;
 pub(crate) mod grants;
@@ -53,6 +56,7 @@ mod recycle_bin;
 pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
+pub(crate) mod sessions;
 mod sign_in_tables;
 mod signing_keys;
 pub(crate) mod tables;
@@ -197,6 +201,10 @@ struct Statements {
     clients: clients::Statements,
     certificates: certificates::Statements,
     apis: apis::Statements,
+    codes: codes::Statements,
+    consents: consents::Statements,
+    device_codes: device_codes::Statements,
+    sessions: sessions::Statements,
     activity: activity::Statements,
     signing_keys: signing_keys::Statements,
     federated: federated::Statements,
@@ -228,6 +236,10 @@ impl Statements {
             clients: clients::Statements::prepare()?,
             certificates: certificates::Statements::prepare()?,
             apis: apis::Statements::prepare()?,
+            codes: codes::Statements::prepare()?,
+            consents: consents::Statements::prepare()?,
+            device_codes: device_codes::Statements::prepare()?,
+            sessions: sessions::Statements::prepare()?,
             activity: activity::Statements::prepare()?,
             signing_keys: signing_keys::Statements::prepare()?,
             federated: federated::Statements::prepare()?,

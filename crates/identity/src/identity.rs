@@ -9,6 +9,7 @@ use keyholder_entra::well_known::{self, DirectoryRole};
 use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
 use uuid::Uuid;
+use tokio::sync::Semaphore;
 
 use crate::directory::Directory;
 use crate::directory::administrators::{Administrators, TenantPlan};
@@ -25,6 +26,9 @@ use crate::login::issue::LONGEST_TOKEN;
 use crate::resources::Resources;
 use crate::verify::{Audience, TokenProblem, VerifiedToken, Verifier};
 use crate::{Error, graph, login};
+
+/// How many passwords are checked at once.
+const PASSWORD_CHECKS: usize = 4;
 
 /// What an [`Identity`] is opened with.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub struct Identity {
     pub(crate) issuers: Issuers,
     pub(crate) directory_lag: Duration,
     pub(crate) guesses: Guesses,
+    /// So many passwords are checked at once: each takes a core and some memory.
+    pub(crate) password_checks: Semaphore,
     verifier: Verifier,
     graph_audience: Audience,
 }
@@ -106,6 +112,7 @@ impl Identity {
             issuers: Issuers::new(config.issuer_documents),
             directory_lag: config.directory_lag,
             guesses: Guesses::new(),
+            password_checks: Semaphore::new(PASSWORD_CHECKS),
             verifier: Verifier::new(),
             graph_audience,
         })

@@ -17,7 +17,7 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 use keyholder_foundation::Random;
 
-pub(crate) use door::respond;
+pub(crate) use door::{lead_on, respond};
 
 /// Everything that the pages look like.
 const STYLE: &str = "\
@@ -100,6 +100,19 @@ fn escape(text: &str, into: &mut String) {
 
 /// A page; `title` is its heading too.
 fn page(random: &dyn Random, status: StatusCode, title: &str, body: &Html) -> Response<Bytes> {
+    page_with(random, status, title, body, &Html::new())
+}
+
+/// A page that leads on to an address of this process's by itself. Browsers hold a form to the origins
+/// that its page names even where the answer redirects, so a redirect would end here.
+fn leading_on(random: &dyn Random, title: &str, address: &str) -> Response<Bytes> {
+    let refresh = Html::new().raw("<meta http-equiv=\"refresh\" content=\"0;url=").text(address).raw("\">");
+    let body = Html::new().raw("<p>").link(address, "Continue").raw("</p>");
+    page_with(random, StatusCode::OK, title, &body, &refresh)
+}
+
+/// A page with something of this program's own in its head.
+fn page_with(random: &dyn Random, status: StatusCode, title: &str, body: &Html, head: &Html) -> Response<Bytes> {
     let nonce = random.uuid().simple().to_string();
     let html = Html::new()
         .raw("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
@@ -109,7 +122,9 @@ fn page(random: &dyn Random, status: StatusCode, title: &str, body: &Html) -> Re
         .text(&nonce)
         .raw("\">")
         .raw(STYLE)
-        .raw("</style></head><body><main><h1>")
+        .raw("</style>")
+        .with(head)
+        .raw("</head><body><main><h1>")
         .text(title)
         .raw("</h1>")
         .with(body)

@@ -161,6 +161,11 @@ impl OpenWorld {
         self.state.read().await
     }
 
+    /// Where what nobody shall guess comes from.
+    pub(crate) fn random(&self) -> &dyn Random {
+        self.options.random.as_ref()
+    }
+
     /// Delivers what the orgs have to learn of the directory by now.
     pub(crate) async fn deliver(&self, state: &State) {
         state.deliver(self.clocks.now(), self.options.trouble.as_ref()).await;

@@ -126,14 +126,6 @@ impl ClientCertificate {
 }
 
 impl Client {
-    /// Whether other tenants than its home may let it in.
-    pub(crate) fn is_multi_tenant(&self) -> bool {
-        match self.origin {
-            Origin::Microsoft(_) => true,
-            Origin::Registered(home) => home.multi_tenant,
-        }
-    }
-
     /// Whether `tenant` has let it in, or is its home.
     pub(crate) fn is_known_to(&self, tenant: TenantId) -> bool {
         match self.origin {
@@ -189,11 +181,10 @@ impl Client {
 
 /// Where Microsoft's own clients send people back to: a port of the machine that they run on, or
 /// pages and schemes that they watch for in a browser of their own.
-const PUBLIC_CLIENT_REDIRECTS: [&str; 6] = [
+const PUBLIC_CLIENT_REDIRECTS: [&str; 5] = [
     "http://localhost",
     "http://127.0.0.1",
     "https://login.microsoftonline.com/common/oauth2/nativeclient",
-    "urn:ietf:wg:oauth:2.0:oob",
     "app://58145B91-0C36-4500-8554-080854F2AC97",
     "ms-appx-web://microsoft.aad.brokerplugin/04b07795-8ddb-461a-bbee-02f9e1bf7b46",
 ];

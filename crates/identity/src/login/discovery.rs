@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use keyholder_entra::openid::{InstanceDiscovery, InstanceMetadata, Jwk, JwkSet, OpenIdConfiguration};
+use keyholder_entra::openid::{InstanceDiscovery, InstanceMetadata, Jwk, JwkSet, OpenIdConfiguration, UserRealm};
 use keyholder_entra::{aadsts, claims};
 
 use super::answer;
@@ -187,6 +187,29 @@ pub(super) fn instance(identity: &Identity, query: Option<&str>) -> Result<Respo
         api_version,
     };
     Ok(answer::document(&found))
+}
+
+/// `/common/userrealm/{upn}`: how people of the name's domain sign in.
+pub(super) async fn realm(identity: &Identity, name: &str) -> Result<Response<Bytes>, Failure> {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    let domain = name.rsplit_once('@').map_or("", |(_, domain)| domain).to_ascii_lowercase();
+    let known = identity.directory.tenants().await?.find_by_domain(&domain).is_some();
+    let shown = |text: &str| known.then(|| text.to_owned());
+    Ok(answer::document(&UserRealm {
+        ver: "1.0".to_owned(),
+        account_type: if known { "Managed" } else { "Unknown" }.to_owned(),
+        domain_name: shown(&domain),
+        cloud_instance_name: shown("microsoftonline.com"),
+        cloud_audience_urn: shown("urn:federation:MicrosoftOnline"),
+    }))
+}
+
+/// The same, with the name as `user`.
+pub(super) async fn realm_of_query(identity: &Identity, query: Option<&str>) -> Result<Response<Bytes>, Failure> {
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let name = pairs.find_map(|(name, value)| (name == "user" || name == "login").then(|| value.into_owned()));
+    let name = name.ok_or_else(|| aadsts::parameter_missing("user"))?;
+    realm(identity, &name).await
 }
 
 /// `/error?code=NNN`: what a number means.

@@ -8,7 +8,7 @@ use keyholder_dataverse::error::{self, AccessMode, Code, DataverseError};
 use keyholder_foundation::ClientId;
 use keyholder_identity::{Visitor, bearer};
 
-use super::{Html, page, redirect};
+use super::{Html, leading_on, page, redirect};
 use crate::error::StartError;
 use crate::serve::plain;
 use crate::world::{OpenOrg, OpenWorld, State};
@@ -52,7 +52,7 @@ impl Door<'_> {
         self.world.deliver(self.state).await;
         let facts = TokenFacts {
             tenant: visitor.tenant,
-            client: ClientId::default(),
+            client: ClientId(uuid::Uuid::nil()),
             object_id: visitor.object_id,
             app_only: false,
         };
@@ -81,7 +81,12 @@ impl Door<'_> {
                 .text(reason)
                 .raw("</p>")
                 .paragraph("Ask an administrator of the org to enable you, or to give you a licence again.");
-            return self.shut("Your user is disabled", visitor, &words, &error::user_disabled(user.user, self.org.id.0));
+            return self.shut(
+                "Your user is disabled",
+                visitor,
+                &words,
+                &error::user_disabled(user.user, self.org.id.0),
+            );
         }
         if user.access_mode == AccessMode::NonInteractive {
             let words = Html::new()
@@ -153,7 +158,9 @@ impl Door<'_> {
     fn application(&self) -> Response<Bytes> {
         let refusal = error::non_interactive_user_cannot_access_ui();
         let body = Html::new()
-            .paragraph("An application cannot sign in here: these pages are for people. Programs use the org's Web API.")
+            .paragraph(
+                "An application cannot sign in here: these pages are for people. Programs use the org's Web API.",
+            )
             .raw("<p class=\"code\">")
             .text(&format!("{}: {}", Code(refusal.code), refusal.message))
             .raw("</p>");
@@ -183,8 +190,8 @@ impl Door<'_> {
 }
 
 /// The way from the origin to an org on another port, for browsers that come from the sign-in page.
-pub(crate) fn lead_on(state: &State, path: &str) -> Option<Response<Bytes>> {
+pub(crate) fn lead_on(world: &OpenWorld, state: &State, path: &str) -> Option<Response<Bytes>> {
     let id = path.strip_prefix("/_org/")?.parse().ok()?;
     // Only to orgs of this process: nobody is led anywhere else.
-    state.org(id).map(|org| redirect(&format!("{}/", org.url)))
+    state.org(id).map(|org| leading_on(world.random(), &org.name, &format!("{}/", org.url)))
 }
