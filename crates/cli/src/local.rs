@@ -62,7 +62,7 @@ pub(crate) enum Holder {
 /// Finds out who holds the folder; opens it when nobody does.
 pub(crate) async fn holder(path: &Path) -> Result<Holder, Failure> {
     let folder = DataFolder::new(path)?;
-    if !folder.exists() {
+    if !folder.exists()? {
         let message = format!("there is no local org in `{}`", path.display());
         return Err(Failure::new(Exit::BadConfiguration, message)
             .hint("make one with `keyholder org start` or `keyholder quickstart`, or give its folder with `--data`"));

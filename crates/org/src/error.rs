@@ -37,6 +37,21 @@ pub enum StartError {
     Interrupted,
 }
 
+impl StartError {
+    /// Whether the operating system stood in the way: rights, room, another program.
+    #[must_use]
+    pub fn is_the_systems(&self) -> bool {
+        use keyholder_store::Error::{NoRoom, Unusable};
+        let store = match self {
+            Self::Identity(keyholder_identity::Error::Store(error))
+            | Self::Data(keyholder_data::Error::Store(error))
+            | Self::Store(error) => error,
+            _ => return false,
+        };
+        matches!(store, Unusable { .. } | NoRoom { .. })
+    }
+}
+
 /// A wish that cannot be granted as it was said; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -22,6 +22,9 @@ const GRAPH_WINDOW: Duration = Duration::from_secs(10);
 pub(super) async fn start(arguments: &Start, printer: Printer) -> Result<(), Failure> {
     let interruption = interruption()?;
     let org = local::start(&arguments.data, &arguments.listen, settings(&arguments.behaviour)?).await?;
+    for note in org.notes() {
+        printer.note(note);
+    }
     let address = org.address();
     printer.line("The local org is ready. What a client needs:\n");
     for (name, value) in [
@@ -57,9 +60,6 @@ fn ready_event(org: &LocalOrg, printer: Printer) {
 
 /// Serves until the process is told to stop.
 pub(crate) async fn serve(org: LocalOrg, mut interruption: Interruption, printer: Printer) -> Result<(), Failure> {
-    for note in org.notes() {
-        printer.note(note);
-    }
     printer.line("\nCtrl-C stops it.");
     interruption
         .wait()
