@@ -21,6 +21,7 @@ pub mod listen;
 mod listeners;
 mod management;
 mod on_premises;
+mod pages;
 mod propagation;
 mod rooms;
 mod running;

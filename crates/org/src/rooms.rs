@@ -15,7 +15,7 @@ use crate::folder::Pretence;
 use crate::listeners::Serving;
 use crate::serve::{Admission, Answer, BoxFuture, UNASKED_BODY, plain};
 use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
-use crate::{control, discovery, management, on_premises};
+use crate::{control, discovery, management, on_premises, pages};
 
 /// The longest that an answer is held back from whoever guesses at secrets.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -113,7 +113,8 @@ impl Rooms {
                 }
                 response
             }
-            "" | "api" | "XRMServices" => match state.first() {
+            "_org" => pages::lead_on(&self.world, &state, path).unwrap_or_else(|| not_served(path)),
+            "" | "api" | "XRMServices" | "main.aspx" | "default.aspx" => match state.first() {
                 Ok(org) => self.at_org(&state, org, Some(&self.origin_audience), request).await,
                 Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string()),
             },
@@ -165,12 +166,8 @@ impl Rooms {
             };
             return org.organization.respond(&caller, request).await;
         }
-        if path == "/" {
-            return plain(
-                StatusCode::NOT_FOUND,
-                "0x80060888",
-                "This is a local org. Its Web API is at /api/data/v9.2/; it has no web pages yet.",
-            );
+        if matches!(path, "/" | "/main.aspx" | "/default.aspx") {
+            return pages::respond(&self.world, state, org, &request).await;
         }
         not_served(path)
     }

@@ -134,17 +134,11 @@ impl OpenWorld {
         let (tenant, tenant_domain, org) = (tenant.id, tenant.domain.clone(), org.id);
         options.clocks.org.set_offset_millis(record.clock_offset_millis);
         snapshots::finish(&folder, &record)?;
+        if record.complete {
+            check_databases(&folder, &record)?;
+        }
         let listeners = address.map_or_else(Listeners::none, Listeners::on);
         let complete = record.complete;
-        if complete {
-            // An empty database in its place would look like an org that has lost its memory.
-            let state = folder.state(record.state);
-            for file in [state.directory_file(), state.org_file(org)] {
-                if !file.exists() {
-                    return Err(FolderError::Damaged { path: file, why: "it is missing".to_owned() }.into());
-                }
-            }
-        }
         let opening = state::Opening { folder: &folder, options, origin, listeners: &listeners };
         let state = opening.open(record).await?;
         let open = Self {
@@ -168,6 +162,11 @@ impl OpenWorld {
     /// The rooms as they are now; nothing of them changes while this is held.
     pub(crate) async fn state(&self) -> tokio::sync::RwLockReadGuard<'_, State> {
         self.state.read().await
+    }
+
+    /// Where what nobody shall guess comes from.
+    pub(crate) fn random(&self) -> &dyn Random {
+        self.options.random.as_ref()
     }
 
     /// Delivers what the orgs have to learn of the directory by now.
@@ -248,6 +247,17 @@ impl OpenWorld {
             .collect();
         stale.sort();
         stale
+    }
+}
+
+/// Refuses a world that lacks a database: an empty one in its place would look like an org that has
+/// lost its memory.
+fn check_databases(folder: &DataFolder, record: &World) -> Result<(), FolderError> {
+    let state = folder.state(record.state);
+    let orgs = record.orgs().map(|(_, org)| state.org_file(org.id));
+    match std::iter::once(state.directory_file()).chain(orgs).find(|file| !file.exists()) {
+        Some(path) => Err(FolderError::Damaged { path, why: "it is missing".to_owned() }),
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
+mod browser;
 mod discovery;
+mod door;
 mod keys;
 mod management;
 mod orgs;

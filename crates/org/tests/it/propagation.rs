@@ -12,7 +12,7 @@ use crate::control;
 const PLAN: &str = "ea126fc5-a19e-42e2-a731-da9d437bffcf";
 
 /// Makes a person of the directory; gives the object id.
-async fn person(world: &World, name: &str) -> String {
+pub(crate) async fn person(world: &World, name: &str) -> String {
     let token = world.admin_token().await;
     let body = json!({
         "displayName": format!("Person {name}"), "mailNickname": name, "accountEnabled": true, "usageLocation": "US",
@@ -24,7 +24,7 @@ async fn person(world: &World, name: &str) -> String {
     made.body["id"].as_str().unwrap().to_owned()
 }
 
-async fn license(world: &World, person: &str, give: bool) {
+pub(crate) async fn license(world: &World, person: &str, give: bool) {
     let token = world.admin_token().await;
     let body = match give {
         true => json!({"addLicenses": [{"skuId": PLAN, "disabledPlans": []}], "removeLicenses": []}),
@@ -35,7 +35,7 @@ async fn license(world: &World, person: &str, give: bool) {
 }
 
 /// The org's user of a person; null when there is none.
-async fn user(world: &World, person: &str) -> Value {
+pub(crate) async fn user(world: &World, person: &str) -> Value {
     let token = world.admin_token().await;
     let query = format!(
         "systemusers?$select=systemuserid,fullname,accessmode,isdisabled,islicensed,setupuser,azurestate\
@@ -46,7 +46,7 @@ async fn user(world: &World, person: &str) -> Value {
     found.body["value"].get(0).cloned().unwrap_or_default()
 }
 
-async fn set_access_mode(world: &World, user: &Value, mode: i64) -> keyholder_testkit::Answer {
+pub(crate) async fn set_access_mode(world: &World, user: &Value, mode: i64) -> keyholder_testkit::Answer {
     let token = world.admin_token().await;
     let id = user["systemuserid"].as_str().unwrap();
     world.api(&token, "PATCH", &format!("systemusers({id})"), Some(&json!({"accessmode": mode}))).await
