@@ -21,6 +21,7 @@ pub mod challenge;
 pub mod claims;
 pub mod graph;
 pub mod jws;
+pub mod licences;
 pub mod openid;
 pub mod token;
 pub mod well_known;

@@ -125,6 +125,29 @@ pub const GRAPH_PERMISSIONS: &[GraphPermission] = &[
         "Manage all license assignments",
     ),
     permission(0x4984_76ce_e0fe_48b0_b801_37ba_7e26_85c6, "Organization.Read.All", "Read organization information"),
+    permission(0xdf02_1288_bdef_4463_88db_98f2_2de8_9214, "User.Read.All", "Read all users' full profiles"),
+    permission(
+        0xcc11_7bb9_00cf_4eb8_b580_ea2a_878f_e8f7,
+        "User-PasswordProfile.ReadWrite.All",
+        "Read and write all password profiles and reset user passwords",
+    ),
+    permission(0xdbb9_058a_0e50_45d7_ae91_6690_9b5d_4664, "Domain.Read.All", "Read domains"),
+    permission(0x246d_d0d5_5bd0_4def_940b_0421_030a_5b68, "Policy.Read.All", "Read your organization's policies"),
+    permission(
+        0xbe74_164b_cff1_491c_8741_e671_cb53_6e13,
+        "Policy.ReadWrite.ApplicationConfiguration",
+        "Read and write your organization's application configuration policies",
+    ),
+    permission(
+        0x483b_ed4a_2ad3_4361_a73b_c83c_cdbd_c53c,
+        "RoleManagement.Read.Directory",
+        "Read all directory RBAC settings",
+    ),
+    permission(
+        0x9e3f_62cf_ca93_4989_b6ce_bf83_c28f_9fe8,
+        "RoleManagement.ReadWrite.Directory",
+        "Read and write all directory RBAC settings",
+    ),
 ];
 
 /// One built-in directory role.

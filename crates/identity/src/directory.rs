@@ -14,6 +14,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use keyholder_foundation::{ClientId, Clocks, KeyId, ObjectId, Random, RowIds};
 use keyholder_store::statement::{Select, Update, column, literal, parameter};
@@ -22,27 +23,31 @@ use uuid::Uuid;
 
 use crate::cache::Cache;
 
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod activity;
 pub mod administrators;
 pub(crate) mod apis;
 pub(crate) mod app_roles;
 pub(crate) mod applications;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod certificates;
+pub mod changes;
 pub mod clients;
 pub(crate) mod codes;
 pub(crate) mod consents;
 pub(crate) mod device_codes;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+pub mod facts;
 pub(crate) mod federated;
 pub(crate) mod grants;
+pub(crate) mod holders;
+pub(crate) mod keys;
+pub(crate) mod licences;
 pub(crate) mod listing;
+pub(crate) mod objects;
+pub(crate) mod owners;
 pub(crate) mod passwords;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod people;
+pub(crate) mod policies;
 pub(crate) mod published;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
+mod recycle_bin;
 pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
@@ -51,6 +56,8 @@ mod sign_in_tables;
 mod signing_keys;
 pub(crate) mod tables;
 pub(crate) mod tenants;
+mod trust;
+pub(crate) mod users;
 
 use clients::ClientCache;
 use tenants::TenantIndex;
@@ -60,7 +67,6 @@ const CLIENTS_KEPT: usize = 2048;
 
 /// Why the directory does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) enum Refusal {
     /// The store failed.
     #[error(transparent)]
@@ -92,6 +98,70 @@ pub(crate) enum Refusal {
     /// Another application of the tenant has this address.
     #[error("another application has the identifier URI `{0}`")]
     IdentifierUriTaken(String),
+    /// Another application of the tenant has this unique name.
+    #[error("another application has the unique name `{0}`")]
+    UniqueNameTaken(String),
+    /// A property has a value that it cannot have.
+    #[error("the value of `{property}` of a {entity} is not valid")]
+    Invalid {
+        /// The property.
+        property: String,
+        /// The type, as sentences of Graph's have it.
+        entity: &'static str,
+    },
+    /// A property does not exist.
+    #[error("there is no property `{0}`")]
+    UnknownProperty(String),
+    /// A list is full.
+    #[error("no more than {limit} {what} fit")]
+    TooMany {
+        /// The list.
+        what: &'static str,
+        /// How many fit.
+        limit: usize,
+    },
+    /// All lists of a registration together are full.
+    #[error("the registration has too many values")]
+    TooBig,
+    /// A permission that is on shall go or change.
+    #[error("a permission among `{0}` must be disabled first")]
+    EnabledEntitlement(&'static str),
+    /// The application forbids its service principals credentials of their own.
+    #[error("the service principal is locked by its application")]
+    Locked,
+    /// The tenant's policy forbids secrets.
+    #[error("the tenant's policy forbids this kind of credential")]
+    PolicyType,
+    /// The tenant's policy wants a shorter life.
+    #[error("the tenant's policy forbids a credential of this lifetime")]
+    PolicyLifetime,
+    /// A certificate that is there shall change.
+    #[error("the certificate `{0}` cannot be changed")]
+    KeyUpdate(KeyId),
+    /// A certificate shall be registered for longer than it lasts, or is over.
+    #[error("the certificate does not last until its end date")]
+    KeyEnd,
+    /// The object has this owner already.
+    #[error("the object has this owner already")]
+    OwnerExists,
+    /// Another person has this sign-in name.
+    #[error("another person has this sign-in name")]
+    UserNameTaken,
+    /// A licence needs to know where its holder works.
+    #[error("the person has no usage location")]
+    NoUsageLocation,
+    /// There is no such licence.
+    #[error("there is no licence `{0}`")]
+    UnknownLicence(Uuid),
+    /// The licence has no such plan.
+    #[error("the licence has no service plan `{0}`")]
+    UnknownPlan(Uuid),
+    /// All of this licence are in use.
+    #[error("no licence `{0}` is left")]
+    NoLicenceLeft(Uuid),
+    /// The person does not hold this licence.
+    #[error("the person does not hold the licence `{0}`")]
+    LicenceNotHeld(Uuid),
     /// Such a grant exists.
     #[error("the grant exists already")]
     GrantExists,
@@ -101,6 +171,12 @@ pub(crate) enum Refusal {
     /// What is stored is not what was written.
     #[error("the directory is damaged: {0}")]
     Damaged(&'static str),
+}
+
+impl Refusal {
+    fn invalid(property: impl Into<String>, entity: &'static str) -> Self {
+        Self::Invalid { property: property.into(), entity }
+    }
 }
 
 /// Every statement, printed once when the directory is opened.
@@ -128,10 +204,16 @@ struct Statements {
     federated: federated::Statements,
     registrations: registrations::Statements,
     people: people::Statements,
+    changes: changes::Statements,
+    users: users::Statements,
+    licences: licences::Statements,
+    owners: owners::Statements,
+    policies: policies::Statements,
+    recycle_bin: recycle_bin::Statements,
 }
 
 impl Statements {
-    fn prepare() -> Result<Self, keyholder_store::Error> {
+    fn prepare(propagation: changes::Propagation) -> Result<Self, keyholder_store::Error> {
         Ok(Self {
             bump_epoch: Prepared::new(
                 Update::of(tables::EPOCH).set("value", column("value").plus(literal(1))).filter(this_epoch()),
@@ -157,6 +239,12 @@ impl Statements {
             federated: federated::Statements::prepare()?,
             registrations: registrations::Statements::prepare()?,
             people: people::Statements::prepare()?,
+            changes: changes::Statements::prepare(propagation)?,
+            users: users::Statements::prepare()?,
+            licences: licences::Statements::prepare()?,
+            owners: owners::Statements::prepare()?,
+            policies: policies::Statements::prepare()?,
+            recycle_bin: recycle_bin::Statements::prepare()?,
         })
     }
 
@@ -186,13 +274,16 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// The directory in this database, which has had [`tables::migrations`].
+    /// The directory in this database, which has had [`tables::migrations`]. Orgs learn of a change
+    /// one `propagation_delay` later.
     pub(crate) async fn open(
         database: Database,
         clocks: Clocks,
         random: Arc<dyn Random>,
+        propagation_delay: Duration,
     ) -> Result<Self, crate::Error> {
-        let statements = Arc::new(Statements::prepare()?);
+        let propagation = changes::Propagation { clocks: clocks.clone(), delay: propagation_delay };
+        let statements = Arc::new(Statements::prepare(propagation)?);
         let directory = Self {
             database,
             statements,
@@ -286,4 +377,52 @@ fn to_json<T: serde::Serialize>(list: &T) -> Result<String, Refusal> {
 fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, keyholder_store::Error> {
     serde_json::from_str(text)
         .map_err(|error| keyholder_store::Error::Value { reason: format!("a stored list cannot be read: {error}") })
+}
+
+/// `current` with some of its properties changed: an object within it is merged, anything else is
+/// replaced. A property that does not exist, or a value that it cannot have, is refused by name.
+fn merge<T: serde::Serialize + serde::de::DeserializeOwned>(
+    current: &T,
+    change: &serde_json::Map<String, serde_json::Value>,
+    entity: &'static str,
+) -> Result<T, Refusal> {
+    let invalid = |name: &str| Refusal::invalid(name, entity);
+    let mut value = serde_json::to_value(current).map_err(|_| Refusal::Damaged("an object does not print as JSON"))?;
+    for (name, new) in change {
+        let Some(old) = value.get_mut(name) else {
+            return Err(Refusal::UnknownProperty(name.clone()));
+        };
+        overlay(old, new);
+        let read: T = serde_json::from_value(value).map_err(|_| invalid(name))?;
+        value = serde_json::to_value(&read).map_err(|_| invalid(name))?;
+        if let Some(unknown) = value.get(name).and_then(|shown| unknown_name(new, shown)) {
+            return Err(Refusal::UnknownProperty(unknown));
+        }
+    }
+    serde_json::from_value(value).map_err(|_| Refusal::Damaged("an object does not read from JSON"))
+}
+
+fn overlay(old: &mut serde_json::Value, new: &serde_json::Value) {
+    match (old.as_object_mut(), new.as_object()) {
+        (Some(old), Some(new)) => {
+            for (name, new) in new {
+                overlay(old.entry(name.clone()).or_insert(serde_json::Value::Null), new);
+            }
+        }
+        _ => *old = new.clone(),
+    }
+}
+
+/// A name in what was sent that is not in what came of it. Annotations say nothing new.
+fn unknown_name(sent: &serde_json::Value, shown: &serde_json::Value) -> Option<String> {
+    use serde_json::Value::{Array, Object};
+    match (sent, shown) {
+        (Object(sent), Object(shown)) => {
+            sent.iter().filter(|(name, _)| !name.contains('@')).find_map(|(name, value)| {
+                shown.get(name).map_or_else(|| Some(name.clone()), |shown| unknown_name(value, shown))
+            })
+        }
+        (Array(sent), Array(shown)) => sent.iter().zip(shown).find_map(|(sent, shown)| unknown_name(sent, shown)),
+        _ => None,
+    }
 }

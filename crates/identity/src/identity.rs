@@ -9,12 +9,16 @@ use keyholder_entra::well_known::{self, DirectoryRole};
 use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::directory::administrators::{Administrators, TenantPlan};
+use crate::directory::changes::OutboxItem;
 use crate::directory::clients::ApplicationFacts;
+use crate::directory::facts::{ServicePrincipalFacts, UserFacts};
 use crate::directory::people::SignInRule;
 use crate::directory::tables;
+use crate::graph::throttle::{self, GraphThrottle};
 use crate::keys::{Keys, SigningKey};
 use crate::login::federation::{IssuerDocuments, Issuers};
 use crate::login::guesses::Guesses;
@@ -41,10 +45,22 @@ pub struct IdentityConfig {
     pub origin: String,
     /// Which orgs the tenants have.
     pub resources: Arc<dyn Resources>,
+    /// What the directory's side can be told.
+    pub graph: GraphOptions,
     /// How the keys of outside issuers are had, for federated credentials.
     pub issuer_documents: Arc<dyn IssuerDocuments>,
     /// How long a new application or credential takes to be seen by the token service.
     pub directory_lag: Duration,
+}
+
+/// What the directory can be told beside what everything needs; the default is no throttling and
+/// no delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GraphOptions {
+    /// How often an application may ask, when that is limited at all.
+    pub throttle: Option<GraphThrottle>,
+    /// How long after a change orgs learn of it, by the org clock.
+    pub propagation_delay: Duration,
 }
 
 /// The token service and directory of one local org's process.
@@ -57,6 +73,8 @@ pub struct Identity {
     /// In lower case, without a trailing slash.
     pub(crate) origin: String,
     pub(crate) resources: Arc<dyn Resources>,
+    pub(crate) graph_options: GraphOptions,
+    pub(crate) graph_counts: throttle::Counts,
     pub(crate) issuers: Issuers,
     pub(crate) directory_lag: Duration,
     pub(crate) guesses: Guesses,
@@ -74,7 +92,8 @@ impl Identity {
     pub async fn open(config: IdentityConfig) -> Result<Self, Error> {
         let origin = normal_origin(&config.origin)?;
         let database = Database::open(&config.database, &tables::migrations())?;
-        let directory = Directory::open(database, config.clocks.clone(), Arc::clone(&config.random)).await?;
+        let (clocks, random) = (config.clocks.clone(), Arc::clone(&config.random));
+        let directory = Directory::open(database, clocks, random, config.graph.propagation_delay).await?;
         let ids: Vec<String> = config.signing_keys.iter().skip(1).map(|key| key.id().to_owned()).collect();
         let until = directory.keys_published_until(ids, config.clocks.now().plus(LONGEST_TOKEN)).await?;
         let until = |id: &str| until.get(id).copied().unwrap_or(Timestamp::EPOCH);
@@ -88,6 +107,8 @@ impl Identity {
             random: config.random,
             origin,
             resources: config.resources,
+            graph_options: config.graph,
+            graph_counts: throttle::Counts::default(),
             issuers: Issuers::new(config.issuer_documents),
             directory_lag: config.directory_lag,
             guesses: Guesses::new(),
@@ -237,7 +258,8 @@ impl Identity {
         principal: ObjectId,
         role: DirectoryRole,
     ) -> Result<(), Error> {
-        Ok(self.directory.assign_role(tenant, principal, role.template_id).await?)
+        self.directory.assign_role(tenant, principal, role.template_id).await?;
+        Ok(())
     }
 
     /// Whether a service principal or user has a directory role now.
@@ -251,6 +273,60 @@ impl Identity {
         role: DirectoryRole,
     ) -> Result<bool, Error> {
         Ok(self.directory.roles_of(tenant, principal).await?.contains(&role.template_id))
+    }
+
+    /// What orgs must learn and is due at `now`, the oldest first, at most `limit` items. An item
+    /// stays until it is [acknowledged](Self::acknowledge); what there is to deliver is read when it
+    /// is delivered ([`Self::user_facts`], [`Self::service_principal_facts`]).
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn take_due(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxItem>, Error> {
+        Ok(self.directory.take_due(now, limit).await?)
+    }
+
+    /// Forgets an item that was delivered; doing it twice is fine.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn acknowledge(&self, seq: i64) -> Result<(), Error> {
+        Ok(self.directory.acknowledge(seq).await?)
+    }
+
+    /// What orgs are told of a person; none when the person is gone for good or never was.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn user_facts(&self, tenant: TenantId, user: ObjectId) -> Result<Option<UserFacts>, Error> {
+        Ok(self.directory.user_facts(tenant, user).await?)
+    }
+
+    /// What a new org is told at first: everybody who is not deleted.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn all_user_facts(&self, tenant: TenantId) -> Result<Vec<UserFacts>, Error> {
+        Ok(self.directory.all_user_facts(tenant).await?)
+    }
+
+    /// What orgs are told of a service principal; none when it is gone for good or never was.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn service_principal_facts(
+        &self,
+        tenant: TenantId,
+        principal: ObjectId,
+    ) -> Result<Option<ServicePrincipalFacts>, Error> {
+        Ok(self.directory.service_principal_facts(tenant, principal).await?)
+    }
+
+    /// Sets how many of a licence a tenant has bought; those given away already stay given.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn set_prepaid_units(&self, tenant: TenantId, sku: Uuid, units: u32) -> Result<(), Error> {
+        Ok(self.directory.set_prepaid_units(tenant, sku, units).await?)
     }
 }
 

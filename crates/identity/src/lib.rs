@@ -33,10 +33,13 @@ mod visitor;
 mod x509;
 
 pub use directory::administrators::{Administrators, TenantPlan};
+pub use directory::changes::{ObjectKind, OutboxItem};
 pub use directory::clients::ApplicationFacts;
+pub use directory::facts::{ServicePrincipalFacts, UserFacts};
 pub use directory::people::SignInRule;
 pub use error::Error;
-pub use identity::{Identity, IdentityConfig};
+pub use graph::throttle::GraphThrottle;
+pub use identity::{GraphOptions, Identity, IdentityConfig};
 pub use keys::SigningKey;
 pub use login::answer::AnswerAfter;
 pub use login::federation::{DocumentFuture, IssuerDocuments, MAX_DOCUMENT, NoIssuers};

@@ -92,6 +92,7 @@ impl OpenWorld {
                 random: Arc::clone(&options.random),
                 origin: origin.to_owned(),
                 resources: Arc::new(FixedOrganizations::new([(tenant.id, origin.to_owned())])),
+                graph: keyholder_identity::GraphOptions::default(),
                 issuer_documents: Arc::new(keyholder_identity::NoIssuers),
                 directory_lag: std::time::Duration::ZERO,
             })

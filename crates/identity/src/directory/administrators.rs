@@ -12,6 +12,7 @@ use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction};
 
 use super::applications::{ApplicationChange, ObjectKey};
+use super::changes::{self, ObjectKind};
 use super::passwords::{FreshPassword, NewPassword};
 use super::published::PUBLISHED;
 use super::service_principals::ServicePrincipalChange;
@@ -87,9 +88,14 @@ impl Statements {
                 "account_enabled",
                 "password_hash",
                 "created",
+                "display_name_folded",
+                "mail_nickname",
             ]))?,
             find_user: Prepared::new(
-                Select::from(tables::USER).column("user_principal_name", Kind::Text).filter(this_user()),
+                Select::from(tables::USER)
+                    .column("user_principal_name", Kind::Text)
+                    .filter(this_user())
+                    .filter(column("deleted").is_null()),
             )?,
             reset_user: Prepared::new(
                 Update::of(tables::USER)
@@ -228,7 +234,7 @@ fn application(
         sign_in_audience: Some("AzureADMyOrg".to_owned()),
         ..ApplicationChange::default()
     };
-    let application = applications::new(tenant, fresh.application, fresh.client, fresh.now, &change);
+    let application = applications::new(tenant, fresh.application, fresh.client, fresh.now, &change)?;
     applications::insert(statements, transaction, tenant.id, &application)?;
     Ok((application.id, application.app_id))
 }
@@ -277,8 +283,11 @@ fn user(
         true.into(),
         fresh.password_hash.as_str().into(),
         fresh.now.into(),
+        "administrator".into(),
+        "admin".into(),
     ];
     transaction.execute(&statements.administrators.insert_user, &row)?;
+    changes::changed(statements, transaction, tenant.id, ObjectKind::User, fresh.user)?;
     Ok((fresh.user, name))
 }
 

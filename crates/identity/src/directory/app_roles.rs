@@ -4,20 +4,27 @@ use keyholder_entra::base64url;
 use keyholder_foundation::{ObjectId, TenantId, Timestamp};
 use keyholder_store::statement::{Delete, Insert, Select, any, column, parameter, qualified};
 use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::applications::ObjectKey;
-use super::listing::Listing;
-use super::{Directory, Refusal, published, service_principals, tables};
+use super::listing::{Listed, Listing, Page};
+use super::{Directory, Refusal, changes, objects, published, service_principals, tables};
 
 /// One application permission that a service principal has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AppRoleAssignment {
     pub(crate) id: Uuid,
     pub(crate) principal: ObjectId,
     pub(crate) resource: ObjectId,
     pub(crate) app_role: Uuid,
     pub(crate) created: Timestamp,
+}
+
+impl Listed for AppRoleAssignment {
+    fn id(&self) -> Uuid {
+        self.id
+    }
 }
 
 impl AppRoleAssignment {
@@ -39,6 +46,7 @@ fn select() -> Select {
 #[derive(Debug)]
 pub(super) struct Statements {
     values: Prepared,
+    find: Prepared,
     insert: Prepared,
     delete: Prepared,
     delete_of: Prepared,
@@ -47,6 +55,7 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn prepare() -> Result<Self, Error> {
         let in_tenant = || column("tenant_id").equals(parameter(0));
+        let party = || any(["principal", "resource"].map(|name| column(name).equals(parameter(2))));
         let same_principal = qualified("resource", "tenant_id")
             .equals(qualified(tables::APP_ROLE_ASSIGNMENT, "tenant_id"))
             .and(qualified("resource", "object_id").equals(qualified(tables::APP_ROLE_ASSIGNMENT, "resource")));
@@ -62,6 +71,7 @@ impl Statements {
                             .and(qualified(tables::APP_ROLE_ASSIGNMENT, "principal").equals(parameter(1))),
                     ),
             )?,
+            find: Prepared::new(select().filter(in_tenant().and(column("object_id").equals(parameter(1)))))?,
             insert: Prepared::new(Insert::into(tables::APP_ROLE_ASSIGNMENT).columns([
                 "tenant_id",
                 "object_id",
@@ -70,9 +80,10 @@ impl Statements {
                 "app_role",
                 "created",
             ]))?,
-            delete: Prepared::new(Delete::from(tables::APP_ROLE_ASSIGNMENT).filter(
-                in_tenant().and(column("object_id").equals(parameter(1))).and(column("principal").equals(parameter(2))),
-            ))?,
+            delete: Prepared::new(
+                Delete::from(tables::APP_ROLE_ASSIGNMENT)
+                    .filter(in_tenant().and(column("object_id").equals(parameter(1))).and(party())),
+            )?,
             delete_of: Prepared::new(Delete::from(tables::APP_ROLE_ASSIGNMENT).filter(
                 in_tenant().and(any(["principal", "resource"].map(|name| column(name).equals(parameter(1))))),
             ))?,
@@ -131,9 +142,11 @@ impl Directory {
         let assignment = AppRoleAssignment { id: self.new_id(), principal, resource, app_role, created };
         let stored = assignment.clone();
         self.change(move |statements, transaction| {
-            service_principals::find(statements, transaction, tenant, ObjectKey::Object(principal))?;
+            let holder = objects::find(statements, transaction, tenant, principal)?;
+            let holder = holder.ok_or_else(|| Refusal::NotFound(principal.to_string()))?;
             let found = service_principals::find(statements, transaction, tenant, ObjectKey::Object(resource))?;
-            if !found.app_roles.iter().any(|role| role.id == app_role) {
+            // The nil id is access without a role of its own.
+            if !app_role.is_nil() && !found.app_roles.iter().any(|role| role.id == app_role && role.is_enabled) {
                 return Err(Refusal::NotFound(app_role.to_string()));
             }
             let row = [
@@ -145,7 +158,7 @@ impl Directory {
                 stored.created.into(),
             ];
             match transaction.execute(&statements.app_roles.insert, &row) {
-                Ok(_) => Ok(()),
+                Ok(_) => changes::changed(statements, transaction, tenant, holder.kind, principal),
                 Err(Error::UniqueViolation { .. }) => Err(Refusal::AssignmentExists),
                 Err(error) => Err(error.into()),
             }
@@ -158,19 +171,23 @@ impl Directory {
         &self,
         tenant: TenantId,
         listing: Listing,
-    ) -> Result<Vec<AppRoleAssignment>, Refusal> {
+    ) -> Result<Page<AppRoleAssignment>, Refusal> {
         self.read(move |_, snapshot| Ok(listing.run(snapshot, select(), tenant, read)?)).await
     }
 
-    /// Takes an assignment back; false when the principal has no such one.
-    pub(crate) async fn delete_app_role(
-        &self,
-        tenant: TenantId,
-        principal: ObjectId,
-        id: Uuid,
-    ) -> Result<bool, Refusal> {
+    /// The resource of an assignment.
+    pub(crate) async fn resource_of_app_role(&self, tenant: TenantId, id: Uuid) -> Result<Option<ObjectId>, Refusal> {
+        self.read(move |statements, snapshot| {
+            let found = snapshot.first(&statements.app_roles.find, &[tenant.into(), id.into()], read)?;
+            Ok(found.map(|assignment| assignment.resource))
+        })
+        .await
+    }
+
+    /// Takes an assignment back; false when `party` has or offers no such one.
+    pub(crate) async fn delete_app_role(&self, tenant: TenantId, party: ObjectId, id: Uuid) -> Result<bool, Refusal> {
         self.change(move |statements, transaction| {
-            let row = [tenant.into(), id.into(), principal.into()];
+            let row = [tenant.into(), id.into(), party.into()];
             Ok(transaction.execute(&statements.app_roles.delete, &row)? > 0)
         })
         .await

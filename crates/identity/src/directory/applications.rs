@@ -1,14 +1,22 @@
 //! Applications (app registrations).
 
-use keyholder_entra::graph::{Application, RequiredResourceAccess};
+use keyholder_entra::graph::Application;
 use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 use keyholder_store::pattern::Piece;
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Pattern, Prepared, Row, Snapshot, Transaction, Value};
 
-use super::listing::{Condition, Listing, folded};
+use super::changes::{self, ObjectKind, Removal};
+use super::keys;
+use super::listing::{Condition, Listed, Listing, Page, folded};
+use super::registrations;
 use super::tenants::Tenant;
-use super::{Directory, Refusal, from_json, passwords, service_principals, tables, to_json};
+use super::{Directory, Refusal, from_json, owners, passwords, service_principals, tables, to_json};
+
+mod change;
+pub(crate) use change::ApplicationChange;
+pub(super) use change::new;
+use change::{apply, check_size, registration};
 
 /// How an application or service principal is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +40,17 @@ impl ObjectKey {
     }
 }
 
-/// What an application is made of, or what of it changes: `None` leaves as it is.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ApplicationChange {
-    pub(crate) display_name: Option<String>,
-    pub(crate) description: Option<Option<String>>,
-    pub(crate) sign_in_audience: Option<String>,
-    pub(crate) identifier_uris: Option<Vec<String>>,
-    pub(crate) required_resource_access: Option<Vec<RequiredResourceAccess>>,
-    pub(crate) tags: Option<Vec<String>>,
-    pub(crate) notes: Option<Option<String>>,
+impl Listed for Application {
+    fn id(&self) -> uuid::Uuid {
+        self.id.0
+    }
+
+    fn name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or_default()
+    }
 }
 
-const COLUMNS: [(&str, Kind); 11] = [
+const COLUMNS: [(&str, Kind); 13] = [
     ("object_id", Kind::Uuid),
     ("client_id", Kind::Uuid),
     ("display_name", Kind::Text),
@@ -56,20 +62,28 @@ const COLUMNS: [(&str, Kind); 11] = [
     ("notes", Kind::Text),
     ("created", Kind::Time),
     ("deleted", Kind::Time),
+    ("unique_name", Kind::Text),
+    ("details", Kind::Text),
 ];
 
+fn all() -> Select {
+    Select::from(tables::APPLICATION).columns(COLUMNS)
+}
+
 fn select() -> Select {
-    Select::from(tables::APPLICATION).columns(COLUMNS).filter(column("deleted").is_null())
+    all().filter(column("deleted").is_null())
 }
 
 #[derive(Debug)]
 pub(super) struct Statements {
     find_by_object: Prepared,
     find_by_client: Prepared,
+    find_by_name: Prepared,
+    find_any: Prepared,
     uri_in_use: Prepared,
     insert: Prepared,
     update: Prepared,
-    delete: Prepared,
+    set_deleted: Prepared,
 }
 
 impl Statements {
@@ -85,6 +99,8 @@ impl Statements {
             "required_resource_access",
             "tags",
             "notes",
+            "unique_name",
+            "details",
         ];
         let update = settable
             .into_iter()
@@ -93,6 +109,8 @@ impl Statements {
         Ok(Self {
             find_by_object: Prepared::new(select().filter(this()))?,
             find_by_client: Prepared::new(select().filter(in_tenant().and(column("client_id").equals(parameter(1)))))?,
+            find_by_name: Prepared::new(select().filter(in_tenant().and(column("unique_name").equals(parameter(1)))))?,
+            find_any: Prepared::new(all().filter(this()))?,
             uri_in_use: Prepared::new(
                 select()
                     .filter(in_tenant())
@@ -106,7 +124,7 @@ impl Statements {
                     .columns(["client_id", "created"]),
             )?,
             update: Prepared::new(update.filter(this()))?,
-            delete: Prepared::new(Update::of(tables::APPLICATION).set("deleted", parameter(2)).filter(this()))?,
+            set_deleted: Prepared::new(Update::of(tables::APPLICATION).set("deleted", parameter(2)).filter(this()))?,
         })
     }
 }
@@ -125,13 +143,15 @@ fn read(row: &Row<'_>, tenant: &Tenant) -> Result<Application, Error> {
         notes: row.get(8)?,
         created_date_time: row.get(9)?,
         deleted_date_time: row.get(10)?,
+        unique_name: row.get(11)?,
+        details: from_json(row.get(12)?)?,
         publisher_domain: Some(tenant.default_domain().to_owned()),
         password_credentials: Vec::new(),
         key_credentials: Vec::new(),
     })
 }
 
-fn settable(application: &Application) -> Result<[Value; 8], Refusal> {
+fn settable(application: &Application) -> Result<[Value; 10], Refusal> {
     let name = application.display_name.clone().unwrap_or_default();
     Ok([
         name.as_str().into(),
@@ -142,10 +162,12 @@ fn settable(application: &Application) -> Result<[Value; 8], Refusal> {
         to_json(&application.required_resource_access)?.into(),
         to_json(&application.tags)?.into(),
         application.notes.clone().into(),
+        application.unique_name.clone().into(),
+        to_json(&application.details)?.into(),
     ])
 }
 
-/// The application with its secrets.
+/// The application with its secrets and certificates.
 pub(super) fn find(
     statements: &super::Statements,
     snapshot: &mut Snapshot<'_>,
@@ -156,10 +178,54 @@ pub(super) fn find(
         ObjectKey::Object(id) => (&statements.applications.find_by_object, Value::from(id)),
         ObjectKey::Client(id) => (&statements.applications.find_by_client, Value::from(id)),
     };
-    let found = snapshot.first(select, &[tenant.id.into(), id], |row| read(row, tenant))?;
-    let mut application = found.ok_or_else(|| key.missing())?;
+    find_with(statements, snapshot, tenant, select, id)?.ok_or_else(|| key.missing())
+}
+
+/// The application, in the recycle bin or not.
+pub(super) fn find_any(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: &Tenant,
+    id: ObjectId,
+) -> Result<Option<Application>, Refusal> {
+    find_with(statements, snapshot, tenant, &statements.applications.find_any, id.into())
+}
+
+fn find_with(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: &Tenant,
+    select: &Prepared,
+    id: Value,
+) -> Result<Option<Application>, Refusal> {
+    let Some(mut application) = snapshot.first(select, &[tenant.id.into(), id], |row| read(row, tenant))? else {
+        return Ok(None);
+    };
     application.password_credentials = passwords::of_application(statements, snapshot, tenant.id, application.id)?;
-    Ok(application)
+    application.key_credentials = keys::of_object(statements, snapshot, tenant.id, application.id)?;
+    Ok(Some(application))
+}
+
+/// An application of any tenant without its credentials, for its principals elsewhere.
+pub(super) fn find_details(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    id: ObjectId,
+) -> Result<Application, Refusal> {
+    let home = Tenant { id: tenant, display_name: String::new(), created: Timestamp::EPOCH, domains: Vec::new() };
+    let select = &statements.applications.find_by_object;
+    let found = snapshot.first(select, &[tenant.into(), id.into()], |row| read(row, &home))?;
+    found.ok_or_else(|| ObjectKey::Object(id).missing())
+}
+
+/// Those in the recycle bin.
+pub(super) fn list_deleted(
+    snapshot: &mut Snapshot<'_>,
+    tenant: &Tenant,
+    listing: &Listing,
+) -> Result<Page<Application>, Refusal> {
+    Ok(listing.run(snapshot, all(), tenant.id, |row| read(row, tenant))?)
 }
 
 /// Refuses addresses that another application of the tenant has.
@@ -187,64 +253,23 @@ pub(super) fn insert(
     tenant: TenantId,
     application: &Application,
 ) -> Result<(), Refusal> {
+    check_size(application)?;
     check_uris(statements, transaction, tenant, application)?;
     let mut row = vec![tenant.into(), application.id.into()];
     row.extend(settable(application)?);
     row.extend([application.app_id.into(), application.created_date_time.into()]);
-    transaction.execute(&statements.applications.insert, &row)?;
-    Ok(())
+    written(transaction.execute(&statements.applications.insert, &row), application)?;
+    registrations::set(statements, transaction, tenant, application.id, &registration(&application.details))?;
+    changes::changed(statements, transaction, tenant, ObjectKind::Application, application.id)
 }
 
-/// A new application without secrets.
-pub(super) fn new(
-    tenant: &Tenant,
-    id: ObjectId,
-    app_id: ClientId,
-    now: Timestamp,
-    change: &ApplicationChange,
-) -> Application {
-    let mut application = Application {
-        id,
-        deleted_date_time: None,
-        app_id,
-        created_date_time: Some(now),
-        display_name: None,
-        description: None,
-        identifier_uris: Vec::new(),
-        notes: None,
-        publisher_domain: Some(tenant.default_domain().to_owned()),
-        sign_in_audience: None,
-        tags: Vec::new(),
-        password_credentials: Vec::new(),
-        key_credentials: Vec::new(),
-        required_resource_access: Vec::new(),
-    };
-    apply(&mut application, change);
-    application
-}
-
-fn apply(application: &mut Application, change: &ApplicationChange) {
-    let change = change.clone();
-    if change.display_name.is_some() {
-        application.display_name = change.display_name;
-    }
-    if change.sign_in_audience.is_some() {
-        application.sign_in_audience = change.sign_in_audience;
-    }
-    if let Some(description) = change.description {
-        application.description = description;
-    }
-    if let Some(uris) = change.identifier_uris {
-        application.identifier_uris = uris;
-    }
-    if let Some(access) = change.required_resource_access {
-        application.required_resource_access = access;
-    }
-    if let Some(tags) = change.tags {
-        application.tags = tags;
-    }
-    if let Some(notes) = change.notes {
-        application.notes = notes;
+fn written(result: Result<u64, Error>, application: &Application) -> Result<(), Refusal> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(Error::UniqueViolation { columns, .. }) if columns.iter().any(|column| column == "unique_name") => {
+            Err(Refusal::UniqueNameTaken(application.unique_name.clone().unwrap_or_default()))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -255,11 +280,35 @@ impl Directory {
         tenant: &Tenant,
         change: &ApplicationChange,
     ) -> Result<Application, Refusal> {
-        let client = ClientId(self.random.uuid());
-        let application = new(tenant, self.new_object_id(), client, self.clocks.now().whole_seconds(), change);
-        let (id, row) = (tenant.id, application.clone());
-        self.change(move |statements, transaction| insert(statements, transaction, id, &row)).await?;
-        Ok(application)
+        let (client, now) = (ClientId(self.random.uuid()), self.clocks.now().whole_seconds());
+        let application = new(tenant, self.new_object_id(), client, now, change)?;
+        let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
+        let (tenant, owners) = (tenant.clone(), change.owners.clone());
+        self.change(move |statements, transaction| {
+            insert(statements, transaction, tenant.id, &application)?;
+            for owner in &owners {
+                owners::insert_known(statements, transaction, tenant.id, application.id, *owner)?;
+            }
+            if let Some(fresh) = &fresh {
+                keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;
+            }
+            find(statements, transaction, &tenant, ObjectKey::Object(application.id))
+        })
+        .await
+    }
+
+    /// The application with this name of the caller's choosing.
+    pub(crate) async fn find_application_by_name(
+        &self,
+        tenant: &Tenant,
+        name: String,
+    ) -> Result<Option<Application>, Refusal> {
+        let tenant = tenant.clone();
+        self.read(move |statements, snapshot| {
+            let select = &statements.applications.find_by_name;
+            find_with(statements, snapshot, &tenant, select, name.as_str().into())
+        })
+        .await
     }
 
     pub(crate) async fn find_application(&self, tenant: &Tenant, key: ObjectKey) -> Result<Application, Refusal> {
@@ -271,16 +320,18 @@ impl Directory {
         &self,
         tenant: &Tenant,
         listing: Listing,
-    ) -> Result<Vec<Application>, Refusal> {
+    ) -> Result<Page<Application>, Refusal> {
         let tenant = tenant.clone();
         self.read(move |statements, snapshot| {
-            let mut list = listing.run(snapshot, select(), tenant.id, |row| read(row, &tenant))?;
-            let mut secrets =
-                passwords::of_applications(statements, snapshot, tenant.id, list.iter().map(|found| found.id))?;
-            for application in &mut list {
+            let mut page = listing.run(snapshot, select(), tenant.id, |row| read(row, &tenant))?;
+            let ids = || page.entities.iter().map(|found| found.id);
+            let mut secrets = passwords::of_applications(statements, snapshot, tenant.id, ids())?;
+            let mut certificates = keys::of_objects(statements, snapshot, tenant.id, ids())?;
+            for application in &mut page.entities {
                 application.password_credentials = secrets.remove(&application.id).unwrap_or_default();
+                application.key_credentials = certificates.remove(&application.id).unwrap_or_default();
             }
-            Ok(list)
+            Ok(page)
         })
         .await
     }
@@ -292,14 +343,30 @@ impl Directory {
         key: ObjectKey,
         change: ApplicationChange,
     ) -> Result<(), Refusal> {
-        let tenant = tenant.clone();
+        let (tenant, now) = (tenant.clone(), self.clocks.now().whole_seconds());
+        let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
         self.change(move |statements, transaction| {
             let mut application = find(statements, transaction, &tenant, key)?;
-            apply(&mut application, &change);
+            apply(&mut application, &change)?;
+            check_size(&application)?;
             check_uris(statements, transaction, tenant.id, &application)?;
             let mut row = vec![tenant.id.into(), application.id.into()];
             row.extend(settable(&application)?);
-            transaction.execute(&statements.applications.update, &row)?;
+            written(transaction.execute(&statements.applications.update, &row), &application)?;
+            registrations::set(
+                statements,
+                transaction,
+                tenant.id,
+                application.id,
+                &registration(&application.details),
+            )?;
+            if let Some(fresh) = &fresh {
+                keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;
+            }
+            if let Some(kept) = &change.passwords {
+                passwords::keep_only(statements, transaction, tenant.id, &application, kept)?;
+            }
+            changes::changed(statements, transaction, tenant.id, ObjectKind::Application, application.id)?;
             service_principals::follow_application(statements, transaction, &application)
         })
         .await
@@ -311,7 +378,9 @@ impl Directory {
         self.change(move |statements, transaction| {
             let application = find(statements, transaction, &tenant, key)?;
             let row = [tenant.id.into(), application.id.into(), now.into()];
-            transaction.execute(&statements.applications.delete, &row)?;
+            transaction.execute(&statements.applications.set_deleted, &row)?;
+            let (kind, removal) = (ObjectKind::Application, Removal::Recycled);
+            changes::removed(statements, transaction, tenant.id, kind, application.id, removal)?;
             match service_principals::delete(
                 statements,
                 transaction,
@@ -327,7 +396,21 @@ impl Directory {
     }
 }
 
-/// The properties that a filter may name.
+/// Takes an application out of the recycle bin.
+pub(super) fn restore(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    application: &Application,
+) -> Result<(), Refusal> {
+    check_uris(statements, transaction, tenant, application)?;
+    let none: Option<Timestamp> = None;
+    let row = [tenant.into(), application.id.into(), none.into()];
+    written(transaction.execute(&statements.applications.set_deleted, &row), application)?;
+    changes::changed(statements, transaction, tenant, ObjectKind::Application, application.id)
+}
+
+/// The properties by which a filter narrows the rows that are read.
 pub(crate) fn condition(property: &str, starts_with: bool, text: &str) -> Option<Condition> {
     Some(match (property, starts_with) {
         ("displayName", false) => Condition::Equals("display_name_folded", folded(text).into()),

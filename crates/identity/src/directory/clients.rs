@@ -290,11 +290,17 @@ fn load(
     } else if let Some(made) = principal.as_ref().and_then(|principal| principal.created_date_time) {
         home.since = home.since.max(made);
     }
-    let passwords = snapshot.list(&statements.clients.passwords, &values, |row| {
-        let hash = SecretHash { salt: row.get(3)?, hash: row.get(4)? };
-        Ok(Password { key_id: row.get(0)?, starts: row.get(1)?, ends: row.get(2)?, hash })
-    })?;
-    let certificates = certificates::of_object(statements, snapshot, home.tenant, home.application)?;
+    // A principal may have credentials of its own beside its application's.
+    let own = principal.as_ref().map(|principal| (tenant, principal.id));
+    let (mut passwords, mut certificates) = (Vec::new(), Vec::new());
+    for (tenant, holder) in std::iter::once((home.tenant, home.application)).chain(own) {
+        let found = snapshot.list(&statements.clients.passwords, &[tenant.into(), holder.into()], |row| {
+            let hash = SecretHash { salt: row.get(3)?, hash: row.get(4)? };
+            Ok(Password { key_id: row.get(0)?, starts: row.get(1)?, ends: row.get(2)?, hash })
+        })?;
+        passwords.extend(found);
+        certificates.extend(certificates::of_object(statements, snapshot, tenant, holder)?);
+    }
     let (mut graph_roles, mut assigned) = (Vec::new(), Vec::new());
     if let Some(principal) = &principal {
         graph_roles = app_roles::values_of(statements, snapshot, tenant, principal.id)?;

@@ -8,8 +8,14 @@ use keyholder_store::{Error, Kind, Prepared, Row, Transaction};
 use uuid::Uuid;
 
 use super::applications::{ObjectKey, id_condition};
-use super::listing::{Condition, Listing};
+use super::listing::{Condition, Listed, Listing, Page};
 use super::{Directory, Refusal, service_principals, tables};
+
+impl Listed for OAuth2PermissionGrant {
+    fn id(&self) -> Uuid {
+        self.id.as_deref().and_then(parse_id).unwrap_or_default()
+    }
+}
 
 fn select() -> Select {
     Select::from(tables::PERMISSION_GRANT)
@@ -127,7 +133,7 @@ impl Directory {
         &self,
         tenant: TenantId,
         listing: Listing,
-    ) -> Result<Vec<OAuth2PermissionGrant>, Refusal> {
+    ) -> Result<Page<OAuth2PermissionGrant>, Refusal> {
         self.read(move |_, snapshot| Ok(listing.run(snapshot, select(), tenant, read)?)).await
     }
 
@@ -149,7 +155,7 @@ impl Directory {
     }
 }
 
-/// The properties that a filter may name.
+/// The properties by which a filter narrows the rows that are read.
 pub(crate) fn condition(property: &str, starts_with: bool, text: &str) -> Option<Condition> {
     if starts_with {
         return None;

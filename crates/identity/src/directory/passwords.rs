@@ -1,15 +1,19 @@
-//! Client secrets of applications (password credentials). Only hashes are kept.
+//! Client secrets of applications and service principals (password credentials). Only hashes are
+//! kept.
 
 use std::collections::HashMap;
 
-use keyholder_entra::graph::PasswordCredential;
+use keyholder_entra::graph::{Application, PasswordCredential};
 use keyholder_foundation::{KeyId, ObjectId, Secret, TenantId, Timestamp};
 use keyholder_store::statement::{Delete, Insert, Select, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction, Value};
 
-use super::applications::ObjectKey;
+use super::holders::{self, Holder};
 use super::tenants::Tenant;
-use super::{Directory, Refusal, applications, tables};
+use super::{Directory, Refusal, changes, policies, tables};
+
+/// How many secrets an application for personal accounts may have.
+const PERSONAL_LIMIT: usize = 2;
 use crate::credentials::{SecretHash, generate_client_secret};
 
 /// What a new secret shall be like.
@@ -176,39 +180,75 @@ impl Directory {
         FreshPassword { text, key_id: KeyId(self.new_id()), hash, new }
     }
 
-    /// Gives an application one more secret; only this answer has its text.
+    /// Gives an application or service principal one more secret; only this answer has its text.
     pub(crate) async fn add_password(
         &self,
         tenant: &Tenant,
-        key: ObjectKey,
+        holder: impl Into<Holder>,
         new: NewPassword,
     ) -> Result<PasswordCredential, Refusal> {
+        let holder = holder.into();
         let fresh = self.fresh_password(new);
         let (tenant, stored) = (tenant.clone(), fresh.clone());
         self.change(move |statements, transaction| {
-            let application = applications::find(statements, transaction, &tenant, key)?;
-            insert(statements, transaction, tenant.id, application.id, &stored)
+            let held = holders::find(statements, transaction, &tenant, holder)?;
+            held.check_lock()?;
+            if held.is_personal && held.secrets >= PERSONAL_LIMIT {
+                return Err(Refusal::TooMany { what: "passwordCredentials", limit: PERSONAL_LIMIT });
+            }
+            let lifetime = stored.new.ends.since(stored.new.starts);
+            policies::check_password(statements, transaction, (tenant.id, held.kind), held.created, lifetime)?;
+            insert(statements, transaction, tenant.id, held.id, &stored)?;
+            changes::changed(statements, transaction, tenant.id, held.kind, held.id)
         })
         .await?;
         Ok(fresh.into_credential())
     }
 
-    /// Takes a secret from an application.
+    /// Takes a secret from an application or service principal.
     pub(crate) async fn remove_password(
         &self,
         tenant: &Tenant,
-        key: ObjectKey,
+        holder: Holder,
         password: KeyId,
     ) -> Result<(), Refusal> {
         let tenant = tenant.clone();
         self.change(move |statements, transaction| {
-            let application = applications::find(statements, transaction, &tenant, key)?;
-            let row = [tenant.id.into(), password.into(), application.id.into()];
-            match transaction.execute(&statements.passwords.delete, &row)? {
-                0 => Err(Refusal::NoPassword(password)),
-                _ => Ok(()),
-            }
+            let held = holders::find(statements, transaction, &tenant, holder)?;
+            delete(statements, transaction, tenant.id, held.id, password)?;
+            changes::changed(statements, transaction, tenant.id, held.kind, held.id)
         })
         .await
     }
+}
+
+fn delete(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    holder: ObjectId,
+    password: KeyId,
+) -> Result<(), Refusal> {
+    match transaction.execute(&statements.passwords.delete, &[tenant.into(), password.into(), holder.into()])? {
+        0 => Err(Refusal::NoPassword(password)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes every secret from an application but these, which it must have.
+pub(super) fn keep_only(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    application: &Application,
+    kept: &[KeyId],
+) -> Result<(), Refusal> {
+    let known = &application.password_credentials;
+    if kept.iter().any(|kept| known.iter().all(|known| known.key_id != *kept)) {
+        return Err(Refusal::invalid("passwordCredentials", "Application"));
+    }
+    for gone in known.iter().filter(|known| !kept.contains(&known.key_id)) {
+        delete(statements, transaction, tenant, application.id, gone.key_id)?;
+    }
+    Ok(())
 }

@@ -58,23 +58,56 @@ pub(crate) fn app_role_value(client: ClientId, role: Uuid) -> Option<&'static st
 
 /// The delegated permissions that it offers.
 pub(crate) fn permission_scopes(client: ClientId) -> Vec<PermissionScope> {
-    let (id, value, summary) = match client {
-        well_known::DYNAMICS_CRM => (
-            well_known::DYNAMICS_CRM_USER_IMPERSONATION,
-            well_known::USER_IMPERSONATION,
-            "Access Dataverse as the signed-in user",
-        ),
-        well_known::MICROSOFT_GRAPH => {
-            (well_known::GRAPH_USER_READ, "User.Read", "Sign in and read the signed-in user's profile")
-        }
-        _ => return Vec::new(),
-    };
-    vec![PermissionScope {
+    let scope = |id: Uuid, value: &str, summary: &str, kind: &str| PermissionScope {
         id,
         admin_consent_description: Some(summary.to_owned()),
         admin_consent_display_name: Some(summary.to_owned()),
         is_enabled: true,
-        kind: Some("User".to_owned()),
+        kind: Some(kind.to_owned()),
+        user_consent_description: Some(summary.to_owned()),
+        user_consent_display_name: Some(summary.to_owned()),
         value: Some(value.to_owned()),
-    }]
+    };
+    match client {
+        well_known::DYNAMICS_CRM => vec![scope(
+            well_known::DYNAMICS_CRM_USER_IMPERSONATION,
+            well_known::USER_IMPERSONATION,
+            "Access Dataverse as the signed-in user",
+            "User",
+        )],
+        well_known::MICROSOFT_GRAPH => GRAPH_SCOPES
+            .iter()
+            .map(|(id, value, summary, kind)| scope(Uuid::from_u128(*id), value, summary, kind))
+            .collect(),
+        _ => Vec::new(),
+    }
 }
+
+/// Delegated permissions of Microsoft Graph that sign-ins and administrators' tools ask for: id,
+/// value, what it lets one do, who may consent.
+const GRAPH_SCOPES: &[(u128, &str, &str, &str)] = &[
+    (well_known::GRAPH_USER_READ.as_u128(), "User.Read", "Sign in and read the signed-in user's profile", "User"),
+    (0x37f7_f235_527c_4136_accd_4a02_d197_296e, "openid", "Sign users in", "User"),
+    (0x14da_d69e_099b_42c9_810b_d002_981f_eec1, "profile", "View users' basic profile", "User"),
+    (0x64a6_cdd6_aab1_4aaf_94b8_3cc8_405e_90d0, "email", "View users' email address", "User"),
+    (
+        0x7427_e0e9_2fba_42fe_b0c0_848c_9e6a_8182,
+        "offline_access",
+        "Maintain access to data that the user has given it access to",
+        "User",
+    ),
+    (
+        0x0e26_3e50_5827_48a4_b97c_d940_2886_53c7,
+        "Directory.AccessAsUser.All",
+        "Access the directory as the signed-in user",
+        "Admin",
+    ),
+    (0x06da_0dbc_49e2_44d2_8312_53f1_66ab_848a, "Directory.Read.All", "Read directory data", "Admin"),
+    (
+        0xbdfb_f15f_ee85_4955_8675_146e_8e52_96b5,
+        "Application.ReadWrite.All",
+        "Read and write all applications",
+        "Admin",
+    ),
+    (0x204e_0828_b5ca_4ad8_b9f3_f32a_958e_7cc4, "User.ReadWrite.All", "Read and write all users' profiles", "Admin"),
+];

@@ -1,15 +1,29 @@
 //! Service principals: what an application is in a tenant.
 
-use keyholder_entra::graph::{Application, ServicePrincipal};
+use keyholder_entra::graph::{Application, ServicePrincipal, ServicePrincipalLock};
 use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction, Value};
 
 use super::applications::{ObjectKey, id_condition};
-use super::listing::{Condition, Listing, folded};
-use super::published::{self, Published};
+use super::changes::{self, ObjectKind, Removal};
+use super::listing::{Condition, Listed, Listing, Page, folded};
+use super::published;
 use super::tenants::Tenant;
-use super::{Directory, Refusal, app_roles, from_json, grants, roles, tables, to_json};
+use super::{Directory, Refusal, app_roles, from_json, grants, keys, owners, passwords, roles, tables, to_json};
+
+mod source;
+use source::{Offered, Source};
+
+impl Listed for ServicePrincipal {
+    fn id(&self) -> uuid::Uuid {
+        self.id.0
+    }
+
+    fn name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or_default()
+    }
+}
 
 /// What of a service principal is given or changes: `None` leaves as it is.
 #[derive(Debug, Clone, Default)]
@@ -18,9 +32,11 @@ pub(crate) struct ServicePrincipalChange {
     pub(crate) app_role_assignment_required: Option<bool>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) notes: Option<Option<String>>,
+    /// Who owns it, when it is made.
+    pub(crate) owner: Option<ObjectId>,
 }
 
-const COLUMNS: [(&str, Kind); 12] = [
+const COLUMNS: [(&str, Kind); 13] = [
     ("object_id", Kind::Uuid),
     ("client_id", Kind::Uuid),
     ("owner_tenant", Kind::Uuid),
@@ -33,10 +49,15 @@ const COLUMNS: [(&str, Kind); 12] = [
     ("notes", Kind::Text),
     ("created", Kind::Time),
     ("deleted", Kind::Time),
+    ("offered", Kind::Text),
 ];
 
+fn all() -> Select {
+    Select::from(tables::SERVICE_PRINCIPAL).columns(COLUMNS)
+}
+
 fn select() -> Select {
-    Select::from(tables::SERVICE_PRINCIPAL).columns(COLUMNS).filter(column("deleted").is_null())
+    all().filter(column("deleted").is_null())
 }
 
 #[derive(Debug)]
@@ -45,8 +66,11 @@ pub(super) struct Statements {
     find_by_client: Prepared,
     insert: Prepared,
     update: Prepared,
+    find_any: Prepared,
+    find_deleted_with: Prepared,
     follow: Prepared,
-    delete: Prepared,
+    followers: Prepared,
+    set_deleted: Prepared,
     find_source: Prepared,
 }
 
@@ -55,10 +79,10 @@ impl Statements {
         let in_tenant = || column("tenant_id").equals(parameter(0));
         let this = || in_tenant().and(column("object_id").equals(parameter(1)));
         let changed = ["account_enabled", "assignment_required", "tags", "notes"];
-        let followed = ["display_name", "display_name_folded", "sign_in_audience", "identifier_uris"];
-        let set = |names: [&'static str; 4], from: usize| {
-            names.into_iter().enumerate().fold(Update::of(tables::SERVICE_PRINCIPAL), |update, (at, name)| {
-                update.set(name, parameter(at + from))
+        let followed = ["display_name", "display_name_folded", "sign_in_audience", "identifier_uris", "offered"];
+        let set = |names: &[&'static str], from: usize| {
+            names.iter().enumerate().fold(Update::of(tables::SERVICE_PRINCIPAL), |update, (at, name)| {
+                update.set(*name, parameter(at + from))
             })
         };
         Ok(Self {
@@ -71,17 +95,30 @@ impl Statements {
                     .columns(followed)
                     .columns(["client_id", "owner_tenant", "created"]),
             )?,
-            update: Prepared::new(set(changed, 2).filter(this()))?,
+            update: Prepared::new(set(&changed, 2).filter(this()))?,
+            find_any: Prepared::new(all().filter(this()))?,
+            find_deleted_with: Prepared::new(
+                all()
+                    .filter(in_tenant().and(column("client_id").equals(parameter(1))))
+                    .filter(column("deleted").equals(parameter(2))),
+            )?,
             // In every tenant: the application's own properties are the same everywhere.
-            follow: Prepared::new(set(followed, 1).filter(column("client_id").equals(parameter(0))))?,
-            delete: Prepared::new(Update::of(tables::SERVICE_PRINCIPAL).set("deleted", parameter(2)).filter(this()))?,
+            follow: Prepared::new(set(&followed, 1).filter(column("client_id").equals(parameter(0))))?,
+            followers: Prepared::new(
+                Select::from(tables::SERVICE_PRINCIPAL)
+                    .column("tenant_id", Kind::Uuid)
+                    .column("object_id", Kind::Uuid)
+                    .filter(column("client_id").equals(parameter(0)))
+                    .filter(column("deleted").is_null()),
+            )?,
+            set_deleted: Prepared::new(
+                Update::of(tables::SERVICE_PRINCIPAL).set("deleted", parameter(2)).filter(this()),
+            )?,
             // An application of any tenant, to make its principal in another.
             find_source: Prepared::new(
                 Select::from(tables::APPLICATION)
                     .column("tenant_id", Kind::Uuid)
-                    .column("display_name", Kind::Text)
-                    .column("sign_in_audience", Kind::Text)
-                    .column("identifier_uris", Kind::Text)
+                    .column("object_id", Kind::Uuid)
                     .filter(column("deleted").is_null())
                     .filter(column("client_id").equals(parameter(0))),
             )?,
@@ -92,6 +129,8 @@ impl Statements {
 /// A service principal with what Microsoft publishes for it.
 fn read(row: &Row<'_>) -> Result<ServicePrincipal, Error> {
     let client: ClientId = row.get(1)?;
+    let offered: Offered = from_json(row.get(12)?)?;
+    let is_published = published::find(client).is_some();
     let display_name: String = row.get(3)?;
     let uris: Vec<String> = from_json(row.get(7)?)?;
     Ok(ServicePrincipal {
@@ -109,65 +148,20 @@ fn read(row: &Row<'_>) -> Result<ServicePrincipal, Error> {
         notes: row.get(9)?,
         created_date_time: row.get(10)?,
         deleted_date_time: row.get(11)?,
-        app_roles: published::app_roles(client),
-        oauth2_permission_scopes: published::permission_scopes(client),
+        app_roles: if is_published { published::app_roles(client) } else { offered.app_roles },
+        oauth2_permission_scopes: match is_published {
+            true => published::permission_scopes(client),
+            false => offered.permission_scopes,
+        },
+        alternative_names: Vec::new(),
+        app_description: offered.description,
+        homepage: offered.homepage,
+        info: offered.info,
+        logout_url: offered.logout_url,
+        reply_urls: offered.reply_urls,
         password_credentials: Vec::new(),
         key_credentials: Vec::new(),
     })
-}
-
-/// The properties that a principal repeats of its application.
-#[derive(Debug, Clone)]
-struct Source {
-    owner: TenantId,
-    display_name: String,
-    sign_in_audience: String,
-    identifier_uris: Vec<String>,
-}
-
-impl Source {
-    fn of_published(published: &Published) -> Self {
-        Self {
-            owner: TenantId(keyholder_entra::well_known::MICROSOFT_SERVICES_TENANT),
-            display_name: published.display_name.to_owned(),
-            sign_in_audience: "AzureADMultipleOrgs".to_owned(),
-            identifier_uris: published.identifier_uris.iter().map(|uri| (*uri).to_owned()).collect(),
-        }
-    }
-
-    fn followed(&self) -> Result<[Value; 4], Refusal> {
-        Ok([
-            self.display_name.as_str().into(),
-            folded(&self.display_name).into(),
-            self.sign_in_audience.as_str().into(),
-            to_json(&self.identifier_uris)?.into(),
-        ])
-    }
-
-    /// Where `tenant` gets the application's properties from.
-    fn find(
-        statements: &super::Statements,
-        snapshot: &mut Snapshot<'_>,
-        tenant: TenantId,
-        client: ClientId,
-    ) -> Result<Self, Refusal> {
-        if let Some(published) = published::find(client) {
-            return Ok(Self::of_published(published));
-        }
-        let found = snapshot.first(&statements.service_principals.find_source, &[client.into()], |row| {
-            Ok(Self {
-                owner: row.get(0)?,
-                display_name: row.get(1)?,
-                sign_in_audience: row.get(2)?,
-                identifier_uris: from_json(row.get(3)?)?,
-            })
-        })?;
-        let source = found.ok_or(Refusal::NoApplication(client))?;
-        if source.owner != tenant && source.sign_in_audience == "AzureADMyOrg" {
-            return Err(Refusal::ForeignApplication(client));
-        }
-        Ok(source)
-    }
 }
 
 fn changed(change: &ServicePrincipalChange, now: Option<&ServicePrincipal>) -> Result<[Value; 4], Refusal> {
@@ -190,7 +184,68 @@ pub(super) fn find(
         ObjectKey::Object(id) => (&statements.service_principals.find_by_object, Value::from(id)),
         ObjectKey::Client(id) => (&statements.service_principals.find_by_client, Value::from(id)),
     };
-    snapshot.first(select, &[tenant.into(), id], read)?.ok_or_else(|| key.missing())
+    let found = snapshot.first(select, &[tenant.into(), id], read)?;
+    with_credentials(statements, snapshot, tenant, found)?.ok_or_else(|| key.missing())
+}
+
+/// The service principal, and whether its application forbids it credentials of its own.
+pub(super) fn find_with_lock(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    key: ObjectKey,
+) -> Result<(ServicePrincipal, bool), Refusal> {
+    let found = find(statements, snapshot, tenant, key)?;
+    let values = [tenant.into(), found.id.into()];
+    let offered = snapshot
+        .first(&statements.service_principals.find_by_object, &values, |row| from_json::<Offered>(row.get(12)?))?;
+    let lock = offered.and_then(|offered| offered.lock);
+    Ok((found, lock.is_some_and(ServicePrincipalLock::forbids_sign_in_credentials)))
+}
+
+/// The service principal, in the recycle bin or not.
+pub(super) fn find_any(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    id: ObjectId,
+) -> Result<Option<ServicePrincipal>, Refusal> {
+    Ok(snapshot.first(&statements.service_principals.find_any, &[tenant.into(), id.into()], read)?)
+}
+
+/// The principal of an application that went to the recycle bin at this moment.
+pub(super) fn find_deleted_with(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    (client, deleted): (ClientId, Option<Timestamp>),
+) -> Result<Option<ServicePrincipal>, Refusal> {
+    let values = [tenant.into(), client.into(), deleted.into()];
+    Ok(snapshot.first(&statements.service_principals.find_deleted_with, &values, read)?)
+}
+
+/// Those in the recycle bin.
+pub(super) fn list_deleted(
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    listing: &Listing,
+) -> Result<Page<ServicePrincipal>, Refusal> {
+    Ok(listing.run(snapshot, all(), tenant, read)?)
+}
+
+/// Adds the secrets and certificates that it has of its own.
+fn with_credentials(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    found: Option<ServicePrincipal>,
+) -> Result<Option<ServicePrincipal>, Refusal> {
+    let Some(mut principal) = found else {
+        return Ok(None);
+    };
+    principal.password_credentials = passwords::of_application(statements, snapshot, tenant, principal.id)?;
+    principal.key_credentials = keys::of_object(statements, snapshot, tenant, principal.id)?;
+    Ok(Some(principal))
 }
 
 /// Makes the service principal of an application.
@@ -208,7 +263,7 @@ pub(super) fn insert(
     row.extend(source.followed()?);
     row.extend([client.into(), source.owner.into(), now.into()]);
     match transaction.execute(&statements.service_principals.insert, &row) {
-        Ok(_) => Ok(()),
+        Ok(_) => changes::changed(statements, transaction, tenant, ObjectKind::ServicePrincipal, id),
         Err(Error::UniqueViolation { .. }) => Err(Refusal::ServicePrincipalExists(client)),
         Err(error) => Err(error.into()),
     }
@@ -220,16 +275,34 @@ pub(super) fn follow_application(
     transaction: &mut Transaction<'_>,
     application: &Application,
 ) -> Result<(), Refusal> {
-    let source = Source {
-        owner: TenantId(uuid::Uuid::nil()),
-        display_name: application.display_name.clone().unwrap_or_default(),
-        sign_in_audience: application.sign_in_audience.clone().unwrap_or_default(),
-        identifier_uris: application.identifier_uris.clone(),
-    };
+    let source = Source::of_application(TenantId(uuid::Uuid::nil()), application);
     let mut row = vec![application.app_id.into()];
     row.extend(source.followed()?);
     transaction.execute(&statements.service_principals.follow, &row)?;
+    let followers =
+        transaction.list(&statements.service_principals.followers, &[application.app_id.into()], |row| {
+            Ok((row.get::<TenantId>(0)?, row.get::<ObjectId>(1)?))
+        })?;
+    for (tenant, principal) in followers {
+        changes::changed(statements, transaction, tenant, ObjectKind::ServicePrincipal, principal)?;
+    }
     Ok(())
+}
+
+/// Takes a service principal out of the recycle bin.
+pub(super) fn restore(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    principal: &ServicePrincipal,
+) -> Result<(), Refusal> {
+    let none: Option<Timestamp> = None;
+    let row = [tenant.into(), principal.id.into(), none.into()];
+    match transaction.execute(&statements.service_principals.set_deleted, &row) {
+        Ok(_) => changes::changed(statements, transaction, tenant, ObjectKind::ServicePrincipal, principal.id),
+        Err(Error::UniqueViolation { .. }) => Err(Refusal::ServicePrincipalExists(principal.app_id)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Lets a service principal sign in again, whatever else it is like.
@@ -243,7 +316,7 @@ pub(super) fn enable(
     let mut row = vec![tenant.into(), principal.id.into()];
     row.extend(changed(&change, Some(principal))?);
     transaction.execute(&statements.service_principals.update, &row)?;
-    Ok(())
+    changes::changed(statements, transaction, tenant, ObjectKind::ServicePrincipal, principal.id)
 }
 
 /// Moves a service principal to the recycle bin; its grants, roles and assignments are gone.
@@ -256,7 +329,9 @@ pub(super) fn delete(
 ) -> Result<(), Refusal> {
     let principal = find(statements, transaction, tenant, key)?;
     let row = [tenant.into(), principal.id.into(), now.into()];
-    transaction.execute(&statements.service_principals.delete, &row)?;
+    transaction.execute(&statements.service_principals.set_deleted, &row)?;
+    let (kind, removal) = (ObjectKind::ServicePrincipal, Removal::Recycled);
+    changes::removed(statements, transaction, tenant, kind, principal.id, removal)?;
     grants::delete_of(statements, transaction, tenant, principal.id)?;
     app_roles::delete_of(statements, transaction, tenant, principal.id)?;
     roles::delete_of(statements, transaction, tenant, principal.id)
@@ -272,6 +347,9 @@ impl Directory {
         let (tenant, id, now) = (tenant.id, self.new_object_id(), self.clocks.now().whole_seconds());
         self.change(move |statements, transaction| {
             insert(statements, transaction, tenant, (id, client), now, &change)?;
+            if let Some(owner) = change.owner {
+                owners::insert(statements, transaction, tenant, id, owner)?;
+            }
             find(statements, transaction, tenant, ObjectKey::Object(id))
         })
         .await
@@ -289,8 +367,19 @@ impl Directory {
         &self,
         tenant: TenantId,
         listing: Listing,
-    ) -> Result<Vec<ServicePrincipal>, Refusal> {
-        self.read(move |_, snapshot| Ok(listing.run(snapshot, select(), tenant, read)?)).await
+    ) -> Result<Page<ServicePrincipal>, Refusal> {
+        self.read(move |statements, snapshot| {
+            let mut page = listing.run(snapshot, select(), tenant, read)?;
+            let ids = || page.entities.iter().map(|found| found.id);
+            let mut secrets = passwords::of_applications(statements, snapshot, tenant, ids())?;
+            let mut certificates = keys::of_objects(statements, snapshot, tenant, ids())?;
+            for principal in &mut page.entities {
+                principal.password_credentials = secrets.remove(&principal.id).unwrap_or_default();
+                principal.key_credentials = certificates.remove(&principal.id).unwrap_or_default();
+            }
+            Ok(page)
+        })
+        .await
     }
 
     pub(crate) async fn update_service_principal(
@@ -304,7 +393,7 @@ impl Directory {
             let mut row = vec![tenant.into(), principal.id.into()];
             row.extend(changed(&change, Some(&principal))?);
             transaction.execute(&statements.service_principals.update, &row)?;
-            Ok(())
+            changes::changed(statements, transaction, tenant, ObjectKind::ServicePrincipal, principal.id)
         })
         .await
     }
@@ -315,7 +404,7 @@ impl Directory {
     }
 }
 
-/// The properties that a filter may name.
+/// The properties by which a filter narrows the rows that are read.
 pub(crate) fn condition(property: &str, starts_with: bool, text: &str) -> Option<Condition> {
     Some(match (property, starts_with) {
         ("displayName" | "appDisplayName", false) => Condition::Equals("display_name_folded", folded(text).into()),

@@ -6,6 +6,11 @@ use keyholder_store::{Kind, Migration};
 
 use super::sign_in_tables;
 
+mod third;
+pub(crate) use third::{
+    ACTIVATED_ROLE, APP_MANAGEMENT_POLICY, OBJECT_CHANGE, OBJECT_OWNER, OUTBOX, PREPAID_UNITS, USER_LICENCE,
+};
+
 pub(crate) const EPOCH: &str = "epoch";
 pub(crate) const TENANT: &str = "tenant";
 pub(crate) const TENANT_DOMAIN: &str = "tenant_domain";
@@ -17,6 +22,8 @@ pub(crate) const APP_ROLE_ASSIGNMENT: &str = "app_role_assignment";
 pub(crate) const DIRECTORY_ROLE_ASSIGNMENT: &str = "directory_role_assignment";
 pub(crate) const USER: &str = "directory_user";
 
+/// The name of the number that the outbox's items get.
+pub(crate) const OUTBOX_EPOCH: &str = "outbox";
 /// The name of the directory's own epoch.
 pub(crate) const DIRECTORY_EPOCH: &str = "directory";
 
@@ -25,6 +32,7 @@ pub(crate) fn migrations() -> Vec<Migration> {
     vec![
         Migration::new(1, "create the directory", create()),
         Migration::new(2, "let people and certificates sign in", sign_in_tables::create()),
+        Migration::new(3, "show all of it in Graph, and tell the orgs", third::widen()),
     ]
 }
 

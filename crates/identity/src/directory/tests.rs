@@ -1,6 +1,7 @@
 //! What is kept in memory, and when it is let go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyholder_foundation::{ClientId, Clocks, ManualClock, OrgClock, SeededRandom, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
@@ -14,7 +15,7 @@ async fn directory() -> (Directory, Administrators) {
     let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_795_338_466)));
     let clocks = Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock };
     let database = Database::open(&DatabaseOptions::ephemeral(), &tables::migrations()).unwrap();
-    let directory = Directory::open(database, clocks, Arc::new(SeededRandom::new(1))).await.unwrap();
+    let directory = Directory::open(database, clocks, Arc::new(SeededRandom::new(1)), Duration::ZERO).await.unwrap();
     let plan = TenantPlan { id: None, domain: "contoso.example".to_owned(), display_name: "Contoso".to_owned() };
     let administrators = directory.bootstrap_tenant(&plan).await.unwrap();
     (directory, administrators)

@@ -1,16 +1,21 @@
 //! Graph's answers: entities, pages, headers.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::Call;
 use super::problem::Problem;
 use super::query::Query;
 use crate::correlation::{CLIENT_REQUEST_ID, Correlation, header_value};
+use crate::directory::listing::{Listed, Page};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const DIAGNOSTIC: HeaderName = HeaderName::from_static("x-ms-ags-diagnostic");
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 
 /// What a request comes to when nothing is wrong.
@@ -22,6 +27,8 @@ pub(super) enum Answer {
     Created(String, Map<String, Value>),
     /// 204.
     Done,
+    /// 200 with a number as text.
+    Number(usize),
 }
 
 impl Answer {
@@ -33,6 +40,12 @@ impl Answer {
                 if let Ok(location) = HeaderValue::from_str(&location) {
                     response.headers_mut().insert(LOCATION, location);
                 }
+                response
+            }
+            Self::Number(number) => {
+                let mut response = Response::new(Bytes::from(number.to_string()));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+                response.headers_mut().insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
                 response
             }
             Self::Done => {
@@ -60,24 +73,50 @@ pub(super) fn correlate(response: &mut Response<Bytes>, correlation: Correlation
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, header_value(correlation.trace));
     headers.insert(CLIENT_REQUEST_ID, header_value(correlation.client_or_trace()));
+    // Which machine answered; logs of clients have it.
+    let machine =
+        r#"{"ServerInfo":{"DataCenter":"local","Slice":"E","Ring":"0","ScaleUnit":"0","RoleInstance":"keyholder"}}"#;
+    headers.insert(DIAGNOSTIC, HeaderValue::from_static(machine));
 }
 
 /// How one kind of entity is shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape<'a> {
     /// Scheme, host and port.
     pub(super) origin: &'a str,
+    /// `v1.0` or `beta`.
+    pub(super) version: &'a str,
     /// As in addresses: `applications`.
-    pub(super) set: &'a str,
+    pub(super) set: Cow<'a, str>,
     /// As in sentences: `application`.
-    pub(super) entity: &'a str,
+    pub(super) entity: &'static str,
+    /// What is shown when nothing is selected; all of it when there is none.
+    pub(super) default: Option<&'static [&'static str]>,
 }
 
-impl Shape<'_> {
-    fn context(&self, query: &Query, of: &str) -> Value {
-        let Self { origin, set, .. } = self;
-        let select = query.select.as_ref().map(|names| format!("({})", names.join(","))).unwrap_or_default();
-        format!("{origin}/v1.0/$metadata#{set}{select}{of}").into()
+impl<'a> Shape<'a> {
+    pub(super) fn new(call: &'a Call<'_>, set: impl Into<Cow<'a, str>>, entity: &'static str) -> Self {
+        Self { origin: &call.identity.origin, version: call.version, set: set.into(), entity, default: None }
+    }
+
+    /// What is shown when nothing is selected.
+    pub(super) fn default(mut self, names: &'static [&'static str]) -> Self {
+        self.default = Some(names);
+        self
+    }
+
+    pub(super) fn context(&self, query: &Query, of: &str) -> Value {
+        let Self { origin, version, set, .. } = self;
+        let names = query.select.iter().flatten().cloned().chain(query.expand.iter().map(|name| format!("{name}()")));
+        let names: Vec<_> = names.collect();
+        let names = if names.is_empty() { String::new() } else { format!("({})", names.join(",")) };
+        format!("{origin}/{version}/$metadata#{set}{names}{of}").into()
+    }
+
+    /// The address of the collection.
+    pub(super) fn address(&self) -> String {
+        let Self { origin, version, set, .. } = self;
+        format!("{origin}/{version}/{set}")
     }
 
     /// One entity, with the properties that were asked for.
@@ -88,50 +127,45 @@ impl Shape<'_> {
         Ok(shown)
     }
 
-    /// A page of a list, and the address of the next one when there are more entities than fit.
-    /// `entities` has one more than the page when there are; `id` gives what the next page starts
-    /// after.
-    pub(super) fn page<T: Serialize>(
-        &self,
-        query: &Query,
-        mut entities: Vec<T>,
-        id: impl Fn(&T) -> uuid::Uuid,
-    ) -> Result<Map<String, Value>, Problem> {
-        let size = query.page_size();
-        let more = entities.len() > size;
-        entities.truncate(size);
-        let mut page = Map::new();
-        page.insert("@odata.context".to_owned(), self.context(query, ""));
-        if let Some(last) = entities.last().filter(|_| more) {
-            let Self { origin, set, .. } = self;
-            page.insert(
-                "@odata.nextLink".to_owned(),
-                query.next_link(&format!("{origin}/v1.0/{set}"), id(last)).into(),
-            );
+    /// A page of a list, and the address of the next one when there is one.
+    pub(super) fn page<T: Listed>(&self, query: &Query, page: &Page<T>) -> Result<Map<String, Value>, Problem> {
+        let mut shown = Map::new();
+        shown.insert("@odata.context".to_owned(), self.context(query, ""));
+        if let Some(count) = page.count.filter(|_| query.is_first_page()) {
+            shown.insert("@odata.count".to_owned(), count.into());
         }
-        let shown = entities.iter().map(|entity| self.properties(query, entity).map(Value::Object));
-        page.insert("value".to_owned(), shown.collect::<Result<Vec<_>, _>>()?.into());
-        Ok(page)
+        if let Some(next) = &page.next {
+            shown.insert("@odata.nextLink".to_owned(), query.next_link(&self.address(), next).into());
+        }
+        let entities = page.entities.iter().map(|entity| self.properties(query, entity).map(Value::Object));
+        shown.insert("value".to_owned(), entities.collect::<Result<Vec<_>, _>>()?.into());
+        Ok(shown)
     }
 
     /// A new entity with its address.
     pub(super) fn created(&self, entity: &impl Serialize, id: &str) -> Result<Answer, Problem> {
-        let Self { origin, set, .. } = self;
-        Ok(Answer::Created(format!("{origin}/v1.0/{set}/{id}"), self.one(&Query::default(), entity)?))
+        Ok(Answer::Created(format!("{}/{id}", self.address()), self.one(&Query::default(), entity)?))
     }
 
-    fn properties(&self, query: &Query, entity: &impl Serialize) -> Result<Map<String, Value>, Problem> {
+    /// The properties of an entity that are asked for. The type and what was expanded stay.
+    pub(super) fn properties(&self, query: &Query, entity: &impl Serialize) -> Result<Map<String, Value>, Problem> {
         let Ok(Value::Object(mut all)) = serde_json::to_value(entity) else {
             return Ok(Map::new());
         };
-        let Some(names) = &query.select else {
+        let mut shown = Map::new();
+        if let Some(names) = &query.select {
+            let typed = all.remove_entry("@odata.type");
+            shown.extend(typed);
+            for name in names {
+                let found = all.remove_entry(name).ok_or_else(|| Problem::unknown_property(name, self.entity))?;
+                shown.extend([found]);
+            }
+        } else if let Some(names) = self.default {
+            shown.extend(names.iter().filter_map(|name| all.remove_entry(*name)));
+        } else {
             return Ok(all);
-        };
-        let mut selected = Map::new();
-        for name in names {
-            let (name, value) = all.remove_entry(name).ok_or_else(|| Problem::unknown_property(name, self.entity))?;
-            selected.insert(name, value);
         }
-        Ok(selected)
+        shown.extend(query.expand.iter().filter_map(|name| all.remove_entry(name)));
+        Ok(shown)
     }
 }

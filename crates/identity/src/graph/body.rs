@@ -47,6 +47,37 @@ impl Body {
         }
     }
 
+    /// The objects inside a property, when it is there.
+    pub(super) fn take_objects(&mut self, name: &str, entity: &'static str) -> Result<Option<Vec<Self>>, Problem> {
+        let list: Option<Vec<Map<String, Value>>> = self.take(name)?;
+        Ok(list.map(|list| list.into_iter().map(|properties| Self { entity, properties }).collect()))
+    }
+
+    /// Everything that was not taken yet.
+    pub(super) fn rest(self) -> Result<Map<String, Value>, Problem> {
+        let Self { entity, mut properties } = self;
+        properties.retain(|name, _| !name.contains('@'));
+        match properties.iter().find(|(_, value)| has_nul(value)) {
+            Some((name, _)) => Err(Problem::invalid_value(name, entity)),
+            None => Ok(properties),
+        }
+    }
+
+    /// Takes a property of which there is nothing here: null, or empty.
+    pub(super) fn take_nothing(&mut self, name: &str) -> Result<(), Problem> {
+        let is_nothing = match self.properties.get(name) {
+            None | Some(Value::Null) => true,
+            Some(Value::Array(list)) => list.is_empty(),
+            Some(Value::Object(object)) => object.is_empty(),
+            Some(_) => false,
+        };
+        if !is_nothing {
+            return Err(Problem::invalid_property(name));
+        }
+        self.properties.shift_remove(name);
+        Ok(())
+    }
+
     /// A property, when it is there. For a type that takes null, null is a value.
     pub(super) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Problem> {
         let Some(value) = self.properties.shift_remove(name) else {
@@ -58,18 +89,27 @@ impl Body {
         serde_json::from_value(value).map(Some).map_err(|_| Problem::invalid_value(name, self.entity))
     }
 
+    /// The names of what was not taken yet.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.properties.keys().map(String::as_str).filter(|name| !name.contains('@'))
+    }
+
+    /// Refuses a body without this property.
+    pub(super) fn has(&self, name: &str) -> Result<(), Problem> {
+        match self.properties.get(name) {
+            None | Some(Value::Null) => Err(self.missing(name)),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn missing(&self, name: &str) -> Problem {
+        Problem::request(format!("A value is required for property '{name}' of resource '{}'.", self.entity))
+    }
+
     /// A property that must be there.
     pub(super) fn require<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Problem> {
-        let missing =
-            || Problem::request(format!("A value is required for property '{name}' of resource '{}'.", self.entity));
-        let missing = match self.properties.get(name) {
-            None | Some(Value::Null) => Some(missing()),
-            Some(_) => None,
-        };
-        match missing {
-            Some(problem) => Err(problem),
-            None => self.take(name)?.ok_or_else(|| Problem::invalid_value(name, self.entity)),
-        }
+        self.has(name)?;
+        self.take(name)?.ok_or_else(|| Problem::invalid_value(name, self.entity))
     }
 
     /// A text of 1 to `limit` characters, when it is there.

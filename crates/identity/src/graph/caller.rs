@@ -1,13 +1,17 @@
-//! Who calls, and what the caller may do: by the directory roles that it has now and by the
-//! application permissions in its token.
+//! Who calls, and what the caller may do: by the directory roles that it has now, by the
+//! application permissions in its token, and, for people, by being a member of the tenant.
+//!
+//! A token on behalf of a person acts with the person's directory roles. Members may read the
+//! directory and register applications, which they then own; owners may manage what they own.
 
 use std::sync::Arc;
 
 use http::HeaderMap;
 use keyholder_entra::well_known::{
-    APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR, DirectoryRole, GLOBAL_ADMINISTRATOR,
-    PRIVILEGED_ROLE_ADMINISTRATOR,
+    APPLICATION_ADMINISTRATOR, APPLICATION_DEVELOPER, CLOUD_APPLICATION_ADMINISTRATOR, DirectoryRole,
+    GLOBAL_ADMINISTRATOR, LICENSE_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR, USER_ADMINISTRATOR,
 };
+use keyholder_foundation::{ClientId, ObjectId};
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -19,50 +23,125 @@ use crate::verify::{TokenProblem, bearer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     ReadApplications,
+    CreateApplications,
+    /// Any of them; those that one owns need less.
     WriteApplications,
     ReadGrants,
     WriteGrants,
     ReadAppRoles,
+    /// Permissions of any API but Microsoft Graph.
     WriteAppRoles,
+    WriteGraphAppRoles,
     ReadOrganization,
+    ReadDomains,
+    ReadUsers,
+    WriteUsers,
+    ResetPasswords,
+    ReadLicences,
+    AssignLicences,
+    ReadRoles,
+    WriteRoles,
+    ReadPolicies,
+    WritePolicies,
+    ReadReports,
+}
+
+/// Who may.
+struct Rule {
+    /// The directory roles of which one is enough; none means any directory role.
+    roles: Option<&'static [DirectoryRole]>,
+    /// The application permissions of which one is enough.
+    permissions: &'static [&'static str],
+    /// Whether every person of the tenant may.
+    members: bool,
 }
 
 /// Those who may do anything to applications.
 const APPLICATION_ADMINISTRATORS: &[DirectoryRole] =
     &[GLOBAL_ADMINISTRATOR, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR];
-/// Those who may hand out application permissions, Graph's own included.
-const ROLE_ADMINISTRATORS: &[DirectoryRole] = &[GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR];
 
 impl Action {
-    /// The directory roles of which one is enough; none means any directory role.
-    fn roles(self) -> Option<&'static [DirectoryRole]> {
+    fn rule(self) -> Rule {
+        let read = |permissions| Rule { roles: None, permissions, members: true };
+        let write = |roles, permissions| Rule { roles: Some(roles), permissions, members: false };
         match self {
-            Self::ReadApplications | Self::ReadGrants | Self::ReadAppRoles | Self::ReadOrganization => None,
-            Self::WriteApplications | Self::WriteGrants => Some(APPLICATION_ADMINISTRATORS),
-            Self::WriteAppRoles => Some(ROLE_ADMINISTRATORS),
-        }
-    }
-
-    /// The application permissions of which one is enough.
-    fn permissions(self) -> &'static [&'static str] {
-        match self {
-            Self::ReadApplications => {
-                &["Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]
-            }
-            Self::WriteApplications => &["Application.ReadWrite.All"],
+            Self::ReadApplications => read(&[
+                "Application.Read.All",
+                "Application.ReadWrite.All",
+                "Directory.Read.All",
+                "Directory.ReadWrite.All",
+            ]),
+            Self::CreateApplications => Rule {
+                roles: Some(&[
+                    GLOBAL_ADMINISTRATOR,
+                    APPLICATION_ADMINISTRATOR,
+                    CLOUD_APPLICATION_ADMINISTRATOR,
+                    APPLICATION_DEVELOPER,
+                ]),
+                permissions: &["Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"],
+                members: true,
+            },
+            Self::WriteApplications => write(APPLICATION_ADMINISTRATORS, &["Application.ReadWrite.All"]),
             Self::ReadGrants => {
-                &["DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]
+                read(&["DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"])
             }
-            Self::WriteGrants => &["DelegatedPermissionGrant.ReadWrite.All"],
-            Self::ReadAppRoles => &[
+            Self::WriteGrants => write(APPLICATION_ADMINISTRATORS, &["DelegatedPermissionGrant.ReadWrite.All"]),
+            Self::ReadAppRoles => read(&[
                 "AppRoleAssignment.ReadWrite.All",
                 "Application.Read.All",
                 "Application.ReadWrite.All",
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
-            ],
-            Self::WriteAppRoles => &["AppRoleAssignment.ReadWrite.All"],
-            Self::ReadOrganization => &["Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+            ]),
+            Self::WriteAppRoles => write(
+                &[
+                    GLOBAL_ADMINISTRATOR,
+                    PRIVILEGED_ROLE_ADMINISTRATOR,
+                    APPLICATION_ADMINISTRATOR,
+                    CLOUD_APPLICATION_ADMINISTRATOR,
+                ],
+                &["AppRoleAssignment.ReadWrite.All"],
+            ),
+            Self::WriteGraphAppRoles => {
+                write(&[GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR], &["AppRoleAssignment.ReadWrite.All"])
+            }
+            Self::ReadOrganization => read(&["Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+            Self::ReadDomains => read(&["Domain.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
+            Self::ReadUsers => {
+                read(&["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"])
+            }
+            Self::WriteUsers => {
+                write(&[GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR], &["User.ReadWrite.All", "Directory.ReadWrite.All"])
+            }
+            Self::ResetPasswords => {
+                write(&[GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR], &["User-PasswordProfile.ReadWrite.All"])
+            }
+            Self::ReadLicences => read(&[
+                "LicenseAssignment.ReadWrite.All",
+                "Organization.Read.All",
+                "Directory.Read.All",
+                "Directory.ReadWrite.All",
+            ]),
+            Self::AssignLicences => write(
+                &[GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR, LICENSE_ADMINISTRATOR],
+                &["LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"],
+            ),
+            Self::ReadRoles => read(&[
+                "RoleManagement.Read.Directory",
+                "RoleManagement.ReadWrite.Directory",
+                "Directory.Read.All",
+                "Directory.ReadWrite.All",
+            ]),
+            Self::WriteRoles => {
+                write(&[GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR], &["RoleManagement.ReadWrite.Directory"])
+            }
+            Self::ReadPolicies => Rule {
+                roles: None,
+                permissions: &["Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"],
+                members: false,
+            },
+            Self::WritePolicies => write(APPLICATION_ADMINISTRATORS, &["Policy.ReadWrite.ApplicationConfiguration"]),
+            Self::ReadReports => write(APPLICATION_ADMINISTRATORS, &["AuditLog.Read.All"]),
         }
     }
 }
@@ -71,6 +150,12 @@ impl Action {
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
+    /// The service principal or the person.
+    pub(super) id: ObjectId,
+    /// The application that asks, for itself or on behalf of a person.
+    pub(super) client: ClientId,
+    /// Whether a person is behind it.
+    pub(super) is_person: bool,
     /// Templates of the directory roles that it has.
     roles: Vec<Uuid>,
     /// Application permissions in its token.
@@ -84,17 +169,47 @@ impl Caller {
         let tenants = identity.directory.tenants().await?;
         let tenant = Arc::clone(tenants.find(token.tenant).ok_or(TokenProblem::Tenant)?);
         let roles = identity.directory.roles_of(tenant.id, token.object_id).await?;
-        Ok(Self { tenant, roles, permissions: token.roles.clone() })
+        Ok(Self {
+            tenant,
+            id: token.object_id,
+            client: token.client,
+            is_person: !token.app_only,
+            roles,
+            permissions: if token.app_only { token.roles.clone() } else { Vec::new() },
+        })
+    }
+
+    pub(super) fn can(&self, action: Action) -> bool {
+        let Rule { roles, permissions, members } = action.rule();
+        let by_role = match roles {
+            Some(enough) => enough.iter().any(|role| self.has(role)),
+            None => !self.roles.is_empty(),
+        };
+        by_role || (members && self.is_person) || permissions.iter().any(|enough| self.permits(enough))
     }
 
     /// Refuses an action that the caller has no right to.
     pub(super) fn may(&self, action: Action) -> Result<(), Problem> {
-        let by_role = match action.roles() {
-            Some(enough) => enough.iter().any(|role| self.roles.contains(&role.template_id)),
-            None => !self.roles.is_empty(),
-        };
-        let by_permission =
-            || action.permissions().iter().any(|enough| self.permissions.iter().any(|has| has == enough));
-        if by_role || by_permission() { Ok(()) } else { Err(Problem::denied()) }
+        if self.can(action) { Ok(()) } else { Err(Problem::denied()) }
+    }
+
+    pub(super) fn has(&self, role: &DirectoryRole) -> bool {
+        self.roles.contains(&role.template_id)
+    }
+
+    fn permits(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|has| has == permission)
+    }
+
+    /// Whether owning an object gives the caller rights over it.
+    pub(super) fn may_own(&self) -> bool {
+        self.is_person || self.permits("Application.ReadWrite.OwnedBy")
+    }
+
+    /// Who owns what this caller makes: the caller, unless it may manage everything anyway as an
+    /// application.
+    pub(super) fn as_owner(&self) -> Option<ObjectId> {
+        let is_owner = self.is_person || !self.can(Action::WriteApplications);
+        is_owner.then_some(self.id)
     }
 }

@@ -9,21 +9,42 @@ use uuid::Uuid;
 use super::answer::{Answer, Shape};
 use super::body::Body;
 use super::caller::Action;
+use super::filter::{Properties, Type};
 use super::path::Segment;
 use super::problem::Problem;
-use super::{Call, end};
+use super::query::Askable;
+use super::{Call, end, no_key};
+use crate::directory::applications::ObjectKey;
 use crate::directory::grants;
+use crate::directory::listing::Condition;
 
 const ENTITY: &str = "oAuth2PermissionGrant";
 
+const PROPERTIES: Properties = &[
+    ("id", Type::Text),
+    ("clientId", Type::Text),
+    ("consentType", Type::Text),
+    ("principalId", Type::Text),
+    ("resourceId", Type::Text),
+    ("scope", Type::Text),
+];
+
 fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
-    Shape { origin: &call.identity.origin, set: "oauth2PermissionGrants", entity: ENTITY }
+    Shape::new(call, "oauth2PermissionGrants", ENTITY)
+}
+
+/// `/servicePrincipals/{id}/oauth2PermissionGrants`: what this client has.
+pub(super) async fn of_client(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
+    if call.method != Method::GET {
+        return call.no_method();
+    }
+    call.caller.may(Action::ReadGrants)?;
+    let client = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
+    listed(call, vec![Condition::Equals("client", client.id.into())]).await
 }
 
 pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
-    if first.key.is_some() {
-        return Err(Problem::unknown_segment(&first.text));
-    }
+    no_key(first)?;
     let Some((id, rest)) = rest.split_first() else {
         return match *call.method {
             Method::GET => list(call).await,
@@ -43,10 +64,15 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
 
 async fn list(call: &Call<'_>) -> Result<Answer, Problem> {
     call.caller.may(Action::ReadGrants)?;
-    let listing = call.query.listing(ENTITY, grants::condition)?;
-    let found = call.identity.directory.list_grants(call.caller.tenant.id, listing).await?;
-    let row = |grant: &OAuth2PermissionGrant| grant.id.as_deref().and_then(grants::parse_id).unwrap_or_default();
-    Ok(Answer::Found(shape(call).page(&call.query, found, row)?))
+    listed(call, Vec::new()).await
+}
+
+async fn listed(call: &Call<'_>, conditions: Vec<Condition>) -> Result<Answer, Problem> {
+    let askable = Askable { entity: ENTITY, properties: PROPERTIES, narrows: grants::condition, named: false };
+    let mut listing = call.query.listing(&askable)?;
+    listing.conditions.extend(conditions);
+    let page = call.identity.directory.list_grants(call.caller.tenant.id, listing).await?;
+    Ok(Answer::Found(shape(call).page(&call.query, &page)?))
 }
 
 async fn get(call: &Call<'_>, row: Uuid, id: &str) -> Result<Answer, Problem> {

@@ -1,31 +1,66 @@
-//! `/organization`: the tenant itself.
+//! `/organization` and `/domains`: the tenant itself.
 
 use http::Method;
 use keyholder_entra::graph::{Organization, VerifiedDomain};
 use keyholder_foundation::TenantId;
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::answer::{Answer, Shape};
 use super::caller::Action;
+use super::filter::{Properties, Type};
 use super::path::Segment;
 use super::problem::Problem;
-use super::{Call, end};
-use crate::directory::tenants::Tenant;
+use super::query::{Askable, narrows_nothing};
+use super::{Call, end, no_key};
+use crate::directory::listing::Listed;
+use crate::directory::tenants::{Domain, Tenant};
+
+const DOMAIN_PROPERTIES: Properties =
+    &[("id", Type::Text), ("isDefault", Type::Bool), ("isInitial", Type::Bool), ("isVerified", Type::Bool)];
+
+impl Listed for Organization {
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
+/// A domain as `/domains` shows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownDomain {
+    id: String,
+    authentication_type: &'static str,
+    availability_status: Option<String>,
+    is_admin_managed: bool,
+    is_default: bool,
+    is_initial: bool,
+    is_root: bool,
+    is_verified: bool,
+    supported_services: [&'static str; 2],
+    /// The place in the list: Graph shows domains by no id that lists are ordered by.
+    #[serde(skip)]
+    place: u128,
+}
+
+impl Listed for ShownDomain {
+    fn id(&self) -> Uuid {
+        Uuid::from_u128(self.place)
+    }
+}
 
 pub(super) fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
-    if first.key.is_some() {
-        return Err(Problem::unknown_segment(&first.text));
-    }
+    no_key(first)?;
     if call.method != Method::GET {
         return call.no_method();
     }
     call.caller.may(Action::ReadOrganization)?;
-    let shape = Shape { origin: &call.identity.origin, set: "organization", entity: "organization" };
+    let shape = Shape::new(call, "organization", "organization");
     let tenant = &call.caller.tenant;
     let Some((id, rest)) = rest.split_first() else {
-        let listing = call.query.listing("Organization", |_, _, _| None)?;
-        // There is exactly one, so nothing comes after it.
-        let page = if listing.after.is_some() { Vec::new() } else { vec![organization(tenant)] };
-        return Ok(Answer::Found(shape.page(&call.query, page, |organization| organization.id.0)?));
+        let askable = Askable { entity: "Organization", properties: &[], narrows: narrows_nothing, named: false };
+        let page = call.query.listing(&askable)?.page(vec![organization(tenant)]);
+        return Ok(Answer::Found(shape.page(&call.query, &page)?));
     };
     end(rest)?;
     call.query.of_one()?;
@@ -36,7 +71,7 @@ pub(super) fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Resu
 }
 
 fn organization(tenant: &Tenant) -> Organization {
-    let domain = |domain: &crate::directory::tenants::Domain| VerifiedDomain {
+    let domain = |domain: &Domain| VerifiedDomain {
         name: domain.name.clone(),
         kind: Some("Managed".to_owned()),
         is_default: domain.is_default,
@@ -50,4 +85,37 @@ fn organization(tenant: &Tenant) -> Organization {
         created_date_time: Some(tenant.created),
         tenant_type: Some("AAD".to_owned()),
     }
+}
+
+pub(super) fn handle_domains(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
+    no_key(first)?;
+    if call.method != Method::GET {
+        return call.no_method();
+    }
+    call.caller.may(Action::ReadDomains)?;
+    let shape = Shape::new(call, "domains", "domain");
+    let domains = call.caller.tenant.domains.iter().zip(1..).map(|(domain, place)| ShownDomain {
+        id: domain.name.clone(),
+        authentication_type: "Managed",
+        availability_status: None,
+        is_admin_managed: true,
+        is_default: domain.is_default,
+        is_initial: domain.is_initial,
+        is_root: true,
+        is_verified: true,
+        supported_services: ["Email", "OfficeCommunicationsOnline"],
+        place,
+    });
+    let mut domains: Vec<_> = domains.collect();
+    let Some((id, rest)) = rest.split_first() else {
+        let properties = DOMAIN_PROPERTIES;
+        let askable = Askable { entity: "Domain", properties, narrows: narrows_nothing, named: false };
+        let page = call.query.listing(&askable)?.page(domains);
+        return Ok(Answer::Found(shape.page(&call.query, &page)?));
+    };
+    end(rest)?;
+    call.query.of_one()?;
+    domains.retain(|domain| domain.id.eq_ignore_ascii_case(&id.text));
+    let found = domains.first().ok_or_else(|| Problem::not_found(&id.text))?;
+    Ok(Answer::Found(shape.one(&call.query, found)?))
 }

@@ -17,11 +17,19 @@ pub(super) struct Segment {
     pub(super) key: Option<String>,
 }
 
-/// The segments of a path, without the version.
-pub(super) fn segments(path: &str) -> Result<Vec<Segment>, Problem> {
+/// The version and the segments of a path after it. Only what has no other home is answered in
+/// the beta version: reports and logs.
+pub(super) fn segments(path: &str) -> Result<(&'static str, Vec<Segment>), Problem> {
     let mut parts = path.split('/').filter(|part| !part.is_empty()).map(segment);
     match parts.next() {
-        Some(version) if version.name == "v1.0" => Ok(parts.collect()),
+        Some(version) if version.name == "v1.0" => Ok(("v1.0", parts.collect())),
+        Some(version) if version.name == "beta" => {
+            let rest: Vec<Segment> = parts.collect();
+            match rest.first() {
+                Some(first) if matches!(first.name.as_str(), "reports" | "auditlogs") => Ok(("beta", rest)),
+                _ => Err(Problem::unknown_segment(&version.text)),
+            }
+        }
         Some(other) => Err(Problem::unknown_segment(&other.text)),
         None => Err(Problem::unknown_segment("")),
     }
@@ -49,12 +57,17 @@ pub(super) fn object<'a>(first: &Segment, rest: &'a [Segment]) -> Result<Option<
     Ok(Some((ObjectKey::Object(id), rest)))
 }
 
-fn by_key(key: &str) -> Result<ObjectKey, Problem> {
-    let unknown = || Problem::bad_request(&format!("The key '{key}' is not supported; use appId='..'."));
+/// The name and value of a key, as of `(appId='..')`; a bare one is the id's.
+pub(super) fn key_parts(key: &str) -> (&str, &str) {
     let (name, value) = key.split_once('=').unwrap_or(("id", key));
     let value = value.trim();
-    let value = value.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(value);
-    match name.trim() {
+    (name.trim(), value.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(value))
+}
+
+fn by_key(key: &str) -> Result<ObjectKey, Problem> {
+    let unknown = || Problem::bad_request(&format!("The key '{key}' is not supported; use appId='..'."));
+    let (name, value) = key_parts(key);
+    match name {
         name if name.eq_ignore_ascii_case("appId") => {
             value.parse().map(ObjectKey::Client).map_err(|_| Problem::not_found(value))
         }
@@ -77,7 +90,7 @@ mod tests {
             (format!("/v1.0/applications(appid%3D%27{id}%27)/addPassword"), true, 1),
             (format!("/v1.0/applications({id})"), false, 0),
         ] {
-            let segments = segments(&path).unwrap();
+            let (_, segments) = segments(&path).unwrap();
             assert_eq!(segments[0].name, "applications");
             let (key, rest) = object(&segments[0], &segments[1..]).unwrap().unwrap();
             assert_eq!(
@@ -85,9 +98,10 @@ mod tests {
                 (by_client, follows, id)
             );
         }
-        let collection = segments("/v1.0/applications/").unwrap();
+        let (_, collection) = segments("/v1.0/applications/").unwrap();
         assert_eq!(object(&collection[0], &collection[1..]).unwrap(), None);
         assert!(segments("/beta/applications").is_err());
+        assert_eq!(segments("/beta/reports/x").unwrap().0, "beta");
         assert!(segments("/").is_err());
     }
 
@@ -95,7 +109,7 @@ mod tests {
         #[test]
         fn any_path_is_read_without_panic(path: String, key in "\\PC*") {
             let _ = segments(&path);
-            if let Ok(segments) = segments(&format!("/v1.0/applications({key})/{path}"))
+            if let Ok((_, segments)) = segments(&format!("/v1.0/applications({key})/{path}"))
                 && let Some((first, rest)) = segments.split_first()
             {
                 let _ = object(first, rest);

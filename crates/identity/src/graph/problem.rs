@@ -1,7 +1,7 @@
 //! Graph's errors: codes, sentences and statuses, since clients match on all three.
 
 use bytes::Bytes;
-use http::header::WWW_AUTHENTICATE;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use keyholder_entra::challenge::Challenge;
 use keyholder_entra::graph::{GraphError, GraphErrorBody, InnerError};
@@ -19,11 +19,13 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// Seconds after which to come again.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: None }
     }
 
     /// The request's syntax, or a name that Graph itself does not know.
@@ -85,6 +87,52 @@ impl Problem {
         )
     }
 
+    pub(super) fn bad_skip_token() -> Self {
+        Self::bad_request("The specified $skiptoken is not valid.")
+    }
+
+    /// An object that exists already.
+    pub(super) fn conflicting_object() -> Self {
+        Self::request(
+            "A conflicting object with one or more of the specified property values is present in the directory.",
+        )
+    }
+
+    /// A proof that proves nothing.
+    pub(super) fn unauthenticated(code: &'static str, message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+    }
+
+    /// The caller has asked too often.
+    pub(super) fn throttled(retry_after: u64) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Please retry again later.");
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
+    /// An item of a batch whose forerunner failed.
+    pub(super) fn failed_dependency() -> Self {
+        Self::new(StatusCode::FAILED_DEPENDENCY, "FailedDependency", "A request that this one depends on failed.")
+    }
+
+    /// Something that delta queries can no longer tell.
+    pub(super) fn resync() -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "resyncRequired",
+            "The delta token is not valid. A full synchronization is required.",
+        )
+    }
+
+    /// An object of which there are too many.
+    fn quota(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Directory_QuotaExceeded", message)
+    }
+
+    /// The quota of registrations of a person without a role.
+    pub(super) fn registrations_spent() -> Self {
+        Self::quota("The directory object quota limit for the Principal has been exceeded.")
+    }
+
     pub(super) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge", "The request body is too large.")
     }
@@ -109,13 +157,16 @@ impl Problem {
     pub(super) fn into_response(self, correlation: Correlation, now: Timestamp, origin: &str) -> Response<Bytes> {
         let date = now.whole_seconds().to_string();
         let inner = InnerError {
-            code: None,
+            code: self.retry_after.map(|_| self.status.as_str().to_owned()),
             date: Some(date.trim_end_matches('Z').to_owned()),
             request_id: Some(correlation.trace.to_string()),
             client_request_id: Some(correlation.client_or_trace().to_string()),
         };
         let error = GraphError { code: self.code.to_owned(), message: self.message, inner_error: Some(inner) };
         let mut response = answer::json(self.status, &GraphErrorBody { error });
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = Challenge {
                 authorization_uri: Some(format!("{origin}/common/oauth2/authorize")),
@@ -175,9 +226,74 @@ impl From<Refusal> for Problem {
             )),
             Refusal::NoPassword(key) => Self::request(format!("No password credential found with keyId {key}.")),
             Refusal::NoCertificate(key) => Self::request(format!("No key credential found with keyId {key}.")),
-            Refusal::CertificateExists(_) | Refusal::FederatedCredentialExists(_) => {
-                Self::duplicate(format!("A conflicting object exists already: {refusal}."))
+            Refusal::CertificateExists(_) => {
+                Self::request("A key credential with the same keyId exists on the object already.")
             }
+            Refusal::FederatedCredentialExists("name") => Self::duplicate(
+                "FederatedIdentityCredential with name already exists. Use a unique name for each credential.",
+            ),
+            Refusal::FederatedCredentialExists(_) => Self::request(
+                "The combination of issuer and subject must be unique on the application: a \
+                 FederatedIdentityCredential with the same issuer and subject already exists.",
+            ),
+            Refusal::UniqueNameTaken(_) => {
+                Self::duplicate("Another object with the same value for property uniqueName already exists.")
+            }
+            Refusal::Invalid { property, entity } => Self::invalid_value(&property, entity),
+            Refusal::UnknownProperty(name) => Self::invalid_property(&name),
+            Refusal::TooMany { what, limit } => {
+                Self::quota(format!("The number of values of '{what}' exceeds the limit of {limit}."))
+            }
+            Refusal::TooBig => Self::quota(
+                "The size of the object has exceeded its limit. Please reduce the number of values and retry your \
+                 request.",
+            ),
+            Refusal::EnabledEntitlement(property) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "CannotDeleteOrUpdateEnabledEntitlement",
+                format!(
+                    "Property {property}: a permission (scope or role) cannot be deleted or updated unless disabled first."
+                ),
+            ),
+            Refusal::Locked => Self::new(
+                StatusCode::BAD_REQUEST,
+                "ServicePrincipalLockForbidsUpdate",
+                "Credentials cannot be added to the service principal: its application has locked them \
+                 (servicePrincipalLockConfiguration).",
+            ),
+            Refusal::PolicyType => Self::new(
+                StatusCode::BAD_REQUEST,
+                "CredentialTypeNotAllowedAsPerAppPolicy",
+                "Credential type not allowed as per assigned policy.",
+            ),
+            Refusal::PolicyLifetime => Self::new(
+                StatusCode::BAD_REQUEST,
+                "CredentialInvalidLifetimeAsPerAppPolicy",
+                "Credential lifetime exceeds the max value allowed as per assigned policy.",
+            ),
+            Refusal::KeyUpdate(key) => {
+                Self::request(format!("Update to existing credential with KeyId '{key}' is not allowed."))
+            }
+            Refusal::KeyEnd => Self::request("Key credential end date is invalid."),
+            Refusal::OwnerExists => Self::request(
+                "One or more added object references already exist for the following modified properties: 'owners'.",
+            ),
+            Refusal::UserNameTaken => {
+                Self::request("Another object with the same value for property userPrincipalName already exists.")
+            }
+            Refusal::NoUsageLocation => {
+                Self::request("License assignment cannot be done for user with invalid usage location.")
+            }
+            Refusal::UnknownLicence(sku) => {
+                Self::request(format!("License {sku} does not correspond to a valid company License."))
+            }
+            Refusal::UnknownPlan(plan) => {
+                Self::request(format!("Disabled plan {plan} does not correspond to a service plan of the License."))
+            }
+            Refusal::NoLicenceLeft(sku) => {
+                Self::request(format!("Subscription with SKU {sku} does not have any available licenses."))
+            }
+            Refusal::LicenceNotHeld(_) => Self::request("User does not have a corresponding license."),
             Refusal::IdentifierUriTaken(_) => {
                 Self::request("Another object with the same value for property identifierUris already exists.")
             }

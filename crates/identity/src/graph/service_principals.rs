@@ -6,19 +6,61 @@ use keyholder_foundation::ClientId;
 use super::answer::{Answer, Shape};
 use super::body::Body;
 use super::caller::Action;
+use super::filter::{Properties, Type};
 use super::path::{self, Segment};
 use super::problem::Problem;
-use super::{Call, app_role_assignments, applications};
+use super::query::Askable;
+use super::{
+    Call, Reach, app_role_assignments, applications, credentials, delta, directory_roles, end, grants, owners,
+};
 use crate::directory::applications::ObjectKey;
+use crate::directory::holders::Holder;
+use crate::directory::listing::Condition;
 use crate::directory::service_principals::{self, ServicePrincipalChange};
 
 const ENTITY: &str = "ServicePrincipal";
+const PROPERTIES: Properties = &[
+    ("id", Type::Text),
+    ("appId", Type::Text),
+    ("appDisplayName", Type::Text),
+    ("displayName", Type::Text),
+    ("accountEnabled", Type::Bool),
+    ("appOwnerOrganizationId", Type::Text),
+    ("appRoleAssignmentRequired", Type::Bool),
+    ("createdDateTime", Type::Moment),
+    ("homepage", Type::Text),
+    ("replyUrls", Type::Texts),
+    ("servicePrincipalNames", Type::Texts),
+    ("servicePrincipalType", Type::Text),
+    ("signInAudience", Type::Text),
+    ("tags", Type::Texts),
+];
+/// What may be said of it only that there is nothing.
+const ABSENT: [&str; 8] = [
+    "alternativeNames",
+    "addIns",
+    "customSecurityAttributes",
+    "loginUrl",
+    "notificationEmailAddresses",
+    "preferredSingleSignOnMode",
+    "samlSingleSignOnSettings",
+    "tokenEncryptionKeyId",
+];
 
-fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
-    Shape { origin: &call.identity.origin, set: "servicePrincipals", entity: "servicePrincipal" }
+pub(super) fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
+    Shape::new(call, "servicePrincipals", "servicePrincipal")
+}
+
+pub(super) fn askable() -> Askable<impl Fn(&str, bool, &str) -> Option<Condition>> {
+    Askable { entity: ENTITY, properties: PROPERTIES, narrows: service_principals::condition, named: true }
 }
 
 pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
+    match (&first.key, rest.first().map(|segment| segment.name.as_str())) {
+        (None, Some("delta" | "delta()")) => return delta::service_principals(call, rest).await,
+        (None, Some("$count")) => return count(call, rest).await,
+        _ => {}
+    }
     let Some((key, rest)) = path::object(first, rest)? else {
         return match *call.method {
             Method::GET => list(call).await,
@@ -26,59 +68,130 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             _ => call.no_method(),
         };
     };
-    match rest.split_first() {
-        None => match *call.method {
+    let Some((action, rest)) = rest.split_first() else {
+        return match *call.method {
             Method::GET => get(call, key).await,
             Method::PATCH => update(call, key).await,
             Method::DELETE => delete(call, key).await,
             _ => call.no_method(),
-        },
-        Some((segment, rest)) if segment.name == "approleassignments" => {
-            app_role_assignments::handle(call, key, rest).await
+        };
+    };
+    match action.name.as_str() {
+        "approleassignments" => app_role_assignments::of_principal(call, key, rest).await,
+        "approleassignedto" => app_role_assignments::on_resource(call, key, rest).await,
+        "owners" => owners::handle(call, owners::Owned::ServicePrincipal(key), rest).await,
+        "oauth2permissiongrants" => {
+            end(rest)?;
+            grants::of_client(call, key).await
         }
-        Some((segment, _)) => Err(Problem::unknown_segment(&segment.text)),
+        "ownedobjects" if call.method == Method::GET => {
+            end(rest)?;
+            call.reach().await?;
+            let found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
+            owners::owned(call, &format!("servicePrincipals/{}/ownedObjects", found.id), found.id).await
+        }
+        "memberof" | "transitivememberof" => {
+            end(rest)?;
+            call.reach().await?;
+            let found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
+            call.may_see(found.id).await?;
+            directory_roles::of_principal(call, &format!("servicePrincipals/{}/memberOf", found.id), found.id).await
+        }
+        name => {
+            end(rest)?;
+            credentials::handle(call, Holder::ServicePrincipal(key), name)
+                .await
+                .unwrap_or_else(|| Err(Problem::unknown_segment(&action.text)))
+        }
     }
 }
 
 async fn list(call: &Call<'_>) -> Result<Answer, Problem> {
-    call.caller.may(Action::ReadApplications)?;
-    let listing = call.query.listing(ENTITY, service_principals::condition)?;
-    let found = call.identity.directory.list_service_principals(call.caller.tenant.id, listing).await?;
-    Ok(Answer::Found(shape(call).page(&call.query, found, |principal| principal.id.0)?))
+    let mut listing = call.query.listing(&askable())?;
+    if let Reach::Owned(owned) = call.reach().await? {
+        listing.conditions.push(Condition::OneOf("object_id", owned));
+    }
+    let page = call.identity.directory.list_service_principals(call.caller.tenant.id, listing).await?;
+    let mut expanded = Vec::with_capacity(page.entities.len());
+    for principal in &page.entities {
+        expanded.push(owners::expand(call, principal.id, "servicePrincipal").await?);
+    }
+    let mut expanded = expanded.into_iter();
+    let page = page.map(|principal| owners::Expanded::new(principal, expanded.next().flatten()));
+    Ok(Answer::Found(shape(call).page(&call.query, &page)?))
+}
+
+async fn count(call: &Call<'_>, rest: &[Segment]) -> Result<Answer, Problem> {
+    end(rest.get(1..).unwrap_or_default())?;
+    if call.method != Method::GET {
+        return call.no_method();
+    }
+    let mut listing = call.query.counting(&askable())?;
+    if let Reach::Owned(owned) = call.reach().await? {
+        listing.conditions.push(Condition::OneOf("object_id", owned));
+    }
+    let page = call.identity.directory.list_service_principals(call.caller.tenant.id, listing).await?;
+    Ok(Answer::Number(page.count.unwrap_or_default()))
 }
 
 async fn get(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
-    call.caller.may(Action::ReadApplications)?;
+    call.reach().await?;
     call.query.of_one()?;
-    let found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
-    Ok(Answer::Found(shape(call).one(&call.query, &found)?))
+    let mut found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
+    call.may_see(found.id).await?;
+    if call.query.select.as_ref().is_some_and(|names| names.iter().any(|name| name == "keyCredentials")) {
+        credentials::show_keys(call, Holder::ServicePrincipal(key), &mut found.key_credentials).await?;
+    }
+    let owners = owners::expand(call, found.id, "servicePrincipal").await?;
+    Ok(Answer::Found(shape(call).one(&call.query, &owners::Expanded::new(found, owners))?))
 }
 
 async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
-    call.caller.may(Action::WriteApplications)?;
+    call.caller.may(Action::CreateApplications)?;
     call.query.of_action()?;
     let mut body = Body::parse(ENTITY, call.body)?;
     let client: ClientId = body.require("appId")?;
-    let change = change(&mut body)?;
+    let change = ServicePrincipalChange { owner: call.caller.as_owner(), ..change(&mut body)? };
     body.finish()?;
-    let made = call.identity.directory.create_service_principal(&call.caller.tenant, client, change).await?;
+    let directory = &call.identity.directory;
+    if !call.caller.can(Action::WriteApplications) {
+        // Only for an application of one's own.
+        match directory.find_application(&call.caller.tenant, ObjectKey::Client(client)).await {
+            Ok(application) => call.may_manage(application.id).await?,
+            Err(crate::directory::Refusal::NotFound(_)) => {
+                let refusal = match directory.home_of(client).await? {
+                    Some(_) => crate::directory::Refusal::ForeignApplication(client),
+                    None => crate::directory::Refusal::NoApplication(client),
+                };
+                return Err(refusal.into());
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    let made = directory.create_service_principal(&call.caller.tenant, client, change).await?;
     shape(call).created(&made, &made.id.to_string())
 }
 
 async fn update(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
-    call.caller.may(Action::WriteApplications)?;
+    call.may_manage_any()?;
     call.query.of_action()?;
     let mut body = Body::parse(ENTITY, call.body)?;
     let change = change(&mut body)?;
     body.finish()?;
-    call.identity.directory.update_service_principal(call.caller.tenant.id, key, change).await?;
+    let tenant = call.caller.tenant.id;
+    let found = call.identity.directory.find_service_principal(tenant, key).await?;
+    call.may_manage(found.id).await?;
+    call.identity.directory.update_service_principal(tenant, ObjectKey::Object(found.id), change).await?;
     Ok(Answer::Done)
 }
 
 async fn delete(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
-    call.caller.may(Action::WriteApplications)?;
+    call.may_manage_any()?;
     call.query.of_action()?;
-    call.identity.directory.delete_service_principal(call.caller.tenant.id, key).await?;
+    let tenant = call.caller.tenant.id;
+    let found = call.identity.directory.find_service_principal(tenant, key).await?;
+    call.may_manage(found.id).await?;
+    call.identity.directory.delete_service_principal(tenant, ObjectKey::Object(found.id)).await?;
     Ok(Answer::Done)
 }
 
@@ -86,11 +199,15 @@ async fn delete(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
 /// application's name is repeated.
 fn change(body: &mut Body) -> Result<ServicePrincipalChange, Problem> {
     body.take_nullable_text("displayName", 256)?;
+    for name in ABSENT {
+        body.take_nothing(name)?;
+    }
     let change = ServicePrincipalChange {
         account_enabled: body.take("accountEnabled")?,
         app_role_assignment_required: body.take("appRoleAssignmentRequired")?,
         tags: body.take("tags")?,
         notes: body.take_nullable_text("notes", 1024)?,
+        owner: None,
     };
     if change.tags.as_ref().is_some_and(|tags| !applications::are_tags(tags)) {
         return Err(body.invalid("tags"));

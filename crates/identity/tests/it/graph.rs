@@ -166,9 +166,13 @@ async fn what_is_not_understood_is_refused_by_name() {
     let world = World::new().await;
     for (path, code, named) in [
         ("/v1.0/applications?$filter=tags eq 'x'", "Request_UnsupportedQuery", "'tags'"),
-        ("/v1.0/applications?$filter=displayName ne 'x'", "BadRequest", "'ne'"),
+        ("/v1.0/applications?$filter=displayName has 'x'", "BadRequest", "'has'"),
+        ("/v1.0/applications?$filter=displayName ne 'x'", "Request_UnsupportedQuery", "Unsupported Query."),
+        ("/v1.0/applications?$search=\"displayName:x\"", "Request_UnsupportedQuery", "ConsistencyLevel"),
+        ("/v1.0/applications?$skip=1", "Request_UnsupportedQuery", "'$skip'"),
+        ("/v1.0/applications/$count", "Request_BadRequest", "$count is not currently supported."),
         ("/v1.0/applications?$filter=displayName eq", "BadRequest", "Invalid filter clause"),
-        ("/v1.0/applications?$expand=owners", "Request_UnsupportedQuery", "'$expand'"),
+        ("/v1.0/applications?$expand=extensionProperties", "BadRequest", "'extensionProperties'"),
         ("/v1.0/applications?$select=nonsense", "BadRequest", "'nonsense'"),
         ("/v1.0/applications?$top=0", "Request_BadRequest", "'0'"),
         ("/v1.0/nonsense", "BadRequest", "Resource not found for the segment 'nonsense'."),
@@ -176,13 +180,15 @@ async fn what_is_not_understood_is_refused_by_name() {
         ("/v1.0/me", "BadRequest", "/me request is only valid with delegated authentication flow."),
         ("/v1.0/organization?$filter=id eq 'x'", "Request_UnsupportedQuery", "'id'"),
     ] {
-        let refused = world.graph("GET", &path.replace(' ', "+"), Value::Null).await;
+        let refused = world.graph("GET", &path.replace(' ', "+").replace('"', "%22"), Value::Null).await;
         let (status, found, message) = refused.graph_error();
         assert_eq!((status, found), (400, code), "{path}");
         assert!(message.contains(named), "{path}: {message}");
     }
     for (body, message) in [
-        (json!({ "displayName": "a", "web": {} }), "Invalid property 'web'."),
+        (json!({ "displayName": "a", "nonsense": {} }), "Invalid property 'nonsense'."),
+        (json!({ "displayName": "a", "web": { "nonsense": 1 } }), "Invalid property 'nonsense'."),
+        (json!({ "displayName": "a", "optionalClaims": { "idToken": [] } }), "Invalid property 'optionalClaims'."),
         (json!({ "displayName": 1 }), "Invalid value specified for property 'displayName' of resource 'Application'."),
         (json!({ "displayName": "" }), "Invalid value specified for property 'displayName' of resource 'Application'."),
         (json!({}), "A value is required for property 'displayName' of resource 'Application'."),
@@ -364,8 +370,12 @@ async fn only_callers_with_rights_may() {
     assert_eq!(world.graph_as(&token, "PATCH", &own, json!({ "notes": "x" })).await.graph_error(), denied);
     assign(APPLICATION_ADMINISTRATOR).await;
     assert_eq!(world.graph_as(&token, "PATCH", &own, json!({ "notes": "x" })).await.status, 204);
+    // Application administrators give permissions of any API but Microsoft Graph.
     let roles = format!("{PRINCIPALS}/{}/appRoleAssignments", app.principal);
-    assert_eq!(world.graph_as(&token, "POST", &roles, json!({})).await.graph_error(), denied);
+    let graph = world.principal_of("00000003-0000-0000-c000-000000000000").await;
+    let role = "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30";
+    let wanted = json!({ "principalId": app.principal, "resourceId": graph, "appRoleId": role });
+    assert_eq!(world.graph_as(&token, "POST", &roles, wanted).await.graph_error(), denied);
 }
 
 #[tokio::test]

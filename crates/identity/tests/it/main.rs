@@ -5,7 +5,16 @@
 mod administrators;
 mod discovery;
 mod graph;
+mod graph_applications;
+mod graph_batches;
+mod graph_credentials;
+mod graph_licences;
+mod graph_queries;
+mod graph_reports;
+mod graph_rights;
+mod graph_users;
 mod malformed;
+mod outbox;
 mod tokens;
 mod verify;
 mod world;

@@ -59,27 +59,49 @@ async fn graph_answers_any_request() {
     let world = World::new().await;
     let token = world.admin_token().await;
     let mut runner = TestRunner::deterministic();
-    let sets = "(applications|servicePrincipals|oauth2PermissionGrants|organization|x)";
-    let objects = "(/[-0-9a-f]{0,36}|\\(appId='[-0-9a-f]{0,36}'\\)|\\([a-z='%]{0,10}\\))?";
-    let actions = "(/(addPassword|removePassword|appRoleAssignments|x))?";
-    let queries = "(\\?\\$(filter|select|top|skiptoken|x)=[ -~&&[^#<>\"{}|\\\\^` ]]{0,30})?";
-    let paths = (sets, objects, actions, queries).prop_map(|(a, b, c, d)| format!("/v1.0/{a}{b}{c}{d}"));
-    let names = "(displayName|tags|notes|appId|keyId|identifierUris|requiredResourceAccess|clientId|scope|x)";
+    let sets = "(applications|servicePrincipals|users|me|oauth2PermissionGrants|organization|domains|subscribedSkus|\
+                directory/deletedItems|directoryObjects|directoryRoles|roleManagement/directory/roleAssignments|\
+                policies/defaultAppManagementPolicy|x|\\$batch)";
+    let known = format!("(/{}|/{}|/{})", world.admin.user, world.admin.service_principal, world.tenant);
+    let objects = format!(
+        "({known}|/[-0-9a-f]{{0,36}}|/delta|/\\$count|\\((appId|uniqueName)='[-0-9a-f]{{0,36}}'\\)|\\([a-z='%]{{0,10}}\\))?"
+    );
+    let actions = "(/(addPassword|removePassword|addKey|removeKey|appRoleAssignments|appRoleAssignedTo|owners|restore|\
+                   owners/\\$ref|federatedIdentityCredentials|assignLicense|licenseDetails|memberOf|members|x))?";
+    let options = "(filter|select|top|skiptoken|deltatoken|orderby|search|expand|count|x)";
+    let queries = format!("(\\?\\${options}=[ -~&&[^#<>\"{{}}|\\\\^` ]]{{0,30}})?");
+    let paths = (sets, objects.as_str(), actions, queries.as_str());
+    let paths = paths.prop_map(|(a, b, c, d)| format!("/v1.0/{a}{b}{c}{d}"));
+    let names = "(displayName|tags|notes|appId|keyId|identifierUris|requiredResourceAccess|clientId|scope|web|api|appRoles|\
+                 keyCredentials|passwordCredentials|passwordProfile|userPrincipalName|accountEnabled|addLicenses|\
+                 removeLicenses|proof|requests|roleTemplateId|applicationRestrictions|audiences|usageLocation|x)";
     let values = prop_oneof![
         any::<String>().prop_map(Value::from),
         Just(Value::Null),
         any::<i64>().prop_map(Value::from),
         prop::collection::vec(any::<String>().prop_map(Value::from), 0..3).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(serde_json::json!([{}, { "id": 1 }, [null]])),
+        Just(serde_json::json!({ "redirectUris": [7], "password": true, "value": "x" })),
     ];
     let objects = prop::collection::vec((names, values), 0..4)
         .prop_map(|pairs| Value::Object(pairs.into_iter().collect()).to_string().into_bytes());
     let bodies = prop_oneof![prop::collection::vec(any::<u8>(), 0..60), objects];
     let methods = prop_oneof![Just("POST"), Just("GET"), Just("PATCH"), Just("DELETE")];
-    for _ in 0..600 {
+    // Of the two who ask, one may do anything and one is a person.
+    let person = world.person_token(world.admin.user);
+    for round in 0..1500 {
         let (path, body) = (sample(&mut runner, &paths), sample(&mut runner, &bodies));
+        let token = if round % 2 == 0 { &token } else { &person };
+        let method = sample(&mut runner, &methods);
+        if method == "DELETE" && path.contains(&world.admin.service_principal.to_string()) {
+            // Without itself it would be refused everything else.
+            continue;
+        }
         let request = Request::builder()
-            .method(sample(&mut runner, &methods))
+            .method(method)
             .uri(&path)
+            .header("consistencylevel", "eventual")
             .header("authorization", format!("Bearer {token}"));
         let Ok(request) = request.body(Bytes::from(body.clone())) else { continue };
         let response = world.identity.respond_graph(request).await;

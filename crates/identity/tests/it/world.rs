@@ -8,7 +8,9 @@ use http::{Request, Response, StatusCode};
 use keyholder_foundation::{
     ClientId, Clocks, ManualClock, ObjectId, OrgClock, Secret, SeededRandom, TenantId, Timestamp,
 };
-use keyholder_identity::{Administrators, FixedOrganizations, Identity, IdentityConfig, SigningKey, TenantPlan, keys};
+use keyholder_identity::{
+    Administrators, FixedOrganizations, GraphOptions, Identity, IdentityConfig, SigningKey, TenantPlan, keys,
+};
 use keyholder_store::DatabaseOptions;
 use serde_json::{Value, json};
 
@@ -76,6 +78,10 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(GraphOptions::default()).await
+    }
+
+    pub(crate) async fn with(graph: GraphOptions) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(START)));
         let clocks =
             Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock.clone() };
@@ -87,6 +93,7 @@ impl World {
             random: Arc::new(SeededRandom::new(42)),
             origin: format!("{ORIGIN}/"),
             resources: Arc::new(FixedOrganizations::new([(tenant, ORG.to_owned())])),
+            graph,
             issuer_documents: Arc::new(keyholder_identity::NoIssuers),
             directory_lag: Duration::ZERO,
         });
@@ -134,7 +141,37 @@ impl World {
         self.token_of(self.admin.client_id, &self.admin.client_secret, scope).await
     }
 
+    /// A token for Graph on behalf of a person, as a sign-in would give it to the Azure CLI.
+    pub(crate) fn person_token(&self, user: ObjectId) -> String {
+        let key = jsonwebtoken::EncodingKey::from_rsa_pem(key_pem().expose().as_bytes()).unwrap();
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+        header.kid = Some(SigningKey::from_pem(key_pem(), None).unwrap().id().to_owned());
+        let claims = json!({
+            "aud": "https://graph.microsoft.com", "iss": format!("https://sts.windows.net/{}/", self.tenant),
+            "iat": START - 60, "nbf": START - 60, "exp": START + 86_400 * 400, "tid": self.tenant, "oid": user,
+            "appid": "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "scp": "Directory.AccessAsUser.All", "ver": "1.0",
+            "uti": "abcdefghijklmnopqrstuv",
+        });
+        jsonwebtoken::encode(&header, &claims, &key).unwrap()
+    }
+
+    /// Asks Graph as the administrator, saying that an index that lags behind will do.
+    pub(crate) async fn eventual(&self, path: &str) -> Answer {
+        let request = Request::get(path.replace(' ', "+").replace('"', "%22"))
+            .header("authorization", format!("Bearer {}", self.admin_token().await))
+            .header("ConsistencyLevel", "eventual");
+        Answer::new(self.identity.respond_graph(request.body(Bytes::new()).unwrap()).await)
+    }
+
+    /// A person of the tenant, who works in the Netherlands.
+    pub(crate) async fn person(&self, name: &str) -> ObjectId {
+        let made = self.graph("POST", "/v1.0/users", person(name)).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+        made.text("/id").parse().unwrap()
+    }
+
     pub(crate) async fn graph_as(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+        let path = path.replace(' ', "+");
         let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
         let request = Request::builder()
             .method(method)
@@ -182,4 +219,13 @@ pub(crate) struct Registered {
     pub(crate) client: ClientId,
     pub(crate) principal: ObjectId,
     pub(crate) secret: Secret,
+}
+
+/// The body that makes a person.
+pub(crate) fn person(name: &str) -> Value {
+    json!({
+        "accountEnabled": true, "displayName": name, "mailNickname": name, "usageLocation": "NL",
+        "userPrincipalName": format!("{name}@{DOMAIN}"),
+        "passwordProfile": { "password": "Correct-Horse-1", "forceChangePasswordNextSignIn": false },
+    })
 }

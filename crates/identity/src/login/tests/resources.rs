@@ -66,6 +66,8 @@ async fn an_api_of_ones_own_chooses_its_tokens() {
             id: Uuid::from_u128(6),
             admin_consent_description: None,
             admin_consent_display_name: None,
+            user_consent_description: None,
+            user_consent_display_name: None,
             is_enabled: true,
             kind: Some("User".to_owned()),
             value: Some("access".to_owned()),

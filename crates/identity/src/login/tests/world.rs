@@ -202,6 +202,7 @@ impl World {
             clocks,
             random: Arc::new(SeededRandom::new(42)),
             origin: ORIGIN.to_owned(),
+            graph: crate::GraphOptions::default(),
             resources: Arc::new(FixedOrganizations::new([(tenant, ORG.to_owned()), (other, OTHER_ORG.to_owned())])),
             issuer_documents: documents.clone(),
             directory_lag: lag,
