@@ -128,6 +128,7 @@ pub(crate) async fn respond(identity: &Identity, request: &Request<Bytes>) -> Re
             Ok(interactive::consent_of_administrator(identity, tenant, true, request, correlation).await)
         }
         [tenant, "signin"] if get => Ok(interactive::sign_in_for_page(identity, tenant, request, correlation).await),
+        ["oidc", "userinfo"] | [_, "openid", "userinfo"] if get || post => discovery::userinfo(identity, request).await,
         ["common", "userrealm"] if get => discovery::realm_of_query(identity, request.uri().query()).await,
         ["common", "userrealm", name] if get => discovery::realm(identity, name).await,
         ["common", "discovery", "instance"] if get => discovery::instance(identity, request.uri().query()),

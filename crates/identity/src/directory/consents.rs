@@ -8,6 +8,7 @@ use keyholder_store::{Error, Kind, Prepared, Transaction};
 use uuid::Uuid;
 
 use super::applications::ObjectKey;
+use super::changes::{self, ObjectKind};
 use super::service_principals::{self, ServicePrincipalChange};
 use super::{Directory, Refusal, tables};
 
@@ -176,6 +177,7 @@ impl Directory {
                     transaction.execute(&statements.consents.insert_role, &row)?;
                 }
             }
+            changes::changed(statements, transaction, tenant, ObjectKind::ServicePrincipal, principal)?;
             Ok(principal)
         })
         .await

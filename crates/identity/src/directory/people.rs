@@ -119,7 +119,10 @@ fn select() -> Select {
     for (name, kind) in STANDING {
         select = select.project(qualified("standing", name), kind);
     }
-    select.left_join(PERSON, "standing", same).filter(qualified(tables::USER, "tenant_id").equals(parameter(0)))
+    select
+        .left_join(PERSON, "standing", same)
+        .filter(qualified(tables::USER, "deleted").is_null())
+        .filter(qualified(tables::USER, "tenant_id").equals(parameter(0)))
 }
 
 impl Statements {

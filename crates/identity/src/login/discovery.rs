@@ -10,6 +10,7 @@ use super::answer;
 use super::tenant::Segment;
 use super::{Failure, Version, as_document};
 use crate::Identity;
+use crate::verify::bearer;
 
 /// What a document says in place of a tenant when it is not about a particular one.
 const ANY_TENANT: &str = "{tenantid}";
@@ -191,6 +192,24 @@ pub(super) fn instance(identity: &Identity, query: Option<&str>) -> Result<Respo
         api_version,
     };
     Ok(answer::document(&found))
+}
+
+/// The userinfo endpoints (OpenID Connect Core section 5.3): who a Graph token speaks for.
+pub(super) async fn userinfo(identity: &Identity, request: &http::Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+    let refused = || {
+        let mut response = answer::text(StatusCode::UNAUTHORIZED, "An access token of Graph's is needed.\n".to_owned());
+        response.headers_mut().insert(http::header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+        response
+    };
+    let verified = bearer(request.headers()).and_then(|token| identity.verify(token, identity.graph_audience()));
+    let Some(token) = verified.ok().filter(|token| !token.app_only) else { return Ok(refused()) };
+    let Some(person) = identity.directory.find_person(token.tenant, token.object_id).await? else {
+        return Ok(refused());
+    };
+    let subject = super::issue::pairwise(&person, &token.client.to_string());
+    let email = person.user_principal_name;
+    let shown = serde_json::json!({ "sub": subject, "name": person.display_name, "email": email });
+    Ok(answer::secret_json(StatusCode::OK, &shown))
 }
 
 /// `/common/userrealm/{upn}`: how people of the name's domain sign in.

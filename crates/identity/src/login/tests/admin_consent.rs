@@ -16,8 +16,6 @@ const BACK: &str = "https://vendor.example/consented";
 
 async fn published(world: &World) -> Registered {
     let app = world.application_with("Orders Cloud", "AzureADMultipleOrgs", Vec::new()).await;
-    let redirect_uris = vec![RedirectUri { platform: Platform::Web, uri: BACK.to_owned() }];
-    world.register(&app, Registration { redirect_uris, ..Registration::default() }).await;
     let access = |id, kind| ResourceAccess { id, kind };
     let change = ApplicationChange {
         required_resource_access: Some(vec![
@@ -37,6 +35,8 @@ async fn published(world: &World) -> Registered {
     };
     let tenant = world.tenant().await;
     world.identity.directory.update_application(&tenant, ObjectKey::Object(app.id), change).await.unwrap();
+    let redirect_uris = vec![RedirectUri { platform: Platform::Web, uri: BACK.to_owned() }];
+    world.register(&app, Registration { redirect_uris, ..Registration::default() }).await;
     app
 }
 

@@ -291,6 +291,25 @@ async fn s18_an_administrators_roles_stand_in_the_token() {
 }
 
 #[tokio::test]
+async fn the_userinfo_endpoint_says_whose_token_it_is() {
+    let world = World::new().await;
+    world.person("svc@contoso.example", PASSWORD).await;
+    let answer = world.by_password("svc@contoso.example", PASSWORD, "openid profile").await;
+    let token = answer.text("access_token");
+    let id: IdTokenClaims = Compact::parse(&answer.text("id_token")).unwrap().claims().unwrap();
+    for path in ["/oidc/userinfo", "/common/openid/userinfo"] {
+        let request = http::Request::get(path).header("authorization", format!("Bearer {token}"));
+        let said = world.ask(request.body(bytes::Bytes::new()).unwrap()).await.json();
+        assert_eq!(
+            (said["sub"].as_str(), said["email"].as_str()),
+            (Some(id.sub.as_str()), Some("svc@contoso.example"))
+        );
+    }
+    let refused = world.get("/oidc/userinfo").await;
+    assert_eq!((refused.status, refused.header("www-authenticate")), (401, "Bearer"));
+}
+
+#[tokio::test]
 async fn a_domain_says_how_its_people_sign_in() {
     let world = World::new().await;
     let managed = world.get("/common/userrealm/Svc%40Contoso.example?api-version=1.0").await.json();
