@@ -32,6 +32,7 @@ pub(crate) mod passwords;
 pub(crate) mod published;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
+pub(crate) mod standing;
 pub(crate) mod tables;
 pub(crate) mod tenants;
 
@@ -62,6 +63,14 @@ pub(crate) enum Refusal {
     /// The application has no such secret.
     #[error("no secret has the id `{0}`")]
     NoPassword(KeyId),
+    /// A list is full.
+    #[error("no more than {limit} {what} fit")]
+    TooMany {
+        /// The list.
+        what: &'static str,
+        /// How many fit.
+        limit: usize,
+    },
     /// Another application of the tenant has this address.
     #[error("another application has the identifier URI `{0}`")]
     IdentifierUriTaken(String),
@@ -88,6 +97,7 @@ struct Statements {
     grants: grants::Statements,
     app_roles: app_roles::Statements,
     roles: roles::Statements,
+    standing: standing::Statements,
     administrators: administrators::Statements,
     clients: clients::Statements,
 }
@@ -106,6 +116,7 @@ impl Statements {
             grants: grants::Statements::prepare()?,
             app_roles: app_roles::Statements::prepare()?,
             roles: roles::Statements::prepare()?,
+            standing: standing::Statements::prepare()?,
             administrators: administrators::Statements::prepare()?,
             clients: clients::Statements::prepare()?,
         })

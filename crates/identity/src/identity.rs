@@ -158,7 +158,7 @@ impl Identity {
         Ok(self.directory.assign_role(tenant, principal, role.template_id).await?)
     }
 
-    /// Whether a service principal or user has a directory role now.
+    /// Whether an enabled service principal or user has a directory role now.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -168,7 +168,8 @@ impl Identity {
         principal: ObjectId,
         role: DirectoryRole,
     ) -> Result<bool, Error> {
-        Ok(self.directory.roles_of(tenant, principal).await?.contains(&role.template_id))
+        let standing = self.directory.standing(tenant, principal).await?;
+        Ok(standing.is_some_and(|standing| standing.roles.contains(&role.template_id)))
     }
 }
 

@@ -1,9 +1,11 @@
 //! `/_keyholder/`: what other commands ask of a running org.
 //!
-//! Loopback connections only, and only for who may read the data folder or administers the org:
+//! Loopback connections only, no web pages, and only for who may read the data folder or administers the org:
 //! the key of this run (`Authorization: Keyholder KEY`, from `running.json`), HTTP Basic with the
 //! administering application's id and secret, or a bearer token of a Global Administrator for the
 //! org's own origin. No answer holds a secret.
+
+mod caller;
 
 use std::net::SocketAddr;
 
@@ -43,6 +45,9 @@ pub(crate) async fn respond(rooms: &Rooms, peer: SocketAddr, request: &Request<B
             "NotLoopback",
             "The control endpoint answers on loopback connections only.",
         );
+    }
+    if let Err(refusal) = caller::check(&rooms.world.address().origin, request) {
+        return refusal;
     }
     match admitted(rooms, request).await {
         Ok(true) => {}

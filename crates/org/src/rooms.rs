@@ -4,14 +4,22 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use keyholder_data::TokenFacts;
 use keyholder_foundation::{Secret, Timestamp, WallClock};
 use keyholder_identity::{Audience, bearer};
 
 use crate::control;
-use crate::serve::{Answer, BoxFuture, plain};
+use crate::serve::{Admission, Answer, BoxFuture, UNASKED_BODY, plain};
 use crate::world::OpenWorld;
+
+/// The largest body that the Web API reads, in bytes. Dataverse itself reads more for bulk
+/// messages; the local org has none yet.
+const LARGEST_DATA: usize = 16 * 1024 * 1024;
+/// And the directory, for one object,
+const LARGEST_OBJECT: usize = 256 * 1024;
+/// and for a batch.
+const LARGEST_BATCH: usize = 1024 * 1024;
 
 /// The open world, answering.
 pub(crate) struct Rooms {
@@ -90,6 +98,22 @@ impl Answer for Rooms {
             let date = self.date(self.world.clocks.org.now());
             response.headers_mut().insert(header::DATE, date);
             response
+        })
+    }
+
+    fn admit<'a>(&'a self, head: &'a request::Parts) -> Admission<'a> {
+        Box::pin(async move {
+            let path = head.uri.path();
+            match path.split('/').nth(1).unwrap_or_default() {
+                "api" if path.starts_with("/api/data/") => {
+                    let known =
+                        bearer(&head.headers).and_then(|token| self.world.identity.verify(token, &self.org_audience));
+                    known.map(|_| LARGEST_DATA).map_err(|_| self.world.organization.challenge())
+                }
+                "v1.0" | "beta" if path.ends_with("/$batch") => Ok(LARGEST_BATCH),
+                "v1.0" | "beta" => Ok(LARGEST_OBJECT),
+                _ => Ok(UNASKED_BODY),
+            }
         })
     }
 }

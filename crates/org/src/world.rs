@@ -95,7 +95,8 @@ impl OpenWorld {
         let key = signing_key(&folder, &world, options).await?;
         let identity = Arc::new(
             Identity::open(IdentityConfig {
-                database: DatabaseOptions::file(folder.directory_file()).durability(options.durability),
+                database: DatabaseOptions::file(folder.private_database(folder.directory_file())?)
+                    .durability(options.durability),
                 signing_keys: vec![key],
                 clocks: options.clocks.clone(),
                 random: Arc::clone(&options.random),
@@ -105,7 +106,8 @@ impl OpenWorld {
             .await?,
         );
         let organization = Organization::open(OrganizationConfig {
-            database: DatabaseOptions::file(folder.org_file(org.id)).durability(options.durability),
+            database: DatabaseOptions::file(folder.private_database(folder.org_file(org.id))?)
+                .durability(options.durability),
             organization: org.id,
             tenant: tenant.id,
             name: org.name.clone(),

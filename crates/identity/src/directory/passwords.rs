@@ -12,6 +12,9 @@ use super::tenants::Tenant;
 use super::{Directory, Refusal, applications, tables};
 use crate::credentials::{SecretHash, generate_client_secret};
 
+/// How many secrets an application may have: a token request tries them one by one.
+const LIMIT: usize = 100;
+
 /// What a new secret shall be like.
 #[derive(Debug, Clone)]
 pub(crate) struct NewPassword {
@@ -187,6 +190,9 @@ impl Directory {
         let (tenant, stored) = (tenant.clone(), fresh.clone());
         self.change(move |statements, transaction| {
             let application = applications::find(statements, transaction, &tenant, key)?;
+            if of_application(statements, transaction, tenant.id, application.id)?.len() >= LIMIT {
+                return Err(Refusal::TooMany { what: "passwordCredentials", limit: LIMIT });
+            }
             insert(statements, transaction, tenant.id, application.id, &stored)
         })
         .await?;

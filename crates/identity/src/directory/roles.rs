@@ -2,7 +2,7 @@
 
 use keyholder_foundation::{ObjectId, TenantId};
 use keyholder_store::statement::{Delete, Insert, Select, column, parameter};
-use keyholder_store::{Error, Kind, Prepared, Transaction};
+use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction};
 use uuid::Uuid;
 
 use super::{Directory, Refusal, tables};
@@ -45,6 +45,16 @@ pub(super) fn assign(
     Ok(())
 }
 
+/// The templates of the roles that a principal has.
+pub(super) fn of_principal(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    principal: ObjectId,
+) -> Result<Vec<Uuid>, Refusal> {
+    Ok(snapshot.list(&statements.roles.of_principal, &[tenant.into(), principal.into()], |row| row.get(0))?)
+}
+
 /// Takes every role away.
 pub(super) fn delete_of(
     statements: &super::Statements,
@@ -57,14 +67,6 @@ pub(super) fn delete_of(
 }
 
 impl Directory {
-    /// The templates of the roles that a principal has.
-    pub(crate) async fn roles_of(&self, tenant: TenantId, principal: ObjectId) -> Result<Vec<Uuid>, Refusal> {
-        self.read(move |statements, snapshot| {
-            Ok(snapshot.list(&statements.roles.of_principal, &[tenant.into(), principal.into()], |row| row.get(0))?)
-        })
-        .await
-    }
-
     /// Gives a principal a role.
     pub(crate) async fn assign_role(
         &self,

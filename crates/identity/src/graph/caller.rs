@@ -1,5 +1,5 @@
 //! Who calls, and what the caller may do: by the directory roles that it has now and by the
-//! application permissions in its token.
+//! application permissions in its token, of those that it still has.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
     /// Templates of the directory roles that it has.
     roles: Vec<Uuid>,
-    /// Application permissions in its token.
+    /// Application permissions in its token that it still has.
     permissions: Vec<String>,
 }
 
@@ -83,8 +83,11 @@ impl Caller {
         let token = identity.verify(bearer(headers)?, identity.graph_audience())?;
         let tenants = identity.directory.tenants().await?;
         let tenant = Arc::clone(tenants.find(token.tenant).ok_or(TokenProblem::Tenant)?);
-        let roles = identity.directory.roles_of(tenant.id, token.object_id).await?;
-        Ok(Self { tenant, roles, permissions: token.roles.clone() })
+        let standing = identity.directory.standing(tenant.id, token.object_id).await?;
+        let standing = standing.ok_or_else(Problem::caller_unknown)?;
+        // What was given since, the next token will say; what was taken away is gone at once.
+        let permissions = token.roles.iter().filter(|role| standing.permissions.contains(role)).cloned().collect();
+        Ok(Self { tenant, roles: standing.roles, permissions })
     }
 
     /// Refuses an action that the caller has no right to.

@@ -85,6 +85,15 @@ impl Problem {
         )
     }
 
+    /// The token is good, but whom it was made for is disabled or gone.
+    pub(super) fn caller_unknown() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Authorization_IdentityNotFound",
+            "The identity of the calling application could not be established.",
+        )
+    }
+
     pub(super) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge", "The request body is too large.")
     }
@@ -99,6 +108,11 @@ impl Problem {
                 cut(uri)
             ),
         )
+    }
+
+    /// An object of which there are too many.
+    fn quota(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Directory_QuotaExceeded", message)
     }
 
     fn duplicate(message: impl Into<String>) -> Self {
@@ -174,6 +188,9 @@ impl From<Refusal> for Problem {
                  {client} is already in use."
             )),
             Refusal::NoPassword(key) => Self::request(format!("No password credential found with keyId {key}.")),
+            Refusal::TooMany { what, limit } => {
+                Self::quota(format!("The number of values of '{what}' exceeds the limit of {limit}."))
+            }
             Refusal::IdentifierUriTaken(_) => {
                 Self::request("Another object with the same value for property identifierUris already exists.")
             }
