@@ -46,7 +46,7 @@ pub(crate) async fn respond(rooms: &Rooms, peer: SocketAddr, request: &Request<B
             "The control endpoint answers on loopback connections only.",
         );
     }
-    if let Err(refusal) = caller::check(&rooms.world.address().origin, request) {
+    if let Some(refusal) = caller::refusal(&rooms.world.address().origin, request) {
         return refusal;
     }
     match admitted(rooms, request).await {
