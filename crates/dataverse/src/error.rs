@@ -3,7 +3,7 @@
 //!
 //! [`DataverseError`] is an answer: code, HTTP status and the message on the wire. The functions
 //! here make the messages; clients match on these texts, so they are the published or observed
-//! ones to the letter. [`known`] says what a code means and what to do.
+//! ones to the letter. [`known()`] says what a code means and what to do.
 //!
 //! Where the service would do something that the local org does not do yet, the answer is
 //! [`not_supported`]: it names the thing, and never pretends.

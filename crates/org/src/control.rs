@@ -85,7 +85,7 @@ const COMMANDS: &str = "There are: GET status; POST sample; POST credentials/res
     POST tenants; POST keys/rotate.";
 
 pub(crate) async fn respond(rooms: &Arc<Rooms>, peer: SocketAddr, request: &Request<Bytes>) -> Response<Bytes> {
-    if let Err(refusal) = admission::check(rooms, peer, request).await {
+    if let Some(refusal) = admission::refusal(rooms, peer, request).await {
         return refusal;
     }
     let segments: Vec<&str> = request.uri().path().trim_matches('/').split('/').skip(1).collect();

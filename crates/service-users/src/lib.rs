@@ -1,7 +1,7 @@
 //! Service users as a domain: an application gets its own way into an org, provably, and loses it
 //! again without a trace.
 //!
-//! [`provision`] does what the guides describe as thirty clicks in two portals. It works through
+//! [`provision()`] does what the guides describe as thirty clicks in two portals. It works through
 //! public documents' own requests (Microsoft Graph v1.0, the Dataverse Web API), so it does the
 //! same on the local org and on the real services. This crate knows no terminal: it reports each
 //! step to a [`Reporter`] as it happens and returns facts.

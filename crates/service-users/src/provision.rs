@@ -85,8 +85,9 @@ pub async fn provision(
 ) -> Result<Provisioned, Error> {
     let mut run = Run { administrator, definition, reporter, changed: false, beyond: Vec::new() };
 
-    if let Some(found) = find_registration(&administrator.graph, definition).await? {
-        secret::refuse_unexplained(definition, &found, sink)?;
+    let found = find_registration(&administrator.graph, definition).await?;
+    if let Some(marked) = found.filter(registration::is_ours) {
+        secret::refuse_unexplained(definition, &marked, sink)?;
     }
     let (application, outcome) = registration::ensure(&mut run).await?;
     permission::declare(&mut run, &application, outcome).await?;

@@ -61,6 +61,30 @@ async fn commands_are_bounded_and_unknown_ones_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn web_pages_are_not_answered() {
+    let world = World::start().await;
+    let admin = basic(&world.admin().client_id, world.admin().client_secret.expose());
+    let page = [("authorization", admin.as_str()), ("origin", "https://evil.example")];
+    assert_eq!(world.ask("GET", "/_keyholder/status", &page, "").await.status, 403);
+    let form = [("authorization", admin.as_str()), ("content-type", "text/plain")];
+    assert_eq!(world.ask("POST", "/_keyholder/sample", &form, "{\"rows\":1}").await.status, 415);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_send_no_large_bodies() {
+    let world = World::start().await;
+    let large = "x".repeat(70 * 1024);
+    let headers = [("content-type", "application/json")];
+    let answer = world.ask("POST", "/api/data/v9.2/contacts", &headers, &large).await;
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    for path in ["/common/oauth2/token", "/_keyholder/sample"] {
+        assert_eq!(world.ask("POST", path, &headers, &large).await.status, 413, "{path}");
+    }
+    let larger = "x".repeat(300 * 1024);
+    assert_eq!(world.ask("POST", "/v1.0/applications", &headers, &larger).await.status, 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_have_a_bound() {
     let world = World::start().await;
     let token = world.admin_token().await;

@@ -11,18 +11,17 @@ use super::{KEY_SCHEME, caller};
 use crate::rooms::Rooms;
 use crate::serve::plain;
 
-/// Lets a request in, or gives its refusal.
-pub(super) async fn check(rooms: &Rooms, peer: SocketAddr, request: &Request<Bytes>) -> Result<(), Response<Bytes>> {
+/// What is said to a request that is not let in; nothing when it is.
+pub(super) async fn refusal(rooms: &Rooms, peer: SocketAddr, request: &Request<Bytes>) -> Option<Response<Bytes>> {
     if !peer.ip().to_canonical().is_loopback() {
-        return Err(plain(
-            StatusCode::FORBIDDEN,
-            "NotLoopback",
-            "The control endpoint answers on loopback connections only.",
-        ));
+        let said = "The control endpoint answers on loopback connections only.";
+        return Some(plain(StatusCode::FORBIDDEN, "NotLoopback", said));
     }
-    caller::check(&rooms.world.address().origin, request)?;
+    if let Some(refusal) = caller::refusal(&rooms.world.address().origin, request) {
+        return Some(refusal);
+    }
     match admitted(rooms, request).await {
-        Ok(true) => Ok(()),
+        Ok(true) => None,
         Ok(false) => {
             let mut response = plain(
                 StatusCode::UNAUTHORIZED,
@@ -32,9 +31,9 @@ pub(super) async fn check(rooms: &Rooms, peer: SocketAddr, request: &Request<Byt
             );
             let challenge = HeaderValue::from_static("Basic realm=\"keyholder\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-            Err(response)
+            Some(response)
         }
-        Err(error) => Err(plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string())),
+        Err(error) => Some(plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string())),
     }
 }
 

@@ -14,17 +14,18 @@ use http::{Request, Response, StatusCode, header};
 
 use crate::serve::plain;
 
-/// Lets a request in that calls the org at `origin` by one of its own names, or gives its refusal.
-pub(super) fn check(origin: &str, request: &Request<Bytes>) -> Result<(), Response<Bytes>> {
+/// The refusal of a request that does not call the org at `origin` by one of its own names, or that
+/// a web page may have sent.
+pub(super) fn refusal(origin: &str, request: &Request<Bytes>) -> Option<Response<Bytes>> {
     let headers = request.headers();
     let is_foreign_site = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
     if headers.contains_key(header::ORIGIN) || is_foreign_site {
         let message = "The control endpoint does not answer web pages.";
-        return Err(plain(StatusCode::FORBIDDEN, "FromBrowser", message));
+        return Some(plain(StatusCode::FORBIDDEN, "FromBrowser", message));
     }
     if !is_called_by_own_name(origin, request) {
         let message = "The control endpoint is asked by the org's own host name or a loopback address.";
-        return Err(plain(StatusCode::MISDIRECTED_REQUEST, "WrongHost", message));
+        return Some(plain(StatusCode::MISDIRECTED_REQUEST, "WrongHost", message));
     }
     let is_json = headers
         .get(header::CONTENT_TYPE)
@@ -32,9 +33,9 @@ pub(super) fn check(origin: &str, request: &Request<Bytes>) -> Result<(), Respon
         .is_some_and(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"));
     if !request.body().is_empty() && !is_json {
         let message = "The body must be JSON, with Content-Type: application/json.";
-        return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message));
+        return Some(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message));
     }
-    Ok(())
+    None
 }
 
 /// HTTP/2 has the name in the URI, HTTP/1 in `Host`; whatever names a host must name an own one.
@@ -66,7 +67,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let request = request.body(Bytes::from_static(body.as_bytes())).unwrap();
-        check(ORIGIN, &request).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        refusal(ORIGIN, &request).map_or(200, |refusal| refusal.status().as_u16())
     }
 
     #[test]

@@ -32,8 +32,9 @@ pub(crate) fn label(place: &str) -> String {
 /// Refuses a registration that was found by its mark alone and that somebody else can sign in as.
 ///
 /// Anybody who may register applications can make one of our name with our mark and a secret of
-/// their own, and wait for an administrator to give it a user and a role. So every credential on it
-/// must be explained by this sink; who knows better names the registration by its id.
+/// their own, and wait for an administrator to give it a user and a role. So unless this sink holds a
+/// key of it, every credential on it must bear this sink's label; who knows better names the
+/// registration by its id.
 pub(super) fn refuse_unexplained(
     definition: &ApplicationUserDefinition,
     application: &Application,
@@ -42,14 +43,13 @@ pub(super) fn refuse_unexplained(
     if definition.client_id.is_some() {
         return Ok(());
     }
-    let held = match sink.load()? {
-        Kept::Key { key, .. } if key.client_id == application.app_id => key.key_id,
-        _ => None,
-    };
+    if matches!(sink.load()?, Kept::Key { key, .. } if key.client_id == application.app_id) {
+        return Ok(());
+    }
     let ours = label(sink.place());
     let secrets = application.password_credentials.iter();
     let unexplained = secrets
-        .filter(|credential| Some(credential.key_id) != held && credential.display_name.as_ref() != Some(&ours))
+        .filter(|credential| credential.display_name.as_ref() != Some(&ours))
         .map(|credential| format!("secret {}", credential.key_id))
         .chain(application.key_credentials.iter().map(|credential| format!("certificate {}", credential.key_id)));
     let credentials: Vec<_> = unexplained.collect();

@@ -1,6 +1,6 @@
 //! The key in the env file: gone, expired, refused, another's.
 
-use keyholder_service_users::{Outcome, Step};
+use keyholder_service_users::{Error, Outcome, Step};
 use serde_json::json;
 
 use crate::world::{World, event};
@@ -71,11 +71,20 @@ async fn secrets_of_others_and_of_other_places_stay() {
             json!({ "keyId": "a0000000-0000-4000-8000-00000000fff2", "displayName": "keyholder /other/machine.env" }),
         );
     }
-    std::fs::remove_file(world.env_path()).unwrap();
+    let text = std::fs::read_to_string(world.env_path()).unwrap();
+    let is_secret = |line: &&str| line.starts_with("KEYHOLDER_CLIENT_SECRET=");
+    let useless = text.replace(text.lines().find(is_secret).unwrap(), "KEYHOLDER_CLIENT_SECRET=useless");
+    std::fs::write(world.env_path(), useless).unwrap();
     world.provision().await.0.unwrap();
-    let state = world.state();
-    let application = state.applications.values().next().unwrap();
-    assert_eq!(application["passwordCredentials"].as_array().unwrap().len(), 3);
+    {
+        let state = world.state();
+        let application = state.applications.values().next().unwrap();
+        assert_eq!(application["passwordCredentials"].as_array().unwrap().len(), 3);
+    }
+    // Without the file nothing tells that the registration is ours, and others can sign in as it.
+    std::fs::remove_file(world.env_path()).unwrap();
+    let error = world.provision().await.0.unwrap_err();
+    assert!(matches!(&error, Error::UnexplainedCredentials { credentials, .. } if credentials.len() == 2), "{error}");
 }
 
 #[tokio::test]
