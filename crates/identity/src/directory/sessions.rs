@@ -36,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) revoked: Option<Timestamp>,
     /// How the person signed in, separated by blanks.
     pub(crate) methods: String,
+    /// Whether it began without the application's credential, and so goes on without.
+    pub(crate) is_public: bool,
     pub(crate) secret: Vec<u8>,
 }
 
@@ -46,11 +48,12 @@ pub(crate) struct NewSession {
     pub(crate) client: Option<ClientId>,
     pub(crate) scope: String,
     pub(crate) methods: String,
+    pub(crate) is_public: bool,
     /// When the person signed in.
     pub(crate) started: Timestamp,
 }
 
-const COLUMNS: [(&str, Kind); 9] = [
+const COLUMNS: [(&str, Kind); 10] = [
     ("session_id", Kind::Uuid),
     ("user_id", Kind::Uuid),
     ("client_id", Kind::Uuid),
@@ -59,6 +62,7 @@ const COLUMNS: [(&str, Kind); 9] = [
     ("used", Kind::Time),
     ("revoked", Kind::Time),
     ("methods", Kind::Text),
+    ("is_public", Kind::Bool),
     ("secret", Kind::Bytes),
 ];
 
@@ -112,7 +116,8 @@ fn read(row: &Row<'_>) -> Result<Session, Error> {
         used: row.get(5)?,
         revoked: row.get(6)?,
         methods: row.get(7)?,
-        secret: row.get(8)?,
+        is_public: row.get(8)?,
+        secret: row.get(9)?,
     })
 }
 
@@ -147,6 +152,7 @@ impl Directory {
             used: now,
             revoked: None,
             methods: new.methods,
+            is_public: new.is_public,
             secret,
         };
         let row = session.clone();
@@ -163,6 +169,7 @@ impl Directory {
                 row.used.into(),
                 row.revoked.into(),
                 row.methods.as_str().into(),
+                row.is_public.into(),
                 row.secret.as_slice().into(),
             ];
             transaction.execute(&statements.insert, &values)?;

@@ -125,6 +125,8 @@ fn people() -> Vec<Statement> {
             .optional("revoked", Kind::Time)
             // How the person signed in, as a token's `amr`: `pwd`, `pwd mfa`.
             .required("methods", Kind::Text)
+            // Whether it began without the application's credential, and so goes on without.
+            .required("is_public", Kind::Bool)
             // What the session's tokens are authenticated with.
             .required("secret", Kind::Bytes)
             .primary_key(["tenant_id", "session_id"])

@@ -71,6 +71,7 @@ pub(super) async fn grant(
                 client: Some(found.client.facts.client_id),
                 scope: asked.text.clone(),
                 methods: methods.clone(),
+                is_public: proof == Proof::NONE,
                 started: at,
             };
             Some(identity.directory.start_session(found.tenant.id, new).await?)

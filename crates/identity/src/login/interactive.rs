@@ -19,8 +19,10 @@ use crate::directory::sessions::NewSession;
 mod admin_consent;
 mod authorize;
 mod browser;
+mod consenting;
 mod device;
 mod journey;
+mod new_password;
 mod parameters;
 mod steps;
 
@@ -256,7 +258,7 @@ async fn try_sign_in(
     let password = keyholder_foundation::Secret::new(fields.typed("password"));
     let mut person = person::with_password(identity, tenant, name, &password).await?;
     if change {
-        person = steps::change_password(identity, person, &password, fields).await?;
+        person = new_password::change(identity, person, &password, fields).await?;
     }
     person::check_standing(&person, identity.clocks.now())?;
     let new = NewSession {
@@ -264,6 +266,7 @@ async fn try_sign_in(
         client: None,
         scope: String::new(),
         methods: person::BY_PASSWORD.to_owned(),
+        is_public: true,
         started: identity.clocks.now(),
     };
     let session = identity.directory.start_session(tenant, new).await?;

@@ -89,8 +89,12 @@ pub(super) fn platform(identity: &Identity, client: &Client, uri: &str) -> Optio
     if client.published().is_some() && uri == format!("{}/common/oauth2/nativeclient", identity.origin) {
         return Some(Platform::PublicClient);
     }
+    // Microsoft's own clients write the id in theirs in either case.
+    let own = client.published().is_some();
     let fits = |registered: &str, platform| {
-        registered == uri || (platform == Platform::PublicClient && same_but_port(registered, uri))
+        registered == uri
+            || (own && registered.eq_ignore_ascii_case(uri))
+            || (platform == Platform::PublicClient && same_but_port(registered, uri))
     };
     let registered = client.registration.redirect_uris.iter();
     registered.clone().find(|known| fits(&known.uri, known.platform)).map(|known| known.platform)

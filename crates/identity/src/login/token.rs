@@ -56,6 +56,8 @@ impl Granted {
 pub(super) struct Trail {
     pub(super) found: Option<Found>,
     pub(super) proof: Option<Proof>,
+    /// The name that a person was asked for by.
+    pub(super) name: Option<String>,
     pub(super) person: Option<Person>,
     pub(super) resource: Option<Resource>,
 }
@@ -83,7 +85,7 @@ impl Trail {
             credential: if self.proof.is_some() { proof.kind } else { CredentialKind::None },
             key: proof.key,
             user: self.person.as_ref().map(|person| person.id),
-            user_name: self.person.map(|person| person.user_principal_name),
+            user_name: self.person.map(|person| person.user_principal_name).or(self.name),
             resource: self.resource.as_ref().map(|resource| resource.requested.clone()),
             resource_principal: self.resource.and_then(|resource| Some(resource.api?.principal)),
             error: problem.map_or(0, aadsts::Problem::number),

@@ -25,6 +25,7 @@ pub(super) async fn grant(asking: &Asking<'_>, trail: &mut Trail) -> Result<Gran
     super::check_target(asking)?;
     let found = find(asking, client_id, name).await?;
     trail.found = Some(found.clone());
+    trail.name = Some(name.trim().to_owned());
     let need = Need::CredentialUnless { public: found.client.is_public() };
     let proof = authenticate(identity, segment, &found, form, need).await?;
     trail.proof = Some(proof);

@@ -35,12 +35,12 @@ pub(super) async fn grant(asking: &Asking<'_>, trail: &mut Trail) -> Result<Gran
     let tenant = Arc::clone(tenants.find(token.tenant).ok_or_else(invalid)?);
     let found = client::find_in(identity, Arc::clone(&tenant), client_id).await?;
     trail.found = Some(found.clone());
-    let need = Need::CredentialUnless { public: found.client.is_public() };
-    let proof = authenticate(identity, segment, &found, form, need).await?;
-    trail.proof = Some(proof);
-
     let session = identity.directory.find_session(token.tenant, token.session).await?;
     let session = session.filter(|session| token.is_of(session)).ok_or_else(invalid)?;
+    // A page or program without a secret got its first token without one, and gets the next ones so.
+    let need = Need::CredentialUnless { public: found.client.is_public() || session.is_public };
+    let proof = authenticate(identity, segment, &found, form, need).await?;
+    trail.proof = Some(proof);
     if !session.client.is_some_and(|owner| may_redeem(owner, found.client.facts.client_id)) {
         return Err(invalid());
     }

@@ -284,7 +284,7 @@ async fn a_code_is_its_clients_alone_and_for_ten_minutes() {
     let app = portal(&world).await;
     let client = app.client.to_string();
     world.grant(world.tenant, app.client, DYNAMICS_CRM, &["user_impersonation"]).await;
-    let (scope, challenge) = (format!("{ORG}/.default"), challenge());
+    let (scope, challenge) = (format!("{ORG}/.default offline_access"), challenge());
     let tenant = world.tenant.to_string();
     let mut browser = Browser::default();
     let path = |redirect: &'static str| authorize(&tenant, &usual(&client, redirect, &scope, &challenge));
@@ -307,10 +307,15 @@ async fn a_code_is_its_clients_alone_and_for_ten_minutes() {
     let code = sent_to(&browser.get(&world, &path(WEB)).await, WEB)["code"].clone();
     let answer = redeem(&world, &client, &code, WEB, &[verifier, secret]).await;
     assert_eq!(answer.claims().appidacr.as_deref(), Some("1"));
+    let token = answer.text("refresh_token");
+    assert_eq!(world.refresh(&client, &token, &[]).await.number(), 7_000_218);
+    assert_eq!(world.refresh(&client, &token, &[secret]).await.status, 200);
     // A page in a browser has no secret, but must have PKCE.
     let spa = "https://spa.example/";
     let code = sent_to(&browser.get(&world, &path(spa)).await, spa)["code"].clone();
-    assert_eq!(redeem(&world, &client, &code, spa, &[verifier]).await.status, 200);
+    let answer = redeem(&world, &client, &code, spa, &[verifier]).await;
+    let token = answer.text("refresh_token");
+    assert_eq!(world.refresh(&client, &token, &[]).await.status, 200, "and goes on without");
     let query = [("client_id", client.as_str()), ("response_type", "code"), ("redirect_uri", spa), ("scope", &scope)];
     let code = sent_to(&browser.get(&world, &authorize(&tenant, &query)).await, spa)["code"].clone();
     assert_eq!(redeem(&world, &client, &code, spa, &[]).await.number(), 9_002_325);
