@@ -19,10 +19,6 @@ pub(crate) const ARGUMENT: &str = "serve-constant";
 struct Constant(Bytes);
 
 impl Answer for Constant {
-    fn admit<'a>(&'a self, _: &'a http::request::Parts) -> Admission<'a> {
-        Box::pin(std::future::ready(Ok(0)))
-    }
-
     fn answer(self: Arc<Self>, _: SocketAddr, _: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
         let mut response = Response::new(self.0.clone());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
