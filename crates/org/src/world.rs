@@ -3,7 +3,7 @@
 //! This is what `org start` serves, and what a command that finds no running org opens for
 //! itself. It holds the folder's lock for as long as it lives.
 //!
-//! Who only asks holds [`OpenWorld::state`] for reading, for as long as the answer takes; who
+//! Who only asks holds `OpenWorld::state` for reading, for as long as the answer takes; who
 //! changes what there is (the clock, the orgs, a snapshot) holds it for writing. So a change waits
 //! for the requests under way, no request meets half of one, and a copy of the databases fits
 //! together.
@@ -162,6 +162,14 @@ impl OpenWorld {
     /// The rooms as they are now; nothing of them changes while this is held.
     pub(crate) async fn state(&self) -> tokio::sync::RwLockReadGuard<'_, State> {
         self.state.read().await
+    }
+
+    /// Writes down what was observed of sign-ins.
+    pub(crate) async fn keep_observations(&self) {
+        let kept = self.state().await.identity.flush_observations().await;
+        if let (Err(error), Some(trouble)) = (kept, &self.options.trouble) {
+            trouble(&keyholder_data::DirectoryError { reason: error.to_string() }.into());
+        }
     }
 
     /// Where what nobody shall guess comes from.

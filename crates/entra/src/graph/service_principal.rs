@@ -63,7 +63,7 @@ pub struct ServicePrincipal {
     /// `Application`, `ManagedIdentity`, ...
     #[serde(default)]
     pub service_principal_type: Option<String>,
-    /// As [`Application::sign_in_audience`].
+    /// As [`super::Application::sign_in_audience`].
     #[serde(default)]
     pub sign_in_audience: Option<String>,
     /// Marks.
