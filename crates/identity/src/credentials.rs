@@ -99,10 +99,23 @@ pub(crate) fn hash_password(password: &Secret, random: &dyn Random) -> Result<St
     Ok(hash.map_err(|error| error.to_string())?.to_string())
 }
 
-/// Whether a PHC string was made of this password. As slow as [`hash_password`].
-pub(crate) fn password_matches(hash: &str, password: &Secret) -> bool {
+/// Whether a PHC string was made of this password; a damaged one was made of none. Takes as long as
+/// making one.
+pub(crate) fn verify_password(hash: &str, password: &Secret) -> bool {
     PasswordHash::new(hash)
         .is_ok_and(|hash| Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok())
+}
+
+/// Whether a person may choose this password: 8 to 256 characters of three kinds (Entra's "Password
+/// policies that only apply to cloud user accounts").
+pub(crate) fn is_strong(password: &Secret) -> bool {
+    let text = password.expose();
+    let has = |kind: fn(char) -> bool| usize::from(text.chars().any(kind));
+    let kinds = has(|c| c.is_lowercase())
+        + has(|c| c.is_uppercase())
+        + has(|c| c.is_numeric())
+        + has(|c| !c.is_alphanumeric() && !c.is_control());
+    (8..=256).contains(&text.chars().count()) && kinds >= 3
 }
 
 #[cfg(test)]
@@ -138,14 +151,25 @@ mod tests {
     }
 
     #[test]
+    fn a_chosen_password_has_three_kinds_of_characters() {
+        for strong in ["Passw0rd", "passw0rd!", "ÄÖÜß4567", "Pass word 1"] {
+            assert!(is_strong(&Secret::new(strong)), "{strong}");
+        }
+        let long = format!("A1{}", "a".repeat(255));
+        for weak in ["", "Pass0rd", "password1", "PASSWORD1", "12345678!", long.as_str()] {
+            assert!(!is_strong(&Secret::new(weak)), "{weak}");
+        }
+    }
+
+    #[test]
     fn a_password_is_kept_by_argon2id() {
         let random = SeededRandom::new(3);
         let password = generate_password(&random);
         assert_eq!(password.expose().len(), 24);
         let text = hash_password(&password, &random).unwrap();
         assert!(text.starts_with("$argon2id$"), "{text}");
-        let hash = PasswordHash::new(&text).unwrap();
-        assert!(Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok());
-        assert!(Argon2::default().verify_password(b"wrong", &hash).is_err());
+        assert!(verify_password(&text, &password));
+        assert!(!verify_password(&text, &Secret::new("wrong")));
+        assert!(!verify_password("", &Secret::new("")) && !verify_password("$argon2id$", &password));
     }
 }

@@ -23,18 +23,18 @@ use uuid::Uuid;
 
 use crate::cache::Cache;
 
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod activity;
 pub mod administrators;
 pub(crate) mod apis;
 pub(crate) mod app_roles;
 pub(crate) mod applications;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod certificates;
 pub mod changes;
 pub mod clients;
+pub(crate) mod codes;
+pub(crate) mod consents;
+pub(crate) mod device_codes;
 pub mod facts;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod federated;
 pub(crate) mod grants;
 pub(crate) mod holders;
@@ -44,15 +44,14 @@ pub(crate) mod listing;
 pub(crate) mod objects;
 pub(crate) mod owners;
 pub(crate) mod passwords;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod people;
 pub(crate) mod policies;
 pub(crate) mod published;
 mod recycle_bin;
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) mod registrations;
 pub(crate) mod roles;
 pub(crate) mod service_principals;
+pub(crate) mod sessions;
 mod sign_in_tables;
 mod signing_keys;
 pub(crate) mod tables;
@@ -68,7 +67,6 @@ const CLIENTS_KEPT: usize = 2048;
 
 /// Why the directory does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
-#[allow(dead_code, reason = "Graph calls the rest of it once both halves are merged")]
 pub(crate) enum Refusal {
     /// The store failed.
     #[error(transparent)]
@@ -197,6 +195,10 @@ struct Statements {
     clients: clients::Statements,
     certificates: certificates::Statements,
     apis: apis::Statements,
+    codes: codes::Statements,
+    consents: consents::Statements,
+    device_codes: device_codes::Statements,
+    sessions: sessions::Statements,
     activity: activity::Statements,
     signing_keys: signing_keys::Statements,
     federated: federated::Statements,
@@ -228,6 +230,10 @@ impl Statements {
             clients: clients::Statements::prepare()?,
             certificates: certificates::Statements::prepare()?,
             apis: apis::Statements::prepare()?,
+            codes: codes::Statements::prepare()?,
+            consents: consents::Statements::prepare()?,
+            device_codes: device_codes::Statements::prepare()?,
+            sessions: sessions::Statements::prepare()?,
             activity: activity::Statements::prepare()?,
             signing_keys: signing_keys::Statements::prepare()?,
             federated: federated::Statements::prepare()?,

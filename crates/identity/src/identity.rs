@@ -8,6 +8,7 @@ use http::{Request, Response};
 use keyholder_entra::well_known::{self, DirectoryRole};
 use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::directory::Directory;
@@ -26,6 +27,9 @@ use crate::resources::Resources;
 use crate::verify::{Audience, TokenProblem, VerifiedToken, Verifier};
 use crate::{Error, graph, login};
 
+/// How many passwords are checked at once.
+const PASSWORD_CHECKS: usize = 4;
+
 /// What an [`Identity`] is opened with.
 #[derive(Debug)]
 pub struct IdentityConfig {
@@ -41,12 +45,12 @@ pub struct IdentityConfig {
     pub origin: String,
     /// Which orgs the tenants have.
     pub resources: Arc<dyn Resources>,
+    /// What the directory's side can be told.
+    pub graph: GraphOptions,
     /// How the keys of outside issuers are had, for federated credentials.
     pub issuer_documents: Arc<dyn IssuerDocuments>,
     /// How long a new application or credential takes to be seen by the token service.
     pub directory_lag: Duration,
-    /// What the directory's side can be told.
-    pub graph: GraphOptions,
 }
 
 /// What the directory can be told beside what everything needs; the default is no throttling and
@@ -69,11 +73,13 @@ pub struct Identity {
     /// In lower case, without a trailing slash.
     pub(crate) origin: String,
     pub(crate) resources: Arc<dyn Resources>,
+    pub(crate) graph_options: GraphOptions,
+    pub(crate) graph_counts: throttle::Counts,
     pub(crate) issuers: Issuers,
     pub(crate) directory_lag: Duration,
     pub(crate) guesses: Guesses,
-    pub(crate) graph_options: GraphOptions,
-    pub(crate) graph_counts: throttle::Counts,
+    /// So many passwords are checked at once: each takes a core and some memory.
+    pub(crate) password_checks: Semaphore,
     verifier: Verifier,
     graph_audience: Audience,
 }
@@ -101,11 +107,12 @@ impl Identity {
             random: config.random,
             origin,
             resources: config.resources,
+            graph_options: config.graph,
+            graph_counts: throttle::Counts::default(),
             issuers: Issuers::new(config.issuer_documents),
             directory_lag: config.directory_lag,
             guesses: Guesses::new(),
-            graph_options: config.graph,
-            graph_counts: throttle::Counts::default(),
+            password_checks: Semaphore::new(PASSWORD_CHECKS),
             verifier: Verifier::new(),
             graph_audience,
         })

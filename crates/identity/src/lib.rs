@@ -29,6 +29,7 @@ pub mod keys;
 mod login;
 pub mod resources;
 pub mod verify;
+mod visitor;
 mod x509;
 
 pub use directory::administrators::{Administrators, TenantPlan};
@@ -44,3 +45,4 @@ pub use login::answer::AnswerAfter;
 pub use login::federation::{DocumentFuture, IssuerDocuments, MAX_DOCUMENT, NoIssuers};
 pub use resources::{FixedOrganizations, Resources};
 pub use verify::{Audience, TokenProblem, VerifiedToken, bearer};
+pub use visitor::Visitor;

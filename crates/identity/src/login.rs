@@ -19,13 +19,20 @@ pub(crate) mod answer;
 mod assertion;
 mod authentication;
 mod client;
+mod consent;
+mod delegated;
 mod discovery;
 pub(crate) mod federation;
 mod form;
 mod grants;
 pub(crate) mod guesses;
+pub(crate) mod interactive;
 pub(crate) mod issue;
+mod pages;
+mod person;
+mod redirect;
 mod scope;
+mod session_token;
 mod tenant;
 mod token;
 
@@ -80,6 +87,7 @@ pub(crate) async fn respond(identity: &Identity, request: &Request<Bytes>) -> Re
     let path = request.uri().path().to_ascii_lowercase();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let post = *request.method() == Method::POST;
     let answered = match segments.as_slice() {
         [tenant, "oauth2", "token"] => token::respond(identity, tenant, Version::One, request, &mut correlation).await,
         [tenant, "oauth2", "v2.0", "token"] => {
@@ -91,6 +99,38 @@ pub(crate) async fn respond(identity: &Identity, request: &Request<Bytes>) -> Re
         [tenant, "v2.0", ".well-known", "openid-configuration"] if get => {
             discovery::configuration(identity, tenant, Version::Two).await
         }
+        [tenant, "oauth2", "devicecode"] => {
+            interactive::start_device(identity, tenant, Version::One, request, &mut correlation).await
+        }
+        [tenant, "oauth2", "v2.0", "devicecode"] => {
+            interactive::start_device(identity, tenant, Version::Two, request, &mut correlation).await
+        }
+        [tenant, "oauth2", "authorize"] if get || post => {
+            Ok(interactive::authorize(identity, tenant, false, request, correlation).await)
+        }
+        [tenant, "oauth2", "v2.0", "authorize"] if get || post => {
+            Ok(interactive::authorize(identity, tenant, true, request, correlation).await)
+        }
+        ["common", "login"] if post => Ok(interactive::submit(identity, request, correlation).await),
+        [_, "oauth2", "logout"] | [_, "oauth2", "v2.0", "logout"] if get => {
+            Ok(interactive::sign_out(identity, request, correlation).await)
+        }
+        ["common", "oauth2", "nativeclient"] if get => {
+            Ok(pages::message("You have signed in", "You may close this window."))
+        }
+        ["devicelogin"] | ["common", "oauth2", "deviceauth"] if get => {
+            Ok(interactive::device(identity, request, correlation).await)
+        }
+        [tenant, "adminconsent"] if get => {
+            Ok(interactive::consent_of_administrator(identity, tenant, false, request, correlation).await)
+        }
+        [tenant, "v2.0", "adminconsent"] if get => {
+            Ok(interactive::consent_of_administrator(identity, tenant, true, request, correlation).await)
+        }
+        [tenant, "signin"] if get => Ok(interactive::sign_in_for_page(identity, tenant, request, correlation).await),
+        ["oidc", "userinfo"] | [_, "openid", "userinfo"] if get || post => discovery::userinfo(identity, request).await,
+        ["common", "userrealm"] if get => discovery::realm_of_query(identity, request.uri().query()).await,
+        ["common", "userrealm", name] if get => discovery::realm(identity, name).await,
         ["common", "discovery", "instance"] if get => discovery::instance(identity, request.uri().query()),
         [tenant, "discovery", "keys"] if get => discovery::keys(identity, tenant, Version::One).await,
         [tenant, "discovery", "v2.0", "keys"] if get => discovery::keys(identity, tenant, Version::Two).await,

@@ -71,11 +71,6 @@ impl Kind {
     pub(crate) fn includes_graph(self) -> bool {
         matches!(self, Self::Graph | Self::Origin)
     }
-
-    /// Whether an org of the tenant takes tokens for it.
-    pub(crate) fn includes_dataverse(self) -> bool {
-        matches!(self, Self::Organization | Self::Discovery | Self::Origin)
-    }
 }
 
 /// Why a resource gets no token.

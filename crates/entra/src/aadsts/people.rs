@@ -39,6 +39,12 @@ pub fn password_expired() -> Problem {
     Problem::new(50_055, "The password is expired.").with_suberror("user_password_expired")
 }
 
+/// 50052: the new password does not do. `detail` says why, in our own words.
+#[must_use]
+pub fn password_unacceptable(detail: &str) -> Problem {
+    Problem::new(50_052, &format!("The new password does not meet the requirements. {}", quoted(detail)))
+}
+
 /// 50056: the person has no password.
 #[must_use]
 pub fn password_missing() -> Problem {
@@ -125,6 +131,28 @@ pub fn permission_unknown(application: &str, scope: &str, resource: &str) -> Pro
     )
 }
 
+/// 650057: the registration does not ask for the resource.
+#[must_use]
+pub fn resource_not_requested(
+    application: ClientId,
+    requested: &str,
+    resource: Option<ClientId>,
+    listed: &[ClientId],
+) -> Problem {
+    let listed: Vec<_> = listed.iter().map(ToString::to_string).collect();
+    Problem::new(
+        650_057,
+        &format!(
+            "Invalid resource. The client has requested access to a resource which is not listed in the requested \
+             permissions in the client's application registration. Client app ID: {application}. Resource value from \
+             request: {}. Resource app ID: {}. List of valid resources from app registration: {}.",
+            quoted(requested),
+            resource.map_or_else(String::new, |client| client.to_string()),
+            listed.join(", ")
+        ),
+    )
+}
+
 /// 501051: the resource wants an assignment that the application does not have.
 #[must_use]
 pub fn assignment_required(application: ClientId, resource: &str) -> Problem {
@@ -206,6 +234,7 @@ mod tests {
             user_not_found("u", "t"),
             account_locked(),
             password_expired(),
+            password_unacceptable("d"),
             password_missing(),
             account_disabled(),
             multi_factor_required("r", uuid::Uuid::nil()),
@@ -214,6 +243,7 @@ mod tests {
             consent_declined(id, "n"),
             administrator_consent_required(id, "n"),
             permission_unknown("a", "s", "r"),
+            resource_not_requested(id, "r", Some(id), &[id]),
             assignment_required(id, "r"),
             password_needs_tenant(),
             not_multi_tenant(id, "n"),

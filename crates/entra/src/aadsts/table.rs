@@ -20,6 +20,7 @@ pub(super) static TABLE: &[Explanation] = &[
     entry(50_027, E::InvalidClient, 401, "The assertion that the application sent is not a well-formed JWT.", "Check how the assertion is made: three base64url parts, `alg`, and `x5t` or `x5t#S256` in its header."),
     entry(50_034, E::InvalidGrant, 400, "There is no such user in the tenant.", "Check the user name and the tenant."),
     entry(50_049, E::InvalidInstance, 400, "The cloud host that was asked about is unknown.", "Check the authority's host name."),
+    entry(50_052, E::InvalidGrant, 400, "The new password does not meet the requirements.", "Choose one of at least 8 characters of three kinds, other than the old one."),
     entry(50_053, E::InvalidGrant, 400, "The account is locked after too many wrong passwords.", "Wait, then use the right password, or have it reset."),
     entry(50_055, E::InvalidGrant, 400, "The password has expired or must be changed.", "Sign in once in a browser and change it; create accounts for services with `forceChangePasswordNextSignIn` false."),
     entry(50_056, E::InvalidGrant, 400, "The user has no password in the directory.", "Set a password, or sign in the way this account does."),

@@ -1,20 +1,22 @@
 //! Applications (app registrations).
 
-use keyholder_entra::graph::{Application, ApplicationDetails, RequiredResourceAccess};
-use keyholder_foundation::{ClientId, KeyId, ObjectId, TenantId, Timestamp};
+use keyholder_entra::graph::Application;
+use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 use keyholder_store::pattern::Piece;
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Pattern, Prepared, Row, Snapshot, Transaction, Value};
 
 use super::changes::{self, ObjectKind, Removal};
-use super::keys::{self, WantedKey};
+use super::keys;
 use super::listing::{Condition, Listed, Listing, Page, folded};
-use super::registrations::{self, Platform, RedirectUri, Registration};
+use super::registrations;
 use super::tenants::Tenant;
-use super::{Directory, Refusal, from_json, merge, owners, passwords, service_principals, tables, to_json};
+use super::{Directory, Refusal, from_json, owners, passwords, service_principals, tables, to_json};
 
-/// How many items all lists of a registration may have together.
-const ITEMS: usize = 1000;
+mod change;
+pub(crate) use change::ApplicationChange;
+pub(super) use change::new;
+use change::{apply, check_size, registration};
 
 /// How an application or service principal is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,25 +38,6 @@ impl ObjectKey {
     pub(super) fn missing(self) -> Refusal {
         Refusal::NotFound(self.to_string())
     }
-}
-
-/// What an application is made of, or what of it changes: `None` leaves as it is.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ApplicationChange {
-    pub(crate) display_name: Option<String>,
-    pub(crate) description: Option<Option<String>>,
-    pub(crate) sign_in_audience: Option<String>,
-    pub(crate) identifier_uris: Option<Vec<String>>,
-    pub(crate) required_resource_access: Option<Vec<RequiredResourceAccess>>,
-    pub(crate) tags: Option<Vec<String>>,
-    pub(crate) notes: Option<Option<String>>,
-    pub(crate) unique_name: Option<String>,
-    /// Properties of the details that change, by their names in Graph.
-    pub(crate) details: serde_json::Map<String, serde_json::Value>,
-    /// All the certificates that there shall be.
-    pub(crate) keys: Option<Vec<WantedKey>>,
-    /// The secrets that stay.
-    pub(crate) passwords: Option<Vec<KeyId>>,
 }
 
 impl Listed for Application {
@@ -270,7 +253,8 @@ pub(super) fn insert(
     tenant: TenantId,
     application: &Application,
 ) -> Result<(), Refusal> {
-    check(statements, transaction, tenant, application)?;
+    check_size(application)?;
+    check_uris(statements, transaction, tenant, application)?;
     let mut row = vec![tenant.into(), application.id.into()];
     row.extend(settable(application)?);
     row.extend([application.app_id.into(), application.created_date_time.into()]);
@@ -289,145 +273,21 @@ fn written(result: Result<u64, Error>, application: &Application) -> Result<(), 
     }
 }
 
-/// What the token service needs of the details.
-fn registration(details: &ApplicationDetails) -> Registration {
-    let uris = [
-        (Platform::Web, &details.web.redirect_uris),
-        (Platform::Spa, &details.spa.redirect_uris),
-        (Platform::PublicClient, &details.public_client.redirect_uris),
-    ];
-    let uris = uris.into_iter().flat_map(|(platform, uris)| uris.iter().map(move |uri| (platform, uri)));
-    Registration {
-        redirect_uris: uris.map(|(platform, uri)| RedirectUri { platform, uri: uri.clone() }).collect(),
-        is_fallback_public_client: details.is_fallback_public_client == Some(true),
-        requested_access_token_version: details.api.requested_access_token_version.map(i64::from),
-        app_roles: details.app_roles.clone(),
-        permission_scopes: details.api.oauth2_permission_scopes.clone(),
-    }
-}
-
-/// Refuses what is too much, and addresses that are somebody else's.
-fn check(
-    statements: &super::Statements,
-    snapshot: &mut Snapshot<'_>,
-    tenant: TenantId,
-    application: &Application,
-) -> Result<(), Refusal> {
-    let details = &application.details;
-    let items = application.identifier_uris.len()
-        + application.tags.len()
-        + application.required_resource_access.iter().map(|api| api.resource_access.len() + 1).sum::<usize>()
-        + application.password_credentials.len()
-        + application.key_credentials.len()
-        + details.web.redirect_uris.len()
-        + details.spa.redirect_uris.len()
-        + details.public_client.redirect_uris.len()
-        + details.app_roles.len()
-        + details.api.oauth2_permission_scopes.len()
-        + details.api.known_client_applications.len()
-        + details.api.pre_authorized_applications.len();
-    if items > ITEMS {
-        return Err(Refusal::TooBig);
-    }
-    check_uris(statements, snapshot, tenant, application)
-}
-
-/// A new application without secrets.
-pub(super) fn new(
-    tenant: &Tenant,
-    id: ObjectId,
-    app_id: ClientId,
-    now: Timestamp,
-    change: &ApplicationChange,
-) -> Result<Application, Refusal> {
-    let mut application = Application {
-        id,
-        deleted_date_time: None,
-        app_id,
-        created_date_time: Some(now),
-        display_name: None,
-        description: None,
-        identifier_uris: Vec::new(),
-        notes: None,
-        publisher_domain: Some(tenant.default_domain().to_owned()),
-        sign_in_audience: None,
-        tags: Vec::new(),
-        password_credentials: Vec::new(),
-        key_credentials: Vec::new(),
-        required_resource_access: Vec::new(),
-        unique_name: None,
-        details: ApplicationDetails::default(),
-    };
-    apply(&mut application, change)?;
-    Ok(application)
-}
-
-fn apply(application: &mut Application, change: &ApplicationChange) -> Result<(), Refusal> {
-    let change = change.clone();
-    let details: ApplicationDetails = merge(&application.details, &change.details, "Application")?;
-    check_entitlements(&application.details, &details)?;
-    application.details = details;
-    if change.unique_name.is_some() {
-        application.unique_name = change.unique_name;
-    }
-    if change.display_name.is_some() {
-        application.display_name = change.display_name;
-    }
-    if change.sign_in_audience.is_some() {
-        application.sign_in_audience = change.sign_in_audience;
-    }
-    if let Some(description) = change.description {
-        application.description = description;
-    }
-    if let Some(uris) = change.identifier_uris {
-        application.identifier_uris = uris;
-    }
-    if let Some(access) = change.required_resource_access {
-        application.required_resource_access = access;
-    }
-    if let Some(tags) = change.tags {
-        application.tags = tags;
-    }
-    if let Some(notes) = change.notes {
-        application.notes = notes;
-    }
-    Ok(())
-}
-
-/// Permissions that are on may be neither removed nor changed: others may have them.
-fn check_entitlements(before: &ApplicationDetails, after: &ApplicationDetails) -> Result<(), Refusal> {
-    let mut roles = before.app_roles.iter().filter(|role| role.is_enabled);
-    let gone = roles.any(|role| {
-        let now = after.app_roles.iter().find(|now| now.id == role.id);
-        now.is_none_or(|now| now.is_enabled && now.value != role.value)
-    });
-    if gone {
-        return Err(Refusal::EnabledEntitlement("appRoles"));
-    }
-    let mut scopes = before.api.oauth2_permission_scopes.iter().filter(|scope| scope.is_enabled);
-    let gone = scopes.any(|scope| {
-        let now = after.api.oauth2_permission_scopes.iter().find(|now| now.id == scope.id);
-        now.is_none_or(|now| now.is_enabled && now.value != scope.value)
-    });
-    if gone { Err(Refusal::EnabledEntitlement("api.oauth2PermissionScopes")) } else { Ok(()) }
-}
-
 impl Directory {
-    /// Makes an application; its client id is new. `owner` becomes its owner.
+    /// Makes an application; its client id is new.
     pub(crate) async fn create_application(
         &self,
         tenant: &Tenant,
         change: &ApplicationChange,
-        owner: Option<ObjectId>,
     ) -> Result<Application, Refusal> {
         let (client, now) = (ClientId(self.random.uuid()), self.clocks.now().whole_seconds());
         let application = new(tenant, self.new_object_id(), client, now, change)?;
         let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
-        let tenant = tenant.clone();
+        let (tenant, owners) = (tenant.clone(), change.owners.clone());
         self.change(move |statements, transaction| {
             insert(statements, transaction, tenant.id, &application)?;
-            if let Some(owner) = owner {
-                owners::insert(statements, transaction, tenant.id, application.id, owner)?;
+            for owner in &owners {
+                owners::insert_known(statements, transaction, tenant.id, application.id, *owner)?;
             }
             if let Some(fresh) = &fresh {
                 keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;
@@ -488,7 +348,8 @@ impl Directory {
         self.change(move |statements, transaction| {
             let mut application = find(statements, transaction, &tenant, key)?;
             apply(&mut application, &change)?;
-            check(statements, transaction, tenant.id, &application)?;
+            check_size(&application)?;
+            check_uris(statements, transaction, tenant.id, &application)?;
             let mut row = vec![tenant.id.into(), application.id.into()];
             row.extend(settable(&application)?);
             written(transaction.execute(&statements.applications.update, &row), &application)?;

@@ -220,16 +220,8 @@ pub(super) fn delete_all(
 }
 
 impl Directory {
-    /// The certificates of an application, the newest first.
-    pub(crate) async fn list_certificates(
-        &self,
-        tenant: TenantId,
-        object: ObjectId,
-    ) -> Result<Vec<Certificate>, Refusal> {
-        self.read(move |statements, snapshot| of_object(statements, snapshot, tenant, object)).await
-    }
-
     /// Gives an application one more certificate. That the application exists is the caller's to see.
+    #[cfg(test)]
     pub(crate) async fn insert_certificate(
         &self,
         tenant: TenantId,
@@ -240,6 +232,7 @@ impl Directory {
     }
 
     /// Takes a certificate from an application.
+    #[cfg(test)]
     pub(crate) async fn delete_certificate(
         &self,
         tenant: TenantId,

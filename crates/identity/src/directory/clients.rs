@@ -126,14 +126,6 @@ impl ClientCertificate {
 }
 
 impl Client {
-    /// Whether other tenants than its home may let it in.
-    pub(crate) fn is_multi_tenant(&self) -> bool {
-        match self.origin {
-            Origin::Microsoft(_) => true,
-            Origin::Registered(home) => home.multi_tenant,
-        }
-    }
-
     /// Whether `tenant` has let it in, or is its home.
     pub(crate) fn is_known_to(&self, tenant: TenantId) -> bool {
         match self.origin {
@@ -189,11 +181,10 @@ impl Client {
 
 /// Where Microsoft's own clients send people back to: a port of the machine that they run on, or
 /// pages and schemes that they watch for in a browser of their own.
-const PUBLIC_CLIENT_REDIRECTS: [&str; 6] = [
+const PUBLIC_CLIENT_REDIRECTS: [&str; 5] = [
     "http://localhost",
     "http://127.0.0.1",
     "https://login.microsoftonline.com/common/oauth2/nativeclient",
-    "urn:ietf:wg:oauth:2.0:oob",
     "app://58145B91-0C36-4500-8554-080854F2AC97",
     "ms-appx-web://microsoft.aad.brokerplugin/04b07795-8ddb-461a-bbee-02f9e1bf7b46",
 ];
@@ -299,11 +290,17 @@ fn load(
     } else if let Some(made) = principal.as_ref().and_then(|principal| principal.created_date_time) {
         home.since = home.since.max(made);
     }
-    let passwords = snapshot.list(&statements.clients.passwords, &values, |row| {
-        let hash = SecretHash { salt: row.get(3)?, hash: row.get(4)? };
-        Ok(Password { key_id: row.get(0)?, starts: row.get(1)?, ends: row.get(2)?, hash })
-    })?;
-    let certificates = certificates::of_object(statements, snapshot, home.tenant, home.application)?;
+    // A principal may have credentials of its own beside its application's.
+    let own = principal.as_ref().map(|principal| (tenant, principal.id));
+    let (mut passwords, mut certificates) = (Vec::new(), Vec::new());
+    for (tenant, holder) in std::iter::once((home.tenant, home.application)).chain(own) {
+        let found = snapshot.list(&statements.clients.passwords, &[tenant.into(), holder.into()], |row| {
+            let hash = SecretHash { salt: row.get(3)?, hash: row.get(4)? };
+            Ok(Password { key_id: row.get(0)?, starts: row.get(1)?, ends: row.get(2)?, hash })
+        })?;
+        passwords.extend(found);
+        certificates.extend(certificates::of_object(statements, snapshot, tenant, holder)?);
+    }
     let (mut graph_roles, mut assigned) = (Vec::new(), Vec::new());
     if let Some(principal) = &principal {
         graph_roles = app_roles::values_of(statements, snapshot, tenant, principal.id)?;

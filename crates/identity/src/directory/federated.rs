@@ -189,6 +189,7 @@ impl Directory {
 
     /// Gives an application one more federated credential. That the application exists, and that
     /// it has fewer than [`LIMIT`], is the caller's to see.
+    #[cfg(test)]
     pub(crate) async fn insert_federated(
         &self,
         tenant: TenantId,
@@ -196,28 +197,6 @@ impl Directory {
         credential: FederatedCredential,
     ) -> Result<(), Refusal> {
         self.change(move |statements, transaction| insert(statements, transaction, tenant, application, &credential))
-            .await
-    }
-
-    /// Changes a federated credential of an application.
-    pub(crate) async fn update_federated(
-        &self,
-        tenant: TenantId,
-        application: ObjectId,
-        credential: FederatedCredential,
-    ) -> Result<(), Refusal> {
-        self.change(move |statements, transaction| update(statements, transaction, tenant, application, &credential))
-            .await
-    }
-
-    /// Takes a federated credential from an application.
-    pub(crate) async fn delete_federated(
-        &self,
-        tenant: TenantId,
-        application: ObjectId,
-        credential: Uuid,
-    ) -> Result<(), Refusal> {
-        self.change(move |statements, transaction| delete(statements, transaction, tenant, application, credential))
             .await
     }
 }

@@ -73,6 +73,20 @@ pub(super) fn insert(
     }
 }
 
+/// As [`insert`], for an owner that must be a person or a service principal.
+pub(super) fn insert_known(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    object: ObjectId,
+    owner: ObjectId,
+) -> Result<(), Refusal> {
+    if objects::find(statements, transaction, tenant, owner)?.is_none() {
+        return Err(Refusal::NotFound(owner.to_string()));
+    }
+    insert(statements, transaction, tenant, object, owner)
+}
+
 /// Forgets what an object owns and who owns it.
 pub(super) fn delete_of(
     statements: &super::Statements,
@@ -102,14 +116,10 @@ impl Directory {
         owner: ObjectId,
     ) -> Result<(), Refusal> {
         self.change(move |statements, transaction| {
-            match objects::find(statements, transaction, tenant, owner)? {
-                Some(found) if found.kind != ObjectKind::Application => {}
-                _ => return Err(Refusal::NotFound(owner.to_string())),
-            }
             if of_object(statements, transaction, tenant, object)?.len() >= LIMIT {
                 return Err(Refusal::TooMany { what: "owners", limit: LIMIT });
             }
-            insert(statements, transaction, tenant, object, owner)?;
+            insert_known(statements, transaction, tenant, object, owner)?;
             changes::changed(statements, transaction, tenant, kind, object)
         })
         .await

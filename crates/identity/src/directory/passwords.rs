@@ -184,9 +184,10 @@ impl Directory {
     pub(crate) async fn add_password(
         &self,
         tenant: &Tenant,
-        holder: Holder,
+        holder: impl Into<Holder>,
         new: NewPassword,
     ) -> Result<PasswordCredential, Refusal> {
+        let holder = holder.into();
         let fresh = self.fresh_password(new);
         let (tenant, stored) = (tenant.clone(), fresh.clone());
         self.change(move |statements, transaction| {

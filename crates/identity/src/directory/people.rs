@@ -11,7 +11,7 @@ use keyholder_store::statement::{Delete, Insert, Select, Update, column, literal
 use keyholder_store::{Error, Kind, Prepared, Row, Transaction};
 
 use super::sign_in_tables::{PERSON, TENANT_POLICY};
-use super::{Directory, Refusal, tables};
+use super::{Directory, Refusal, sessions, tables};
 
 /// How many wrong passwords in a row lock an account.
 const FAILURES_ALLOWED: i64 = 10;
@@ -119,7 +119,10 @@ fn select() -> Select {
     for (name, kind) in STANDING {
         select = select.project(qualified("standing", name), kind);
     }
-    select.left_join(PERSON, "standing", same).filter(qualified(tables::USER, "tenant_id").equals(parameter(0)))
+    select
+        .left_join(PERSON, "standing", same)
+        .filter(qualified(tables::USER, "deleted").is_null())
+        .filter(qualified(tables::USER, "tenant_id").equals(parameter(0)))
 }
 
 impl Statements {
@@ -209,11 +212,11 @@ pub(super) fn password_was_set(
     user: ObjectId,
     state: PasswordState,
 ) -> Result<(), Refusal> {
-    let statements = &statements.people;
+    let (all, statements) = (statements, &statements.people);
     transaction.execute(&statements.ensure, &[tenant.into(), user.into()])?;
     let row = [tenant.into(), user.into(), state.must_change.into(), state.expires.into(), state.changed.into()];
     transaction.execute(&statements.set_password_state, &row)?;
-    Ok(())
+    sessions::revoke_of_user(all, transaction, tenant, user, state.changed)
 }
 
 /// Ends every session of a person's that began before `now` (Graph's `revokeSignInSessions`).
@@ -224,10 +227,10 @@ pub(super) fn revoke_sessions(
     user: ObjectId,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let statements = &statements.people;
+    let (all, statements) = (statements, &statements.people);
     transaction.execute(&statements.ensure, &[tenant.into(), user.into()])?;
     transaction.execute(&statements.revoke, &[tenant.into(), user.into(), now.into()])?;
-    Ok(())
+    sessions::revoke_of_user(all, transaction, tenant, user, now)
 }
 
 /// Forgets how a person stood, when the person is gone for good.
@@ -355,6 +358,52 @@ impl Directory {
             Ok(())
         })
         .await
+    }
+}
+
+#[cfg(test)]
+impl Directory {
+    /// A person with this password hash, as Graph makes them.
+    pub(crate) async fn insert_person(&self, tenant: TenantId, name: &str, hash: &str) -> ObjectId {
+        let (id, now) = (self.new_object_id(), self.clocks.now());
+        let (name, hash) = (name.to_owned(), hash.to_owned());
+        let inserted = self.change(move |_, transaction| {
+            let columns = [
+                "tenant_id",
+                "object_id",
+                "user_principal_name",
+                "user_principal_name_folded",
+                "display_name",
+                "account_enabled",
+                "password_hash",
+                "created",
+            ];
+            let row = [
+                tenant.into(),
+                id.into(),
+                name.as_str().into(),
+                name.to_lowercase().into(),
+                "Some Person".into(),
+                true.into(),
+                hash.as_str().into(),
+                now.into(),
+            ];
+            transaction.execute(&Prepared::new(Insert::into(tables::USER).columns(columns))?, &row)?;
+            Ok(())
+        });
+        inserted.await.unwrap();
+        id
+    }
+
+    /// Switches a person's account on or off.
+    pub(crate) async fn set_person_enabled(&self, tenant: TenantId, user: ObjectId, enabled: bool) {
+        let changed = self.change(move |_, transaction| {
+            let this = column("tenant_id").equals(parameter(0)).and(column("object_id").equals(parameter(1)));
+            let update = Update::of(tables::USER).set("account_enabled", parameter(2)).filter(this);
+            transaction.execute(&Prepared::new(update)?, &[tenant.into(), user.into(), enabled.into()])?;
+            Ok(())
+        });
+        changed.await.unwrap();
     }
 }
 

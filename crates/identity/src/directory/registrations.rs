@@ -138,12 +138,8 @@ pub(super) fn set(
 }
 
 impl Directory {
-    /// What the registration of an application says.
-    pub(crate) async fn registration(&self, tenant: TenantId, application: ObjectId) -> Result<Registration, Refusal> {
-        self.read(move |statements, snapshot| of_application(statements, snapshot, tenant, application)).await
-    }
-
     /// Sets what the registration of an application says. That it exists is the caller's to see.
+    #[cfg(test)]
     pub(crate) async fn set_registration(
         &self,
         tenant: TenantId,

@@ -1,50 +1,19 @@
 //! Service principals: what an application is in a tenant.
 
-use keyholder_entra::graph::{
-    AppRole, Application, InformationalUrl, PermissionScope, ServicePrincipal, ServicePrincipalLock,
-};
+use keyholder_entra::graph::{Application, ServicePrincipal, ServicePrincipalLock};
 use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction, Value};
-use serde::{Deserialize, Serialize};
 
 use super::applications::{ObjectKey, id_condition};
 use super::changes::{self, ObjectKind, Removal};
 use super::listing::{Condition, Listed, Listing, Page, folded};
-use super::published::{self, Published};
+use super::published;
 use super::tenants::Tenant;
 use super::{Directory, Refusal, app_roles, from_json, grants, keys, owners, passwords, roles, tables, to_json};
 
-/// What a principal repeats of its application beside its names.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Offered {
-    description: Option<String>,
-    app_roles: Vec<AppRole>,
-    permission_scopes: Vec<PermissionScope>,
-    homepage: Option<String>,
-    logout_url: Option<String>,
-    reply_urls: Vec<String>,
-    info: InformationalUrl,
-    lock: Option<ServicePrincipalLock>,
-}
-
-impl Offered {
-    fn of(application: &Application) -> Self {
-        let details = &application.details;
-        let uris = [&details.web.redirect_uris, &details.spa.redirect_uris, &details.public_client.redirect_uris];
-        Self {
-            description: application.description.clone(),
-            app_roles: details.app_roles.clone(),
-            permission_scopes: details.api.oauth2_permission_scopes.clone(),
-            homepage: details.web.home_page_url.clone(),
-            logout_url: details.web.logout_url.clone(),
-            reply_urls: uris.into_iter().flatten().cloned().collect(),
-            info: details.info.clone(),
-            lock: details.service_principal_lock_configuration,
-        }
-    }
-}
+mod source;
+use source::{Offered, Source};
 
 impl Listed for ServicePrincipal {
     fn id(&self) -> uuid::Uuid {
@@ -63,6 +32,8 @@ pub(crate) struct ServicePrincipalChange {
     pub(crate) app_role_assignment_required: Option<bool>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) notes: Option<Option<String>>,
+    /// Who owns it, when it is made.
+    pub(crate) owner: Option<ObjectId>,
 }
 
 const COLUMNS: [(&str, Kind); 13] = [
@@ -191,70 +162,6 @@ fn read(row: &Row<'_>) -> Result<ServicePrincipal, Error> {
         password_credentials: Vec::new(),
         key_credentials: Vec::new(),
     })
-}
-
-/// The properties that a principal repeats of its application.
-#[derive(Debug, Clone)]
-struct Source {
-    owner: TenantId,
-    display_name: String,
-    sign_in_audience: String,
-    identifier_uris: Vec<String>,
-    offered: Offered,
-}
-
-impl Source {
-    fn of_application(owner: TenantId, application: &Application) -> Self {
-        Self {
-            owner,
-            display_name: application.display_name.clone().unwrap_or_default(),
-            sign_in_audience: application.sign_in_audience.clone().unwrap_or_default(),
-            identifier_uris: application.identifier_uris.clone(),
-            offered: Offered::of(application),
-        }
-    }
-
-    fn of_published(published: &Published) -> Self {
-        Self {
-            owner: TenantId(keyholder_entra::well_known::MICROSOFT_SERVICES_TENANT),
-            display_name: published.display_name.to_owned(),
-            sign_in_audience: "AzureADMultipleOrgs".to_owned(),
-            identifier_uris: published.identifier_uris.iter().map(|uri| (*uri).to_owned()).collect(),
-            offered: Offered::default(),
-        }
-    }
-
-    fn followed(&self) -> Result<[Value; 5], Refusal> {
-        Ok([
-            self.display_name.as_str().into(),
-            folded(&self.display_name).into(),
-            self.sign_in_audience.as_str().into(),
-            to_json(&self.identifier_uris)?.into(),
-            to_json(&self.offered)?.into(),
-        ])
-    }
-
-    /// Where `tenant` gets the application's properties from.
-    fn find(
-        statements: &super::Statements,
-        snapshot: &mut Snapshot<'_>,
-        tenant: TenantId,
-        client: ClientId,
-    ) -> Result<Self, Refusal> {
-        if let Some(published) = published::find(client) {
-            return Ok(Self::of_published(published));
-        }
-        let found = snapshot.first(&statements.service_principals.find_source, &[client.into()], |row| {
-            Ok((row.get::<TenantId>(0)?, row.get::<ObjectId>(1)?))
-        })?;
-        let (owner, application) = found.ok_or(Refusal::NoApplication(client))?;
-        let application = super::applications::find_details(statements, snapshot, owner, application)?;
-        let source = Self::of_application(owner, &application);
-        if source.owner != tenant && source.sign_in_audience == "AzureADMyOrg" {
-            return Err(Refusal::ForeignApplication(client));
-        }
-        Ok(source)
-    }
 }
 
 fn changed(change: &ServicePrincipalChange, now: Option<&ServicePrincipal>) -> Result<[Value; 4], Refusal> {
@@ -436,12 +343,11 @@ impl Directory {
         tenant: &Tenant,
         client: ClientId,
         change: ServicePrincipalChange,
-        owner: Option<ObjectId>,
     ) -> Result<ServicePrincipal, Refusal> {
         let (tenant, id, now) = (tenant.id, self.new_object_id(), self.clocks.now().whole_seconds());
         self.change(move |statements, transaction| {
             insert(statements, transaction, tenant, (id, client), now, &change)?;
-            if let Some(owner) = owner {
+            if let Some(owner) = change.owner {
                 owners::insert(statements, transaction, tenant, id, owner)?;
             }
             find(statements, transaction, tenant, ObjectKey::Object(id))

@@ -15,6 +15,7 @@ use crate::correlation::{CLIENT_REQUEST_ID, Correlation, header_value};
 use crate::directory::listing::{Listed, Page};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const DIAGNOSTIC: HeaderName = HeaderName::from_static("x-ms-ags-diagnostic");
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 
 /// What a request comes to when nothing is wrong.
@@ -72,6 +73,10 @@ pub(super) fn correlate(response: &mut Response<Bytes>, correlation: Correlation
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, header_value(correlation.trace));
     headers.insert(CLIENT_REQUEST_ID, header_value(correlation.client_or_trace()));
+    // Which machine answered; logs of clients have it.
+    let machine =
+        r#"{"ServerInfo":{"DataCenter":"local","Slice":"E","Ring":"0","ScaleUnit":"0","RoleInstance":"keyholder"}}"#;
+    headers.insert(DIAGNOSTIC, HeaderValue::from_static(machine));
 }
 
 /// How one kind of entity is shown.

@@ -20,6 +20,7 @@ use crate::directory::applications::ObjectKey;
 use crate::directory::changes::ObjectKind;
 use crate::directory::grants;
 use crate::directory::listing::{Condition, Listed};
+use crate::directory::objects;
 
 const ENTITY: &str = "appRoleAssignment";
 
@@ -100,12 +101,11 @@ async fn list(call: &Call<'_>, addressed: &Addressed) -> Result<Answer, Problem>
     let side = if addressed.side == Side::Principal { "principal" } else { "resource" };
     listing.conditions.push(Condition::Equals(side, addressed.id.into()));
     let page = call.identity.directory.list_app_roles(call.caller.tenant.id, listing).await?;
-    let mut shown = Vec::with_capacity(page.entities.len());
-    for assignment in &page.entities {
-        shown.push(show(call, assignment).await?);
-    }
-    let mut shown = shown.into_iter();
-    let page = page.map(|assignment| Shown { row: assignment.id, properties: shown.next().unwrap_or_default() });
+    let mut ids: Vec<_> = page.entities.iter().flat_map(|found| [found.principal, found.resource]).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let objects = call.identity.directory.find_objects(&call.caller.tenant, ids).await?;
+    let page = page.map(|assignment| Shown { row: assignment.id, properties: show(&assignment, &objects) });
     let shape = Shape::new(call, addressed.set.as_str(), ENTITY);
     Ok(Answer::Found(shape.page(&call.query, &page)?))
 }
@@ -127,7 +127,8 @@ async fn create(call: &Call<'_>, addressed: &Addressed) -> Result<Answer, Proble
     }
     check_graph(call, resource).await?;
     let made = call.identity.directory.assign_app_role(call.caller.tenant.id, principal, resource, role).await?;
-    let shown = show(call, &made).await?;
+    let objects = call.identity.directory.find_objects(&call.caller.tenant, vec![principal, resource]).await?;
+    let shown = show(&made, &objects);
     Shape::new(call, addressed.set.as_str(), ENTITY).created(&shown, &made.shown_id())
 }
 
@@ -156,9 +157,8 @@ async fn delete(call: &Call<'_>, addressed: &Addressed, id: &str) -> Result<Answ
     }
 }
 
-async fn show(call: &Call<'_>, assignment: &AppRoleAssignment) -> Result<Map<String, Value>, Problem> {
-    let ids = vec![assignment.principal, assignment.resource];
-    let found = call.identity.directory.find_objects(&call.caller.tenant, ids).await?;
+/// An assignment with the names of its two sides.
+fn show(assignment: &AppRoleAssignment, found: &[objects::Shown]) -> Map<String, Value> {
     let name = |id: ObjectId| {
         let object = found.iter().find(|object| object.id == id)?;
         object.properties.get("displayName").cloned()
@@ -175,8 +175,5 @@ async fn show(call: &Call<'_>, assignment: &AppRoleAssignment) -> Result<Map<Str
         "resourceDisplayName": name(assignment.resource),
         "resourceId": assignment.resource,
     });
-    match shown {
-        Value::Object(properties) => Ok(properties),
-        _ => Ok(Map::new()),
-    }
+    shown.as_object().cloned().unwrap_or_default()
 }

@@ -14,7 +14,6 @@ use super::problem::Problem;
 use super::query::Askable;
 use super::{Call, Reach, credentials, delta, end, federated, owners};
 use crate::directory::applications::{self, ApplicationChange, ObjectKey};
-use crate::directory::changes::ObjectKind;
 use crate::directory::holders::Holder;
 use crate::directory::listing::Condition;
 use crate::directory::tenants::Tenant;
@@ -216,11 +215,13 @@ async fn create_named(call: &Call<'_>, unique_name: Option<&str>) -> Result<Answ
             return Err(Problem::registrations_spent());
         }
     }
-    let owner = call.caller.as_owner();
-    let made = directory.create_application(&call.caller.tenant, &change, owner).await?;
-    for other in bound.into_iter().filter(|other| Some(*other) != owner) {
-        directory.add_owner(call.caller.tenant.id, (ObjectKind::Application, made.id), other).await?;
+    change.owners = call.caller.as_owner().into_iter().collect();
+    for owner in bound {
+        if !change.owners.contains(&owner) {
+            change.owners.push(owner);
+        }
     }
+    let made = directory.create_application(&call.caller.tenant, &change).await?;
     shape(call).created(&made, &made.id.to_string())
 }
 
@@ -261,6 +262,7 @@ fn change(body: &mut Body) -> Result<ApplicationChange, Problem> {
         details: details(body)?,
         keys: credentials::wanted_keys(body)?,
         passwords: kept_passwords(body)?,
+        owners: Vec::new(),
     };
     for name in ABSENT {
         body.take_nothing(name)?;

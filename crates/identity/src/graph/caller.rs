@@ -141,7 +141,7 @@ impl Action {
                 members: false,
             },
             Self::WritePolicies => write(APPLICATION_ADMINISTRATORS, &["Policy.ReadWrite.ApplicationConfiguration"]),
-            Self::ReadReports => Rule { roles: None, permissions: &["AuditLog.Read.All"], members: false },
+            Self::ReadReports => write(APPLICATION_ADMINISTRATORS, &["AuditLog.Read.All"]),
         }
     }
 }

@@ -53,6 +53,7 @@ pub(super) enum TextTest {
 pub(super) enum Literal {
     Null,
     Bool(bool),
+    Number(i64),
     Text(String),
     Moment(Timestamp),
 }
@@ -62,22 +63,21 @@ pub(super) enum Literal {
 pub(super) enum Type {
     Text,
     Bool,
+    Number,
     Moment,
     Texts,
     /// A collection of objects with these properties.
     Objects(&'static [(&'static str, Type)]),
 }
 
-/// The properties of a kind of object that can be compared.
+/// The properties of a kind of object that can be compared, each by its path.
 pub(super) type Properties = &'static [(&'static str, Type)];
 
 impl Path {
     /// The property that it names, when there is one.
     fn resolve(&self, properties: Properties) -> Option<Type> {
-        let mut names = self.0.iter();
-        let first = names.next()?;
-        let (_, kind) = properties.iter().find(|(name, _)| name == first)?;
-        names.next().is_none().then_some(*kind)
+        let shown = self.shown();
+        properties.iter().find(|(name, _)| *name == shown).map(|(_, kind)| *kind)
     }
 
     fn shown(&self) -> String {
@@ -101,7 +101,7 @@ impl Filter {
             ))
         };
         let scalar = |path: &Path| match path.resolve(properties) {
-            Some(kind @ (Type::Text | Type::Bool | Type::Moment)) => Ok(kind),
+            Some(kind @ (Type::Text | Type::Bool | Type::Number | Type::Moment)) => Ok(kind),
             _ => Err(unknown(path)),
         };
         match self {
@@ -110,7 +110,11 @@ impl Filter {
             Self::Compare(path, operator, literal) => {
                 let kind = scalar(path)?;
                 let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual);
-                if ordered && kind != Type::Moment { Err(unknown(path)) } else { fits(kind, literal) }
+                if ordered && !matches!(kind, Type::Moment | Type::Number) {
+                    Err(unknown(path))
+                } else {
+                    fits(kind, literal)
+                }
             }
             Self::In(path, literals) => {
                 let kind = scalar(path)?;
@@ -158,6 +162,19 @@ impl Filter {
             }
             Self::Text(path, ..) => whole(path),
             Self::Compare(..) | Self::Some(..) | Self::Count(..) => Err(Problem::bad_request("Invalid filter clause")),
+        }
+    }
+
+    /// Whether it says anything of this property.
+    pub(super) fn names(&self, property: &str) -> bool {
+        match self {
+            Self::All(list) | Self::Any(list) => list.iter().any(|one| one.names(property)),
+            Self::Not(one) => one.names(property),
+            Self::Compare(path, ..)
+            | Self::In(path, _)
+            | Self::Text(path, ..)
+            | Self::Some(path, _)
+            | Self::Count(path, ..) => path.0.first().is_some_and(|name| name == property),
         }
     }
 
@@ -222,13 +239,16 @@ fn fits(kind: Type, literal: &Literal) -> Result<(), Problem> {
         (_, Literal::Null)
         | (Type::Text, Literal::Text(_))
         | (Type::Bool, Literal::Bool(_))
+        | (Type::Number, Literal::Number(_))
         | (Type::Moment, Literal::Moment(_)) => return Ok(()),
         (_, Literal::Text(_)) => ("Edm.String", kind),
         (_, Literal::Bool(_)) => ("Edm.Boolean", kind),
+        (_, Literal::Number(_)) => ("Edm.Int32", kind),
         (_, Literal::Moment(_)) => ("Edm.DateTimeOffset", kind),
     };
     let wanted = match wanted {
         Type::Bool => "Edm.Boolean",
+        Type::Number => "Edm.Int32",
         Type::Moment => "Edm.DateTimeOffset",
         Type::Text | Type::Texts | Type::Objects(_) => "Edm.String",
     };
@@ -245,6 +265,7 @@ impl Literal {
             (Self::Null, Value::Null) => Some(Equal),
             (Self::Bool(literal), Value::Bool(value)) => Some(value.cmp(literal)),
             (Self::Text(literal), Value::String(value)) => Some(folded(value).cmp(&folded(literal))),
+            (Self::Number(literal), Value::Number(value)) => value.as_i64().map(|value| value.cmp(literal)),
             (Self::Moment(literal), Value::String(value)) => {
                 Timestamp::parse(value).ok().map(|value| value.cmp(literal))
             }

@@ -37,10 +37,10 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
 }
 
 /// `/users/{id}/licenseDetails`.
-pub(super) fn details(call: &Call<'_>, user: User) -> Result<Answer, Problem> {
+pub(super) fn details(call: &Call<'_>, user: &User) -> Result<Answer, Problem> {
     call.query.of_whole_list()?;
     let shape = Shape::new(call, format!("users('{}')/licenseDetails", user.id), "licenseDetails");
-    let page = Page { entities: licences::details(&user), next: None, count: None };
+    let page = Page { entities: licences::details(user), next: None, count: None };
     Ok(Answer::Found(shape.page(&call.query, &page)?))
 }
 
@@ -62,16 +62,13 @@ pub(super) async fn assign(call: &Call<'_>, key: UserKey) -> Result<Answer, Prob
     }
     let mut add = Vec::new();
     for mut one in body.take_objects("addLicenses", "assignedLicense")?.unwrap_or_default() {
-        let sku = guid(one.require("skuId")?)?;
+        let sku = guid(&one.require("skuId")?)?;
         let plans = one.take::<Option<Vec<Value>>>("disabledPlans")?.flatten().unwrap_or_default();
         one.finish()?;
-        add.push(AssignedLicense {
-            disabled_plans: plans.into_iter().map(guid).collect::<Result<_, _>>()?,
-            sku_id: sku,
-        });
+        add.push(AssignedLicense { disabled_plans: plans.iter().map(guid).collect::<Result<_, _>>()?, sku_id: sku });
     }
     let remove = body.take::<Vec<Value>>("removeLicenses")?.unwrap_or_default();
-    let remove = remove.into_iter().map(guid).collect::<Result<Vec<_>, _>>()?;
+    let remove = remove.iter().map(guid).collect::<Result<Vec<_>, _>>()?;
     body.finish()?;
     let twice = |at: usize, sku: Uuid| add.iter().take(at).any(|earlier: &AssignedLicense| earlier.sku_id == sku);
     let repeated = add.iter().enumerate().any(|(at, one)| twice(at, one.sku_id) || remove.contains(&one.sku_id));
@@ -82,7 +79,7 @@ pub(super) async fn assign(call: &Call<'_>, key: UserKey) -> Result<Answer, Prob
     Ok(Answer::Found(users::shape(call).one(&call.query, &user)?))
 }
 
-fn guid(value: Value) -> Result<Uuid, Problem> {
+fn guid(value: &Value) -> Result<Uuid, Problem> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     Uuid::parse_str(&text).map_err(|_| {
         let text: String = text.chars().take(64).collect();

@@ -9,7 +9,7 @@ use super::path::Segment;
 use super::problem::Problem;
 use super::users::{self, WantedPassword};
 use super::{Call, end, no_key};
-use crate::credentials::password_matches;
+use crate::credentials::verify_password;
 use crate::directory::users::{UserChange, UserKey};
 
 pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
@@ -44,7 +44,7 @@ async fn change_password(call: &Call<'_>) -> Result<Answer, Problem> {
     }
     let (hash, is_same) = (person.password_hash.clone(), current.expose() == new);
     // Tens of milliseconds of work, so away from the threads that answer requests.
-    let good = tokio::task::spawn_blocking(move || password_matches(&hash, &current)).await.unwrap_or(false);
+    let good = tokio::task::spawn_blocking(move || verify_password(&hash, &current)).await.unwrap_or(false);
     if !good {
         directory.count_failure(tenant, id).await?;
         return Err(wrong_password());

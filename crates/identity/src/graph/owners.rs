@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Call;
 use super::answer::{Answer, Shape};
 use super::body::Body;
+use super::caller::Action;
 use super::filter::{Properties, Type};
 use super::path::Segment;
 use super::problem::Problem;
@@ -71,6 +72,20 @@ async fn list(call: &Call<'_>, owned: Owned) -> Result<Answer, Problem> {
     let owners = call.identity.directory.list_owners(call.caller.tenant.id, object).await?;
     let shape = Shape::new(call, format!("{}/{object}/owners", owned.set()), "directoryObject");
     Ok(Answer::Found(shape.page(&call.query, &listing.page(owners))?))
+}
+
+/// `ownedObjects` of a person or service principal, to callers who may see them all, or ask for
+/// their own.
+pub(super) async fn owned(call: &Call<'_>, set: &str, owner: ObjectId) -> Result<Answer, Problem> {
+    if owner != call.caller.id {
+        call.caller.may(Action::ReadApplications)?;
+    }
+    let askable = Askable { entity: "DirectoryObject", properties: PROPERTIES, narrows: narrows_nothing, named: true };
+    let listing = call.query.listing(&askable)?;
+    let (directory, tenant) = (&call.identity.directory, &call.caller.tenant);
+    let ids = directory.owned_by(tenant.id, owner).await?.into_iter().map(ObjectId).collect();
+    let found = directory.find_objects(tenant, ids).await?;
+    Ok(Answer::Found(Shape::new(call, set, "directoryObject").page(&call.query, &listing.page(found))?))
 }
 
 /// The object that a reference names: `{"@odata.id":"https://../directoryObjects/{id}"}`.

@@ -87,6 +87,10 @@ impl Problem {
         )
     }
 
+    pub(super) fn bad_skip_token() -> Self {
+        Self::bad_request("The specified $skiptoken is not valid.")
+    }
+
     /// An object that exists already.
     pub(super) fn conflicting_object() -> Self {
         Self::request(

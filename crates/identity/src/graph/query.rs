@@ -98,7 +98,7 @@ impl Query {
             "$top" => self.top = Some(top(value)?),
             "$skiptoken" => {
                 let token = base64url::decode(value).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                self.after = Some(token.ok_or_else(|| Problem::bad_request("The specified $skiptoken is not valid."))?);
+                self.after = Some(token.ok_or_else(Problem::bad_skip_token)?);
             }
             "$deltatoken" => self.delta_token = Some(value.to_owned()),
             "$format" if matches!(value, "json" | "application/json") => {}

@@ -84,6 +84,12 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             end(rest)?;
             grants::of_client(call, key).await
         }
+        "ownedobjects" if call.method == Method::GET => {
+            end(rest)?;
+            call.reach().await?;
+            let found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
+            owners::owned(call, &format!("servicePrincipals/{}/ownedObjects", found.id), found.id).await
+        }
         "memberof" | "transitivememberof" => {
             end(rest)?;
             call.reach().await?;
@@ -145,7 +151,7 @@ async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
     call.query.of_action()?;
     let mut body = Body::parse(ENTITY, call.body)?;
     let client: ClientId = body.require("appId")?;
-    let change = change(&mut body)?;
+    let change = ServicePrincipalChange { owner: call.caller.as_owner(), ..change(&mut body)? };
     body.finish()?;
     let directory = &call.identity.directory;
     if !call.caller.can(Action::WriteApplications) {
@@ -162,8 +168,7 @@ async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
             Err(other) => return Err(other.into()),
         }
     }
-    let owner = call.caller.as_owner();
-    let made = directory.create_service_principal(&call.caller.tenant, client, change, owner).await?;
+    let made = directory.create_service_principal(&call.caller.tenant, client, change).await?;
     shape(call).created(&made, &made.id.to_string())
 }
 
@@ -202,6 +207,7 @@ fn change(body: &mut Body) -> Result<ServicePrincipalChange, Problem> {
         app_role_assignment_required: body.take("appRoleAssignmentRequired")?,
         tags: body.take("tags")?,
         notes: body.take_nullable_text("notes", 1024)?,
+        owner: None,
     };
     if change.tags.as_ref().is_some_and(|tags| !applications::are_tags(tags)) {
         return Err(body.invalid("tags"));

@@ -12,7 +12,7 @@ use super::filter::{Properties, Type};
 use super::path::{self, Segment};
 use super::problem::Problem;
 use super::query::Askable;
-use super::{Call, app_role_assignments, directory_roles, end, licences};
+use super::{Call, app_role_assignments, directory_roles, end, licences, owners};
 use crate::directory::listing::Condition;
 use crate::directory::users::{self, NewPassword, UserChange, UserKey};
 
@@ -107,8 +107,12 @@ pub(super) async fn of_one(call: &Call<'_>, key: UserKey, rest: &[Segment]) -> R
     end(rest)?;
     match (action.name.as_str(), call.method) {
         ("assignlicense", &Method::POST) => licences::assign(call, key).await,
-        ("licensedetails", &Method::GET) => licences::details(call, find(call, key).await?),
+        ("licensedetails", &Method::GET) => licences::details(call, &find(call, key).await?),
         ("revokesigninsessions" | "invalidateallrefreshtokens", &Method::POST) => revoke_sessions(call, key).await,
+        ("ownedobjects", &Method::GET) => {
+            let user = find(call, key).await?;
+            owners::owned(call, &format!("users/{}/ownedObjects", user.id), user.id).await
+        }
         ("memberof" | "transitivememberof", &Method::GET) => {
             let user = find(call, key).await?;
             directory_roles::of_principal(call, &format!("users/{}/memberOf", user.id), user.id).await

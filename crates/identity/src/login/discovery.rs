@@ -3,13 +3,14 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use keyholder_entra::openid::{InstanceDiscovery, InstanceMetadata, Jwk, JwkSet, OpenIdConfiguration};
+use keyholder_entra::openid::{InstanceDiscovery, InstanceMetadata, Jwk, JwkSet, OpenIdConfiguration, UserRealm};
 use keyholder_entra::{aadsts, claims};
 
 use super::answer;
 use super::tenant::Segment;
 use super::{Failure, Version, as_document};
 use crate::Identity;
+use crate::verify::bearer;
 
 /// What a document says in place of a tenant when it is not about a particular one.
 const ANY_TENANT: &str = "{tenantid}";
@@ -187,6 +188,47 @@ pub(super) fn instance(identity: &Identity, query: Option<&str>) -> Result<Respo
         api_version,
     };
     Ok(answer::document(&found))
+}
+
+/// The userinfo endpoints (OpenID Connect Core section 5.3): who a Graph token speaks for.
+pub(super) async fn userinfo(identity: &Identity, request: &http::Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+    let refused = || {
+        let mut response = answer::text(StatusCode::UNAUTHORIZED, "An access token of Graph's is needed.\n".to_owned());
+        response.headers_mut().insert(http::header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+        response
+    };
+    let verified = bearer(request.headers()).and_then(|token| identity.verify(token, identity.graph_audience()));
+    let Some(token) = verified.ok().filter(|token| !token.app_only) else { return Ok(refused()) };
+    let Some(person) = identity.directory.find_person(token.tenant, token.object_id).await? else {
+        return Ok(refused());
+    };
+    let subject = super::issue::pairwise(&person, &token.client.to_string());
+    let email = person.user_principal_name;
+    let shown = serde_json::json!({ "sub": subject, "name": person.display_name, "email": email });
+    Ok(answer::secret_json(StatusCode::OK, &shown))
+}
+
+/// `/common/userrealm/{upn}`: how people of the name's domain sign in.
+pub(super) async fn realm(identity: &Identity, name: &str) -> Result<Response<Bytes>, Failure> {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    let domain = name.rsplit_once('@').map_or("", |(_, domain)| domain).to_ascii_lowercase();
+    let known = identity.directory.tenants().await?.find_by_domain(&domain).is_some();
+    let shown = |text: &str| known.then(|| text.to_owned());
+    Ok(answer::document(&UserRealm {
+        ver: "1.0".to_owned(),
+        account_type: if known { "Managed" } else { "Unknown" }.to_owned(),
+        domain_name: shown(&domain),
+        cloud_instance_name: shown("microsoftonline.com"),
+        cloud_audience_urn: shown("urn:federation:MicrosoftOnline"),
+    }))
+}
+
+/// The same, with the name as `user`.
+pub(super) async fn realm_of_query(identity: &Identity, query: Option<&str>) -> Result<Response<Bytes>, Failure> {
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let name = pairs.find_map(|(name, value)| (name == "user" || name == "login").then(|| value.into_owned()));
+    let name = name.ok_or_else(|| aadsts::parameter_missing("user"))?;
+    realm(identity, &name).await
 }
 
 /// `/error?code=NNN`: what a number means.

@@ -124,7 +124,8 @@ impl Issuers {
             return read_keys(&given);
         }
         let local = is_loopback(issuer);
-        if !local && !(issuer.starts_with("https://") && self.documents.allows(issuer)) {
+        let allowed = issuer.starts_with("https://") && self.documents.allows(issuer);
+        if !local && !allowed {
             return Err(format!(
                 "The issuer '{issuer}' is not on this machine; allow it when the org is started (--allow-issuer)."
             ));

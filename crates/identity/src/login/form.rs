@@ -61,6 +61,18 @@ impl Form {
         Ok(form)
     }
 
+    /// Reads the same fields from a query.
+    pub(super) fn of_query(query: &str) -> Result<Self, Problem> {
+        if query.len() > MAX_BODY {
+            return Err(aadsts::request_too_long("query"));
+        }
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            form.set(&name, &value)?;
+        }
+        Ok(form)
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), Problem> {
         // The bounds leave room for the longest real value of each.
         match name {
@@ -137,7 +149,7 @@ fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(&blanks).decode_utf8_lossy().into_owned()
 }
 
-fn is_form(content_type: Option<&HeaderValue>) -> bool {
+pub(super) fn is_form(content_type: Option<&HeaderValue>) -> bool {
     let text = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = text.split(';').next().unwrap_or_default().trim();
     media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")

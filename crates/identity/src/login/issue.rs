@@ -227,7 +227,7 @@ pub(super) fn id_token(
 }
 
 /// The person as only `audience` knows them: the same each time, and another for everybody else.
-fn pairwise(person: &Person, audience: &str) -> String {
+pub(super) fn pairwise(person: &Person, audience: &str) -> String {
     let mut context = digest::Context::new(&SHA256);
     context.update(person.tenant.0.as_bytes());
     context.update(person.id.0.as_bytes());

@@ -145,8 +145,13 @@ async fn s07_a_principal_has_secrets_of_its_own() {
     assert_eq!(added.status, 200, "{}", added.body);
     let found = world.graph("GET", &path, Value::Null).await;
     assert_eq!(found.body["passwordCredentials"][0]["keyId"], added.body["keyId"]);
+    let sign_in = async || {
+        world.token(&app.client.to_string(), added.text("/secretText"), "https://graph.microsoft.com/.default").await
+    };
+    assert_eq!(sign_in().await.status, 200, "it signs in as the application's own do");
     let remove = json!({ "keyId": added.body["keyId"] });
     assert_eq!(world.graph("POST", &format!("{path}/removePassword"), remove).await.status, 204);
+    assert_eq!(sign_in().await.status, 401);
     let found = world.graph("GET", &path, Value::Null).await;
     assert_eq!(found.body["passwordCredentials"], json!([]));
 }

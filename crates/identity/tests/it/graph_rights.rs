@@ -72,6 +72,8 @@ async fn s18_a_person_without_a_role_registers_and_owns_but_consents_to_nothing(
     assert_eq!(ask("POST", &format!("{mine}/addPassword"), Value::Null).await.status, 200);
     let principal = ask("POST", PRINCIPALS, json!({ "appId": made.body["appId"] })).await;
     assert_eq!(principal.status, 201);
+    let owned = ask("GET", "/v1.0/me/ownedObjects?$filter=displayName eq 'mine'", Value::Null).await;
+    assert_eq!(owned.body["value"].as_array().unwrap().len(), 2, "the application and its principal");
     let resource = world.principal_of("00000007-0000-0000-c000-000000000000").await;
     let grant = json!({
         "clientId": principal.body["id"], "consentType": "AllPrincipals", "principalId": null, "resourceId": resource,

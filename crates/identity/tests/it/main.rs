@@ -10,6 +10,7 @@ mod graph_batches;
 mod graph_credentials;
 mod graph_licences;
 mod graph_queries;
+mod graph_reports;
 mod graph_rights;
 mod graph_users;
 mod malformed;

@@ -235,8 +235,11 @@ async fn each_mistake_has_its_number() {
     let cases: Vec<Case<'_>> = vec![
         (&v2, vec![], (400, "invalid_request", 900_144)),
         (&v2, vec![("grant_type", "")], (400, "invalid_request", 900_144)),
-        (&v2, vec![("grant_type", "password"), id, key, scope], (400, "unsupported_grant_type", 70_003)),
-        (&v2, vec![("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), id], (400, "unsupported_grant_type", 70_003)),
+        (&v2, vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), id, key, scope], (400, "unsupported_grant_type", 70_003)),
+        (&v2, vec![("grant_type", "password"), id, key, scope], (400, "invalid_request", 900_144)),
+        (&v2, vec![("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), id], (400, "invalid_request", 900_144)),
+        (&v2, vec![("grant_type", "authorization_code"), id, key], (400, "invalid_request", 900_144)),
+        (&v2, vec![("grant_type", "refresh_token"), id, key], (400, "invalid_request", 900_144)),
         (&v2, vec![GRANT, key, scope], (400, "invalid_request", 900_144)),
         (&v2, vec![GRANT, id, key], (400, "invalid_request", 900_144)),
         (&v1, vec![GRANT, id, key, scope], (400, "invalid_request", 900_144)),

@@ -93,9 +93,9 @@ impl World {
             random: Arc::new(SeededRandom::new(42)),
             origin: format!("{ORIGIN}/"),
             resources: Arc::new(FixedOrganizations::new([(tenant, ORG.to_owned())])),
+            graph,
             issuer_documents: Arc::new(keyholder_identity::NoIssuers),
             directory_lag: Duration::ZERO,
-            graph,
         });
         let identity = identity.await.unwrap();
         let plan = TenantPlan { id: Some(tenant), domain: DOMAIN.to_owned(), display_name: "Contoso".to_owned() };

@@ -250,6 +250,7 @@ impl Parser {
                 "false" => Ok(Literal::Bool(false)),
                 // Ids stand bare in many filters.
                 id if uuid::Uuid::parse_str(id).is_ok() => Ok(Literal::Text(id.to_owned())),
+                number if number.parse::<i64>().is_ok() => Ok(Literal::Number(number.parse().unwrap_or_default())),
                 moment => {
                     Timestamp::parse(&moment.to_ascii_uppercase()).map(Literal::Moment).map_err(|_| unsupported(&name))
                 }

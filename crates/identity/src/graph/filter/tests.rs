@@ -19,6 +19,7 @@ fn print(filter: &Filter, element: bool) -> String {
     let literal = |literal: &Literal| match literal {
         Literal::Null => "null".to_owned(),
         Literal::Bool(value) => value.to_string(),
+        Literal::Number(value) => value.to_string(),
         Literal::Text(text) => quote(text),
         Literal::Moment(moment) => moment.to_string(),
     };
@@ -53,6 +54,7 @@ fn literals() -> impl Strategy<Value = Literal> {
     prop_oneof![
         Just(Literal::Null),
         any::<bool>().prop_map(Literal::Bool),
+        any::<i64>().prop_map(Literal::Number),
         any::<String>().prop_map(Literal::Text),
         (0_i64..4_000_000_000).prop_map(|seconds| Literal::Moment(Timestamp::from_unix_seconds(seconds))),
     ]
@@ -108,7 +110,7 @@ fn filters_mean_what_they_say() {
     let object = json!({
         "displayName": "Orders-Sync", "accountEnabled": true, "mail": null, "createdDateTime": "2026-11-22T09:07:46Z",
         "tags": ["Keyholder", "x"], "assignedLicenses": [{ "skuId": "1e1a282c-9c54-43a2-9310-98ef728faace" }],
-        "appId": "631a96bc-a705-4eda-9f99-fdaf9f54f6a2",
+        "appId": "631a96bc-a705-4eda-9f99-fdaf9f54f6a2", "status": { "errorCode": 7000222 },
     });
     for (text, expected) in [
         ("displayName eq 'orders-sync'", true),
@@ -127,6 +129,8 @@ fn filters_mean_what_they_say() {
         ("tags/any(t:startswith(t,'y'))", false),
         ("assignedLicenses/any(l:l/skuId eq 1e1a282c-9c54-43a2-9310-98ef728faace)", true),
         ("assignedLicenses/$count eq 0", false),
+        ("status/errorCode eq 7000222", true),
+        ("status/errorCode gt 7000222", false),
         ("appId eq 631A96BC-a705-4eda-9f99-fdaf9f54f6a2", true),
         ("(appId eq 'x' or displayName eq 'orders-sync') and not(mail ne null)", true),
     ] {

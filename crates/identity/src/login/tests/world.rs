@@ -24,7 +24,9 @@ use uuid::Uuid;
 use crate::directory::administrators::{Administrators, TenantPlan};
 use crate::directory::applications::{ApplicationChange, ObjectKey};
 use crate::directory::certificates::Certificate;
+use crate::directory::consents::Consent;
 use crate::directory::passwords::NewPassword;
+use crate::directory::registrations::Registration;
 use crate::directory::service_principals::ServicePrincipalChange;
 use crate::directory::tenants::Tenant;
 use crate::login::federation::{DocumentFuture, IssuerDocuments};
@@ -38,6 +40,11 @@ pub(super) const OTHER_ORG: &str = "https://fabrikam.crm.example";
 pub(super) const START: i64 = 1_795_338_466;
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+pub(super) const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+pub(super) const POWERSHELL: &str = "1950a258-227b-4e31-a9cf-717495945fc2";
+pub(super) const DYNAMICS_TOOLS: &str = "51f81489-12ee-4a9e-aaae-a2591f45987d";
+pub(super) const PASSWORD: &str = "correct horse 1 Battery";
 
 /// Documents of outside issuers, by address.
 #[derive(Debug, Default)]
@@ -195,6 +202,7 @@ impl World {
             clocks,
             random: Arc::new(SeededRandom::new(42)),
             origin: ORIGIN.to_owned(),
+            graph: crate::GraphOptions::default(),
             resources: Arc::new(FixedOrganizations::new([(tenant, ORG.to_owned()), (other, OTHER_ORG.to_owned())])),
             issuer_documents: documents.clone(),
             directory_lag: lag,
@@ -248,6 +256,50 @@ impl World {
         let certificate = Certificate::of_der(certified.der.clone(), key, now).unwrap();
         self.identity.directory.insert_certificate(self.tenant, app.id, certificate).await.unwrap();
         key
+    }
+
+    /// A person with a password.
+    pub(super) async fn person(&self, name: &str, password: &str) -> ObjectId {
+        self.person_of(self.tenant, name, password).await
+    }
+
+    pub(super) async fn person_of(&self, tenant: TenantId, name: &str, password: &str) -> ObjectId {
+        let hash = match password {
+            "" => String::new(),
+            _ => crate::credentials::hash_password(&password.to_owned().into(), self.identity.random.as_ref()).unwrap(),
+        };
+        self.identity.directory.insert_person(tenant, name, &hash).await
+    }
+
+    /// What a registration says about signing in.
+    pub(super) async fn register(&self, app: &Registered, registration: Registration) {
+        self.identity.directory.set_registration(self.tenant, app.id, registration).await.unwrap();
+    }
+
+    /// Consent for everyone of a tenant's.
+    pub(super) async fn grant(&self, tenant: TenantId, client: ClientId, resource: ClientId, scopes: &[&str]) {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let consent = Consent { scopes: vec![(resource, scopes)], roles: Vec::new() };
+        self.identity.directory.consent(tenant, client, None, consent).await.unwrap();
+    }
+
+    /// Username and password at the v2 endpoint, through one of Microsoft's own clients.
+    pub(super) async fn by_password(&self, name: &str, password: &str, scope: &str) -> Answer {
+        self.token(&[
+            ("grant_type", "password"),
+            ("client_id", AZURE_CLI),
+            ("username", name),
+            ("password", password),
+            ("scope", scope),
+            ("client_info", "1"),
+        ])
+        .await
+    }
+
+    pub(super) async fn refresh(&self, client: &str, token: &str, more: &[(&str, &str)]) -> Answer {
+        let mut form = vec![("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)];
+        form.extend_from_slice(more);
+        self.token(&form).await
     }
 
     pub(super) async fn ask(&self, request: Request<Bytes>) -> Answer {
