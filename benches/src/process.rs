@@ -74,7 +74,9 @@ pub(crate) fn signature_cpu_micros(threads: usize) -> Result<f64, Failure> {
                 (0..SIGNATURES).try_for_each(|_| key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature))
             };
             let signing: Vec<_> = (0..threads).map(|_| scope.spawn(sign)).collect();
-            signing.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a signing thread failed")?.map_err(|_| "cannot sign"))
+            signing
+                .into_iter()
+                .try_for_each(|thread| thread.join().map_err(|_| "a signing thread failed")?.map_err(|_| "cannot sign"))
         })?;
         samples.push((cpu_micros(std::process::id())? - from) / (SIGNATURES * threads) as f64);
     }

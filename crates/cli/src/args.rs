@@ -13,7 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
 pub(crate) use org::{
-    Behaviour, Clock, Credentials, Folder, Org, OrgAdd, Pretence, Sample, Snapshot, Snapshots, Start, Tenant,
+    Behaviour, Clock, Credentials, Folder, IssuerKeys, Org, OrgAdd, Pretence, Sample, SecurityGroup, Snapshot,
+    Snapshots, Start, Tenant,
 };
 
 /// Gives an application its own way into Dynamics 365: no licensed person, no clicking.
@@ -24,11 +25,11 @@ pub(crate) use org::{
     about,
     long_about = "Gives an application its own way into Dynamics 365 (Dataverse): an app registration, a credential, \
         an application user with the least role, and the proof that it works.\n\n\
-        It works on real orgs, and brings a local org (token service, directory and Dataverse in one process) \
-        on which everything can be tried without a tenant.",
+        It brings a local org (token service, directory and Dataverse in one process), on which `quickstart` does \
+        the whole job without a tenant. `token`, `whoami` and `query` work on real orgs too; making service users \
+        there comes next.",
     after_help = "Start here:  keyholder quickstart",
     after_long_help = EXIT_CODES,
-    disable_help_subcommand = true,
     arg_required_else_help = true,
     max_term_width = 100
 )]
@@ -98,7 +99,7 @@ pub(crate) struct Quickstart {
     #[arg(long, conflicts_with = "remove")]
     pub(crate) serve: bool,
     /// Take away everything that quickstart made: user, role, registration and env file
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ephemeral")]
     pub(crate) remove: bool,
     /// Which registration to use when several are called `orders-sync`
     #[arg(long, value_name = "ID")]
@@ -135,17 +136,29 @@ pub(crate) enum Durability {
 #[derive(Debug, Args)]
 pub(crate) struct ListenFlags {
     /// The https address of the origin [default: port 8443 on 127.0.0.1 and ::1]; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// A further https address, for clients that drop the port and ask 443; may be repeated
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) also_listen: Vec<SocketAddr>,
     /// A plain http address beside it; loopback only
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) http: Option<SocketAddr>,
     /// The name that others call this machine by; needed to listen beyond loopback
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
+}
+
+/// Reads an address to listen on as people write it: whole, or with `localhost`, or a port alone.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    match (text.parse(), port.parse::<u16>()) {
+        (Ok(address), _) => Ok(address),
+        (Err(_), Ok(port)) => Ok(SocketAddr::from(([127, 0, 0, 1], port))),
+        (Err(_), Err(_)) => {
+            Err("give an address and a port, like 127.0.0.1:8444 or [::1]:8444, or a port alone".to_owned())
+        }
+    }
 }
 
 /// `token`.

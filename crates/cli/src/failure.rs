@@ -61,7 +61,11 @@ impl From<ConfigurationError> for Failure {
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
-        Self::new(Exit::CannotCreate, error.to_string())
+        let exit = match error {
+            FileError::Io { .. } => Exit::CannotCreate,
+            FileError::TooLarge { .. } | FileError::NotText { .. } => Exit::BadData,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 
@@ -104,7 +108,7 @@ impl From<StartError> for Failure {
             StartError::Folder(folder) => folder.into(),
             StartError::Listen(listen) => match listen {
                 ListenError::Taken { .. } => Self::new(Exit::CannotCreate, message).hint(
-                    "stop that program, or take another port with `--listen 127.0.0.1:PORT` (0 for any free one)",
+                    "stop that program (another local org, perhaps), or take another port, like `--listen 8444` (0 for a free one)",
                 ),
                 ListenError::Bind { .. } => Self::new(Exit::CannotCreate, message),
                 _ => Self::new(Exit::Usage, message),
@@ -112,7 +116,9 @@ impl From<StartError> for Failure {
             StartError::Certificate(CertificateError::Damaged(_)) => Self::new(Exit::BadData, message).hint(
                 "delete `ca.pem` and `ca.key` in the data folder: new ones are made, and clients need the new `ca.pem`",
             ),
-            StartError::Identity(_) | StartError::Data(_) | StartError::Store(_) => Self::new(Exit::BadData, message),
+            StartError::Identity(_) | StartError::Data(_) | StartError::Store(_) => {
+                Self::new(if error.is_the_systems() { Exit::CannotCreate } else { Exit::BadData }, message)
+            }
             StartError::Refused(refused) => refused.into(),
             _ => Self::new(Exit::Failed, message),
         }

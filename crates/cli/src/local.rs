@@ -62,7 +62,7 @@ pub(crate) enum Holder {
 /// Finds out who holds the folder; opens it when nobody does.
 pub(crate) async fn holder(path: &Path) -> Result<Holder, Failure> {
     let folder = DataFolder::new(path)?;
-    if !folder.exists() {
+    if !folder.exists()? {
         let message = format!("there is no local org in `{}`", path.display());
         return Err(Failure::new(Exit::BadConfiguration, message)
             .hint("make one with `keyholder org start` or `keyholder quickstart`, or give its folder with `--data`"));
@@ -98,6 +98,11 @@ impl Control {
     /// Asks the running org to tell something.
     pub(crate) async fn get(&self, command: &str) -> Result<Value, Failure> {
         self.ask(http::Method::GET, command, &Value::Null).await
+    }
+
+    /// Tells the running org how something shall be.
+    pub(crate) async fn put(&self, command: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(http::Method::PUT, command, body).await
     }
 
     /// Tells the running org to forget something.

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod exit;
 mod failure;
+mod issuers;
 mod local;
 mod printer;
 mod settings;

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::args::Output;
+use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// Prints for people or for programs, as `--output` asks.
@@ -36,9 +37,8 @@ impl Printer {
     /// A line of the result, whatever the form.
     pub(crate) fn data(self, text: &str) {
         let mut out = io::stdout().lock();
-        let written = writeln!(out, "{text}").and_then(|()| out.flush());
-        if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-            reader_gone();
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+            unwritable(&error);
         }
     }
 
@@ -75,8 +75,13 @@ impl Printer {
     }
 }
 
-/// Ends the process quietly when nobody reads on.
-#[expect(clippy::exit, reason = "there is nobody left to print to, and the reader asked for no more")]
-fn reader_gone() {
-    std::process::exit(0)
+/// Ends the process when its output has nowhere to go: quietly when the reader asked for no more,
+/// with an error when a part of the result is lost.
+#[expect(clippy::exit, reason = "nothing that follows could be told to anybody")]
+fn unwritable(error: &io::Error) {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0)
+    }
+    let _ = writeln!(io::stderr(), "error: cannot write the output: {error}; it is not whole");
+    std::process::exit(Exit::CannotCreate as i32)
 }

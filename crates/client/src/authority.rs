@@ -10,7 +10,9 @@
 //! 1. The authority is `https`, always.
 //! 2. It is one of Microsoft's login hosts ([`crate::cloud`]): a secret sent there reaches only
 //!    Microsoft, whatever the org claims;
-//! 3. or the org and the authority are both on loopback: a local org, which never leaves this machine;
+//! 3. or the org and the authority are both on loopback and both https: a local org, which never
+//!    leaves this machine, and whose certificate the same trusted CA vouches for. A plain http port
+//!    can be anybody's, so it needs an authority that is named;
 //! 4. or the authority's origin is the one that the settings name (`KEYHOLDER_AUTHORITY`, or the
 //!    `KEYHOLDER_ORIGIN` of a local org's own file): whoever stored the secret vouched for it.
 //! 5. The resource is the org itself: the same host, give or take the `.api` label.
@@ -48,7 +50,7 @@ impl Authority {
         let invalid = |what, problem: &str| ConfigurationError::Invalid {
             what,
             problem: problem.to_owned(),
-            origin: format!("{}/{tenant}", origin_of(login)),
+            origin: format!("sign-in at {}", origin_of(login)),
         };
         if login.scheme() != "https" || login.host().is_none() {
             return Err(invalid("the authority", "is not an https address"));
@@ -172,7 +174,7 @@ fn judge(connection: &Connection, authorization_uri: &str, resource_id: &str) ->
     let claimed = Authority::from_authorization_uri(authorization_uri)
         .ok_or_else(|| untrusted(authorization_uri, "is not the https address of a tenant's sign-in"))?;
     let vouched_for = connection.authority.as_ref().is_some_and(|named| named.origin() == claimed.login.origin());
-    let is_local = is_loopback(&claimed.login) && is_loopback(org.as_url());
+    let is_local = is_loopback(&claimed.login) && is_loopback(org.as_url()) && org.as_url().scheme() == "https";
     if !(cloud::is_microsoft_login(&claimed.login) || is_local || vouched_for) {
         return Err(untrusted(&claimed.to_string(), "is not one of Microsoft's, and nobody vouched for it"));
     }

@@ -73,7 +73,11 @@ impl FromStr for OrgUrl {
     /// the web client or the Web API behind it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = |problem: &str| Err(InvalidOrgUrl(problem.to_owned()));
-        let Ok(mut url) = Url::parse(text.trim()) else {
+        let text = text.trim();
+        // A host alone, as address bars show it.
+        let bare = !text.contains("://") && text.contains('.') && !text.contains(['@', ' ']);
+        let whole = if bare { format!("https://{text}") } else { text.to_owned() };
+        let Ok(mut url) = Url::parse(&whole) else {
             return invalid("is not an address like `https://contoso.crm4.dynamics.com`");
         };
         match url.scheme() {
@@ -127,6 +131,21 @@ pub enum Origin {
     },
     /// A variable of the environment.
     Environment(&'static str),
+}
+
+impl Origin {
+    fn is_flag(&self) -> bool {
+        matches!(self, Self::Flag(_))
+    }
+
+    /// Whether two settings come from the same file, or both from the environment.
+    fn is_beside(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::EnvFile { path: one, .. }, Self::EnvFile { path: other, .. }) => one == other,
+            (Self::Environment(_), Self::Environment(_)) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -238,7 +257,10 @@ impl TryFrom<Settings> for Connection {
         let client_id = needed(settings.client_id, "the client id", "--client-id", names::CLIENT_ID)?;
         let client_secret =
             needed(settings.client_secret, "the client secret", "--client-secret-file", names::CLIENT_SECRET)?;
-        let authority = settings.authority.map(|given| {
+        // Whoever stored the secret vouches for the authority beside it, and so does whoever types
+        // a flag. A file or variable of another origin does not: it may be anybody's.
+        let vouched = |given: &Given<String>| given.origin.is_flag() || given.origin.is_beside(&client_secret.origin);
+        let authority = settings.authority.filter(vouched).map(|given| {
             let url = Url::parse(&given.value).ok().filter(|url| url.scheme() == "https" && url.has_host());
             url.ok_or_else(|| invalid("the authority", "is not an https address", &given.origin))
         });

@@ -131,7 +131,7 @@ impl Error {
             Self::TokenRefused(refusal) => refusal.kind(),
             Self::Dataverse(refusal) => refusal.kind(),
             Self::Graph(refusal) => kind_of_status(refusal.status),
-            Self::Protocol { .. } => ErrorKind::Other,
+            Self::Protocol { .. } => ErrorKind::BadData,
         }
     }
 
@@ -148,7 +148,7 @@ impl Error {
             ],
             Self::UntrustedAuthority { .. } => vec![
                 "check the org's URL letter by letter: whoever answers there could be after the client secret".to_owned(),
-                "if that authority is really yours, name it with `KEYHOLDER_AUTHORITY`".to_owned(),
+                "if that authority is really yours, name it with `--authority`, or with `KEYHOLDER_AUTHORITY` where the secret stands".to_owned(),
             ],
             Self::TokenRefused(refusal) => refusal.hints(),
             Self::Dataverse(refusal) => refusal.hints(),

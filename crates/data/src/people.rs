@@ -13,7 +13,7 @@ pub(crate) mod decide;
 use std::sync::Arc;
 
 use keyholder_dataverse::Value;
-use keyholder_foundation::{ClientId, ObjectId, Timestamp};
+use keyholder_foundation::{ObjectId, Timestamp};
 use keyholder_store::statement::{Select, column, parameter};
 use keyholder_store::{Kind, Prepared, Snapshot, Transaction};
 use uuid::Uuid;
@@ -78,17 +78,17 @@ impl Organization {
         self.core().database.write(work).await
     }
 
-    /// Lets an application's user follow whether the tenant still has its service principal. Gives
-    /// whether anything changed.
+    /// Lets an application's user follow whether the tenant still has its service principal, named
+    /// by its object id. Gives whether anything changed.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn follow_application(&self, client: ClientId, presence: Presence) -> Result<bool, Error> {
+    pub async fn follow_service_principal(&self, principal: ObjectId, presence: Presence) -> Result<bool, Error> {
         let core = Arc::clone(self.core());
         let (catalogue, now) = (core.catalogue(), core.clocks.now().whole_seconds());
         let work = move |tx: &mut Transaction<'_>| {
             let seed = Seed { core: &core, catalogue: &catalogue, now };
-            let Some((user, _)) = seed.platform().application_user(tx, client.0)? else { return Ok(false) };
+            let Some(user) = seed.platform().application_of(tx, principal.0)? else { return Ok(false) };
             let Some(before) = Record::load(tx, &catalogue, &catalogue.layout_of("systemuser")?, user)? else {
                 return Ok(false);
             };

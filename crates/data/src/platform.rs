@@ -70,6 +70,17 @@ impl Platform<'_> {
         Ok(snapshot.first(&find, &[object.into()], |row| row.get(0))?)
     }
 
+    /// The id of the user of the application with this service principal.
+    pub(crate) fn application_of(&self, snapshot: &mut Snapshot<'_>, object: Uuid) -> Result<Option<Uuid>, Failure> {
+        let find = self.prepared("application of a service principal", || {
+            Select::from(table("systemuser"))
+                .column(value("systemuserid"), Kind::Uuid)
+                .filter(column(value("azureactivedirectoryobjectid")).equals(parameter(0)))
+                .filter(column(value("applicationid")).is_not_null())
+        })?;
+        Ok(snapshot.first(&find, &[object.into()], |row| row.get(0))?)
+    }
+
     /// The teams that a user is a member of, each with its business unit.
     pub(crate) fn teams(&self, snapshot: &mut Snapshot<'_>, user: Uuid) -> Result<Vec<(Uuid, Uuid)>, Failure> {
         let find = self.prepared("teams of a user", || {

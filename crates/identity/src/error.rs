@@ -9,7 +9,7 @@ use crate::keys::KeyError;
 #[non_exhaustive]
 pub enum Error {
     /// The directory's store failed.
-    #[error("the directory cannot be used")]
+    #[error("the tenant directory's database cannot be used")]
     Store(#[from] keyholder_store::Error),
     /// There is no key to sign with.
     #[error("the token service has no signing key: hand in at least one")]

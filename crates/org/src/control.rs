@@ -71,8 +71,17 @@ pub struct OrgRequest {
     pub pretend: Option<Pretence>,
 }
 
+/// The body of `PUT /_keyholder/orgs/ID/security-group`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroupRequest {
+    /// The sign-in names of those who may come in.
+    pub members: Vec<String>,
+}
+
 const COMMANDS: &str = "There are: GET status; POST sample; POST credentials/reset; GET and POST clock; GET snapshots, \
-    DELETE snapshots/NAME, POST snapshot, POST restore, POST reset; GET and POST orgs; POST tenants.";
+    DELETE snapshots/NAME, POST snapshot, POST restore, POST reset; GET and POST orgs, PUT and DELETE orgs/ID/security-group; \
+    POST tenants; POST keys/rotate.";
 
 pub(crate) async fn respond(rooms: &Arc<Rooms>, peer: SocketAddr, request: &Request<Bytes>) -> Response<Bytes> {
     if let Err(refusal) = admission::check(rooms, peer, request).await {
@@ -127,6 +136,18 @@ async fn answer(
             done(&status(rooms))
         }
         ("GET", ["orgs" | "tenants"]) => done(&json!({"tenants": world.list().await})),
+        ("PUT", ["orgs", org, "security-group"]) => match serde_json::from_slice::<SecurityGroupRequest>(body) {
+            Ok(wanted) => {
+                world.set_security_group(org, Some(&wanted.members)).await?;
+                done(&json!({"members": wanted.members}))
+            }
+            Err(why) => read(&format!(r#"{{"members":[NAME]}}: {why}"#)),
+        },
+        ("DELETE", ["orgs", org, "security-group"]) => {
+            world.set_security_group(org, None).await?;
+            done(&json!({"members": null}))
+        }
+        ("POST", ["keys", "rotate"]) => done(&json!({"keyId": world.rotate_keys().await?})),
         ("POST", ["tenants"]) => match serde_json::from_slice::<TenantRequest>(body) {
             Ok(wanted) => done(&serde_json::to_value(world.add_tenant(&wanted.domain).await?).unwrap_or_default()),
             Err(why) => read(&format!(r#"{{"domain":"DOMAIN"}}: {why}"#)),
@@ -139,7 +160,7 @@ async fn answer(
             Err(why) => read(&format!(r#"{{"name":NAME,"tenant":DOMAIN}}: {why}"#)),
         },
         (_, ["status" | "sample" | "clock" | "snapshots" | "snapshot" | "restore" | "reset" | "orgs" | "tenants"])
-        | (_, ["credentials", "reset"] | ["snapshots", _]) => {
+        | (_, ["credentials", "reset"] | ["keys", "rotate"] | ["snapshots", _] | ["orgs", _, "security-group"]) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "That control command has another method.")
         }
         _ => plain(StatusCode::NOT_FOUND, "NotFound", COMMANDS),
@@ -188,9 +209,9 @@ fn done(value: &Value) -> Response<Bytes> {
 
 fn failed(error: &StartError) -> Response<Bytes> {
     let (status, code) = match error {
-        StartError::Refused(Refused::NoSnapshot { .. } | Refused::NoTenant { .. } | Refused::NoOrg { .. }) => {
-            (StatusCode::NOT_FOUND, "NotFound")
-        }
+        StartError::Refused(
+            Refused::NoSnapshot { .. } | Refused::NoTenant { .. } | Refused::NoOrg { .. } | Refused::NoPerson { .. },
+        ) => (StatusCode::NOT_FOUND, "NotFound"),
         StartError::Refused(Refused::TenantExists { .. } | Refused::OrgExists { .. }) => {
             (StatusCode::CONFLICT, "Conflict")
         }

@@ -37,6 +37,21 @@ pub enum StartError {
     Interrupted,
 }
 
+impl StartError {
+    /// Whether the operating system stood in the way: rights, room, another program.
+    #[must_use]
+    pub fn is_the_systems(&self) -> bool {
+        use keyholder_store::Error::{NoRoom, Unusable};
+        let store = match self {
+            Self::Identity(keyholder_identity::Error::Store(error))
+            | Self::Data(keyholder_data::Error::Store(error))
+            | Self::Store(error) => error,
+            _ => return false,
+        };
+        matches!(store, Unusable { .. } | NoRoom { .. })
+    }
+}
+
 /// A wish that cannot be granted as it was said; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -92,6 +107,12 @@ pub enum Refused {
         name: String,
         /// The orgs that there are.
         known: Vec<String>,
+    },
+    /// A person that the tenant does not have.
+    #[error("the tenant has no user `{name}`")]
+    NoPerson {
+        /// What was asked for, cut to 80 characters.
+        name: String,
     },
     /// The tenant has an org of that name.
     #[error("the tenant `{domain}` has an org `{name}` already")]

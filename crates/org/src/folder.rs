@@ -28,7 +28,7 @@ use keyholder_platform::{
 use serde::{Deserialize, Serialize};
 
 use record::WORLD_FORMAT;
-pub use record::{AdministratorsEntry, OrgEntry, Pretence, TenantEntry, World};
+pub use record::{AdministratorsEntry, OrgEntry, Pretence, SecurityGroup, TenantEntry, World};
 
 /// What can be wrong with a data folder.
 #[derive(Debug, thiserror::Error)]
@@ -130,12 +130,17 @@ impl DataFolder {
     /// # Errors
     /// [`FolderError::File`] when the current directory is gone.
     pub fn new(path: &Path) -> Result<Self, FolderError> {
-        let path = std::path::absolute(path).map_err(|source| FileError::Io {
+        let absolute = std::path::absolute(path).map_err(|source| FileError::Io {
             doing: "find",
             path: path.to_path_buf(),
             source,
         })?;
-        Ok(Self { path })
+        // The path stands in env files and messages: one folder has one, however it was typed.
+        let real = absolute.ancestors().find_map(|known| {
+            let made = absolute.strip_prefix(known).ok()?;
+            known.canonicalize().ok().map(|real| if made.as_os_str().is_empty() { real } else { real.join(made) })
+        });
+        Ok(Self { path: real.unwrap_or(absolute) })
     }
 
     /// The folder itself.
@@ -173,9 +178,17 @@ impl DataFolder {
     }
 
     /// Whether a local org has ever been made here.
-    #[must_use]
-    pub fn exists(&self) -> bool {
-        self.file("world.json").exists()
+    ///
+    /// # Errors
+    /// [`FolderError::File`] when that cannot be told: the folder is not ours to look into, or is
+    /// none.
+    pub fn exists(&self) -> Result<bool, FolderError> {
+        let path = self.file("world.json");
+        match std::fs::symlink_metadata(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(FileError::Io { doing: "look for", path, source }.into()),
+        }
     }
 
     /// Makes the folder where it is missing and locks it for this process.
@@ -184,7 +197,7 @@ impl DataFolder {
     /// [`FolderError::InUse`] when an org runs on it, [`FolderError::NotOurs`] when it is a
     /// folder of something else.
     pub fn open(&self) -> Result<FolderLock, FolderError> {
-        if !self.exists() && !self.file("lock").exists() {
+        if !self.exists()? && !self.file("lock").exists() {
             let foreign = std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some());
             if foreign {
                 return Err(FolderError::NotOurs { path: self.path.clone() });
@@ -195,10 +208,25 @@ impl DataFolder {
             LockError::Held { .. } => FolderError::InUse { path: self.path.clone() },
             LockError::File(file) => file.into(),
         })?;
+        self.remove_strays();
         if !self.file(".gitignore").exists() {
             write_private(&self.file(".gitignore"), b"*\n")?;
         }
         Ok(lock)
+    }
+
+    /// Removes what a process left that was killed while it wrote: half files beside the real ones.
+    /// Only the folder's holder may: nobody else writes then.
+    fn remove_strays(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.path) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with('.') && name.ends_with(keyholder_platform::files::UNFINISHED) {
+                // One that stays does no harm but to the eye.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// The org that runs on this folder, if one does. Only the lock decides that: a note left by

@@ -21,6 +21,8 @@ pub mod listen;
 mod listeners;
 mod management;
 mod on_premises;
+mod pages;
+mod propagation;
 mod rooms;
 mod running;
 pub mod serve;
@@ -30,6 +32,9 @@ pub use clock::{ClockChange, ClockReading, Shift};
 pub use error::{Refused, StartError};
 pub use folder::{DataFolder, Pretence};
 pub use keyholder_data::{Sampled, Trouble};
+pub use keyholder_identity::{
+    DocumentFuture, GraphThrottle, IssuerDocuments, MAX_DOCUMENT as LONGEST_DOCUMENT, NoIssuers,
+};
 pub use keyholder_store::Durability;
 pub use listen::Listen;
 pub use running::{LocalOrg, Options, Place};

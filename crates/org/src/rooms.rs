@@ -2,19 +2,23 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use keyholder_data::TokenFacts;
 use keyholder_foundation::{OrgId, Secret, WallClock};
-use keyholder_identity::{Audience, bearer};
+use keyholder_identity::{AnswerAfter, Audience, bearer};
 
 use crate::error::StartError;
 use crate::folder::Pretence;
 use crate::listeners::Serving;
 use crate::serve::{Answer, BoxFuture, plain};
 use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
-use crate::{control, discovery, management, on_premises};
+use crate::{control, discovery, management, on_premises, pages};
+
+/// The longest that an answer is held back from whoever guesses at secrets.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The open world, answering.
 pub(crate) struct Rooms {
@@ -89,15 +93,32 @@ impl Rooms {
         let state = self.world.state().await;
         match first {
             "api" if path.starts_with("/api/discovery/") => {
+                self.world.deliver(&state).await;
                 discovery::respond(&state, &self.world.address().origin, &request).await
             }
-            "v1.0" => state.identity.respond_graph(request).await,
-            "" | "api" | "XRMServices" => match state.first() {
-                Ok(org) => at_org(&state, org, Some(&self.origin_audience), request).await,
+            "v1.0" | "beta" => {
+                let writes = request.method() != Method::GET;
+                let response = state.identity.respond_graph(request).await;
+                if writes {
+                    state.propagation.wake();
+                    self.world.deliver(&state).await;
+                }
+                response
+            }
+            "_org" => pages::lead_on(&self.world, &state, path).unwrap_or_else(|| not_served(path)),
+            "" | "api" | "XRMServices" | "main.aspx" | "default.aspx" => match state.first() {
+                Ok(org) => self.at_org(&state, org, Some(&self.origin_audience), request).await,
                 Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string()),
             },
-            "beta" => not_served(path),
-            _ => state.identity.respond_login(request).await,
+            _ => {
+                // All but a request for a token may change the directory: consent, a new password.
+                if request.method() == Method::POST && !path.to_ascii_lowercase().ends_with("/token") {
+                    let response = state.identity.respond_login(request).await;
+                    state.propagation.wake();
+                    return response;
+                }
+                state.identity.respond_login(request).await
+            }
         }
     }
 
@@ -105,10 +126,44 @@ impl Rooms {
     async fn at_further_org(&self, org: OrgId, request: Request<Bytes>) -> Response<Bytes> {
         let state = self.world.state().await;
         match state.org(org) {
-            Some(org) => at_org(&state, org, None, request).await,
+            Some(org) => self.at_org(&state, org, None, request).await,
             // Its port is being given up.
             None => not_served(request.uri().path()),
         }
+    }
+
+    /// A request to an org: its Web API, or what it pretends to be. Tokens for `beside` are good for it
+    /// too.
+    async fn at_org(
+        &self,
+        state: &State,
+        org: &OpenOrg,
+        beside: Option<&Audience>,
+        request: Request<Bytes>,
+    ) -> Response<Bytes> {
+        if org.pretend == Some(Pretence::OnPremises) {
+            return on_premises::respond(&request);
+        }
+        let path = request.uri().path();
+        if path.starts_with("/api/data/") {
+            let verified = bearer(request.headers()).and_then(|token| {
+                let own = state.identity.verify(token, &org.audience);
+                own.or_else(|problem| beside.map_or(Err(problem), |beside| state.identity.verify(token, beside)))
+            });
+            let Ok(token) = verified else { return org.organization.challenge() };
+            self.world.deliver(state).await;
+            let caller = TokenFacts {
+                tenant: token.tenant,
+                client: token.client,
+                object_id: token.object_id,
+                app_only: token.app_only,
+            };
+            return org.organization.respond(&caller, request).await;
+        }
+        if matches!(path, "/" | "/main.aspx" | "/default.aspx") {
+            return pages::respond(&self.world, state, org, &request).await;
+        }
+        not_served(path)
     }
 
     /// The `Date` header by the org's clock, which clients follow; printed once a second.
@@ -124,37 +179,6 @@ impl Rooms {
     }
 }
 
-/// A request to an org: its Web API, or what it pretends to be. Tokens for `beside` are good for it
-/// too.
-async fn at_org(state: &State, org: &OpenOrg, beside: Option<&Audience>, request: Request<Bytes>) -> Response<Bytes> {
-    if org.pretend == Some(Pretence::OnPremises) {
-        return on_premises::respond(&request);
-    }
-    let path = request.uri().path();
-    if path.starts_with("/api/data/") {
-        let verified = bearer(request.headers()).and_then(|token| {
-            let own = state.identity.verify(token, &org.audience);
-            own.or_else(|problem| beside.map_or(Err(problem), |beside| state.identity.verify(token, beside)))
-        });
-        let Ok(token) = verified else { return org.organization.challenge() };
-        let caller = TokenFacts {
-            tenant: token.tenant,
-            client: token.client,
-            object_id: token.object_id,
-            app_only: token.app_only,
-        };
-        return org.organization.respond(&caller, request).await;
-    }
-    if path == "/" {
-        return plain(
-            StatusCode::NOT_FOUND,
-            "0x80060888",
-            "This is a local org. Its Web API is at /api/data/v9.2/; it has no web pages yet.",
-        );
-    }
-    not_served(path)
-}
-
 fn not_served(path: &str) -> Response<Bytes> {
     let path: String = path.chars().take(80).filter(|c| c.is_ascii_graphic() && *c != '"').collect();
     plain(StatusCode::NOT_FOUND, "0x80060888", &format!("The local org does not serve {path}."))
@@ -164,6 +188,10 @@ impl Answer for Rooms {
     fn answer(self: Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
         Box::pin(async move {
             let mut response = self.at_origin(peer, request).await;
+            // The rooms have been left by now: a caller who is made to wait holds up nobody else.
+            if let Some(AnswerAfter(wait)) = response.extensions().get().copied() {
+                tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+            }
             response.headers_mut().insert(header::DATE, self.date());
             response
         })

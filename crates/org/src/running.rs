@@ -215,7 +215,7 @@ fn authority(
         (Some(certificate_pem), Some(key)) => Some(Authority { certificate_pem, key_pem: key.into() }),
         _ => None,
     };
-    let had_one = kept.is_some();
+    let had_one = folder.ca_file().exists();
     if let Some(kept) = kept
         && kept.covers(host, now)?
     {

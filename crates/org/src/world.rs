@@ -134,6 +134,9 @@ impl OpenWorld {
         let (tenant, tenant_domain, org) = (tenant.id, tenant.domain.clone(), org.id);
         options.clocks.org.set_offset_millis(record.clock_offset_millis);
         snapshots::finish(&folder, &record)?;
+        if record.complete {
+            check_databases(&folder, &record)?;
+        }
         let listeners = address.map_or_else(Listeners::none, Listeners::on);
         let complete = record.complete;
         let opening = state::Opening { folder: &folder, options, origin, listeners: &listeners };
@@ -159,6 +162,16 @@ impl OpenWorld {
     /// The rooms as they are now; nothing of them changes while this is held.
     pub(crate) async fn state(&self) -> tokio::sync::RwLockReadGuard<'_, State> {
         self.state.read().await
+    }
+
+    /// Where what nobody shall guess comes from.
+    pub(crate) fn random(&self) -> &dyn Random {
+        self.options.random.as_ref()
+    }
+
+    /// Delivers what the orgs have to learn of the directory by now.
+    pub(crate) async fn deliver(&self, state: &State) {
+        state.deliver(self.clocks.now(), self.options.trouble.as_ref()).await;
     }
 
     /// What it takes to open another state of this world.
@@ -234,6 +247,17 @@ impl OpenWorld {
             .collect();
         stale.sort();
         stale
+    }
+}
+
+/// Refuses a world that lacks a database: an empty one in its place would look like an org that has
+/// lost its memory.
+fn check_databases(folder: &DataFolder, record: &World) -> Result<(), FolderError> {
+    let state = folder.state(record.state);
+    let orgs = record.orgs().map(|(_, org)| state.org_file(org.id));
+    match std::iter::once(state.directory_file()).chain(orgs).find(|file| !file.exists()) {
+        Some(path) => Err(FolderError::Damaged { path, why: "it is missing".to_owned() }),
+        None => Ok(()),
     }
 }
 

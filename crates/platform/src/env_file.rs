@@ -120,8 +120,11 @@ pub fn print<'a>(comment: &str, variables: impl IntoIterator<Item = (&'a str, &'
 }
 
 fn push_value(text: &mut String, value: &str) {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-".contains(c);
-    if !value.is_empty() && value.chars().all(is_bare) {
+    // A tilde means a home folder to a shell only where a path could begin; quoted, it would be
+    // read with its quotes by Docker's `--env-file`, and most client secrets have one.
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-~".contains(c);
+    let home = value.starts_with('~') || value.contains(":~");
+    if !value.is_empty() && value.chars().all(is_bare) && !home {
         text.push_str(value);
     } else if !value.contains(['\'', '\n', '\r']) {
         text.push('\'');

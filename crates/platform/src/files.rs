@@ -49,6 +49,9 @@ impl FileError {
     }
 }
 
+/// How the name of a file ends that is still being written; it begins with a dot.
+pub const UNFINISHED: &str = ".new";
+
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.to_path_buf();
     move |source| FileError::Io { doing, path, source }
@@ -95,7 +98,7 @@ fn write(path: &Path, content: &[u8], durable: bool) -> Result<(), FileError> {
     };
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.new", std::process::id()));
+    name.push(format!(".{}{UNFINISHED}", std::process::id()));
     let beside = folder.join(name);
     // A killed run with the same process id may have left one.
     let _ = std::fs::remove_file(&beside);

@@ -35,6 +35,19 @@ pub enum Error {
         /// Its client id.
         client_id: ClientId,
     },
+    /// Somebody else can sign in as the registration of that name.
+    #[error(
+        "the app registration `{name}` (client id {client_id}) bears Keyholder's mark, but has credentials that do not \
+         come from here: {}", credentials.join(", ")
+    )]
+    UnexplainedCredentials {
+        /// The name.
+        name: String,
+        /// Its client id.
+        client_id: ClientId,
+        /// The credentials, each with its kind and id.
+        credentials: Vec<String>,
+    },
     /// No registration has the client id that was asked for.
     #[error("the tenant has no app registration with the client id {client_id}")]
     NoSuchRegistration {
@@ -83,9 +96,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Service { source, .. } => source.kind(),
-            Self::SeveralRegistrations { .. } | Self::ForeignRegistration { .. } | Self::NoSuchRegistration { .. } => {
-                ErrorKind::Configuration
-            }
+            Self::SeveralRegistrations { .. }
+            | Self::ForeignRegistration { .. }
+            | Self::UnexplainedCredentials { .. }
+            | Self::NoSuchRegistration { .. } => ErrorKind::Configuration,
             Self::NoSuchPrivilege(_) | Self::ForeignRole { .. } | Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
             Self::NoRootBusinessUnit | Self::Sink(_) => ErrorKind::Other,
         }
@@ -102,6 +116,10 @@ impl Error {
                     "to use it all the same, name it with `--client-id {client_id}`; it will not be removed later"
                 )]
             }
+            Self::UnexplainedCredentials { client_id, .. } => vec![
+                "whoever made those credentials would get the same way in: find out who that was".to_owned(),
+                format!("if they are yours (another folder's or machine's), name it with `--client-id {client_id}`"),
+            ],
             Self::NoSuchRegistration { .. } => {
                 vec!["check the client id; the object id of a registration is another one".to_owned()]
             }

@@ -50,6 +50,9 @@ pub struct Provisioned {
     pub role: String,
     /// The security role's id.
     pub role_id: Uuid,
+    /// What the application user may do beyond the definition, one sentence each; empty when it is
+    /// exactly what was wanted.
+    pub beyond: Vec<String>,
     /// The application user's id in the org.
     pub user_id: Uuid,
     /// Its business unit.
@@ -80,8 +83,11 @@ pub async fn provision(
     sink: &dyn SecretSink,
     reporter: &mut dyn Reporter,
 ) -> Result<Provisioned, Error> {
-    let mut run = Run { administrator, definition, reporter, changed: false };
+    let mut run = Run { administrator, definition, reporter, changed: false, beyond: Vec::new() };
 
+    if let Some(found) = find_registration(&administrator.graph, definition).await? {
+        secret::refuse_unexplained(definition, &found, sink)?;
+    }
     let (application, outcome) = registration::ensure(&mut run).await?;
     permission::declare(&mut run, &application, outcome).await?;
     let principal = principal::ensure(&mut run, application.app_id).await?;
@@ -108,6 +114,7 @@ pub async fn provision(
         secret_expires: key.expires,
         role: role.name,
         role_id: role.id,
+        beyond: run.beyond,
         user_id,
         business_unit_id,
         organization_id,
@@ -123,6 +130,8 @@ pub(crate) struct Run<'a> {
     pub(crate) reporter: &'a mut dyn Reporter,
     /// Whether this run has changed anything so far.
     pub(crate) changed: bool,
+    /// What was seen of rights beyond the definition so far.
+    pub(crate) beyond: Vec<String>,
 }
 
 impl Run<'_> {

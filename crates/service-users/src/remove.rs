@@ -29,7 +29,7 @@ pub async fn remove(
     sink: &dyn SecretSink,
     reporter: &mut dyn Reporter,
 ) -> Result<(), Error> {
-    let mut run = Run { administrator, definition, reporter, changed: false };
+    let mut run = Run { administrator, definition, reporter, changed: false, beyond: Vec::new() };
     let application = match find_registration(&administrator.graph, definition).await {
         Err(Error::NoSuchRegistration { .. }) => None,
         found => found?,

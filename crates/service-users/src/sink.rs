@@ -131,6 +131,9 @@ impl SinkError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
+            Self::File(error) if error.is_denied() => {
+                vec!["run as the user whom that file belongs to, or move it away".to_owned()]
+            }
             Self::File(_) => Vec::new(),
             Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
         }

@@ -35,7 +35,7 @@ pub enum Error {
 
     /// The file is no database, or was damaged or cut.
     #[error(
-        "`{}` is not a sound database: {reason}; restore it from a backup, or move it away and start again without it",
+        "`{}` is not a sound database: {reason}; restore it from a backup, or start anew in another folder",
         path.display()
     )]
     Corrupt {

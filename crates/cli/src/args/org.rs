@@ -1,6 +1,7 @@
 //! `org ...`: running and looking after the local org.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use keyholder_foundation::Timestamp;
@@ -45,6 +46,12 @@ pub(crate) enum Org {
         sample accounts and contacts, the machine's time, and nothing else. Further tenants and orgs go; snapshots \
         stay.")]
     Reset(Folder),
+    /// Have the token service sign with a new key; tokens that are out stay good until they expire
+    RotateKeys(Folder),
+    /// Say which people may come into an org: its security group
+    #[command(long_about = "Says which people of the directory may come into an org, as an environment's security \
+        group does. Applications and the tenant's administrators come in any case.")]
+    SecurityGroup(SecurityGroup),
     /// Add a tenant with administrators of its own
     #[command(subcommand, arg_required_else_help = true)]
     Tenant(Tenant),
@@ -77,6 +84,45 @@ pub(crate) struct Behaviour {
     /// How many people of an org may be non-interactive users; it was 5 until about 2019
     #[arg(long, value_name = "N", default_value_t = keyholder_org::world::DEFAULT_NON_INTERACTIVE_LIMIT)]
     pub(crate) non_interactive_limit: u32,
+    /// How long after a change in the directory the orgs learn of it, such as 30m
+    #[arg(long, value_name = "TIME", value_parser = delay, default_value = "0s")]
+    pub(crate) propagation_delay: Duration,
+    /// How long the token service does not see a new application or credential yet, such as 20s
+    #[arg(long, value_name = "TIME", value_parser = delay, default_value = "0s")]
+    pub(crate) directory_lag: Duration,
+    /// Refuse an application more than N requests to Microsoft Graph in ten seconds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) graph_limit: Option<u32>,
+    /// An issuer beyond this machine whose tokens may stand in for secrets; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) allow_issuer: Vec<String>,
+    /// An issuer's keys (a JWK set) in a file, so that it is not asked; may be repeated
+    #[arg(long, value_name = "URL=FILE", value_parser = issuer_keys)]
+    pub(crate) issuer_keys: Vec<IssuerKeys>,
+}
+
+/// An issuer and the file with its keys.
+#[derive(Debug, Clone)]
+pub(crate) struct IssuerKeys {
+    pub(crate) issuer: String,
+    pub(crate) file: PathBuf,
+}
+
+fn issuer_keys(text: &str) -> Result<IssuerKeys, String> {
+    // The issuer's URL may hold a `=`, a file's name rarely does.
+    match text.rsplit_once('=') {
+        Some((issuer, file)) if !issuer.is_empty() && !file.is_empty() => {
+            Ok(IssuerKeys { issuer: issuer.to_owned(), file: file.into() })
+        }
+        _ => Err("it has the form URL=FILE".to_owned()),
+    }
+}
+
+/// A span of time without a sign: `90s`, `30m`, `1d12h`.
+fn delay(text: &str) -> Result<Duration, String> {
+    let wrong = || "it is a time like 90s, 30m or 1d12h (units: w, d, h, m, s)".to_owned();
+    let shift: Shift = format!("+{text}").parse().map_err(|_| wrong())?;
+    Ok(Duration::from_millis(u64::try_from(shift.as_millis()).map_err(|_| wrong())?))
 }
 
 /// What an org can answer as.
@@ -149,6 +195,22 @@ pub(crate) struct Snapshots {
     /// Forget the snapshot of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) remove: Option<String>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// `org security-group`.
+#[derive(Debug, Args)]
+pub(crate) struct SecurityGroup {
+    /// The org: its name, URL or id, as `org list` shows them
+    #[arg(value_name = "ORG")]
+    pub(crate) org: String,
+    /// Somebody who may come in, by sign-in name; may be repeated
+    #[arg(long, value_name = "NAME", required_unless_present = "everybody")]
+    pub(crate) member: Vec<String>,
+    /// Let everybody in again
+    #[arg(long, conflicts_with = "member")]
+    pub(crate) everybody: bool,
     #[command(flatten)]
     pub(crate) folder: Folder,
 }

@@ -8,7 +8,7 @@ mod snapshots;
 use keyholder_org::control::SampleRequest;
 use serde_json::{Value, json};
 
-use crate::args::{Credentials, Org, Sample};
+use crate::args::{Credentials, Folder, Org, Sample};
 use crate::failure::Failure;
 use crate::local::{self, Holder};
 use crate::printer::Printer;
@@ -25,6 +25,8 @@ pub(crate) async fn run(arguments: &Org, printer: Printer) -> Result<(), Failure
         Org::Restore(arguments) => snapshots::restore(arguments, printer).await,
         Org::Snapshots(arguments) => snapshots::run(arguments, printer).await,
         Org::Reset(arguments) => snapshots::reset(arguments, printer).await,
+        Org::RotateKeys(arguments) => rotate_keys(arguments, printer).await,
+        Org::SecurityGroup(arguments) => orgs::security_group(arguments, printer).await,
         Org::Tenant(arguments) => orgs::tenant(arguments, printer).await,
         Org::Add(arguments) => orgs::add(arguments, printer).await,
         Org::List(arguments) => orgs::list(arguments, printer).await,
@@ -61,5 +63,18 @@ async fn credentials(arguments: &Credentials, printer: Printer) -> Result<(), Fa
         file.display()
     ));
     printer.json(&json!({"envFile": file}));
+    Ok(())
+}
+
+async fn rotate_keys(arguments: &Folder, printer: Printer) -> Result<(), Failure> {
+    let key = match local::holder(&arguments.data).await? {
+        Holder::Running(control) => {
+            let done = control.post("keys/rotate", &Value::Null).await?;
+            done.get("keyId").and_then(Value::as_str).unwrap_or_default().to_owned()
+        }
+        Holder::Opened(world) => world.rotate_keys().await?,
+    };
+    printer.line(&format!("the token service signs with key {key}; tokens that are out stay good until they expire"));
+    printer.json(&json!({"keyId": key}));
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keyholder_client::{Connection, Http, NetworkOptions};
+use keyholder_org::folder::RunningNote;
 use keyholder_org::{DataFolder, LocalOrg, env_file};
 use keyholder_platform::{EnvFile, EnvFileError};
 use keyholder_service_users::{
@@ -17,7 +18,7 @@ use keyholder_service_users::{
 };
 use serde_json::{Value, json};
 
-use crate::args::Quickstart;
+use crate::args::{Durability, Quickstart};
 use crate::commands::org::{interruption, serve};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -29,7 +30,7 @@ const NAME: &str = "orders-sync";
 
 pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), Failure> {
     let data = &arguments.data;
-    if arguments.remove && !data.ephemeral && !DataFolder::new(&data.data)?.exists() {
+    if arguments.remove && !DataFolder::new(&data.data)?.exists()? {
         printer.line(&format!("nothing to remove: there is no local org in {}", data.data.display()));
         printer.json(&json!({"steps": [], "removed": false}));
         return Ok(());
@@ -45,9 +46,14 @@ pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), 
     if arguments.remove {
         printer.line(&format!("Taking `{NAME}` out of the local org at {}:\n", administrator.connection.url));
         remove(&administrator, &definition, &sink, &mut lines).await?;
-        printer
-            .line(&format!("\n`{NAME}` is gone. The local org itself is the folder {}.", shown(place.folder().path())));
-        printer.json(&json!({"steps": lines.events, "removed": true}));
+        let any = |outcome: &str| lines.events.iter().any(|event| event["outcome"] == outcome);
+        let ended = match (any("kept"), any("removed")) {
+            (true, _) => "What is marked `kept` stays: it is not ours, or others use it.",
+            (false, true) => "All of it is gone.",
+            (false, false) => "There was nothing to remove.",
+        };
+        printer.line(&format!("\n{ended} The local org itself is the folder {}.", shown(place.folder().path())));
+        printer.json(&json!({"steps": lines.events, "removed": any("removed")}));
         return place.end(false, printer).await;
     }
     printer.line(&format!("Giving `{NAME}` its own way into the local org at {}:\n", administrator.connection.url));
@@ -61,18 +67,28 @@ pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), 
 fn conclude(made: &Provisioned, place: &Place, arguments: &Quickstart, lines: &Lines, printer: Printer) {
     let stays = place.stays(arguments);
     printer.line(if made.changed {
-        "What exists now:"
+        "What was made:"
     } else {
         "Nothing had to be changed; the sign-in was proved again. What exists:"
     });
     printer.line(&format!("  application        {} (client id {})", made.name, made.client_id));
     let until = made.secret_expires.map(|end| format!(", works until {}", end.date())).unwrap_or_default();
     printer.line(&format!("  client secret      in {}{until}", shown(Path::new(&made.secret_place))));
-    printer.line(&format!("  security role      {}: may read every contact in the org, and nothing else", made.role));
+    printer.line(&format!(
+        "  security role      {}: may read every contact in the org{}",
+        made.role,
+        match made.beyond.as_slice() {
+            [] => ", and nothing else",
+            _ => "; BUT ALSO MORE than that:",
+        }
+    ));
+    for more in &made.beyond {
+        printer.line(&format!("                     {more}"));
+    }
     printer.line(&format!("  application user   {}", made.user_id));
     let next = next::commands(place.folder(), &made.url, arguments, stays);
     if next.is_empty() {
-        printer.line("\nAll of it was kept in memory and a temporary folder, and is gone now (--ephemeral).");
+        printer.line("\nThe org and all of this were in a temporary folder, which is removed now (--ephemeral).");
     } else {
         printer.line("\nTry next:");
         for step in &next {
@@ -99,15 +115,14 @@ impl Place {
         if !arguments.data.ephemeral {
             let folder = DataFolder::new(&arguments.data.data)?;
             if let Some(note) = folder.running()? {
+                refuse_idle_flags(arguments, &note)?;
                 printer.note(&format!("using the local org that runs at {} (process {})", note.origin, note.pid));
                 return Ok(Self::Elsewhere(folder));
             }
         }
         let org = local::start(&arguments.data, &arguments.listen, keyholder_org::Settings::default()).await?;
-        if !arguments.serve {
-            for note in org.notes() {
-                printer.note(note);
-            }
+        for note in org.notes() {
+            printer.note(note);
         }
         Ok(Self::Here(Box::new(org)))
     }
@@ -132,6 +147,27 @@ impl Place {
                 Ok(())
             }
             Self::Elsewhere(_) => Ok(()),
+        }
+    }
+}
+
+/// A running org answers where it was told to: flags that say otherwise would do nothing.
+fn refuse_idle_flags(arguments: &Quickstart, note: &RunningNote) -> Result<(), Failure> {
+    let listen = &arguments.listen;
+    let elsewhere = |address: std::net::SocketAddr| !note.origin.ends_with(&format!(":{}", address.port()));
+    let given = [
+        (listen.listen.is_some_and(elsewhere), "--listen"),
+        (!listen.also_listen.is_empty(), "--also-listen"),
+        (listen.http.is_some(), "--http"),
+        (listen.host.is_some(), "--host"),
+        (arguments.serve, "--serve"),
+        (arguments.data.durability == Durability::Full, "--durability"),
+    ];
+    match given.iter().find(|(is_given, _)| *is_given) {
+        None => Ok(()),
+        Some((_, flag)) => {
+            let message = format!("{flag} cannot be had: an org runs on that folder already, at {}", note.origin);
+            Err(Failure::new(Exit::Usage, message).hint("leave the flag out, or stop that org with Ctrl-C first"))
         }
     }
 }

@@ -33,6 +33,8 @@ async fn s12_s13_s14_the_orgs_url_and_the_credential_are_enough() {
     let one = format!("contacts({})?$select=fullname", rows[0]["contactid"].as_str().unwrap());
     let one = as_admin(&world, folder.path(), &["query", &one, "--output", "json"]).json();
     assert_eq!(one[0]["fullname"], rows[0]["fullname"]);
+    let count = as_admin(&world, folder.path(), &["query", "contacts/$count"]).done();
+    assert_eq!(count.trim(), "10");
     let none = as_admin(&world, folder.path(), &["query", "contacts?$filter=fullname eq 'nobody'", "--output", "json"]);
     assert_eq!(none.json(), serde_json::json!([]));
 }
@@ -59,6 +61,26 @@ async fn s11_flags_win_over_the_env_file_and_that_over_the_environment() {
     let output = child.wait_with_output().unwrap();
     let token = String::from_utf8(output.stdout).unwrap();
     assert_eq!(token.trim().split('.').count(), 3, "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_goes_only_where_its_own_place_or_a_flag_vouches() {
+    let (world, folder) = (World::start().await, tempfile::tempdir().unwrap());
+    let path = folder.path();
+    // The secret is in the environment; a file over it names another authority for another org.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let challenge = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer authorization_uri=https://evil.example/t/oauth2/authorize, resource_id=https://evil.example/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
+        stream.write_all(challenge.as_bytes()).unwrap();
+    });
+    fs::write(path.join("evil.env"), format!("KEYHOLDER_ORG_URL={url}\nKEYHOLDER_AUTHORITY=https://evil.example\n"))
+        .unwrap();
+    let said = as_admin(&world, path, &["whoami", "--env-file", "evil.env"]).failed(78);
+    assert!(said.contains("nothing was sent there") && said.contains("--authority"), "{said}");
+    server.join().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,6 +121,8 @@ async fn each_wrong_setting_is_one_clear_error() {
     let said = as_admin(&world, path, &["whoami", "--ca-file", &ca.display().to_string()]).failed(78);
     assert!(said.contains("certificate") && said.contains("--ca-file"), "{said}");
 
+    let said = as_admin(&world, path, &["query", "contacts?=3"]).failed(64);
+    assert!(said.contains("single quotes"), "{said}");
     let said = as_admin(&world, path, &["query", "kontakte"]).failed(65);
     assert!(said.contains("kontakte"), "{said}");
     let said = as_admin(&world, path, &["query", "contacts?$select=nickname,colour"]).failed(65);

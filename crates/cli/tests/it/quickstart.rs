@@ -133,3 +133,75 @@ fn an_ephemeral_org_leaves_nothing_and_promises_nothing() {
     assert!(said.contains("--ephemeral") && !said.contains("Try next"), "{said}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let Ok(full) = full else {
+        println!("skipped: there is no /dev/full");
+        return;
+    };
+    let mut command = crate::program::keyholder(folder.path());
+    command.args(["quickstart", "--ephemeral", "--listen", "127.0.0.1:0"]).stdout(full);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(73));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the output"));
+}
+
+#[test]
+fn s10_rights_beyond_the_definition_are_said_where_people_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    quickstart(folder.path(), &port, &[]).done();
+    let org = crate::program::RunningOrg::start(folder.path(), &["--listen", &port]);
+    let env = ".keyholder/org.env";
+    let setting = |name: &str| setting(folder.path(), env, name);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        use keyholder_client::{Connection, Dataverse, Http, NetworkOptions};
+        let ca_file = Some(folder.path().join(".keyholder/ca.pem"));
+        let connection = Connection {
+            url: setting("KEYHOLDER_ORG_URL").parse().unwrap(),
+            tenant: None,
+            authority: None,
+            client_id: setting("KEYHOLDER_ADMIN_CLIENT_ID").parse().unwrap(),
+            client_secret: setting("KEYHOLDER_ADMIN_CLIENT_SECRET").into(),
+            ca_file: ca_file.clone(),
+        };
+        let http = Http::over_network(NetworkOptions { ca_file, ..NetworkOptions::default() }).unwrap();
+        let admin = Dataverse::connect(&connection, http).await.unwrap();
+        let find = |query: &'static str, id: &'static str| {
+            let admin = admin.clone();
+            async move { admin.query(query).collect().await.unwrap()[0][id].as_str().unwrap().to_owned() }
+        };
+        let role = find("roles?$select=roleid&$filter=name eq 'orders-sync'", "roleid").await;
+        let privilege = find("privileges?$select=privilegeid&$filter=name eq 'prvDeleteAccount'", "privilegeid").await;
+        let body = serde_json::json!({"Privileges": [{"PrivilegeId": privilege, "Depth": "Global"}]});
+        let action = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+        admin.action(&action, &body).await.unwrap();
+    });
+    drop(org);
+    let said = quickstart(folder.path(), &port, &[]).done();
+    assert!(said.contains("BUT ALSO MORE") && said.contains("prvDeleteAccount"), "{said}");
+    assert!(!said.contains("and nothing else\n"), "{said}");
+    let facts = quickstart(folder.path(), &port, &["--output", "json"]).json();
+    assert_eq!(facts["result"]["beyond"].as_array().unwrap().len(), 1, "{facts}");
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let _org = crate::program::RunningOrg::start(folder.path(), &["--listen", &port]);
+    for flags in [&["--listen", "127.0.0.1:1"][..], &["--serve"], &["--http", "127.0.0.1:0"], &["--durability", "full"]]
+    {
+        let mut arguments = vec!["quickstart"];
+        arguments.extend(flags);
+        let said = run(folder.path(), &arguments).failed(64);
+        assert!(said.contains(flags[0]) && said.contains("runs on that folder already"), "{said}");
+    }
+    run(folder.path(), &["quickstart", "--listen", &port]).done();
+    assert_eq!(run(folder.path(), &["quickstart", "--remove", "--ephemeral"]).code(), 64);
+}

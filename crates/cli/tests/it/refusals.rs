@@ -122,3 +122,23 @@ async fn two_registrations_of_a_name_are_not_guessed_between() {
     definition.client_id = Some(one.parse().unwrap());
     provision(&administrator, &definition, &sink, &mut |_: &Event| {}).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_somebody_else_can_sign_in_as_is_not_adopted() {
+    let world = World::start().await;
+    let token = world.admin_token().await;
+    let new = json!({"displayName": "orders-sync", "signInAudience": "AzureADMyOrg", "tags": ["keyholder"]});
+    let made = world.graph(&token, "POST", "applications", Some(&new)).await;
+    let (id, client) = (made.body["id"].as_str().unwrap(), made.body["appId"].as_str().unwrap());
+    let secret = json!({"passwordCredential": {"displayName": "mine"}});
+    world.graph(&token, "POST", &format!("applications/{id}/addPassword"), Some(&secret)).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let administrator = Administrator::connect(world.connection(), world.http().clone()).await.unwrap();
+    let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap().ours();
+    let definition = ApplicationUserDefinition::reading_contacts("orders-sync");
+    let error = provision(&administrator, &definition, &sink, &mut |_: &Event| {}).await.unwrap_err();
+    assert!(error.to_string().contains("do not come from here") && error.to_string().contains(client), "{error}");
+    let roles = world.api(&token, "GET", "roles?$filter=name eq 'orders-sync'", None).await;
+    assert_eq!(roles.body["value"], json!([]), "nothing was given to it");
+}

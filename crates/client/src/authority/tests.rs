@@ -62,10 +62,15 @@ fn the_api_host_and_the_plain_host_are_one_org() {
 
 #[test]
 fn a_local_org_may_be_its_own_authority_under_any_loopback_name() {
-    for org in ["https://localhost:8443", "https://127.0.0.1:8443", "http://[::1]:8080"] {
+    for org in ["https://localhost:8443", "https://127.0.0.1:8443"] {
         let found = judge(&connection(org), &uri("https://localhost:8443"), "https://localhost:8443/").unwrap();
         assert_eq!(found.resource, "https://localhost:8443");
     }
+    // A plain http port can be anybody's: what answers there must not send the secret elsewhere.
+    let mut plain = connection("http://[::1]:8080");
+    judge(&plain, &uri("https://localhost:8443"), "https://localhost:8443/").unwrap_err();
+    plain.authority = Some("https://localhost:8443".parse().unwrap());
+    judge(&plain, &uri("https://localhost:8443"), "https://localhost:8443/").unwrap();
 }
 
 #[test]

@@ -91,9 +91,17 @@ fn an_orgs_address_is_taken_as_people_copy_it() {
 }
 
 #[test]
+fn a_host_alone_is_an_https_address() {
+    assert_eq!(
+        " contoso.crm4.dynamics.com ".parse::<OrgUrl>().unwrap().to_string(),
+        "https://contoso.crm4.dynamics.com"
+    );
+}
+
+#[test]
 fn what_is_no_orgs_address_is_refused() {
     for (text, says) in [
-        ("contoso.crm4.dynamics.com", "is not an address like"),
+        ("contoso", "is not an address like"),
         ("http://contoso.crm4.dynamics.com", "plain http"),
         ("ftp://contoso.example", "is not an https address"),
         ("https://user:hunter2@contoso.example", "has a user name"),

@@ -82,10 +82,7 @@ fn form_post(url: &Url, body: String) -> Result<Request<Bytes>, Error> {
 fn refusal(authority: &Authority, url: &Url, answer: &Response<Bytes>, secret: &Secret) -> Error {
     match TokenRefusal::read(&authority.to_string(), answer) {
         Some(mut refusal) => {
-            // The service does not repeat the secret; a debugging proxy in between might.
-            if !secret.is_empty() && refusal.description.contains(secret.expose()) {
-                refusal.description = refusal.description.replace(secret.expose(), "(redacted)");
-            }
+            refusal.redact(secret.expose());
             Error::TokenRefused(Box::new(refusal))
         }
         None if answer.status().is_server_error() => {

@@ -54,6 +54,21 @@ impl TokenRefusal {
         })
     }
 
+    /// Takes a text that was sent out of everything that came back, as it is and as a form encodes
+    /// it: services do not repeat a secret, but a debugging proxy in between might.
+    pub(crate) fn redact(&mut self, sent: &str) {
+        if sent.is_empty() {
+            return;
+        }
+        let encoded: String = url::form_urlencoded::byte_serialize(sent.as_bytes()).collect();
+        let percent = crate::dataverse::encode(sent);
+        for text in [&mut self.error, &mut self.description].into_iter().chain(self.correlation_id.as_mut()) {
+            for form in [sent, &encoded, &percent] {
+                *text = text.replace(form, "(redacted)");
+            }
+        }
+    }
+
     /// The exit code's kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

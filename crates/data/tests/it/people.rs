@@ -175,11 +175,11 @@ async fn the_deleted_are_disabled_and_marked() {
     let application = world.register(5, "worker");
     let body = json!({"applicationid": application.client_id.to_string()});
     world.send(&world.admin, Method::POST, "systemusers", &[], Some(body)).await.ok();
-    assert!(world.organization.follow_application(application.client_id, Presence::Gone).await.unwrap());
+    assert!(world.organization.follow_service_principal(application.service_principal, Presence::Gone).await.unwrap());
     let filter = format!("applicationid eq {}", application.client_id);
     let found = world.get(&format!("systemusers?$select=azurestate&$filter={filter}")).await.ok();
     assert_eq!(found.rows()[0]["azurestate"], 2);
-    assert!(!world.organization.follow_application(ClientId(Uuid::from_u128(1)), Presence::Gone).await.unwrap());
+    assert!(!world.organization.follow_service_principal(ObjectId(Uuid::from_u128(1)), Presence::Gone).await.unwrap());
     assert_eq!(world.organization.people().await.unwrap(), [anna.object_id]);
 }
 

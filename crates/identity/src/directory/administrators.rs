@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use keyholder_entra::licences::SKUS;
 use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{ClientId, ObjectId, Secret, TenantId, Timestamp};
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
@@ -17,7 +18,7 @@ use super::passwords::{FreshPassword, NewPassword};
 use super::published::PUBLISHED;
 use super::service_principals::ServicePrincipalChange;
 use super::tenants::{Domain, Tenant};
-use super::{Directory, Refusal, applications, passwords, roles, service_principals, tables, tenants};
+use super::{Directory, Refusal, applications, licences, passwords, roles, service_principals, tables, tenants};
 use crate::credentials::{generate_password, hash_password};
 
 /// The name of the administrators' application.
@@ -90,6 +91,7 @@ impl Statements {
                 "created",
                 "display_name_folded",
                 "mail_nickname",
+                "usage_location",
             ]))?,
             find_user: Prepared::new(
                 Select::from(tables::USER)
@@ -285,8 +287,13 @@ fn user(
         fresh.now.into(),
         "administrator".into(),
         "admin".into(),
+        "US".into(),
     ];
     transaction.execute(&statements.administrators.insert_user, &row)?;
+    // Without a licence the orgs would show their settings to an administrator and no rows.
+    if let Some(sku) = SKUS.first() {
+        licences::give_first(statements, transaction, tenant.id, fresh.user, sku, fresh.now)?;
+    }
     changes::changed(statements, transaction, tenant.id, ObjectKind::User, fresh.user)?;
     Ok((fresh.user, name))
 }

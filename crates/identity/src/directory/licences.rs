@@ -208,6 +208,20 @@ pub(super) fn delete_of(
     Ok(())
 }
 
+/// Gives a licence to somebody who has just been made and holds none.
+pub(super) fn give_first(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    holder: ObjectId,
+    sku: &Sku,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let row = [tenant.into(), holder.into(), sku.id.into(), to_json(&Vec::<Uuid>::new())?.into(), now.into()];
+    transaction.execute(&statements.licences.insert, &row)?;
+    Ok(())
+}
+
 fn give(
     statements: &super::Statements,
     transaction: &mut Transaction<'_>,

@@ -72,6 +72,7 @@ pub(super) async fn configuration(
         cloud_instance_name: Some(host.clone()),
         cloud_graph_host_name: Some(host.clone()),
         msgraph_host: Some(host),
+        rbac_url: Some("https://pas.windows.net".to_owned()),
         ..OpenIdConfiguration::default()
     };
     match version {
@@ -82,6 +83,7 @@ pub(super) async fn configuration(
             document.end_session_endpoint = Some(format!("{at}/oauth2/logout"));
             document.userinfo_endpoint = Some(format!("{at}/openid/userinfo"));
             document.jwks_uri = format!("{origin}/common/discovery/keys");
+            document.check_session_iframe = Some(format!("{at}/oauth2/checksession"));
             document.microsoft_multi_refresh_token = Some(true);
             document.response_types_supported =
                 texts(&["code", "id_token", "code id_token", "token id_token", "token"]);
@@ -95,6 +97,7 @@ pub(super) async fn configuration(
             document.end_session_endpoint = Some(format!("{at}/oauth2/v2.0/logout"));
             document.userinfo_endpoint = Some(format!("{origin}/oidc/userinfo"));
             document.jwks_uri = format!("{at}/discovery/v2.0/keys");
+            document.kerberos_endpoint = Some(format!("{at}/kerberos"));
             document.request_uri_parameter_supported = Some(false);
             document.response_types_supported = texts(&["code", "id_token", "code id_token", "id_token token"]);
             document.scopes_supported = texts(&["openid", "profile", "email", "offline_access"]);
@@ -124,7 +127,7 @@ const CLAIMS_V1: [&str; 17] = [
     "nickname",
 ];
 
-const CLAIMS_V2: [&str; 18] = [
+const CLAIMS_V2: [&str; 19] = [
     "sub",
     "iss",
     "cloud_instance_name",
@@ -142,6 +145,7 @@ const CLAIMS_V2: [&str; 18] = [
     "tid",
     "ver",
     "at_hash",
+    "c_hash",
     "email",
 ];
 

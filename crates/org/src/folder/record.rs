@@ -123,15 +123,26 @@ pub struct OrgEntry {
     /// What else than an org of the cloud it pretends to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretend: Option<Pretence>,
-    /// The directory group whose members come into the org; everybody when absent.
+    /// The people who may come into the org; everybody when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub security_group: Option<ObjectId>,
+    pub security_group: Option<SecurityGroup>,
 }
 
 impl OrgEntry {
     pub(crate) fn new(id: OrgId, name: impl Into<String>) -> Self {
         Self { id, name: name.into(), port: None, pretend: None, security_group: None }
     }
+}
+
+/// An environment's security group: applications and administrators come whether they are members
+/// or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroup {
+    /// The group's id.
+    pub id: ObjectId,
+    /// Who is in it.
+    pub members: Vec<ObjectId>,
 }
 
 /// What an org can pretend to be.

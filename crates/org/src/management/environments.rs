@@ -8,12 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request};
 use keyholder_data::{Administrator, ApplicationFacts, TokenFacts};
-use keyholder_foundation::ClientId;
+use keyholder_foundation::{ClientId, ObjectId};
 use keyholder_identity::VerifiedToken;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answered, POWER_PLATFORM, Refusal, administers, body, caller, check_administers, check_query, is, ok};
+use crate::propagation;
 use crate::world::{OpenOrg, OpenWorld, State};
 
 /// What tools ask to see more of, where there is no more to see.
@@ -23,6 +24,12 @@ const WITHOUT_EFFECT: [&str; 1] = ["$expand"];
 struct AddAppUser {
     #[serde(rename = "servicePrincipalAppId")]
     application: ClientId,
+}
+
+#[derive(Deserialize)]
+struct AddUser {
+    #[serde(rename = "objectId")]
+    person: ObjectId,
 }
 
 pub(super) async fn answer(world: &OpenWorld, request: &Request<Bytes>, segments: &[&str]) -> Answered {
@@ -36,6 +43,7 @@ pub(super) async fn answer(world: &OpenWorld, request: &Request<Bytes>, segments
     let state = world.state().await;
     let caller = caller(world, &state, request, &POWER_PLATFORM)?;
     check_query(request, &WITHOUT_EFFECT)?;
+    world.deliver(&state).await;
     let administers = administers(&state, &caller).await?;
     if as_administrator {
         check_administers(administers)?;
@@ -57,7 +65,12 @@ pub(super) async fn answer(world: &OpenWorld, request: &Request<Bytes>, segments
             let wanted: AddAppUser = body(request)?;
             add_application(&state, &org, wanted.application).await
         }
-        [] | [_] | [_, "addappuser"] => Err(Refusal::method()),
+        [id, "adduser"] if as_administrator && is(&Method::POST, request) => {
+            let org = find(&state, &caller, administers, id).await?;
+            let wanted: AddUser = body(request)?;
+            add_person(world, &state, &org, wanted.person).await
+        }
+        [] | [_] | [_, "addappuser" | "adduser"] => Err(Refusal::method()),
         _ => Err(Refusal::not_found("The resource")),
     }
 }
@@ -107,6 +120,26 @@ async fn add_application(state: &State, org: &OpenOrg, application: ClientId) ->
     ok(json!({}))
 }
 
+/// Brings a person of the directory into the org now, instead of when it would learn of them.
+async fn add_person(world: &OpenWorld, state: &State, org: &OpenOrg, person: ObjectId) -> Answered {
+    let refused = |code, message: &str| Err(Refusal::bad_request(code, message));
+    let Some(facts) = state.identity.user_facts(org.tenant, person).await?.filter(|facts| !facts.deleted) else {
+        return refused("userNotFound", "The user was not found in the tenant.");
+    };
+    let facts = propagation::person(org, &facts, world.clocks.now());
+    if !facts.is_licensed && !facts.is_administrator {
+        return refused("userNotLicensed", "The user has no license for the environment.");
+    }
+    if !facts.may_enter {
+        return refused("userNotInSecurityGroup", "The user is not a member of the environment's security group.");
+    }
+    if !facts.is_enabled {
+        return refused("userNotEnabled", "The user is blocked from signing in.");
+    }
+    org.organization.follow_person(facts).await?;
+    ok(json!({}))
+}
+
 /// An environment, as far as tools read it.
 fn environment(world: &OpenWorld, org: &OpenOrg, as_administrator: bool) -> Value {
     let scope = if as_administrator { "scopes/admin/environments" } else { "environments" };
@@ -140,7 +173,7 @@ fn environment(world: &OpenWorld, org: &OpenOrg, as_administrator: bool) -> Valu
                 "createdTime": org.opened.to_string(),
                 "platformSku": "Standard",
                 "schemaType": "Standard",
-                "securityGroupId": org.security_group,
+                "securityGroupId": org.security_group(),
             },
             "states": {"management": {"id": "Ready"}, "runtime": {"id": "Enabled"}},
         },

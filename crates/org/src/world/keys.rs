@@ -17,7 +17,7 @@ pub(super) async fn read_or_make(
     let mut numbers = numbers(folder);
     if numbers.is_empty() {
         if world.complete {
-            return Err(folder.damaged(&name(1), "it is lost, and with it the token service's key".to_owned()).into());
+            return Err(folder.damaged(&name(1), "it is missing".to_owned()).into());
         }
         let pem = match &options.signing_key {
             Some(pem) => pem.clone(),

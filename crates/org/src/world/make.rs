@@ -66,6 +66,7 @@ impl OpenWorld {
             user: made.user,
             user_principal_name: made.user_principal_name.clone(),
         };
+        state.propagation.wake();
         tenant.credentials += 1;
         tenant.administrators = Some(entry.clone());
         let tenant = tenant.clone();

@@ -10,8 +10,9 @@ use keyholder_store::DatabaseOptions;
 use super::{WorldOptions, keys};
 use crate::door::DirectoryDoor;
 use crate::error::StartError;
-use crate::folder::{DataFolder, OrgEntry, Pretence, StateFolder, World};
+use crate::folder::{DataFolder, OrgEntry, Pretence, SecurityGroup, StateFolder, World};
 use crate::listeners::Listeners;
+use crate::propagation::Propagation;
 
 /// How many accounts and contacts a new org has.
 const FIRST_SAMPLE_ROWS: u32 = 10;
@@ -24,6 +25,7 @@ pub(crate) struct State {
     /// The one at the origin first.
     pub(crate) orgs: Vec<Arc<OpenOrg>>,
     pub(super) urls: Arc<Organizations>,
+    pub(crate) propagation: Propagation,
 }
 
 /// An org that can answer.
@@ -32,8 +34,8 @@ pub(crate) struct OpenOrg {
     pub(crate) id: OrgId,
     pub(crate) name: String,
     pub(crate) tenant: TenantId,
-    /// The directory group whose members come into it; everybody when absent.
-    pub(crate) security_group: Option<ObjectId>,
+    /// The people who may come into it; everybody when absent.
+    security_group: RwLock<Option<SecurityGroup>>,
     /// When this process opened it, by the org's clock.
     pub(crate) opened: Timestamp,
     /// Its address without a trailing slash.
@@ -62,6 +64,21 @@ impl Resources for Organizations {
 }
 
 impl OpenOrg {
+    /// Whether a person may come in, as far as the security group is asked.
+    pub(crate) fn lets_in(&self, person: ObjectId) -> bool {
+        let group = self.security_group.read().unwrap_or_else(PoisonError::into_inner);
+        group.as_ref().is_none_or(|group| group.members.contains(&person))
+    }
+
+    /// The id of the security group.
+    pub(crate) fn security_group(&self) -> Option<ObjectId> {
+        self.security_group.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|group| group.id)
+    }
+
+    pub(super) fn use_security_group(&self, group: Option<SecurityGroup>) {
+        *self.security_group.write().unwrap_or_else(PoisonError::into_inner) = group;
+    }
+
     /// A short name that no other org has: what the first part of a host name is in the cloud.
     pub(crate) fn short_name(&self) -> String {
         let id = self.id.to_string();
@@ -127,7 +144,7 @@ impl Opening<'_> {
                 orgs.push(open);
             }
         }
-        Ok(State { record, identity, orgs, urls })
+        Ok(State { record, identity, orgs, urls, propagation: Propagation::default() })
     }
 
     /// Opens one org, making it where it is new.
@@ -167,7 +184,7 @@ impl Opening<'_> {
             tenant,
             audience: Audience::any_of([&url]).of_tenant(tenant),
             url,
-            security_group: entry.security_group,
+            security_group: RwLock::new(entry.security_group.clone()),
             opened: self.options.clocks.now().whole_seconds(),
             pretend: entry.pretend.or(self.options.settings.pretend.filter(|_| is_first)),
             organization,

@@ -1,14 +1,16 @@
 //! Further tenants and orgs: a vendor's app has many of the first, an administrator looks after
 //! many of the second.
 
-use keyholder_foundation::{ClientId, OrgId, TenantId};
+use std::sync::Arc;
+
+use keyholder_foundation::{ClientId, ObjectId, OrgId, TenantId};
 use serde::Serialize;
 
 use super::make::admit;
-use super::{OpenWorld, State};
+use super::{OpenOrg, OpenWorld, State};
 use crate::env_file;
 use crate::error::{Refused, StartError};
-use crate::folder::{OrgEntry, Pretence, TenantEntry};
+use crate::folder::{OrgEntry, Pretence, SecurityGroup, TenantEntry};
 
 /// The most orgs of a world: each has its own port, threads and open files.
 const MOST_ORGS: usize = 64;
@@ -153,6 +155,7 @@ impl OpenWorld {
         }
         state.record = self.folder.write_world(&record)?;
         state.urls.add(tenant.id, &open.url);
+        state.tell_of_everybody(&open, self.clocks.now()).await?;
         let listed = ListedOrg {
             organization_id: open.id,
             name: open.name.clone(),
@@ -164,6 +167,44 @@ impl OpenWorld {
         state.orgs.insert(at, open);
         self.name_first_org(&state, tenant.id)?;
         Ok(listed)
+    }
+
+    /// Sets which people may come into an org, by their sign-in names: its security group.
+    /// Nothing lets everybody in. Applications and the tenant's administrators come in any case.
+    ///
+    /// # Errors
+    /// [`Refused::NoOrg`], [`Refused::NoPerson`]; [`StartError`] when it cannot be written.
+    pub async fn set_security_group(&self, org: &str, members: Option<&[String]>) -> Result<(), StartError> {
+        let mut state = self.state.write().await;
+        let wanted = |open: &&Arc<OpenOrg>| {
+            open.id.to_string() == org || open.url == org.trim_end_matches('/') || open.name.eq_ignore_ascii_case(org)
+        };
+        let Some(open) = state.orgs.iter().find(wanted).cloned() else {
+            let known = state.orgs.iter().map(|org| org.name.clone()).collect();
+            return Err(Refused::NoOrg { name: org.chars().take(80).collect(), known }.into());
+        };
+        let group = match members {
+            None => None,
+            Some(names) => {
+                let everybody = state.identity.all_user_facts(open.tenant).await?;
+                let find = |name: &String| {
+                    let found = everybody
+                        .iter()
+                        .find(|one| one.user_principal_name.eq_ignore_ascii_case(name) || one.id.to_string() == *name);
+                    found.map(|one| one.id).ok_or_else(|| Refused::NoPerson { name: name.chars().take(80).collect() })
+                };
+                let members = names.iter().map(find).collect::<Result<_, _>>()?;
+                Some(SecurityGroup { id: ObjectId(self.options.random.uuid()), members })
+            }
+        };
+        let mut record = state.record.clone();
+        if let Some(entry) = record.org_mut(open.id) {
+            entry.security_group.clone_from(&group);
+        }
+        state.record = self.folder.write_world(&record)?;
+        open.use_security_group(group);
+        state.tell_of_everybody(&open, self.clocks.now()).await?;
+        Ok(())
     }
 
     /// Registers an application that may do what a Power Platform administrator may, or takes that

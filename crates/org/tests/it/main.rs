@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
+mod browser;
 mod discovery;
+mod door;
+mod keys;
 mod management;
 mod orgs;
+mod propagation;
 mod snapshots;
 mod time;
 

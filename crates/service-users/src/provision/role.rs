@@ -101,6 +101,7 @@ pub(super) async fn ensure(run: &mut Run<'_>, organization: Uuid, unit: Uuid) ->
     }
     if !drift.too_much.is_empty() {
         notes.push(format!("beyond the definition it grants {}: left as it is", drift.too_much.join(", ")));
+        run.beyond.push(format!("the role also grants {}", drift.too_much.join(", ")));
     }
     if role.id != ours {
         notes.push("Keyholder did not make it and will not remove it".to_owned());

@@ -12,6 +12,7 @@ use keyholder_foundation::{KeyId, Secret};
 
 use super::Run;
 use crate::Administrator;
+use crate::definition::ApplicationUserDefinition;
 use crate::error::{Error, While};
 use crate::patience::{key_not_seen, object_not_seen};
 use crate::report::{Event, Outcome, Step};
@@ -26,6 +27,36 @@ pub(crate) fn label(place: &str) -> String {
     let cut = place.chars().count().saturating_sub(LABEL_LIMIT - PREFIX.len());
     let end: String = place.chars().skip(cut).collect();
     format!("{PREFIX}{end}")
+}
+
+/// Refuses a registration that was found by its mark alone and that somebody else can sign in as.
+///
+/// Anybody who may register applications can make one of our name with our mark and a secret of
+/// their own, and wait for an administrator to give it a user and a role. So every credential on it
+/// must be explained by this sink; who knows better names the registration by its id.
+pub(super) fn refuse_unexplained(
+    definition: &ApplicationUserDefinition,
+    application: &Application,
+    sink: &dyn SecretSink,
+) -> Result<(), Error> {
+    if definition.client_id.is_some() {
+        return Ok(());
+    }
+    let held = match sink.load()? {
+        Kept::Key { key, .. } if key.client_id == application.app_id => key.key_id,
+        _ => None,
+    };
+    let ours = label(sink.place());
+    let secrets = application.password_credentials.iter();
+    let unexplained = secrets
+        .filter(|credential| Some(credential.key_id) != held && credential.display_name.as_ref() != Some(&ours))
+        .map(|credential| format!("secret {}", credential.key_id))
+        .chain(application.key_credentials.iter().map(|credential| format!("certificate {}", credential.key_id)));
+    let credentials: Vec<_> = unexplained.collect();
+    if credentials.is_empty() {
+        return Ok(());
+    }
+    Err(Error::UnexplainedCredentials { name: definition.name.clone(), client_id: application.app_id, credentials })
 }
 
 pub(super) async fn ensure(run: &mut Run<'_>, application: &Application, sink: &dyn SecretSink) -> Result<Key, Error> {

@@ -112,6 +112,7 @@ pub(super) async fn assign(run: &mut Run<'_>, user: &User, role: &Role) -> Resul
     let mut event = Event::new(Step::RoleAssignment, outcome, format!("role `{}` on the application user", role.name));
     if !others.is_empty() {
         event = event.note(format!("it holds other roles too: {}", others.join(", ")));
+        run.beyond.push(format!("the user also holds {}", others.join(", ")));
     }
     run.report(&event);
     Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use keyholder_client::connection::{Flags, names, resolve};
 use keyholder_client::{Connection, EnvFile};
 use keyholder_foundation::Timestamp;
-use keyholder_platform::env_file;
+use keyholder_platform::{EnvFileError, FileError, env_file};
 
 use super::{Kept, Key, SecretSink, SinkError, variables, variables_of};
 
@@ -48,11 +48,14 @@ impl EnvFileSink {
         &self.path
     }
 
+    /// Nothing when there is no file; what is wrong with it when its text is no environment file.
+    /// A file that cannot be read is an error and not "useless": what stands in it may be in use.
     fn read(&self) -> Result<Option<Result<EnvFile, String>>, SinkError> {
-        match keyholder_platform::is_private(&self.path) {
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(Some(EnvFile::read(&self.path).map_err(|error| error.to_string()))),
+        match EnvFile::read(&self.path) {
+            Ok(file) => Ok(Some(Ok(file))),
+            Err(EnvFileError::File(error)) if error.is_missing() => Ok(None),
+            Err(EnvFileError::File(error @ FileError::Io { .. })) => Err(error.into()),
+            Err(unusable) => Ok(Some(Err(unusable.to_string()))),
         }
     }
 

@@ -1,10 +1,10 @@
 //! `keyholder org tenant add`, `org add` and `org list`.
 
-use keyholder_org::NewOrg;
 use keyholder_org::control::{OrgRequest, TenantRequest};
+use keyholder_org::{NewOrg, Refused};
 use serde_json::{Value, json};
 
-use crate::args::{Folder, OrgAdd, Pretence, Tenant};
+use crate::args::{Folder, OrgAdd, Pretence, SecurityGroup, Tenant};
 use crate::failure::Failure;
 use crate::local::{self, Holder};
 use crate::printer::Printer;
@@ -58,6 +58,38 @@ pub(super) async fn list(arguments: &Folder, printer: Printer) -> Result<(), Fai
         }
     }
     printer.json(&listed);
+    Ok(())
+}
+
+pub(super) async fn security_group(arguments: &SecurityGroup, printer: Printer) -> Result<(), Failure> {
+    let members = (!arguments.everybody).then_some(arguments.member.as_slice());
+    match local::holder(&arguments.folder.data).await? {
+        Holder::Running(control) => {
+            // A URL cannot stand in a path: the running org is asked by id.
+            let listed = control.get("orgs").await?;
+            let orgs = listed.get("tenants").and_then(Value::as_array).into_iter().flatten();
+            let orgs = orgs.filter_map(|tenant| tenant.get("orgs").and_then(Value::as_array)).flatten();
+            let named = |org: &&Value| {
+                ["name", "url", "organizationId"].iter().any(|key| text(org, key).eq_ignore_ascii_case(&arguments.org))
+            };
+            let id = orgs.clone().find(named).map(|org| text(org, "organizationId").to_owned());
+            let Some(id) = id else {
+                let known = orgs.map(|org| text(org, "name").to_owned()).collect();
+                return Err(Refused::NoOrg { name: arguments.org.clone(), known }.into());
+            };
+            let path = format!("orgs/{id}/security-group");
+            match members {
+                Some(members) => control.put(&path, &json!({"members": members})).await.map(drop)?,
+                None => control.delete(&path).await.map(drop)?,
+            }
+        }
+        Holder::Opened(world) => world.set_security_group(&arguments.org, members).await?,
+    }
+    match members {
+        Some(members) => printer.line(&format!("these people may come into {}: {}", arguments.org, members.join(", "))),
+        None => printer.line(&format!("everybody may come into {}", arguments.org)),
+    }
+    printer.json(&json!({"org": arguments.org, "members": members}));
     Ok(())
 }
 

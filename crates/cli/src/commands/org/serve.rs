@@ -1,20 +1,30 @@
 //! `keyholder org start`: serving the local org until told to stop.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use keyholder_org::env_file::names;
-use keyholder_org::{LocalOrg, Settings};
+use keyholder_org::{GraphThrottle, LocalOrg, Settings};
 use keyholder_platform::Interruption;
 use serde_json::{Value, json};
 
 use crate::args::{Behaviour, Start};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::issuers::OutsideIssuers;
 use crate::local;
 use crate::printer::Printer;
+
+/// In which time `--graph-limit` counts.
+const GRAPH_WINDOW: Duration = Duration::from_secs(10);
 
 /// Starts the local org and serves it.
 pub(super) async fn start(arguments: &Start, printer: Printer) -> Result<(), Failure> {
     let interruption = interruption()?;
-    let org = local::start(&arguments.data, &arguments.listen, settings(&arguments.behaviour)).await?;
+    let org = local::start(&arguments.data, &arguments.listen, settings(&arguments.behaviour)?).await?;
+    for note in org.notes() {
+        printer.note(note);
+    }
     let address = org.address();
     printer.line("The local org is ready. What a client needs:\n");
     for (name, value) in [
@@ -50,9 +60,6 @@ fn ready_event(org: &LocalOrg, printer: Printer) {
 
 /// Serves until the process is told to stop.
 pub(crate) async fn serve(org: LocalOrg, mut interruption: Interruption, printer: Printer) -> Result<(), Failure> {
-    for note in org.notes() {
-        printer.note(note);
-    }
     printer.line("\nCtrl-C stops it.");
     interruption
         .wait()
@@ -63,6 +70,13 @@ pub(crate) async fn serve(org: LocalOrg, mut interruption: Interruption, printer
     Ok(())
 }
 
-fn settings(behaviour: &Behaviour) -> Settings {
-    Settings { pretend: behaviour.pretend.map(Into::into), non_interactive_limit: behaviour.non_interactive_limit }
+fn settings(behaviour: &Behaviour) -> Result<Settings, Failure> {
+    Ok(Settings {
+        pretend: behaviour.pretend.map(Into::into),
+        non_interactive_limit: behaviour.non_interactive_limit,
+        directory_lag: behaviour.directory_lag,
+        propagation_delay: behaviour.propagation_delay,
+        throttle: behaviour.graph_limit.map(|requests| GraphThrottle { requests, window: GRAPH_WINDOW }),
+        issuer_documents: Arc::new(OutsideIssuers::new(behaviour)?),
+    })
 }

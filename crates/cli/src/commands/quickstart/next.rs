@@ -36,8 +36,9 @@ pub(super) fn commands(folder: &DataFolder, url: &str, arguments: &Quickstart, s
         let listen = listen(&arguments.listen, url);
         next.push(Next { why: "in one terminal: run the org", command: format!("{me} org start{data}{listen}") });
     }
+    let alone = next.is_empty();
     next.push(Next {
-        why: "in another: read as the application",
+        why: if alone { "read as the application" } else { "in another: read as the application" },
         command: format!("{me} query '{query}' --env-file {env}"),
     });
     next.push(Next {
