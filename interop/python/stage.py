@@ -17,14 +17,15 @@ import threading
 import time
 
 import jwt
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from checks import setting
+from graph import Graph
 
+GRAPH = "00000003-0000-0000-c000-000000000000"
 DYNAMICS = "00000007-0000-0000-c000-000000000000"
 USER_IMPERSONATION = "78ce3f0f-a1ce-49c2-8cde-64b5c0896db4"
 EXCHANGE = "api://AzureADTokenExchange"
@@ -36,41 +37,6 @@ now = datetime.datetime.now(datetime.timezone.utc)
 
 def days(count):
     return datetime.timedelta(days=count)
-
-
-class Graph:
-    """Microsoft Graph, asked as the administrating application."""
-
-    def __init__(self):
-        self.session = requests.Session()
-        self.session.verify = setting("CA_FILE")
-        self.session.trust_env = False
-        answer = self.session.post(
-            f"{setting('ORIGIN')}/{setting('TENANT_ID')}/oauth2/v2.0/token",
-            data={
-                "grant_type": "client_credentials",
-                "client_id": setting("ADMIN_CLIENT_ID"),
-                "client_secret": setting("ADMIN_CLIENT_SECRET"),
-                "scope": setting("ORIGIN") + "/.default",
-            },
-        )
-        self.session.headers["Authorization"] = "Bearer " + answer.json()["access_token"]
-
-    def __call__(self, method, path, body=None):
-        answer = self.session.request(method, f"{setting('ORIGIN')}/v1.0/{path}", json=body)
-        if answer.status_code >= 300:
-            sys.exit(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer.json() if answer.content else None
-
-    def application(self, name, **more):
-        """A registration and its service principal."""
-        made = self("POST", "applications", {"displayName": name, "signInAudience": "AzureADMyOrg", **more})
-        made["principal"] = self("POST", "servicePrincipals", {"appId": made["appId"]})["id"]
-        return made
-
-    def secret(self, application, **more):
-        wanted = {"passwordCredential": {"displayName": "interop", **more}}
-        return self("POST", f"applications/{application['id']}/addPassword", wanted)["secretText"]
 
 
 class Certificate:
@@ -226,15 +192,28 @@ web = graph.application(
 unconsented = graph.application(
     "Interop without consent", isFallbackPublicClient=True, requiredResourceAccess=wanted
 )
-for application in (public, web):
+everywhere = graph.application(
+    "Interop of many tenants",
+    isFallbackPublicClient=True,
+    signInAudience="AzureADMultipleOrgs",
+    requiredResourceAccess=wanted,
+)
+microsoft_graph = graph("GET", f"servicePrincipals(appId='{GRAPH}')")["id"]
+for application, resource, scope in (
+    (public, dynamics, "user_impersonation"),
+    (web, dynamics, "user_impersonation"),
+    (everywhere, dynamics, "user_impersonation"),
+    (public, microsoft_graph, "User.Read"),
+):
     consent = {
         "clientId": application["principal"],
         "consentType": "AllPrincipals",
-        "resourceId": dynamics,
-        "scope": "user_impersonation",
+        "resourceId": resource,
+        "scope": scope,
     }
     graph("POST", "oauth2PermissionGrants", consent)
 made["PUBLIC_CLIENT_ID"], made["WEB_CLIENT_ID"] = public["appId"], web["appId"]
+made["EVERYWHERE_CLIENT_ID"] = everywhere["appId"]
 made["UNCONSENTED_CLIENT_ID"] = unconsented["appId"]
 made["WEB_SECRET"] = graph.secret(web)
 made["REDIRECT"] = REDIRECT
@@ -259,6 +238,7 @@ def person(name, enabled=True, change=False):
 
 
 person("Ada")
+person("Leo")
 person("Dan", enabled=False)
 person("Nora", change=True)
 

@@ -46,7 +46,7 @@ impl Stage {
 
     async fn listening(listen: Listen) -> Option<Self> {
         let python = program::python()?;
-        let settings = Settings { issuer_documents: Arc::new(Loopback), ..Settings::default() };
+        let settings = Settings { issuer_documents: Arc::new(Loopback::new()), ..Settings::default() };
         let world = World::with_settings(Place::Ephemeral, listen, settings).await;
         let mut issuer = command(&python, [program::here("python/stage.py")]);
         issuer.envs(world.environment()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
