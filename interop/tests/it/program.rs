@@ -38,3 +38,8 @@ pub(crate) fn node() -> Option<PathBuf> {
 pub(crate) fn rust() -> Option<PathBuf> {
     installed("rust/target/debug/keyholder-interop-rust")
 }
+
+/// The Azure CLI.
+pub(crate) fn azure_cli() -> Option<PathBuf> {
+    installed(".venv-az/bin/az")
+}

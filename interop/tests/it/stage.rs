@@ -65,13 +65,23 @@ impl Stage {
 
     /// Runs a script of `python/`.
     pub(crate) async fn python(&self, script: &str) {
-        let python = program::python().unwrap();
-        self.run(&python, [program::here("python").join(script)]).await;
+        self.python_with(script, &[]).await;
     }
 
-    /// Runs a client that makes checks, and holds it to them.
+    /// Runs a script of `python/` with more in its environment.
+    pub(crate) async fn python_with(&self, script: &str, more: &[(&str, &Path)]) {
+        let mut client = command(&program::python().unwrap(), [program::here("python").join(script)]);
+        client.envs(more.iter().copied());
+        self.hold(client).await;
+    }
+
+    /// Runs a client that makes checks.
     pub(crate) async fn run<A: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = A>) {
-        let mut client = command(program, arguments);
+        self.hold(command(program, arguments)).await;
+    }
+
+    /// Holds a client to its checks.
+    async fn hold(&self, mut client: Command) {
         client.envs(self.world.environment()).envs(self.made.iter().map(|(name, value)| (name, value)));
         // How each runtime is told of a further authority.
         let ca_file = self.world.file("ca.pem");
