@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header, request};
 use keyholder_foundation::{SystemClock, WallClock};
 use keyholder_org::certificates::Authority;
-use keyholder_org::serve::{self, Answer, BoxFuture};
+use keyholder_org::serve::{self, Admission, Answer, BoxFuture};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -23,6 +23,11 @@ impl Answer for Constant {
         let mut response = Response::new(self.0.clone());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Box::pin(std::future::ready(response))
+    }
+
+    fn admit<'a>(&'a self, _: &'a request::Parts) -> Admission<'a> {
+        // It reads no bodies.
+        Box::pin(std::future::ready(Ok(0)))
     }
 }
 

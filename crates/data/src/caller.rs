@@ -48,8 +48,18 @@ pub(crate) struct Callers {
     known: Mutex<(i64, HashMap<TokenFacts, Arc<Caller>>)>,
 }
 
+/// A caller, and the security epoch that they were found in.
+#[derive(Debug, Clone)]
+pub(crate) struct Entered {
+    pub(crate) caller: Arc<Caller>,
+    epoch: i64,
+}
+
 impl Callers {
     /// The caller behind a token, as this snapshot has them.
+    ///
+    /// Nothing is remembered here: inside a transaction the epoch may be one that is never
+    /// committed, whose number another change then gets.
     pub(crate) fn find(
         &self,
         snapshot: &mut Snapshot<'_>,
@@ -57,20 +67,26 @@ impl Callers {
         epoch: i64,
         organization: OrgId,
         token: &TokenFacts,
-    ) -> Result<Arc<Caller>, Failure> {
-        if let Some(caller) = self.known(epoch, token) {
-            return Ok(caller);
-        }
-        let caller = Arc::new(sign_in(snapshot, catalogue, organization, token)?);
+    ) -> Result<Entered, Failure> {
+        let caller = match self.known(epoch, token) {
+            Some(caller) => caller,
+            None => Arc::new(sign_in(snapshot, catalogue, organization, token)?),
+        };
+        Ok(Entered { caller, epoch })
+    }
+
+    /// Remembers a caller whose epoch is known to be committed: found in a snapshot, or in a
+    /// transaction that has ended well.
+    pub(crate) fn remember(&self, token: &TokenFacts, entered: &Entered) {
+        let Entered { caller, epoch } = entered;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // A snapshot from before the last change must not bring back what held then.
-        if known.0 < epoch || known.1.len() >= MOST_CALLERS {
-            *known = (epoch, HashMap::new());
+        if known.0 < *epoch || known.1.len() >= MOST_CALLERS {
+            *known = (known.0.max(*epoch), HashMap::new());
         }
-        if known.0 == epoch {
-            known.1.insert(*token, Arc::clone(&caller));
+        if known.0 == *epoch {
+            known.1.insert(*token, Arc::clone(caller));
         }
-        Ok(caller)
     }
 
     fn known(&self, epoch: i64, token: &TokenFacts) -> Option<Arc<Caller>> {
@@ -131,3 +147,6 @@ pub(crate) fn grants(snapshot: &mut Snapshot<'_>, catalogue: &Catalogue, user: &
     }
     Ok(grants)
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,9 @@ pub(crate) use record::Record;
 /// The most shapes kept. Real clients repeat a few dozen; one that makes up new ones all the time
 /// shall not fill the memory.
 const MOST_SHAPES: usize = 512;
+/// A statement longer than this, in bytes of SQL, is printed each time. With [`MOST_SHAPES`] this
+/// bounds what is kept in bytes too.
+const LONGEST_SHAPE: usize = 16 << 10;
 
 /// One epoch of an organization's schema.
 #[derive(Debug)]
@@ -112,6 +115,9 @@ impl Catalogue {
         }
         // Printed without the lock: two requests may print the same, which does no harm.
         let printed = print()?;
+        if printed.len() > LONGEST_SHAPE {
+            return Ok(printed);
+        }
         let mut shapes = lock(&self.shapes);
         if shapes.len() >= MOST_SHAPES {
             shapes.clear();

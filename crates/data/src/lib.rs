@@ -12,7 +12,8 @@
 //! - [`Organization`] opens, answers, seeds and fills an org;
 //! - [`Directory`] is what an org needs from the tenant's directory, as a trait;
 //! - `catalogue` knows how the schema's tables lie in the store;
-//! - `lower` turns authorised operations into statements: skipping authorisation does not compile;
+//! - `lower` turns authorised operations into statements: what a request names has its reach in it;
+//! - `platform`, `seed`, `epoch` and `catalogue` hold the statements of the org's own bookkeeping;
 //! - `execute` does them, `rules` says what the platform adds or refuses, `answer` writes JSON.
 //!
 //! The wire contract follows Microsoft's published Dataverse Web API documents.

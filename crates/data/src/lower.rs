@@ -1,8 +1,14 @@
 //! From an authorised operation to statements.
 //!
 //! Only tables that `security` has wrapped with their reach are lowered: every function here takes
-//! a [`ReachedTable`] and puts that reach into the statement, or checks it against the row. A
-//! page of rows is one statement whatever it shows; its shape is printed once and kept.
+//! a [`ReachedTable`], which nobody else can make. It puts the reach into the statement, or hands
+//! out what the reach asks about, and `execute` checks it against the row. A page of rows is one
+//! statement whatever it shows; its shape is printed once and kept.
+//!
+//! That is what the compiler holds, and no more. Statements of the org's own bookkeeping (whether a
+//! row is there and whose it is, roles, epochs, names of rows) do not come through here and know no
+//! reach: they stand in `platform`, `epoch`, `catalogue`, `seed`, `sample` and `rules`, the search
+//! for a row by its key in `execute`, and the names of looked-up rows in `answer`.
 
 mod condition;
 pub(crate) mod cookie;
@@ -151,6 +157,27 @@ pub(crate) fn page(
     })?;
     let values = conditions.values;
     Ok(Lowered { statement, values, cells: columns.cells, version: columns.version, order, id: id_index, shape })
+}
+
+/// Lowers the values that one row of a query has now in the columns of its order: what a cookie
+/// had no room for. Nothing but a row of the query is looked at.
+pub(crate) fn place(
+    catalogue: &Catalogue,
+    rows: &ReachedTable,
+    query: &Query,
+    source: Option<Uuid>,
+    id: Uuid,
+) -> Result<(Prepared, Vec<Value>), Failure> {
+    let layout = catalogue.layout(rows.table());
+    let mut conditions = Conditions::new(&layout);
+    let condition = condition_of(catalogue, &mut conditions, rows, query, source)?;
+    let it = column(layout.id()).equals(conditions.value(id));
+    let select = Select::from(layout.name.clone()).filter(all([it, condition]));
+    let select = keys(&conditions, &query.order)?
+        .into_iter()
+        .zip(&query.order)
+        .fold(select, |select, (key, order)| select.project(key.expr, kind_of(&layout, order)));
+    Ok((Prepared::new(select)?, conditions.values))
 }
 
 /// Where a single row's owner and business unit stand, beside what is shown of it.

@@ -14,7 +14,7 @@ use keyholder_store::{Database, DatabaseOptions, Kind, Prepared, Snapshot, Trans
 use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::caller::{Callers, TokenFacts};
+use crate::caller::{Callers, Entered, TokenFacts};
 use crate::catalogue::{self, Catalogue};
 use crate::directory::Directory;
 use crate::epoch::EpochStatements;
@@ -76,7 +76,7 @@ impl fmt::Debug for OrganizationConfig {
 /// One organization. Clones are handles on the same.
 #[derive(Debug, Clone)]
 pub struct Organization {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 /// What the requests of one organization share.
@@ -93,7 +93,7 @@ pub(crate) struct Core {
     pub(crate) non_interactive_limit: u32,
     directory: Arc<dyn Directory>,
     pub(crate) epochs: EpochStatements,
-    callers: Callers,
+    pub(crate) callers: Callers,
     catalogue: RwLock<Arc<Catalogue>>,
     trouble: Option<Trouble>,
 }
@@ -315,14 +315,22 @@ impl Core {
             let (core, token) = (Arc::clone(self), *token);
             let outcome = if writes {
                 let work = move |tx: &mut Transaction<'_>| {
-                    let caller = core.enter(tx, &catalogue, &token)?;
-                    Session { core: &core, catalogue: &catalogue, caller: &caller, request: &prepared }.write(tx)
+                    let entered = core.enter(tx, &catalogue, &token)?;
+                    let caller = &*entered.caller;
+                    let session = Session { core: &core, catalogue: &catalogue, caller, request: &prepared };
+                    Ok((session.write(tx)?, entered))
                 };
-                self.database.write(work).await
+                // Only now is the epoch that the caller was found in sure to be committed.
+                self.database.write(work).await.map(|(answer, entered)| {
+                    self.callers.remember(&token, &entered);
+                    answer
+                })
             } else {
                 let work = move |snapshot: &mut Snapshot<'_>| {
-                    let caller = core.enter(snapshot, &catalogue, &token)?;
-                    Session { core: &core, catalogue: &catalogue, caller: &caller, request: &prepared }.read(snapshot)
+                    let entered = core.enter(snapshot, &catalogue, &token)?;
+                    core.callers.remember(&token, &entered);
+                    let caller = &*entered.caller;
+                    Session { core: &core, catalogue: &catalogue, caller, request: &prepared }.read(snapshot)
                 };
                 self.database.read(work).await
             };
@@ -335,12 +343,12 @@ impl Core {
     }
 
     /// Reads the epochs of this snapshot, and who is calling in it.
-    fn enter(
+    pub(crate) fn enter(
         &self,
         snapshot: &mut Snapshot<'_>,
         catalogue: &Catalogue,
         token: &TokenFacts,
-    ) -> Result<Arc<crate::caller::Caller>, Failure> {
+    ) -> Result<Entered, Failure> {
         let epochs = self.epochs.read(snapshot)?;
         if epochs.schema != catalogue.epoch {
             return Err(Failure::Stale);
@@ -357,7 +365,12 @@ impl Core {
         refusal: DataverseError,
     ) -> Failure {
         let (core, token) = (Arc::clone(self), *token);
-        let entered = self.database.read(move |snapshot| core.enter(snapshot, &catalogue, &token)).await;
+        let work = move |snapshot: &mut Snapshot<'_>| {
+            let entered = core.enter(snapshot, &catalogue, &token)?;
+            core.callers.remember(&token, &entered);
+            Ok(())
+        };
+        let entered = self.database.read(work).await;
         match entered {
             Err(Failure::Answer(stranger)) => stranger.into(),
             _ => refusal.into(),

@@ -208,6 +208,16 @@ impl Platform<'_> {
         Ok(snapshot.first(&find, &[unit.into(), folded.into()], |row| row.get(0))?)
     }
 
+    /// The roles that were made from a template: one in each business unit.
+    pub(crate) fn roles_of_template(&self, snapshot: &mut Snapshot<'_>, template: Uuid) -> Result<Vec<Uuid>, Failure> {
+        let find = self.prepared("roles of a template", || {
+            Select::from(table("role"))
+                .column(value("roleid"), Kind::Uuid)
+                .filter(column(value("roletemplateid")).equals(parameter(0)))
+        })?;
+        Ok(snapshot.list(&find, &[template.into()], |row| row.get(0))?)
+    }
+
     /// How many enabled users hold a role, one user left out.
     pub(crate) fn other_holders(&self, snapshot: &mut Snapshot<'_>, role: Uuid, but: Uuid) -> Result<i64, Failure> {
         let count = self.prepared("other holders of a role", || {

@@ -23,7 +23,7 @@ use crate::execute::Session;
 
 pub(crate) use refusals::{last_administrator, owner_lacks_privilege, privilege_depth};
 pub(crate) use role::{cannot_be_changed, check_held};
-pub(crate) use user::{application_of, cut, fill as fill_application};
+pub(crate) use user::{application_of, cut, fill as fill_application, is_last_administrator};
 
 /// Before a row is added. `ignored` are columns that the request names and clients cannot set.
 pub(crate) fn before_create(

@@ -20,8 +20,8 @@ pub use column::{
     Access, BooleanLabels, Column, ColumnKind, DateBehavior, LookupTarget, NumberRange, OptionItem, Requirement,
 };
 pub use definition::{
-    ColumnDefinition, ManyToManyDefinition, ManyToManyEnd, OneToMany, Ownership, PrivilegeDefinition, SchemaDefinition,
-    TableDefinition,
+    ColumnDefinition, Guard, ManyToManyDefinition, ManyToManyEnd, OneToMany, Ownership, PrivilegeDefinition,
+    SchemaDefinition, TableDefinition,
 };
 pub use table::{AlternateKey, ManyToMany, Navigation, Side, Table};
 

@@ -54,6 +54,7 @@ pub(crate) mod service_principals;
 pub(crate) mod sessions;
 mod sign_in_tables;
 mod signing_keys;
+pub(crate) mod standing;
 pub(crate) mod tables;
 pub(crate) mod tenants;
 mod trust;

@@ -262,7 +262,7 @@ impl Identity {
         Ok(())
     }
 
-    /// Whether a service principal or user has a directory role now.
+    /// Whether an enabled service principal or user has a directory role now.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -272,7 +272,8 @@ impl Identity {
         principal: ObjectId,
         role: DirectoryRole,
     ) -> Result<bool, Error> {
-        Ok(self.directory.roles_of(tenant, principal).await?.contains(&role.template_id))
+        let standing = self.directory.standing(tenant, principal).await?;
+        Ok(standing.is_some_and(|standing| standing.roles.contains(&role.template_id)))
     }
 
     /// What orgs must learn and is due at `now`, the oldest first, at most `limit` items. An item

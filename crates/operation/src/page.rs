@@ -7,7 +7,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// Longer tokens were not made here.
-const LONGEST: usize = 16_384;
+pub(crate) const LONGEST: usize = 16_384;
 
 /// A place between two pages.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use keyholder_dataverse::error::{self, DataverseError};
 
 /// Addresses are at most this long, as the service documents.
 const LONGEST_ADDRESS: usize = 32_768;
+/// The longest mark of a page in an address; percent-encoding makes a token longer.
+const LONGEST_TOKEN: usize = 2 * crate::page::LONGEST;
 /// A query string has at most this many options.
 const MOST_OPTIONS: usize = 100;
 /// More rows than this come in pages, whatever the caller prefers.
@@ -33,7 +35,7 @@ pub type NameAndValue<'a> = (Cow<'a, str>, Cow<'a, str>);
 impl<'a> Request<'a> {
     /// Refuses what is too long, and headers that ask for something the local org does not do.
     pub(crate) fn check(&self) -> Result<(), DataverseError> {
-        if self.path.len() + self.query.map_or(0, str::len) > LONGEST_ADDRESS {
+        if self.path.len() + self.query.map_or(0, own_length) > LONGEST_ADDRESS {
             return Err(
                 error::odata(format!("The address is longer than {LONGEST_ADDRESS} characters.")).with_status(414)
             );
@@ -73,6 +75,14 @@ impl<'a> Request<'a> {
     }
 }
 
+/// How long a query string is without the org's own mark of a page: an address that the org took
+/// must not become too long by the next link that the org made of it.
+fn own_length(query: &str) -> usize {
+    let token =
+        query.split('&').find(|option| option.starts_with("$skiptoken=") || option.starts_with("%24skiptoken="));
+    query.len() - token.map_or(0, |token| token.len().min(LONGEST_TOKEN))
+}
+
 /// Decodes a part of a query string, where `+` is a blank.
 fn decode_query(text: &str) -> Result<Cow<'_, str>, DataverseError> {
     if text.contains('+') {
@@ -99,8 +109,6 @@ pub struct Preferences {
     pub max_page_size: Option<u32>,
     /// `odata.include-annotations`: which annotations to show.
     pub annotations: Option<Annotations>,
-    /// `odata.continue-on-error`: go on with a batch after a failure.
-    pub continue_on_error: bool,
 }
 
 /// A list of annotation names, with wildcards.
@@ -163,9 +171,6 @@ impl Preferences {
             }
             "odata.include-annotations" | "include-annotations" => {
                 self.annotations = Some(Annotations { written: value.to_owned() });
-            }
-            "odata.continue-on-error" | "continue-on-error" => {
-                self.continue_on_error = !value.eq_ignore_ascii_case("false");
             }
             _ => {}
         }

@@ -4,7 +4,8 @@
 //! keeps it in its data folder; clients are given `ca.pem` as a file and nothing is ever added
 //! to a system's trust store. Should the key leak, it must be of no use elsewhere: the CA is
 //! name-constrained (RFC 5280, 4.2.1.10) to `localhost`, the loopback addresses and, where the
-//! org was told to listen beyond loopback, that one host.
+//! org was told to listen beyond loopback, that one host (and names below these, which such constraints
+//! always admit), and is good for TLS servers alone.
 //!
 //! The server's own certificate is made afresh at every start (a P-256 key takes well under a
 //! millisecond) and never written down. Its dates follow the machine's clock and not the
@@ -46,7 +47,7 @@ pub struct Authority {
 }
 
 const CA_YEARS: i32 = 10;
-const LEAF_DAYS: u64 = 397;
+const LEAF_DAYS: u32 = 397;
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 fn day(moment: Timestamp) -> (i32, u8, u8) {
@@ -80,6 +81,8 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages =
             vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        // Names of other kinds (mail, URIs) are of no use without a purpose that takes them.
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.name_constraints =
             Some(NameConstraints { permitted_subtrees: permitted(host), excluded_subtrees: vec![] });
         days(&mut params, now.minus(DAY), now.plus(DAY * 365 * CA_YEARS.unsigned_abs()));
@@ -94,7 +97,7 @@ impl Authority {
     pub fn covers(&self, host: Option<&str>, now: Timestamp) -> Result<bool, CertificateError> {
         let der = self.certificate_der()?;
         let (_, certificate) = X509Certificate::from_der(&der).map_err(|e| CertificateError::Damaged(e.to_string()))?;
-        let lasts = certificate.validity().not_after.timestamp() > now.plus(DAY * 30).unix_seconds();
+        let lasts = certificate.validity().not_after.timestamp() > now.plus(DAY * LEAF_DAYS).unix_seconds();
         let Some(host) = host else { return Ok(lasts) };
         let constraints = certificate.name_constraints().map_err(|e| CertificateError::Damaged(e.to_string()))?;
         let address = host.parse::<IpAddr>().ok();
@@ -131,7 +134,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        days(&mut params, now.minus(DAY), now.plus(DAY * u32::try_from(LEAF_DAYS).unwrap_or(397)));
+        let ca_ends = self.ends()?;
+        days(&mut params, now.minus(DAY), now.plus(DAY * LEAF_DAYS).min(ca_ends));
         let certificate = params.signed_by(&key, &issuer)?;
         let chain = vec![certificate.der().clone(), CertificateDer::from(self.certificate_der()?)];
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -141,6 +145,12 @@ impl Authority {
             .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
+    }
+
+    fn ends(&self) -> Result<Timestamp, CertificateError> {
+        let der = self.certificate_der()?;
+        let (_, certificate) = X509Certificate::from_der(&der).map_err(|e| CertificateError::Damaged(e.to_string()))?;
+        Ok(Timestamp::from_unix_seconds(certificate.validity().not_after.timestamp()))
     }
 
     fn certificate_der(&self) -> Result<Vec<u8>, CertificateError> {
@@ -203,7 +213,18 @@ mod tests {
     #[test]
     fn an_old_ca_is_not_used_to_its_last_day() {
         let ca = Authority::create(None, now()).unwrap();
-        assert!(!ca.covers(None, now().plus(DAY * 365 * 10)).unwrap());
+        let ends = ca.ends().unwrap();
+        assert!(ca.covers(None, ends.minus(DAY * (LEAF_DAYS + 1))).unwrap());
+        assert!(!ca.covers(None, ends.minus(DAY * LEAF_DAYS)).unwrap(), "a leaf would outlive it");
+    }
+
+    #[test]
+    fn a_ca_vouches_for_tls_servers_alone() {
+        let ca = Authority::create(None, now()).unwrap();
+        let der = ca.certificate_der().unwrap();
+        let (_, certificate) = X509Certificate::from_der(&der).unwrap();
+        let purposes = certificate.extended_key_usage().unwrap().unwrap().value;
+        assert!(purposes.server_auth && !purposes.client_auth && !purposes.email_protection && !purposes.any);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! .keyholder/             0700, with a .gitignore of `*`
-//!   lock                  held by the process that serves or opens the folder
+//!   lock            0600  held by the process that serves or opens the folder
 //!   running.json    0600  while an org runs: where it is and the key of its control endpoint
 //!   world.json      0600  which tenants and orgs there are, and where their databases
 //!   ca.pem, ca.key  0600  the certificate authority
 //!   signing-N.pem   0600  the token service's private keys, the newest signs
 //!   state-N/              the databases:
-//!     directory.db        tenants, applications, principals, users
-//!     orgs/ID.db          one org's rows
+//!     directory.db  0600  tenants, applications, principals, users
+//!     orgs/ID.db    0600  one org's rows
 //!   snapshots/            earlier states, by name
 //!   org.env         0600  what a client needs, and the administrators' secrets
 //!   DOMAIN.env      0600  the same for a further tenant
@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 
 use keyholder_foundation::{OrgId, Secret};
 use keyholder_platform::{
-    FileError, FolderLock, LockError, create_private_folder, read_bounded, write_private, write_private_passing,
+    FileError, FolderLock, LockError, create_private_folder, make_private_file, read_bounded, write_private,
+    write_private_passing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +34,8 @@ pub use record::{AdministratorsEntry, OrgEntry, Pretence, SecurityGroup, TenantE
 /// What can be wrong with a data folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// A running org has it.
-    #[error("the data folder `{}` is in use by a running org", path.display())]
+    /// Another process has it: an org that runs or is starting, or a command for a moment.
+    #[error("the data folder `{}` is in use by a running org or another command; try again in a moment", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
@@ -177,6 +178,12 @@ impl DataFolder {
         StateFolder(self.file("snapshots").join(number.to_string()))
     }
 
+    /// Makes a database's file before SQLite does, for this user alone; its log takes its rights.
+    pub(crate) fn private_database(&self, path: PathBuf) -> Result<PathBuf, FolderError> {
+        make_private_file(&path)?;
+        Ok(path)
+    }
+
     /// Whether a local org has ever been made here.
     ///
     /// # Errors
@@ -197,17 +204,18 @@ impl DataFolder {
     /// [`FolderError::InUse`] when an org runs on it, [`FolderError::NotOurs`] when it is a
     /// folder of something else.
     pub fn open(&self) -> Result<FolderLock, FolderError> {
-        if !self.exists()? && !self.file("lock").exists() {
-            let foreign = std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some());
-            if foreign {
-                return Err(FolderError::NotOurs { path: self.path.clone() });
-            }
+        // Nothing is narrowed or written in a folder that may be somebody else's.
+        let has_world = self.exists()? && self.world()?.is_some();
+        if !has_world && self.is_foreign() {
+            return Err(FolderError::NotOurs { path: self.path.clone() });
         }
         create_private_folder(&self.path)?;
         let lock = FolderLock::take(&self.path, "lock").map_err(|error| match error {
             LockError::Held { .. } => FolderError::InUse { path: self.path.clone() },
             LockError::File(file) => file.into(),
         })?;
+        // Whoever held the folder before is gone: from here on a note means that the holder serves.
+        self.remove_note();
         self.remove_strays();
         if !self.file(".gitignore").exists() {
             write_private(&self.file(".gitignore"), b"*\n")?;
@@ -222,11 +230,34 @@ impl DataFolder {
         for entry in entries.flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if name.starts_with('.') && name.ends_with(keyholder_platform::files::UNFINISHED) {
+            if is_unfinished(&name) {
                 // One that stays does no harm but to the eye.
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+    }
+
+    /// Whether a folder without a world has anything in it that is not made before the world is.
+    fn is_foreign(&self) -> bool {
+        let Ok(entries) = std::fs::read_dir(&self.path) else { return false };
+        let (mut any, mut is_locked) = (false, false);
+        for entry in entries.flatten() {
+            any = true;
+            let name = entry.file_name();
+            let is_ours = match name.to_str().unwrap_or_default() {
+                "lock" => {
+                    is_locked = entry.metadata().is_ok_and(|lock| lock.is_file() && lock.len() == 0);
+                    is_locked
+                }
+                ".gitignore" | "orgs" | "ca.pem" | "ca.key" => true,
+                // Being written when the process was killed.
+                name => is_unfinished(name),
+            };
+            if !is_ours {
+                return true;
+            }
+        }
+        any && !is_locked
     }
 
     /// The org that runs on this folder, if one does. Only the lock decides that: a note left by
@@ -314,6 +345,11 @@ impl DataFolder {
     }
 }
 
+/// Whether a file of this name was being written when its process was killed.
+fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(keyholder_platform::files::UNFINISHED)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,10 +375,50 @@ mod tests {
 
     #[test]
     fn another_folder_is_left_alone() {
+        for (name, content) in [("thesis.tex", ""), ("lock", "pid 7"), ("ca.pem", ""), ("world.json", "[]")] {
+            let (_parent, folder) = folder();
+            std::fs::create_dir_all(folder.path()).unwrap();
+            std::fs::write(folder.file(name), content).unwrap();
+            let error = folder.open().unwrap_err();
+            assert!(matches!(error, FolderError::NotOurs { .. } | FolderError::Damaged { .. }), "{name}: {error}");
+            let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().map(|e| e.file_name()).collect();
+            assert_eq!(left, [name], "nothing is written");
+        }
+    }
+
+    #[test]
+    fn a_start_that_was_killed_early_can_be_made_again() {
         let (_parent, folder) = folder();
-        std::fs::create_dir_all(folder.path()).unwrap();
-        std::fs::write(folder.file("thesis.tex"), "x").unwrap();
-        assert!(matches!(folder.open(), Err(FolderError::NotOurs { .. })));
+        drop(folder.open().unwrap());
+        folder.write("ca.key", b"k").unwrap();
+        std::fs::write(folder.file(".world.json.7.new"), "{").unwrap();
+        folder.open().unwrap();
+    }
+
+    #[test]
+    fn the_note_of_a_killed_org_is_not_believed_while_a_command_has_the_folder() {
+        let (_parent, folder) = folder();
+        let killed = folder.open().unwrap();
+        let id = "11111111-2222-3333-4444-555555555555";
+        let org = format!(r#"{{"id":"{id}","name":"x"}}"#);
+        let tenant = format!(r#"{{"id":"{id}","domain":"x.example","orgs":[{org}]}}"#);
+        folder
+            .write("world.json", format!(r#"{{"format":1,"complete":true,"tenants":[{tenant}]}}"#).as_bytes())
+            .unwrap();
+        folder.write_note(&RunningNote::new(1, "https://localhost:1".into(), &Secret::new("k"))).unwrap();
+        drop(killed);
+        let _command = folder.open().unwrap();
+        let error = folder.running().err().unwrap();
+        assert!(matches!(error, FolderError::InUse { .. }) && error.to_string().contains("try again"), "{error}");
+    }
+
+    #[test]
+    fn the_lock_and_databases_are_private() {
+        let (_parent, folder) = folder();
+        let _lock = folder.open().unwrap();
+        assert!(keyholder_platform::is_private(&folder.file("lock")).unwrap());
+        let database = folder.private_database(folder.file("directory.db")).unwrap();
+        assert!(keyholder_platform::is_private(&database).unwrap());
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyholder_foundation::OrgId;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::listen::{self, ListenError};
-use crate::serve::{self, Answer};
+use crate::serve::{self, Answer, Connections};
 
 /// The ports of one process.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct Kept {
 #[derive(Clone)]
 pub(crate) struct Serving {
     pub(crate) tls: Arc<rustls::ServerConfig>,
-    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) connections: Arc<Connections>,
 }
 
 impl Listeners {

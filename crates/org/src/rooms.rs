@@ -5,20 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use keyholder_data::TokenFacts;
 use keyholder_foundation::{OrgId, Secret, WallClock};
-use keyholder_identity::{AnswerAfter, Audience, bearer};
+use keyholder_identity::{AnswerAfter, Audience, TokenProblem, VerifiedToken, bearer};
 
 use crate::error::StartError;
 use crate::folder::Pretence;
 use crate::listeners::Serving;
-use crate::serve::{Answer, BoxFuture, plain};
+use crate::serve::{Admission, Answer, BoxFuture, UNASKED_BODY, plain};
 use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
 use crate::{control, discovery, management, on_premises, pages};
 
 /// The longest that an answer is held back from whoever guesses at secrets.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The largest body that the Web API reads, in bytes. Dataverse itself reads more for bulk
+/// messages; the local org has none yet.
+const LARGEST_DATA: usize = 16 * 1024 * 1024;
+/// And the directory, for one object,
+const LARGEST_OBJECT: usize = 256 * 1024;
+/// and for a batch.
+const LARGEST_BATCH: usize = 1024 * 1024;
 
 /// The open world, answering.
 pub(crate) struct Rooms {
@@ -146,11 +154,9 @@ impl Rooms {
         }
         let path = request.uri().path();
         if path.starts_with("/api/data/") {
-            let verified = bearer(request.headers()).and_then(|token| {
-                let own = state.identity.verify(token, &org.audience);
-                own.or_else(|problem| beside.map_or(Err(problem), |beside| state.identity.verify(token, beside)))
-            });
-            let Ok(token) = verified else { return org.organization.challenge() };
+            let Ok(token) = verify(state, org, beside, request.headers()) else {
+                return org.organization.challenge();
+            };
             self.world.deliver(state).await;
             let caller = TokenFacts {
                 tenant: token.tenant,
@@ -179,6 +185,29 @@ impl Rooms {
     }
 }
 
+/// What the request's token says, when it is good for the org or for `beside`.
+fn verify(
+    state: &State,
+    org: &OpenOrg,
+    beside: Option<&Audience>,
+    headers: &HeaderMap,
+) -> Result<Arc<VerifiedToken>, TokenProblem> {
+    let token = bearer(headers)?;
+    let own = state.identity.verify(token, &org.audience);
+    own.or_else(|problem| beside.map_or(Err(problem), |beside| state.identity.verify(token, beside)))
+}
+
+/// How large a body an org reads: only of those who have a token for it.
+fn admit_data(
+    state: &State,
+    org: &OpenOrg,
+    beside: Option<&Audience>,
+    head: &request::Parts,
+) -> Result<usize, Response<Bytes>> {
+    let known = verify(state, org, beside, &head.headers);
+    known.map(|_| LARGEST_DATA).map_err(|_| org.organization.challenge())
+}
+
 fn not_served(path: &str) -> Response<Bytes> {
     let path: String = path.chars().take(80).filter(|c| c.is_ascii_graphic() && *c != '"').collect();
     plain(StatusCode::NOT_FOUND, "0x80060888", &format!("The local org does not serve {path}."))
@@ -196,6 +225,22 @@ impl Answer for Rooms {
             response
         })
     }
+
+    fn admit<'a>(&'a self, head: &'a request::Parts) -> Admission<'a> {
+        Box::pin(async move {
+            let path = head.uri.path();
+            match path.split('/').nth(1).unwrap_or_default() {
+                "api" if path.starts_with("/api/data/") => {
+                    let state = self.world.state().await;
+                    let Ok(org) = state.first() else { return Ok(UNASKED_BODY) };
+                    admit_data(&state, org, Some(&self.origin_audience), head)
+                }
+                "v1.0" | "beta" if path.ends_with("/$batch") => Ok(LARGEST_BATCH),
+                "v1.0" | "beta" => Ok(LARGEST_OBJECT),
+                _ => Ok(UNASKED_BODY),
+            }
+        })
+    }
 }
 
 impl Answer for FurtherOrg {
@@ -204,6 +249,16 @@ impl Answer for FurtherOrg {
             let mut response = self.rooms.at_further_org(self.org, request).await;
             response.headers_mut().insert(header::DATE, self.rooms.date());
             response
+        })
+    }
+
+    fn admit<'a>(&'a self, head: &'a request::Parts) -> Admission<'a> {
+        Box::pin(async move {
+            let state = self.rooms.world.state().await;
+            match state.org(self.org) {
+                Some(org) if head.uri.path().starts_with("/api/data/") => admit_data(&state, org, None, head),
+                _ => Ok(UNASKED_BODY),
+            }
         })
     }
 }

@@ -65,6 +65,15 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
     system::create_private_folder(path).map_err(failed("create the folder", path))
 }
 
+/// Makes an empty file that only its owner may read (mode 0600); an existing one is narrowed and
+/// keeps what is in it.
+///
+/// # Errors
+/// [`FileError::Io`] when the system refuses.
+pub fn make_private_file(path: &Path) -> Result<(), FileError> {
+    system::open_private_file(path).map(drop).map_err(failed("make", path))
+}
+
 /// Whether nobody but the owner may read the file.
 ///
 /// # Errors

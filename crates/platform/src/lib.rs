@@ -20,6 +20,15 @@ mod other;
 use other as system;
 
 pub use env_file::{EnvFile, EnvFileError};
-pub use files::{FileError, create_private_folder, is_private, read_bounded, write_private, write_private_passing};
+pub use files::{
+    FileError, create_private_folder, is_private, make_private_file, read_bounded, write_private, write_private_passing,
+};
 pub use lock::{FolderLock, LockError};
 pub use signal::Interruption;
+
+/// How many files and sockets this process may have open at once; `None` where the system does not
+/// say.
+#[must_use]
+pub fn open_files() -> Option<usize> {
+    system::open_files()
+}

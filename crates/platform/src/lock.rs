@@ -3,10 +3,11 @@
 //! The lock is the operating system's own on an open file, so it ends with the process however
 //! that ends: a killed org leaves nothing that has to be cleaned up by hand.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::files::FileError;
+use crate::system;
 
 /// Why a folder could not be locked.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +37,7 @@ impl FolderLock {
     pub fn take(folder: &Path, name: &str) -> Result<Self, LockError> {
         let path = folder.join(name);
         let io = |source| FileError::Io { doing: "lock", path: path.clone(), source };
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(io)?;
+        let file = system::open_private_file(&path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held { path }),

@@ -13,12 +13,20 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
+pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+}
+
 pub(crate) fn is_private(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| true)
 }
 
 pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+pub(crate) fn open_files() -> Option<usize> {
+    None
 }
 
 #[derive(Debug)]

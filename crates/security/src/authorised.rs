@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use keyholder_dataverse::error::MissingPrivilege;
-use keyholder_dataverse::schema::{Column, Table};
+use keyholder_dataverse::schema::{Column, Guard, Table};
 use keyholder_dataverse::{Depth, Verb};
 use keyholder_operation::{Action, Bound, Create, Delete, Function, Operation, Pairing, Query, Retrieve, Update};
 use uuid::Uuid;
@@ -220,19 +220,20 @@ impl<T> Calling<T> {
     }
 }
 
-/// Who answers whether a privilege is held.
-pub(crate) trait Holds {
-    fn permit(&self, requirement: &Requirement) -> Permission;
-}
-
-impl Holds for Grants {
+impl Grants {
+    /// The rows of the requirement's table that may be touched as it says.
     fn permit(&self, requirement: &Requirement) -> Permission {
         let Requirement { table, verb, .. } = requirement;
         let caller = || Box::new(self.caller().clone());
         let name = match table.privilege_name(*verb) {
             Some(name) => name,
-            // What no privilege guards may be read by whoever has a role: a reading.
+            // What no privilege guards may be read by whoever has a role: a reading. Pairs tell of
+            // the rows on both sides, so those must be readable.
             None if *verb == Verb::Read && self.has_roles() => {
+                let held = |guard: &&Guard| self.depth(privilege_id(&guard.privilege)).is_some();
+                if let Some(guard) = table.guards().iter().find(|guard| !held(guard)) {
+                    return Err(Denied::Privilege { caller: caller(), missing: Box::new(guarded(guard)) });
+                }
                 return Ok(ReachedTable::new(Arc::clone(table), *verb, Some(Depth::Global), Reach::Everything));
             }
             None if *verb == Verb::Read => return Err(no_roles(self)),
@@ -258,6 +259,16 @@ fn missing(table: &Table, name: String, id: Uuid) -> MissingPrivilege {
     }
 }
 
+fn guarded(guard: &Guard) -> MissingPrivilege {
+    MissingPrivilege {
+        name: guard.privilege.clone(),
+        id: privilege_id(&guard.privilege),
+        table: guard.table.clone(),
+        type_code: guard.type_code,
+        display_name: guard.display_name.clone(),
+    }
+}
+
 /// Decides whether the caller may do this, and on which rows.
 ///
 /// # Errors
@@ -269,36 +280,26 @@ pub fn authorise(grants: &Grants, bound: Bound) -> Result<Authorised, Denied> {
     if about_nothing && !grants.has_roles() && required(&bound).is_empty() {
         return Err(no_roles(grants));
     }
-    authorise_with(grants, bound)
-}
-
-/// The refusal of a caller without roles where no privilege is asked: the service then names the
-/// one for reading users.
-fn no_roles(grants: &Grants) -> Denied {
-    Denied::NoRoles { caller: Box::new(grants.caller().clone()), privilege: "prvReadUser".to_owned() }
-}
-
-pub(crate) fn authorise_with(holds: &impl Holds, bound: Bound) -> Result<Authorised, Denied> {
     let needs = required(&bound);
     let permit = |verb: Verb, subject: Subject| {
-        needs.iter().find(|need| need.verb == verb && need.subject == subject).map(|need| holds.permit(need))
+        needs.iter().find(|need| need.verb == verb && need.subject == subject).map(|need| grants.permit(need))
     };
     // Reading and pairing cannot do without; a requirement that is not listed is none.
     let reading = |verb: Verb| permit(verb, Subject::Rows).transpose();
     Ok(match bound.operation {
-        Operation::Query(query) => Authorised::Query(read(query, holds, &permit)?),
-        Operation::Count(query) => Authorised::Count(read(query, holds, &permit)?),
+        Operation::Query(query) => Authorised::Query(read(query, grants, &permit)?),
+        Operation::Count(query) => Authorised::Count(read(query, grants, &permit)?),
         Operation::Retrieve(retrieve) => {
-            let rows = holds.permit(&own(&retrieve.table, Verb::Read))?;
+            let rows = grants.permit(&own(&retrieve.table, Verb::Read))?;
             Authorised::Retrieve(Reading { part: retrieve, rows, source: None })
         }
         Operation::Delete(delete) => {
-            let rows = holds.permit(&own(&delete.table, Verb::Delete))?;
+            let rows = grants.permit(&own(&delete.table, Verb::Delete))?;
             Authorised::Delete(Reading { part: delete, rows, source: None })
         }
         Operation::Create(create) => {
-            let created = holds.permit(&own(&create.table, Verb::Create))?;
-            let bindings = bindings(&needs, holds, |index| create.values.get(index).map(|given| &given.column))?;
+            let created = grants.permit(&own(&create.table, Verb::Create))?;
+            let bindings = bindings(&needs, grants, |index| create.values.get(index).map(|given| &given.column))?;
             Authorised::Create(Writing {
                 create: Some(Ok(created)),
                 write: None,
@@ -316,7 +317,7 @@ pub(crate) fn authorise_with(holds: &impl Holds, bound: Bound) -> Result<Authori
                 (Some(Err(denied)), None) | (None, Some(Err(denied))) => return Err(denied.clone()),
                 _ => {}
             }
-            let bindings = bindings(&needs, holds, |index| update.values.get(index).map(|given| &given.column))?;
+            let bindings = bindings(&needs, grants, |index| update.values.get(index).map(|given| &given.column))?;
             Authorised::Update(Writing {
                 create,
                 write,
@@ -327,8 +328,8 @@ pub(crate) fn authorise_with(holds: &impl Holds, bound: Bound) -> Result<Authori
                 part: update,
             })
         }
-        Operation::Associate(pair) => Authorised::Associate(link(pair, holds, &permit)?),
-        Operation::Disassociate(pair) => Authorised::Disassociate(link(pair, holds, &permit)?),
+        Operation::Associate(pair) => Authorised::Associate(link(pair, grants, &permit)?),
+        Operation::Disassociate(pair) => Authorised::Disassociate(link(pair, grants, &permit)?),
         Operation::Function(function) => {
             let rows = reading(Verb::Read)?;
             Authorised::Function(Calling { part: function, rows })
@@ -343,27 +344,33 @@ pub(crate) fn authorise_with(holds: &impl Holds, bound: Bound) -> Result<Authori
     })
 }
 
+/// The refusal of a caller without roles where no privilege is asked: the service then names the
+/// one for reading users.
+fn no_roles(grants: &Grants) -> Denied {
+    Denied::NoRoles { caller: Box::new(grants.caller().clone()), privilege: "prvReadUser".to_owned() }
+}
+
 fn own(table: &Arc<Table>, verb: Verb) -> Requirement {
     Requirement { table: Arc::clone(table), verb, subject: Subject::Rows }
 }
 
 fn read(
     query: Query,
-    holds: &impl Holds,
+    grants: &Grants,
     permit: &impl Fn(Verb, Subject) -> Option<Permission>,
 ) -> Result<Reading<Query>, Denied> {
     let source = permit(Verb::Read, Subject::Source).transpose()?;
-    let rows = holds.permit(&own(&query.table, Verb::Read))?;
+    let rows = grants.permit(&own(&query.table, Verb::Read))?;
     Ok(Reading { part: query, rows, source })
 }
 
 fn link(
     pair: Pairing,
-    holds: &impl Holds,
+    grants: &Grants,
     permit: &impl Fn(Verb, Subject) -> Option<Permission>,
 ) -> Result<Linking, Denied> {
-    let rows = holds.permit(&own(&pair.table, Verb::Append))?;
-    let other = holds.permit(&Requirement { subject: Subject::Other, ..own(&pair.other_table, Verb::Append) })?;
+    let rows = grants.permit(&own(&pair.table, Verb::Append))?;
+    let other = grants.permit(&Requirement { subject: Subject::Other, ..own(&pair.other_table, Verb::Append) })?;
     let mut assign = None;
     for subject in [Subject::Rows, Subject::Other] {
         if let Some(permission) = permit(Verb::Assign, subject) {
@@ -376,7 +383,7 @@ fn link(
 /// The lookups that are set, each with the rows that it may be set to.
 fn bindings<'a>(
     needs: &[Requirement],
-    holds: &impl Holds,
+    grants: &Grants,
     column: impl Fn(usize) -> Option<&'a Arc<Column>>,
 ) -> Result<Vec<Binding>, Denied> {
     let mut bindings = Vec::new();
@@ -384,7 +391,7 @@ fn bindings<'a>(
         if let Subject::Target(assignment) = need.subject
             && let Some(column) = column(assignment)
         {
-            bindings.push(Binding { assignment, column: Arc::clone(column), target: holds.permit(need)? });
+            bindings.push(Binding { assignment, column: Arc::clone(column), target: grants.permit(need)? });
         }
     }
     Ok(bindings)

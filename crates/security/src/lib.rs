@@ -5,8 +5,9 @@
 //! names the privilege. If so, how far does it reach? The answer is a [`Reach`], which the store's
 //! side turns into a condition on rows.
 //!
-//! **Skipping authorisation does not compile.** The store's side lowers only a [`ReachedTable`],
-//! and the only ways to one are [`authorise`] and, for the org's own work, [`System`]:
+//! **What a request names cannot be lowered without its reach.** The store's side turns a caller's
+//! operation into statements only through a [`ReachedTable`], and [`authorise`] is the only way to
+//! one. (The org's own bookkeeping has statements of its own; nothing here speaks about those.)
 //!
 //! ```compile_fail
 //! use keyholder_security::{Reach, ReachedTable};
@@ -29,7 +30,6 @@ mod grants;
 mod privilege;
 mod reach;
 mod required;
-mod system;
 
 pub use authorised::{Authorised, Binding, Calling, Linking, Permission, Reading, Writing, authorise};
 pub use denied::Denied;
@@ -38,4 +38,3 @@ pub use keyholder_dataverse::{Depth, Verb};
 pub use privilege::{Privilege, default_role_privileges, privilege_id, privileges_of, standalone_privileges};
 pub use reach::{Reach, ReachedTable, Rows};
 pub use required::{Requirement, Subject, required};
-pub use system::System;

@@ -69,8 +69,8 @@ impl Reach {
     }
 }
 
-/// A table and the rows of it that one verb may touch. The only thing that the store's side
-/// lowers; only [`crate::authorise`] and [`crate::System`] make one.
+/// A table and the rows of it that one verb may touch. The only form in which
+/// the store's side lowers a table that a request names; only [`crate::authorise`] makes one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReachedTable {
     table: Arc<Table>,
@@ -99,8 +99,7 @@ impl ReachedTable {
         self.verb
     }
 
-    /// The deepest depth at which the caller holds the privilege; none where no privilege guards
-    /// the table, and for the org's own work.
+    /// The deepest depth at which the caller holds the privilege.
     #[must_use]
     pub fn depth(&self) -> Option<Depth> {
         self.depth

@@ -47,6 +47,13 @@ impl Prepared {
         self.0.parameters
     }
 
+    /// How long its text is, in bytes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no statement is empty")]
+    pub fn len(&self) -> usize {
+        self.0.sql.len()
+    }
+
     pub(crate) fn sql(&self) -> &str {
         &self.0.sql
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use keyholder_dataverse::value::{write_json, write_json_text};
 use keyholder_operation::Preferences;
+use keyholder_security::{Grants, Verb, privilege_id};
 use keyholder_store::statement::{Select, column};
 use keyholder_store::{Error, FromValue, Kind, Prepared, Row, Snapshot, Value, ValueRef};
 use uuid::Uuid;
@@ -42,10 +43,11 @@ impl<'a> RowWriter<'a> {
         layout: Arc<Layout>,
         lowered: &'a Lowered,
         preferences: &Preferences,
+        grants: &Grants,
     ) -> Result<Self, Failure> {
         let wants = |name| preferences.annotations.as_ref().is_some_and(|annotations| annotations.include(name));
         let (formatted, logical_names, navigations) = (wants(FORMATTED), wants(LOGICAL_NAME), wants(NAVIGATION));
-        let names = if formatted { names(snapshot, catalogue, lowered)? } else { Names::new() };
+        let names = if formatted { names(snapshot, catalogue, lowered, grants)? } else { Names::new() };
         Ok(Self { catalogue, layout, lowered, formatted, logical_names, navigations, names })
     }
 
@@ -140,8 +142,14 @@ fn target_of(row: &Row<'_>, cell: &Cell) -> Result<Option<i32>, Error> {
     }
 }
 
-/// The names of all rows that the lookups of these rows point at.
-fn names(snapshot: &mut Snapshot<'_>, catalogue: &Catalogue, lowered: &Lowered) -> Result<Names, Failure> {
+/// The names of all rows that the lookups of these rows point at, in tables that the caller may
+/// read at all.
+fn names(
+    snapshot: &mut Snapshot<'_>,
+    catalogue: &Catalogue,
+    lowered: &Lowered,
+    grants: &Grants,
+) -> Result<Names, Failure> {
     let mut wanted: HashMap<i32, HashSet<Uuid>> = HashMap::new();
     if lowered.cells.iter().any(|cell| cell.target != CellTarget::None) {
         snapshot.for_each(&lowered.statement, &lowered.values, |row| {
@@ -158,6 +166,10 @@ fn names(snapshot: &mut Snapshot<'_>, catalogue: &Catalogue, lowered: &Lowered) 
     let mut names = Names::new();
     for (type_code, ids) in wanted {
         let Some(table) = catalogue.schema.table_of_code(type_code)? else { continue };
+        let guard = table.privilege_name(Verb::Read);
+        if guard.is_some_and(|privilege| grants.depth(privilege_id(&privilege)).is_none()) {
+            continue;
+        }
         let layout = catalogue.layout(&table);
         let named = table.primary_name().and_then(|name| layout.place(name)?.value.clone());
         let Some((name, kind)) = named else { continue };

@@ -7,7 +7,7 @@ use keyholder_dataverse::schema::{AlternateKey, Column, Ownership, Requirement, 
 use keyholder_dataverse::value::Reference;
 use keyholder_dataverse::{Value, Verb};
 use keyholder_operation::{Assigned, Assignment};
-use keyholder_security::{Permission, Writing, privilege_id};
+use keyholder_security::{Permission, ReachedTable, Writing, privilege_id};
 use keyholder_store::{Snapshot, Transaction};
 use uuid::Uuid;
 
@@ -87,14 +87,13 @@ fn make<T>(
     Ok(record)
 }
 
-/// Changes a row.
+/// Changes a row that the caller reaches: that has been checked.
 pub(crate) fn changed<T>(
     session: &Session<'_>,
     tx: &mut Transaction<'_>,
     given: &Given<'_, T>,
     before: &Record,
 ) -> Result<Record, Failure> {
-    session.check_reach(permitted(given.writing.write(), given.table)?, before)?;
     if let Some(append) = given.writing.append() {
         session.check_reach(append, before)?;
     }
@@ -116,10 +115,7 @@ pub(crate) fn changed<T>(
 }
 
 /// What a permission allows; its refusal when it turns out to be needed.
-fn permitted<'a>(
-    permission: Option<&'a Permission>,
-    table: &Table,
-) -> Result<&'a keyholder_security::ReachedTable, Failure> {
+pub(crate) fn permitted<'a>(permission: Option<&'a Permission>, table: &Table) -> Result<&'a ReachedTable, Failure> {
     match permission {
         Some(Ok(rows)) => Ok(rows),
         Some(Err(denied)) => Err(denied.clone().into()),

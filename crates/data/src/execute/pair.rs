@@ -48,6 +48,13 @@ pub(crate) fn associate(session: &Session<'_>, tx: &mut Transaction<'_>, linking
         let privileges = platform.privileges(tx, root)?;
         rules::check_held(session, tx, &privileges)?;
     }
+    // A member gets what the team's roles give: adding one hands out all of them.
+    if let (Some(team), Some(_)) = (pair.of("team"), pair.of("systemuser")) {
+        for role in platform.roles(tx, team.id(), true)? {
+            let privileges = platform.privileges(tx, role.root)?;
+            rules::check_held(session, tx, &privileges)?;
+        }
+    }
     if platform.has_pair(tx, pair.pairs(), near, far)? {
         return Err(error::duplicate_record().into());
     }
@@ -67,7 +74,7 @@ pub(crate) fn disassociate(
     let (near, far) = ((pair.near, pair.row.id()), (pair.far, pair.other.id()));
     if let (Some(role), Some(user)) = (pair.of("role"), pair.of("systemuser"))
         && role.get("roletemplateid").guid() == Some(crate::seed::SYSTEM_ADMINISTRATOR)
-        && session.platform().other_holders(tx, role.id(), user.id())? == 0
+        && rules::is_last_administrator(session, tx, user.id())?
     {
         return Err(rules::last_administrator().into());
     }

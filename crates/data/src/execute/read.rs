@@ -66,14 +66,14 @@ pub(crate) fn query(
         (None, None) => (PAGE, true),
     };
     let after = match &query.page {
-        Some(token) => Some(Cookie::parse(&token.cookie).ok_or_else(|| error::odata("Malformed paging cookie."))?),
+        Some(token) => Some(resumed(session, snapshot, reading, source, token)?),
         None => None,
     };
     // One row more than the page holds tells whether there is another page.
     let asked = if pages { limit + 1 } else { limit };
     let lowered = lower::page(session.catalogue, reading.rows(), query, source, asked, after.as_ref())?;
     let layout = session.catalogue.layout(reading.rows().table());
-    let writer = RowWriter::new(snapshot, session.catalogue, layout, &lowered, preferences)?;
+    let writer = RowWriter::new(snapshot, session.catalogue, layout, &lowered, preferences, &session.caller.grants)?;
 
     let mut body = String::with_capacity(4096);
     let _ = write!(body, "{{\"@odata.context\":");
@@ -128,7 +128,28 @@ impl From<Error> for Ended {
 fn place(lowered: &Lowered, row: &keyholder_store::Row<'_>) -> Result<Cookie, Error> {
     let last =
         (lowered.order..lowered.id).map(|index| row.value(index).map(ValueRef::to_value)).collect::<Result<_, _>>()?;
-    Ok(Cookie { shape: lowered.shape, last, id: row.get(lowered.id)? })
+    Ok(Cookie { shape: lowered.shape, last, id: row.get(lowered.id)?, cut: Vec::new() })
+}
+
+/// The place that a token marks.
+fn resumed(
+    session: &Session<'_>,
+    snapshot: &mut Snapshot<'_>,
+    reading: &Reading<Query>,
+    source: Option<Uuid>,
+    token: &PageToken,
+) -> Result<Cookie, Failure> {
+    let mut cookie = Cookie::parse(&token.cookie).ok_or_else(|| error::odata("Malformed paging cookie."))?;
+    let query = reading.part();
+    if !cookie.cut.is_empty() && !query.order.is_empty() {
+        let (find, values) = lower::place(session.catalogue, reading.rows(), query, source, cookie.id)?;
+        let row = snapshot.first(&find, &values, |row| {
+            (0..row.len()).map(|index| row.value(index).map(ValueRef::to_value)).collect::<Result<_, _>>()
+        })?;
+        let descending: Vec<bool> = query.order.iter().map(|order| order.descending).collect();
+        cookie.complete(row, &descending);
+    }
+    Ok(cookie)
 }
 
 /// The row whose related rows are asked for, if it is there and within reach.
@@ -251,7 +272,8 @@ pub(crate) fn show(
     let found = lower::one(session.catalogue, rows, id, select.columns())?;
     let layout = session.catalogue.layout(table);
     let preferences = &session.request.bound.preferences;
-    let writer = RowWriter::new(snapshot, session.catalogue, layout, &found.lowered, preferences)?;
+    let writer =
+        RowWriter::new(snapshot, session.catalogue, layout, &found.lowered, preferences, &session.caller.grants)?;
     let mut body = String::with_capacity(2048);
     body.push_str("{\"@odata.context\":");
     let context = format!("{}/$metadata#{}/$entity", session.base(), context(table.entity_set(), select));

@@ -37,6 +37,8 @@ pub(crate) fn update(
             if !part.may_update {
                 return Err(error::duplicate_record().into());
             }
+            // First: a version may only be guessed at by whoever may write the row.
+            session.check_reach(make::permitted(writing.write(), &part.table)?, &before)?;
             if part.if_version.is_some() && part.if_version != before.version() {
                 return Err(error::version_mismatch().into());
             }

@@ -125,28 +125,26 @@ impl<'a> Conditions<'a> {
 
     /// What comes after the end of a page, in an order with the id last. NULL is the smallest
     /// value, so it comes first ascending and last descending.
+    ///
+    /// Nested, `a > 1 or (a = 1 and (b > 2 or ...))`, so that each key stands in it twice however
+    /// many there are.
     pub(super) fn after(&mut self, keys: &[Key], id: Expr, cookie: &Cookie) -> Expr {
-        let mut ways = Vec::with_capacity(keys.len() + 1);
-        let mut same: Vec<Expr> = Vec::with_capacity(keys.len() + 1);
-        for (key, last) in keys.iter().zip(&cookie.last) {
-            let further = match (last, key.descending) {
-                (Value::Null, false) => Some(key.expr.clone().is_not_null()),
-                (Value::Null, true) => None,
-                (last, false) => Some(key.expr.clone().greater_than(self.value(last.clone()))),
-                (last, true) => {
-                    let less = key.expr.clone().less_than(self.value(last.clone()));
-                    Some(less.or(key.expr.clone().is_null()))
-                }
-            };
-            ways.extend(further.map(|further| all(same.iter().cloned().chain([further]))));
-            same.push(match last {
-                Value::Null => key.expr.clone().is_null(),
-                last => key.expr.clone().equals(self.value(last.clone())),
-            });
-        }
-        same.push(id.greater_than(self.value(cookie.id)));
-        ways.push(all(same));
-        any(ways)
+        let id = id.greater_than(self.value(cookie.id));
+        keys.iter().zip(&cookie.last).rev().fold(id, |later, (key, last)| {
+            let key_is = || key.expr.clone();
+            if *last == Value::Null {
+                let tied = all([key_is().is_null(), later]);
+                // Descending, nothing is behind NULL but what has it too.
+                return if key.descending { tied } else { any([key_is().is_not_null(), tied]) };
+            }
+            let last = self.slot(last.clone());
+            let tied = all([key_is().equals(parameter(last)), later]);
+            if key.descending {
+                any([key_is().less_than(parameter(last)), key_is().is_null(), tied])
+            } else {
+                any([key_is().greater_than(parameter(last)), tied])
+            }
+        })
     }
 
     /// A column as it is compared and ordered.

@@ -3,9 +3,20 @@
 //! The next page is what comes after that row, so rows that are added or removed meanwhile neither
 //! repeat nor hide others. The cookie also carries a hash of the query, since it means nothing for
 //! another one.
+//!
+//! An address has no room for long texts, and the org must not refuse a link of its own. Of a long
+//! text the cookie has only the beginning and a hash; the whole is read from the row again. When
+//! the row is gone or its text has changed meanwhile, the page goes on from that beginning: rows
+//! whose texts begin alike may then come twice, but none is left out.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use keyholder_store::{Kind, Value};
 use uuid::Uuid;
+
+/// A text longer than this, in bytes, is cut. Each byte is up to 12 characters of an address, and
+/// an order has up to ten columns.
+const LONGEST_WHOLE: usize = 96;
 
 /// The end of a page.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +27,8 @@ pub(crate) struct Cookie {
     pub(crate) last: Vec<Value>,
     /// The last row's id.
     pub(crate) id: Uuid,
+    /// Which of the values are only the beginnings of texts, each with the hash of the whole.
+    pub(crate) cut: Vec<(usize, u64)>,
 }
 
 impl Cookie {
@@ -35,13 +48,42 @@ impl Cookie {
     /// Reads what [`Cookie::print`] wrote; nothing for anything else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let parts: Vec<String> = serde_json::from_str(text).ok()?;
-        let [shape, id, last @ ..] = parts.as_slice() else { return None };
-        Some(Self {
-            shape: u64::from_str_radix(shape, 16).ok()?,
-            id: Uuid::try_parse(id).ok()?,
-            last: last.iter().map(|value| parse(value)).collect::<Option<_>>()?,
-        })
+        let [shape, id, values @ ..] = parts.as_slice() else { return None };
+        let (mut last, mut cut) = (Vec::with_capacity(values.len()), Vec::new());
+        for value in values {
+            let value = match value.strip_prefix('c') {
+                Some(beginning) => {
+                    let (hash, text) = beginning.split_at_checked(16)?;
+                    cut.push((last.len(), u64::from_str_radix(hash, 16).ok()?));
+                    Value::Text(text.to_owned())
+                }
+                None => parse(value)?,
+            };
+            last.push(value);
+        }
+        Some(Self { shape: u64::from_str_radix(shape, 16).ok()?, id: Uuid::try_parse(id).ok()?, last, cut })
     }
+
+    /// Puts whole texts in the places of the cut ones. `row` are the values that the row has now,
+    /// if it is still there; `descending` says which columns are sorted from the largest.
+    pub(crate) fn complete(&mut self, row: Option<Vec<Value>>, descending: &[bool]) {
+        let mut row = row.unwrap_or_default();
+        for (index, hash) in std::mem::take(&mut self.cut) {
+            let (Some(Value::Text(text)), now) = (self.last.get_mut(index), row.get_mut(index)) else { continue };
+            match now {
+                Some(Value::Text(now)) if hash_of(now) == hash => *text = std::mem::take(now),
+                // Behind every text that begins so, where those are still to come.
+                _ if descending.get(index) == Some(&true) => text.push(char::MAX),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn print(value: &Value) -> String {
@@ -51,6 +93,10 @@ fn print(value: &Value) -> String {
         Value::Money(v) => format!("m{v}"),
         Value::Decimal(v) => format!("d{v}"),
         Value::Double(v) => format!("f{:016x}", v.to_bits()),
+        Value::Text(v) if v.len() > LONGEST_WHOLE => {
+            let end = (0..=LONGEST_WHOLE).rev().find(|end| v.is_char_boundary(*end)).unwrap_or_default();
+            format!("c{:016x}{}", hash_of(v), v.get(..end).unwrap_or_default())
+        }
         Value::Text(v) => format!("t{v}"),
         Value::Uuid(v) => format!("u{v}"),
         Value::Time(v) => format!("z{}", v.as_millis()),
@@ -98,13 +144,42 @@ mod tests {
     proptest! {
         #[test]
         fn print_then_parse(shape: u64, id: u128, last in prop::collection::vec(value(), 0..4)) {
-            let cookie = Cookie { shape, last, id: Uuid::from_u128(id) };
+            let cookie = Cookie { shape, last, id: Uuid::from_u128(id), cut: Vec::new() };
             prop_assert_eq!(Cookie::parse(&cookie.print()), Some(cookie));
+        }
+
+        #[test]
+        fn long_texts_are_cut_and_completed(texts in prop::collection::vec("\\PC{0,400}|[\x01-\x1f\"\\\\]{0,400}", 0..=10)) {
+            let last: Vec<Value> = texts.into_iter().map(Value::Text).collect();
+            let cookie = Cookie { shape: 1, last: last.clone(), id: Uuid::nil(), cut: Vec::new() };
+            let token = keyholder_operation::PageToken { page: u32::MAX, cookie: cookie.print() }.print();
+            prop_assert!(keyholder_operation::PageToken::parse(&token).is_some(), "{} bytes", token.len());
+            let mut parsed = Cookie::parse(&cookie.print()).unwrap();
+            parsed.complete(Some(last), &[]);
+            prop_assert_eq!(parsed, cookie);
         }
 
         #[test]
         fn foreign_text_is_refused(text in ".{0,60}") {
             prop_assert_eq!(Cookie::parse(&text), None);
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_gone_leaves_the_beginning() {
+        let long = "m".repeat(200);
+        let cookie = Cookie { shape: 1, last: vec![Value::Text(long.clone())], id: Uuid::nil(), cut: Vec::new() };
+        let completed = |row, descending| {
+            let mut parsed = Cookie::parse(&cookie.print()).unwrap();
+            parsed.complete(row, &[descending]);
+            match parsed.last.remove(0) {
+                Value::Text(text) => text,
+                other => panic!("{other:?}"),
+            }
+        };
+        for row in [None, Some(vec![Value::Text("n".to_owned())]), Some(vec![Value::Null])] {
+            assert!(completed(row.clone(), false) < long);
+            assert!(completed(row, true) > long);
         }
     }
 }

@@ -98,7 +98,14 @@ pub(super) fn non_interactive_quota() -> DataverseError {
 pub(crate) fn last_administrator() -> DataverseError {
     DataverseError::new(
         code::CANNOT_REMOVE_FROM_SYS_ADMIN,
-        "You cannot remove the last user from the System Administrator role.",
+        "A user cannot be removed from the System Administrator Role if they are the only user that has the role.",
+    )
+}
+
+pub(super) fn last_administrator_disabled() -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_DISABLE_SYS_ADMIN,
+        "A user cannot be disabled if they are the only user that has the System Administrator Role.",
     )
 }
 

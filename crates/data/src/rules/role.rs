@@ -9,7 +9,7 @@ use keyholder_dataverse::fold::fold;
 use keyholder_dataverse::schema::Table;
 use keyholder_dataverse::value::Reference;
 use keyholder_dataverse::{Depth, Value};
-use keyholder_security::{default_role_privileges, privileges_of};
+use keyholder_security::{default_role_privileges, privilege_id, privileges_of};
 use keyholder_store::{Snapshot, Transaction};
 use uuid::Uuid;
 
@@ -90,18 +90,40 @@ pub(crate) fn check_held(
     let grants = &session.caller.grants;
     let lacking =
         privileges.iter().find(|(privilege, depth)| grants.depth(*privilege).is_none_or(|held| held < *depth));
-    let Some((id, _)) = lacking else { return Ok(()) };
+    match lacking {
+        Some((id, _)) => Err(denied(session, snapshot, *id)?),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a caller who holds no role with this privilege, or whose privilege does not reach the
+/// row.
+pub(super) fn check_privilege(
+    session: &Session<'_>,
+    snapshot: &mut Snapshot<'_>,
+    name: &str,
+    record: &Record,
+) -> Result<(), Failure> {
+    let id = privilege_id(name);
+    match session.caller.grants.reach(id) {
+        Some(reach) if reach.covers(record.owner(), record.business_unit()) => Ok(()),
+        _ => Err(denied(session, snapshot, id)?),
+    }
+}
+
+/// The long refusal that names a privilege.
+fn denied(session: &Session<'_>, snapshot: &mut Snapshot<'_>, id: Uuid) -> Result<Failure, Failure> {
     let names = session.platform().privilege_names(snapshot)?;
-    let name = names.into_iter().find(|(known, _)| known == id).map(|(_, name)| name).unwrap_or_default();
-    let about = table_of(session, *id)?;
+    let name = names.into_iter().find(|(known, _)| *known == id).map(|(_, name)| name).unwrap_or_default();
+    let about = table_of(session, id)?;
     let missing = MissingPrivilege {
         name,
-        id: *id,
+        id,
         table: about.as_ref().map_or("none", |table| table.logical_name()).to_owned(),
         type_code: about.as_ref().map_or(0, |table| table.type_code()),
         display_name: about.as_ref().map_or("", |table| table.display_name()).to_owned(),
     };
-    Err(error::privilege_denied(grants.caller(), &missing).into())
+    Ok(error::privilege_denied(session.caller.grants.caller(), &missing).into())
 }
 
 /// The table that a privilege guards.

@@ -14,7 +14,9 @@ use keyholder_foundation::ClientId;
 use keyholder_operation::{Assigned, Assignment, Operation};
 use keyholder_store::statement::{Select, column, literal, parameter};
 use keyholder_store::{Kind, Prepared, Transaction};
+use uuid::Uuid;
 
+use super::role::check_privilege;
 use super::{Deletion, access_mode, refusals};
 use crate::catalogue::Record;
 use crate::directory::ApplicationFacts;
@@ -147,10 +149,39 @@ pub(super) fn before_update(
     if !is_application && changed("applicationid") {
         return Err(error::not_supported("Turning a person into an application user").into());
     }
+    if changed("isdisabled") {
+        check_privilege(session, tx, "prvDisableUser", before)?;
+        let disabled = *record.get("isdisabled") == Value::Boolean(true);
+        if disabled && is_last_administrator(session, tx, record.id())? {
+            return Err(refusals::last_administrator_disabled().into());
+        }
+    }
+    if before.business_unit() != record.business_unit() {
+        check_privilege(session, tx, "prvReparentUser", before)?;
+        // Whoever moves loses all roles.
+        if is_last_administrator(session, tx, record.id())? {
+            return Err(refusals::last_administrator().into());
+        }
+    }
     if !is_application {
         access_mode::check(session, tx, before, record)?;
     }
     Ok(())
+}
+
+/// Whether this user has the System Administrator role and no other enabled user has.
+pub(crate) fn is_last_administrator(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    user: Uuid,
+) -> Result<bool, Failure> {
+    let platform = session.platform();
+    for role in platform.roles_of_template(tx, crate::seed::SYSTEM_ADMINISTRATOR)? {
+        if platform.has_pair(tx, "systemuserroles", ("systemuserid", user), ("roleid", role))? {
+            return Ok(platform.other_holders(tx, role, user)? == 0);
+        }
+    }
+    Ok(false)
 }
 
 /// A user who moves to another business unit leaves the old one's default team and all roles.
@@ -202,7 +233,7 @@ pub(super) fn before_delete(
 }
 
 /// Whether a user or team owns any row.
-pub(super) fn owns_rows(session: &Session<'_>, tx: &mut Transaction<'_>, owner: uuid::Uuid) -> Result<bool, Failure> {
+pub(super) fn owns_rows(session: &Session<'_>, tx: &mut Transaction<'_>, owner: Uuid) -> Result<bool, Failure> {
     for name in session.catalogue.schema.names() {
         let table = session.catalogue.table(&name.logical_name)?;
         let layout = session.catalogue.layout(&table);

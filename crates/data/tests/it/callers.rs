@@ -116,6 +116,98 @@ async fn a_disabled_user_is_refused_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn disabling_a_user_is_a_privilege_of_its_own() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "helper").await;
+    let (_, other) = world.application_user(3, "orders-sync").await;
+    let role = world.role("helper", &[("prvReadUser", "Global"), ("prvWriteUser", "Global")]).await;
+    world.assign(user, role).await.ok();
+    let path = format!("systemusers({other})");
+    let disable = |disabled: bool| Some(json!({ "isdisabled": disabled }));
+    let reply = world.send(&caller, Method::PATCH, &path, &[], disable(true)).await;
+    assert!(reply.refused(403, "0x80040220").contains("missing prvDisableUser privilege"));
+    // Saying what is so already changes nothing.
+    world.send(&caller, Method::PATCH, &path, &[], disable(false)).await.ok();
+    let action = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+    let privilege = world.privilege("prvDisableUser").await;
+    world.post(&action, json!({ "Privileges": [{ "PrivilegeId": privilege, "Depth": "Global" }] })).await.ok();
+    for disabled in [true, false] {
+        world.send(&caller, Method::PATCH, &path, &[], disable(disabled)).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn the_last_administrator_stays_enabled() {
+    let world = World::new().await;
+    let path = format!("systemusers({})", world.admin_user);
+    world.patch(&path, json!({ "isdisabled": true })).await.refused(403, "0x80041d2f");
+    let found = world.get("roles?$filter=name eq 'System Administrator'&$select=roleid").await.ok();
+    let role: Uuid = found.rows()[0]["roleid"].as_str().unwrap().parse().unwrap();
+    let (second, user) = world.application_user(2, "second").await;
+    world.assign(user, role).await.ok();
+    world.patch(&path, json!({ "isdisabled": true })).await.ok();
+    // Now the second is the last: a disabled administrator does not count.
+    let own = format!("systemusers({user})");
+    let disable = Some(json!({ "isdisabled": true }));
+    world.send(&second, Method::PATCH, &own, &[], disable).await.refused(403, "0x80041d2f");
+    let held = format!("{own}/systemuserroles_association({role})/$ref");
+    world.send(&second, Method::DELETE, &held, &[], None).await.refused(403, "0x80041d30");
+}
+
+#[tokio::test]
+async fn pairs_are_shown_to_whoever_may_read_both_sides() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "helper").await;
+    let role = world.role("helper", &[("prvReadUser", "Global")]).await;
+    world.assign(user, role).await.ok();
+    for (set, missing) in [("systemuserrolescollection", "prvReadRole"), ("teammemberships", "prvReadTeam")] {
+        let reply = world.get_as(&caller, set).await;
+        assert!(reply.refused(403, "0x80040220").contains(&format!("missing {missing} privilege")), "{set}");
+        let reply = world.get_as(&caller, &format!("{set}/$count")).await;
+        reply.refused(403, "0x80040220");
+        assert!(!world.get(set).await.ok().rows().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_compared_only_for_whoever_may_write_the_row() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "helper").await;
+    let own = [("prvReadContact", "Basic"), ("prvWriteContact", "Basic"), ("prvCreateContact", "Basic")];
+    let role = world.role("helper", &own).await;
+    world.assign(user, role).await.ok();
+    let theirs = world.post("contacts", json!({ "lastname": "Theirs" })).await.ok().id();
+    let path = format!("contacts({theirs})");
+    for version in ["W/\"1\"", "*"] {
+        let body = Some(json!({ "lastname": "Mine" }));
+        let reply = world.send(&caller, Method::PATCH, &path, &[("If-Match", version)], body).await;
+        reply.refused(403, "0x80048306");
+    }
+    let body = json!({ "lastname": "Mine" });
+    let made = world.send(&caller, Method::POST, "contacts", &[], Some(body.clone())).await.ok().id();
+    let path = format!("contacts({made})");
+    world.send(&caller, Method::PATCH, &path, &[("If-Match", "W/\"1\"")], Some(body)).await.refused(412, "0x80060882");
+}
+
+#[tokio::test]
+async fn names_of_looked_up_rows_are_for_whoever_reads_their_table() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "helper").await;
+    let role = world.role("helper", &[("prvReadContact", "Global")]).await;
+    world.assign(user, role).await.ok();
+    let all = [("Prefer", "odata.include-annotations=\"*\"")];
+    let path = "contacts?$top=1&$select=_ownerid_value,statecode";
+    let name = "_ownerid_value@OData.Community.Display.V1.FormattedValue";
+    for (who, shown) in [(&world.admin, true), (&caller, false)] {
+        let reply = world.send(who, Method::GET, path, &all, None).await.ok();
+        let row = &reply.rows()[0];
+        assert_eq!(row.get(name).is_some(), shown, "{row}");
+        assert!(row.get("_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname").is_some());
+        assert!(row.get("statecode@OData.Community.Display.V1.FormattedValue").is_some());
+    }
+}
+
+#[tokio::test]
 async fn depth_decides_which_rows_are_seen() {
     let world = World::new().await;
     let (caller, user) = world.application_user(2, "orders-sync").await;

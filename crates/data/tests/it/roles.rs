@@ -108,6 +108,34 @@ async fn nobody_gives_more_than_they_have() {
 }
 
 #[tokio::test]
+async fn nobody_joins_a_team_that_has_more_than_they_have() {
+    let world = World::new().await;
+    let (caller, user) = world.application_user(2, "helper").await;
+    let verbs = ["prvReadTeam", "prvReadUser", "prvAppendTeam", "prvAppendUser"];
+    let helper = world.role("helper", &verbs.map(|verb| (verb, "Global"))).await;
+    world.assign(user, helper).await.ok();
+    let team = world.post("teams", json!({ "name": "Owners" })).await.ok().id();
+    let reference = |set: &str, id: Uuid| json!({ "@odata.id": format!("{BASE}/{set}({id})") });
+    let roles = format!("teams({team})/teamroles_association/$ref");
+    let administrator = world.get("roles?$filter=name eq 'System Administrator'&$select=roleid").await.ok();
+    let administrator: Uuid = administrator.rows()[0]["roleid"].as_str().unwrap().parse().unwrap();
+    world.post(&roles, reference("roles", administrator)).await.ok();
+
+    let from_team = (format!("teams({team})"), reference("systemusers", user));
+    let from_user = (format!("systemusers({user})"), reference("teams", team));
+    for (row, other) in [&from_team, &from_user] {
+        let path = format!("{row}/teammembership_association/$ref");
+        world.send(&caller, Method::POST, &path, &[], Some(other.clone())).await.refused(403, "0x80040220");
+    }
+    world.get_as(&caller, "contacts").await.refused(403, "0x80040220");
+    // A team that gives nothing new can be joined.
+    world.delete(&format!("teams({team})/teamroles_association({administrator})/$ref")).await.ok();
+    world.post(&roles, reference("roles", helper)).await.ok();
+    let path = format!("{}/teammembership_association/$ref", from_team.0);
+    assert_eq!(world.send(&caller, Method::POST, &path, &[], Some(from_team.1)).await.status, 204);
+}
+
+#[tokio::test]
 async fn the_administrators_role_stays() {
     let world = World::new().await;
     let found = world.get("roles?$filter=_roletemplateid_value eq 627090ff-40a3-4053-8790-584edc5be201").await.ok();

@@ -80,6 +80,8 @@ pub mod code {
     pub const INVALID_PRIVILEGE_DEPTH: u32 = 0x8004_140B;
     /// `CannotRemoveFromSysAdmin`
     pub const CANNOT_REMOVE_FROM_SYS_ADMIN: u32 = 0x8004_1D30;
+    /// `CannotDisableSysAdmin`
+    pub const CANNOT_DISABLE_SYS_ADMIN: u32 = 0x8004_1D2F;
     /// `CannotModifySpecialUser`
     pub const CANNOT_MODIFY_SPECIAL_USER: u32 = 0x8004_1D33;
     /// `ReadOnlyUserNotSupported`
@@ -318,6 +320,13 @@ const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The privilege cannot have this depth.",
         mend: "Use a depth that the privilege's canbe columns allow; for tables of the organization that is Global.",
+    },
+    KnownError {
+        code: code::CANNOT_DISABLE_SYS_ADMIN,
+        name: "CannotDisableSysAdmin",
+        status: 403,
+        explanation: "The last user with the System Administrator role cannot be disabled.",
+        mend: "Give the role to somebody else first.",
     },
     KnownError {
         code: code::CANNOT_REMOVE_FROM_SYS_ADMIN,

@@ -59,6 +59,25 @@ pub struct TableDefinition {
     /// Filled in when a [`super::Schema`] is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub many_to_many: Vec<ManyToManyDefinition>,
+    /// Of a table of pairs: the privileges for reading the tables of its two sides. Filled in when
+    /// a [`super::Schema`] is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Guard>,
+}
+
+/// The privilege for reading another table, which a table without privileges of its own is
+/// guarded by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// The privilege's name: `prvReadUser`.
+    pub privilege: String,
+    /// The other table's logical name.
+    pub table: String,
+    /// The other table's object type code.
+    pub type_code: i32,
+    /// What people see.
+    pub display_name: String,
 }
 
 /// One column, as written.
@@ -150,6 +169,39 @@ pub struct ManyToManyEnd {
     pub navigation: String,
 }
 
+impl TableDefinition {
+    /// What stands behind `prv<Verb>`, and the verbs that there are.
+    pub(super) fn privilege_names(&self) -> (&str, Vec<Verb>) {
+        let own = self.privileges.as_ref();
+        (
+            own.and_then(|own| own.stem.as_deref()).unwrap_or(&self.schema_name),
+            own.and_then(|own| own.verbs.clone()).unwrap_or_else(|| usual_verbs(self.ownership)),
+        )
+    }
+
+    /// The privilege for reading it; none where there is no such privilege.
+    fn read_guard(&self) -> Option<Guard> {
+        let (stem, verbs) = self.privilege_names();
+        verbs.contains(&Verb::Read).then(|| Guard {
+            privilege: format!("prv{}{stem}", Verb::Read),
+            table: self.logical_name.clone(),
+            type_code: self.type_code,
+            display_name: self.display_name.clone(),
+        })
+    }
+}
+
+/// Only rows with an owner can change hands or be shared.
+fn usual_verbs(ownership: Ownership) -> Vec<Verb> {
+    match ownership {
+        Ownership::User => Verb::ALL.to_vec(),
+        Ownership::BusinessUnit | Ownership::Organization => {
+            Verb::ALL.into_iter().filter(|verb| !matches!(verb, Verb::Assign | Verb::Share)).collect()
+        }
+        Ownership::None => Vec::new(),
+    }
+}
+
 impl SchemaDefinition {
     /// Copies every relationship to the tables of both its sides. Lookups to tables that the
     /// schema does not have stay, and lead nowhere.
@@ -188,6 +240,21 @@ impl SchemaDefinition {
             }
         }
         for relationship in self.many_to_many {
+            let ends = [&relationship.first.table, &relationship.second.table];
+            let guards: Vec<Guard> = ends
+                .into_iter()
+                .filter_map(|end| positions.get(end).and_then(|&position| tables.get(position)))
+                .filter_map(TableDefinition::read_guard)
+                .collect();
+            if let Some(&position) = positions.get(&relationship.intersect)
+                && let Some(pairs) = tables.get_mut(position)
+            {
+                for guard in guards {
+                    if !pairs.guards.contains(&guard) {
+                        pairs.guards.push(guard);
+                    }
+                }
+            }
             for end in [&relationship.first, &relationship.second] {
                 let table =
                     positions.get(&end.table).and_then(|&position| tables.get_mut(position)).ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Column, ColumnKind, LookupTarget, ManyToManyDefinition, ManyToManyEnd, OneToMany, Ownership, SchemaError,
+    Column, ColumnKind, Guard, LookupTarget, ManyToManyDefinition, ManyToManyEnd, OneToMany, Ownership, SchemaError,
     TableDefinition, TableName,
 };
 use crate::Verb;
@@ -20,6 +20,7 @@ pub struct Table {
     ownership: Ownership,
     privilege_stem: Box<str>,
     verbs: Vec<Verb>,
+    guards: Vec<Guard>,
     columns: Vec<Arc<Column>>,
     /// Columns by their names in the Web API and by their logical names.
     by_property: HashMap<Box<str>, Arc<Column>>,
@@ -93,6 +94,8 @@ impl Table {
     }
 
     fn from_definition(definition: TableDefinition) -> Result<Self, String> {
+        let (stem, verbs) = definition.privilege_names();
+        let privilege_stem = stem.into();
         let mut columns = Vec::with_capacity(definition.columns.len());
         let mut by_name: HashMap<Box<str>, Arc<Column>> = HashMap::with_capacity(definition.columns.len());
         let mut by_property = HashMap::with_capacity(definition.columns.len());
@@ -152,11 +155,11 @@ impl Table {
                 Ok(Arc::new(AlternateKey { name: name.into(), columns }))
             })
             .collect::<Result<_, String>>()?;
-        let (stem, verbs) = definition.privileges.map_or((None, None), |own| (own.stem, own.verbs));
         Ok(Self {
             primary_name: definition.primary_name.as_deref().map(find).transpose()?,
-            privilege_stem: stem.unwrap_or_else(|| definition.schema_name.clone()).into(),
-            verbs: verbs.unwrap_or_else(|| usual_verbs(definition.ownership)),
+            privilege_stem,
+            verbs,
+            guards: definition.guards,
             logical_name: definition.logical_name.into(),
             schema_name: definition.schema_name.into(),
             entity_set: definition.entity_set.map(Into::into),
@@ -296,21 +299,16 @@ impl Table {
         &self.verbs
     }
 
+    /// Of a table of pairs: what whoever reads it must be allowed to read.
+    #[must_use]
+    pub fn guards(&self) -> &[Guard] {
+        &self.guards
+    }
+
     /// `prvReadContact`. None when the table has no privilege for this verb: then nothing guards
-    /// it but having any role at all.
+    /// it but [`Table::guards`] and having any role at all.
     #[must_use]
     pub fn privilege_name(&self, verb: Verb) -> Option<String> {
         self.verbs.contains(&verb).then(|| format!("prv{verb}{}", self.privilege_stem))
-    }
-}
-
-/// Only rows with an owner can change hands or be shared.
-fn usual_verbs(ownership: Ownership) -> Vec<Verb> {
-    match ownership {
-        Ownership::User => Verb::ALL.to_vec(),
-        Ownership::BusinessUnit | Ownership::Organization => {
-            Verb::ALL.into_iter().filter(|verb| !matches!(verb, Verb::Assign | Verb::Share)).collect()
-        }
-        Ownership::None => Vec::new(),
     }
 }

@@ -11,10 +11,12 @@ use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction, Value};
 use super::holders::{self, Holder};
 use super::tenants::Tenant;
 use super::{Directory, Refusal, changes, policies, tables};
-
-/// How many secrets an application for personal accounts may have.
-const PERSONAL_LIMIT: usize = 2;
 use crate::credentials::{SecretHash, generate_client_secret};
+
+/// How many secrets an application may have: a token request tries them one by one.
+const LIMIT: usize = 100;
+/// And one for personal accounts.
+const PERSONAL_LIMIT: usize = 2;
 
 /// What a new secret shall be like.
 #[derive(Debug, Clone)]
@@ -193,8 +195,9 @@ impl Directory {
         self.change(move |statements, transaction| {
             let held = holders::find(statements, transaction, &tenant, holder)?;
             held.check_lock()?;
-            if held.is_personal && held.secrets >= PERSONAL_LIMIT {
-                return Err(Refusal::TooMany { what: "passwordCredentials", limit: PERSONAL_LIMIT });
+            let limit = if held.is_personal { PERSONAL_LIMIT } else { LIMIT };
+            if held.secrets >= limit {
+                return Err(Refusal::TooMany { what: "passwordCredentials", limit });
             }
             let lifetime = stored.new.ends.since(stored.new.starts);
             policies::check_password(statements, transaction, (tenant.id, held.kind), held.created, lifetime)?;

@@ -1,8 +1,10 @@
 //! Who calls, and what the caller may do: by the directory roles that it has now, by the
-//! application permissions in its token, and, for people, by being a member of the tenant.
+//! application permissions in its token that it still has, and, for people, by being a member of
+//! the tenant.
 //!
 //! A token on behalf of a person acts with the person's directory roles. Members may read the
 //! directory and register applications, which they then own; owners may manage what they own.
+//! Whoever was disabled or deleted since the token was made is nobody at once.
 
 use std::sync::Arc;
 
@@ -158,7 +160,7 @@ pub(super) struct Caller {
     pub(super) is_person: bool,
     /// Templates of the directory roles that it has.
     roles: Vec<Uuid>,
-    /// Application permissions in its token.
+    /// Application permissions in its token that it still has.
     permissions: Vec<String>,
 }
 
@@ -168,14 +170,17 @@ impl Caller {
         let token = identity.verify(bearer(headers)?, identity.graph_audience())?;
         let tenants = identity.directory.tenants().await?;
         let tenant = Arc::clone(tenants.find(token.tenant).ok_or(TokenProblem::Tenant)?);
-        let roles = identity.directory.roles_of(tenant.id, token.object_id).await?;
+        let standing = identity.directory.standing(tenant.id, token.object_id).await?;
+        let standing = standing.ok_or_else(Problem::caller_unknown)?;
+        // What was given since, the next token will say; what was taken away is gone at once.
+        let has = token.roles.iter().filter(|role| standing.permissions.contains(role));
         Ok(Self {
             tenant,
             id: token.object_id,
             client: token.client,
             is_person: !token.app_only,
-            roles,
-            permissions: if token.app_only { token.roles.clone() } else { Vec::new() },
+            roles: standing.roles,
+            permissions: if token.app_only { has.cloned().collect() } else { Vec::new() },
         })
     }
 

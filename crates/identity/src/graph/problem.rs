@@ -133,6 +133,15 @@ impl Problem {
         Self::quota("The directory object quota limit for the Principal has been exceeded.")
     }
 
+    /// The token is good, but whom it was made for is disabled or gone.
+    pub(super) fn caller_unknown() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Authorization_IdentityNotFound",
+            "The identity of the calling application could not be established.",
+        )
+    }
+
     pub(super) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge", "The request body is too large.")
     }

@@ -203,9 +203,8 @@ pub(super) async fn userinfo(identity: &Identity, request: &http::Request<Bytes>
     };
     let verified = bearer(request.headers()).and_then(|token| identity.verify(token, identity.graph_audience()));
     let Some(token) = verified.ok().filter(|token| !token.app_only) else { return Ok(refused()) };
-    let Some(person) = identity.directory.find_person(token.tenant, token.object_id).await? else {
-        return Ok(refused());
-    };
+    let person = identity.directory.find_person(token.tenant, token.object_id).await?;
+    let Some(person) = person.filter(|person| person.enabled) else { return Ok(refused()) };
     let subject = super::issue::pairwise(&person, &token.client.to_string());
     let email = person.user_principal_name;
     let shown = serde_json::json!({ "sub": subject, "name": person.display_name, "email": email });

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Request;
-use keyholder_entra::well_known::{APPLICATION_ADMINISTRATOR, LICENSE_ADMINISTRATOR};
+use keyholder_entra::well_known::{APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR, LICENSE_ADMINISTRATOR};
 use serde_json::{Value, json};
 
 use crate::world::{ORG, ORIGIN, World};
@@ -334,6 +334,7 @@ async fn application_permissions_are_given_and_taken() {
     assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 200);
     assert_eq!(world.graph_as(&token, "POST", APPLICATIONS, json!({ "displayName": "x" })).await.status, 403);
     assert_eq!(world.graph("DELETE", &format!("{path}/{}", made.text("/id")), Value::Null).await.status, 204);
+    assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 403, "taken away at once");
     let token = world.token_of(app.client, &app.secret, "https://graph.microsoft.com/.default").await;
     assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 403);
 }
@@ -434,4 +435,43 @@ async fn the_tenant_shows_itself() {
     assert_eq!(one.text("/displayName"), "Contoso");
     let other = world.graph("GET", "/v1.0/organization/99999999-9999-9999-9999-999999999999", Value::Null).await;
     assert_eq!(other.status, 404);
+}
+
+#[tokio::test]
+async fn whoever_was_shut_out_is_nobody_at_once() {
+    let world = World::new().await;
+    let app = world.application("robot").await;
+    let token = world.token_of(app.client, &app.secret, "https://graph.microsoft.com/.default").await;
+    let principal = app.principal;
+    world.identity.assign_directory_role(world.tenant, principal, GLOBAL_ADMINISTRATOR).await.unwrap();
+    let is_administrator = || world.identity.has_directory_role(world.tenant, principal, GLOBAL_ADMINISTRATOR);
+    assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 200);
+    assert!(is_administrator().await.unwrap());
+
+    let path = format!("{PRINCIPALS}/{principal}");
+    let nobody =
+        (401, "Authorization_IdentityNotFound", "The identity of the calling application could not be established.");
+    assert_eq!(world.graph("PATCH", &path, json!({ "accountEnabled": false })).await.status, 204);
+    let refused = world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await;
+    assert_eq!(refused.graph_error(), nobody);
+    assert!(refused.header("www-authenticate").starts_with("Bearer "));
+    assert!(!is_administrator().await.unwrap(), "nor of the control endpoint");
+    assert_eq!(world.graph("PATCH", &path, json!({ "accountEnabled": true })).await.status, 204);
+    assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 200);
+    assert_eq!(world.graph("DELETE", &path, Value::Null).await.status, 204);
+    assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.graph_error(), nobody);
+}
+
+#[tokio::test]
+async fn an_application_has_a_hundred_secrets_at_most() {
+    let world = World::new().await;
+    let app = world.application("collector").await;
+    for _ in 1..100 {
+        world.add_secret(app.id, json!({})).await;
+    }
+    let path = format!("{APPLICATIONS}/{}/addPassword", app.id);
+    let refused = world.graph("POST", &path, Value::Null).await;
+    let (status, code, message) = refused.graph_error();
+    assert_eq!((status, code), (400, "Directory_QuotaExceeded"));
+    assert!(message.contains("passwordCredentials"), "{message}");
 }

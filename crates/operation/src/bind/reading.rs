@@ -13,6 +13,11 @@ use crate::syntax::filter::{self, Expression};
 use crate::syntax::options;
 use crate::syntax::{Literal, quoted};
 
+/// The most columns that rows are sorted by.
+const MOST_ORDERS: usize = 10;
+/// How often `and` and `or` may take turns on the way into a filter, once everything that can be
+/// is written side by side.
+const DEEPEST_FILTER: usize = 20;
 /// `$top` above this brings no more rows.
 const LARGEST_TOP: u32 = 5_000;
 
@@ -55,7 +60,7 @@ impl Binder<'_> {
 
     fn order(self, table: &Table) -> Result<Vec<Order>, DataverseError> {
         let items = options::list(self.options.order_by.as_deref().unwrap_or_default())?;
-        let mut order = Vec::with_capacity(items.len());
+        let mut order: Vec<Order> = Vec::with_capacity(items.len().min(MOST_ORDERS));
         for item in items {
             let mut words = item.split_whitespace();
             let name = words.next().unwrap_or_default();
@@ -81,6 +86,11 @@ impl Binder<'_> {
                 ColumnKind::ManagedBoolean(_) => {
                     return Err(error::not_supported(&format!("The property '{}' in $orderby", quoted(name))));
                 }
+                // Rows that are equal in a column are so the second time too: a repeat has no effect.
+                _ if order.iter().any(|known| known.column.position == column.position) => {}
+                _ if order.len() == MOST_ORDERS => {
+                    return Err(error::odata(format!("The $orderby names more than {MOST_ORDERS} columns.")));
+                }
                 _ => order.push(Order { column, descending }),
             }
         }
@@ -90,7 +100,15 @@ impl Binder<'_> {
     fn filter(self, table: &Table) -> Result<Option<Filter>, DataverseError> {
         match self.options.filter.as_deref() {
             None => Ok(None),
-            Some(text) => self.condition(table, &filter::parse(text)?, false).map(Some),
+            Some(text) => {
+                let filter = self.condition(table, &filter::parse(text)?, false)?;
+                if is_deeper(&filter, DEEPEST_FILTER) {
+                    return Err(error::odata(format!(
+                        "The $filter nests 'and' and 'or' in each other deeper than {DEEPEST_FILTER} levels."
+                    )));
+                }
+                Ok(Some(filter))
+            }
         }
     }
 
@@ -243,6 +261,14 @@ impl Binder<'_> {
                 Ok(Filter::Compare { column, comparison, with: Comparand::Value(value) })
             }
         }
+    }
+}
+
+/// Whether `and` and `or` lie in each other deeper than this.
+fn is_deeper(filter: &Filter, levels: usize) -> bool {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => levels == 0 || parts.iter().any(|part| is_deeper(part, levels - 1)),
+        _ => false,
     }
 }
 

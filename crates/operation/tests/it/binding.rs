@@ -47,6 +47,43 @@ fn not_moves_to_the_leaves_as_the_service_does_it() {
 }
 
 #[test]
+fn a_column_sorts_once_and_ten_columns_are_the_most() {
+    let order = query("contacts?$orderby=fullname desc,createdon,fullname,fullname desc").order;
+    assert_eq!(
+        order.iter().map(|order| (&*order.column.name, order.descending)).collect::<Vec<_>>(),
+        [("fullname", true), ("createdon", false)]
+    );
+    let ten =
+        "fullname,firstname,lastname,jobtitle,createdon,modifiedon,emailaddress1,address1_city,statecode,statuscode";
+    assert_eq!(query(&format!("contacts?$orderby={ten}")).order.len(), 10);
+    // The same column a thousand times is still one.
+    assert_eq!(query(&format!("contacts?$orderby={}", ["fullname"; 1_000].join(","))).order.len(), 1);
+    let (status, message) = refusal("GET", &format!("contacts?$orderby={ten},creditlimit"), "");
+    assert_eq!((status, &*message), (400, "The $orderby names more than 10 columns."));
+}
+
+#[test]
+fn filters_nest_so_deep_and_no_deeper() {
+    let alternating = |levels: usize| {
+        (0..levels).fold("statecode eq 0".to_owned(), |inner, level| {
+            let operator = if level % 2 == 0 { "and" } else { "or" };
+            format!("fullname eq 'x' {operator} ({inner})")
+        })
+    };
+    query(&format!("contacts?$filter={}", alternating(20)));
+    for levels in [21, 99] {
+        let (status, message) = refusal("GET", &format!("contacts?$filter={}", alternating(levels)), "");
+        assert_eq!(status, 400);
+        assert!(message.contains("deeper than 20 levels"), "{message}");
+    }
+    // Brackets that change nothing do not count, as generated filters have them.
+    let chained = (0..90).fold("statecode eq 0".to_owned(), |inner, _| format!("({inner}) and fullname eq 'x'"));
+    assert!(
+        matches!(query(&format!("contacts?$filter={chained}")).filter, Some(Filter::And(parts)) if parts.len() == 91)
+    );
+}
+
+#[test]
 fn a_literal_may_stand_first() {
     for (written, expected) in
         [("2 gt numberofchildren", Comparison::Less), ("2 le numberofchildren", Comparison::GreaterOrEqual)]

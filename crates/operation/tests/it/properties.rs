@@ -106,7 +106,7 @@ fn queries() -> impl Strategy<Value = Query> {
         .prop_map(|(select, filter, order, top, count, page)| Query {
             select: select.map_or_else(|| Selection::all(&contact()), |named| Selection::of(&contact(), named)),
             filter,
-            order: order.into_iter().map(|(column, descending)| Order { column, descending }).collect(),
+            order: order_of(order),
             top,
             count,
             page: page.map(|(page, cookie)| PageToken { page, cookie }),
@@ -121,6 +121,17 @@ fn rows() -> impl Strategy<Value = Vec<Vec<Value>>> {
         .map(|column| prop_oneof![1 => Just(Value::Null), 3 => value_of(&column.kind)].boxed())
         .collect();
     prop::collection::vec(row, 0..8)
+}
+
+/// Binding leaves out a column that is there already.
+fn order_of(columns: Vec<(Arc<Column>, bool)>) -> Vec<Order> {
+    let mut order: Vec<Order> = Vec::new();
+    for (column, descending) in columns {
+        if order.iter().all(|known| known.column.position != column.position) {
+            order.push(Order { column, descending });
+        }
+    }
+    order
 }
 
 proptest! {

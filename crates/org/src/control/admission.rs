@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use keyholder_identity::bearer;
 use serde_json::Value;
 
-use super::KEY_SCHEME;
+use super::{KEY_SCHEME, caller};
 use crate::rooms::Rooms;
 use crate::serve::plain;
 
@@ -20,6 +20,7 @@ pub(super) async fn check(rooms: &Rooms, peer: SocketAddr, request: &Request<Byt
             "The control endpoint answers on loopback connections only.",
         ));
     }
+    caller::check(&rooms.world.address().origin, request)?;
     match admitted(rooms, request).await {
         Ok(true) => Ok(()),
         Ok(false) => {

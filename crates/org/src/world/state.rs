@@ -123,7 +123,8 @@ impl Opening<'_> {
         let signing_keys = keys::read_or_make(self.folder, &record, self.options).await?;
         let (urls, settings) = (Arc::new(Organizations::default()), &self.options.settings);
         let identity = Identity::open(IdentityConfig {
-            database: DatabaseOptions::file(folder.directory_file()).durability(self.options.durability),
+            database: DatabaseOptions::file(self.folder.private_database(folder.directory_file())?)
+                .durability(self.options.durability),
             signing_keys,
             clocks: self.options.clocks.clone(),
             random: Arc::clone(&self.options.random),
@@ -164,7 +165,8 @@ impl Opening<'_> {
             with_port(self.origin, port)
         };
         let organization = Organization::open(OrganizationConfig {
-            database: DatabaseOptions::file(folder.org_file(entry.id)).durability(self.options.durability),
+            database: DatabaseOptions::file(self.folder.private_database(folder.org_file(entry.id))?)
+                .durability(self.options.durability),
             organization: entry.id,
             tenant,
             name: entry.name.clone(),

@@ -20,5 +20,6 @@ async fn control(world: &World, method: &str, command: &str, body: Value) -> Ans
     let token = world.admin_token().await;
     let authorization = format!("Bearer {token}");
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    world.ask(method, &format!("/_keyholder/{command}"), &[("authorization", &authorization)], &body).await
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    world.ask(method, &format!("/_keyholder/{command}"), &headers, &body).await
 }

@@ -113,7 +113,7 @@ async fn renewed_credentials_are_renewed_again_by_a_restore() {
     let renewed = world.org().admin_credentials().unwrap().unwrap();
     let token = world.token(&renewed.client_id, &renewed.client_secret, &world.origin()).await;
     let authorization = format!("Bearer {token}");
-    let headers = [("authorization", authorization.as_str())];
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
     let restored = world.ask("POST", "/_keyholder/restore", &headers, r#"{"name":"one"}"#).await;
     assert_eq!(restored.status, 200, "{}", restored.text);
     let text = std::fs::read_to_string(world.file("org.env")).unwrap();

@@ -1,6 +1,5 @@
 use super::*;
 use crate::grants::Holder;
-use crate::system::System;
 use http::{HeaderMap, Method};
 use keyholder_dataverse::error::{AccessMode, DataverseError, PrincipalFacts};
 use keyholder_dataverse::schema::Schema;
@@ -209,14 +208,16 @@ fn what_no_privilege_guards_can_be_read_but_not_paired() {
 }
 
 #[test]
-fn the_system_is_held_back_by_nothing() {
-    let system = System::for_the_organizations_own_work();
-    let row = format!("contacts({ROW})");
-    let Authorised::Update(writing) = system.authorise(bound("PATCH", &row, "{}", None)) else { panic!() };
-    for permission in [writing.create(), writing.write()] {
-        assert_eq!(permission.unwrap().as_ref().unwrap().reach(), &Reach::Everything);
-    }
-    assert!(matches!(system.authorise(bound("DELETE", &row, "", None)), Authorised::Delete(_)));
+fn pairs_are_read_by_whoever_may_read_both_sides() {
+    let pairs = || bound("GET", "systemuserrolescollection", "", None);
+    let user = ("prvReadUser", Depth::Global);
+    let denied = |grants| authorise(&grants, pairs()).unwrap_err().privilege().to_owned();
+    assert_eq!(denied(with(&[user])), "prvReadRole");
+    assert_eq!(denied(with(&[("prvReadRole", Depth::Global)])), "prvReadUser");
+    assert!(authorise(&with(&[user, ("prvReadRole", Depth::Global)]), pairs()).is_ok());
+    // Nothing guards privileges, so roles alone decide.
+    let held = with(&[("prvReadRole", Depth::Global)]);
+    assert!(authorise(&held, bound("GET", "roleprivilegescollection", "", None)).is_ok());
 }
 
 #[test]

@@ -12,6 +12,9 @@ use uuid::Uuid;
 use crate::value::{decimal_from_bytes, decimal_to_bytes};
 use crate::{Error, Kind, Prepared, Value, ValueRef};
 
+/// The plan of a select whose text is longer than this, in bytes, is not kept.
+const LONGEST_CACHED: usize = 16 << 10;
+
 /// A connection that knows its file, so that its errors can name it.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -60,6 +63,10 @@ impl Connection {
             if !each(&crate::Row::new(Row { row, path: &self.path }, select.kinds()))? {
                 break;
             }
+        }
+        drop(rows);
+        if select.len() > LONGEST_CACHED {
+            statement.discard();
         }
         Ok(())
     }

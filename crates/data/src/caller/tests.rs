@@ -1,0 +1,95 @@
+use keyholder_foundation::{Clocks, ManualClock, OrgClock, SeededRandom, Timestamp};
+use keyholder_store::{DatabaseOptions, Transaction};
+
+use super::*;
+use crate::{Administrator, ApplicationFacts, BoxFuture, Directory, DirectoryError, Organization, OrganizationConfig};
+
+const TENANT: TenantId = TenantId(Uuid::from_u128(0x0b));
+
+#[derive(Debug)]
+struct Empty;
+
+impl Directory for Empty {
+    fn find_application(&self, _: ClientId) -> BoxFuture<'_, Result<Option<ApplicationFacts>, DirectoryError>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+/// An organization with an administrator, and that administrator's token.
+async fn organization() -> (Organization, TokenFacts) {
+    let clock = Arc::new(ManualClock::at(Timestamp::parse("2026-11-22T09:07:46Z").unwrap()));
+    let organization = Organization::open(OrganizationConfig {
+        database: DatabaseOptions::ephemeral(),
+        organization: OrgId(Uuid::from_u128(0x0a)),
+        tenant: TENANT,
+        name: "Contrast".to_owned(),
+        url: "https://localhost:8443".to_owned(),
+        login: "https://localhost:8443".to_owned(),
+        clocks: Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock },
+        random: Arc::new(SeededRandom::new(7)),
+        directory: Arc::new(Empty),
+        non_interactive_limit: 7,
+        sample_rows: 0,
+        trouble: None,
+    })
+    .await
+    .unwrap();
+    let facts = ApplicationFacts {
+        client_id: ClientId(Uuid::from_u128(1)),
+        display_name: "admin".to_owned(),
+        identifier_uri: None,
+        service_principal: ObjectId(Uuid::from_u128(2)),
+    };
+    let token =
+        TokenFacts { tenant: TENANT, client: facts.client_id, object_id: facts.service_principal, app_only: true };
+    organization.ensure_administrator(Administrator::Application(facts)).await.unwrap();
+    (organization, token)
+}
+
+#[tokio::test]
+async fn a_write_that_does_not_commit_leaves_no_caller_behind() {
+    let (organization, token) = organization().await;
+    let core = Arc::clone(&organization.core);
+    let epoch = {
+        let inside = Arc::clone(&core);
+        core.database.read(move |snapshot| inside.epochs.read(snapshot)).await.unwrap().security
+    };
+    // What a savepoint of the same group sees when an earlier one has changed a role: the caller
+    // under an epoch that is then rolled back.
+    let inside = Arc::clone(&core);
+    let undone = core.database.write(move |tx: &mut Transaction<'_>| {
+        inside.epochs.bump_security(tx)?;
+        let entered = inside.enter(tx, &inside.catalogue(), &token)?;
+        assert_eq!(entered.epoch, epoch + 1);
+        Err::<(), Failure>(Failure::Stale)
+    });
+    assert!(matches!(undone.await, Err(Failure::Stale)));
+    assert!(core.callers.known(epoch + 1, &token).is_none(), "an epoch that never was is remembered");
+    assert!(core.callers.known(epoch, &token).is_none());
+
+    let inside = Arc::clone(&core);
+    let read = core.database.read(move |snapshot| {
+        let entered = inside.enter(snapshot, &inside.catalogue(), &token)?;
+        inside.callers.remember(&token, &entered);
+        Ok::<_, Failure>(entered.epoch)
+    });
+    assert_eq!(read.await.ok(), Some(epoch));
+    assert!(core.callers.known(epoch, &token).is_some());
+}
+
+#[test]
+fn what_an_older_snapshot_saw_is_not_brought_back() {
+    let callers = Callers::default();
+    let token =
+        TokenFacts { tenant: TENANT, client: ClientId(Uuid::nil()), object_id: ObjectId(Uuid::nil()), app_only: true };
+    let facts = PrincipalFacts::new(Uuid::nil(), Uuid::nil(), AccessMode::ReadWrite, None);
+    let caller =
+        Arc::new(Caller { user: Uuid::nil(), business_unit: Uuid::nil(), grants: Grants::new(facts, Vec::new()) });
+    let entered = |epoch| Entered { caller: Arc::clone(&caller), epoch };
+    callers.remember(&token, &entered(5));
+    callers.remember(&token, &entered(4));
+    assert!(callers.known(5, &token).is_some());
+    assert!(callers.known(4, &token).is_none());
+    callers.remember(&token, &entered(6));
+    assert!(callers.known(5, &token).is_none());
+}
