@@ -31,7 +31,7 @@ class Refused(Exception):
 
 def az(*arguments):
     ran = subprocess.run(
-        [setting("AZ"), *arguments, "--output", "json"], env=environment, capture_output=True, text=True, timeout=120
+        [setting("AZ"), *arguments, "--output", "json"], env=environment, capture_output=True, text=True, timeout=300
     )
     if ran.returncode != 0:
         raise Refused(ran.stderr)

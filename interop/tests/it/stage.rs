@@ -15,8 +15,8 @@ use tokio::process::{Child, Command};
 use crate::issuers::Loopback;
 use crate::program;
 
-/// A client waits for nobody here; one that does hangs.
-const LONGEST: Duration = Duration::from_secs(180);
+/// A client waits for nobody here; one that takes longer hangs.
+const LONGEST: Duration = Duration::from_secs(600);
 /// Where clients ask that drop the port of the authority.
 const HTTPS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 443);
 
