@@ -14,16 +14,13 @@ use std::sync::Arc;
 
 use keyholder_dataverse::Value;
 use keyholder_foundation::{ObjectId, Timestamp};
-use keyholder_store::statement::{Select, column, parameter};
-use keyholder_store::{Kind, Prepared, Snapshot, Transaction};
-use uuid::Uuid;
+use keyholder_store::Transaction;
 
 use crate::Organization;
 use crate::catalogue::{Catalogue, Record};
 use crate::error::{Error, Failure};
 use crate::organization::Core;
 use crate::people::decide::{Reason, Standing};
-use crate::platform;
 use crate::rules;
 use crate::seed::Seed;
 
@@ -97,23 +94,6 @@ impl Organization {
             Ok::<_, Error>(save(&seed, tx, &before, row)?)
         };
         self.core().database.write(work).await
-    }
-
-    /// Everybody of the directory who has a user here, whatever its state.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn people(&self) -> Result<Vec<ObjectId>, Error> {
-        let work = |snapshot: &mut Snapshot<'_>| {
-            let object = platform::value("azureactivedirectoryobjectid");
-            let find = Select::from(platform::table("systemuser"))
-                .column(object.clone(), Kind::Uuid)
-                .filter(column(platform::value("applicationid")).is_null())
-                .filter(column(object).differs_from(parameter(0)));
-            let found = snapshot.list(&Prepared::new(find)?, &[Uuid::nil().into()], |row| row.get(0));
-            Ok::<Vec<Uuid>, Error>(found?)
-        };
-        Ok(self.core().database.read(work).await?.into_iter().map(ObjectId).collect())
     }
 }
 

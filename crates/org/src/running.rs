@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyholder_foundation::Secret;
 use rustls::crypto::CryptoProvider;
@@ -18,6 +19,9 @@ use crate::listeners::Serving;
 use crate::rooms::Rooms;
 use crate::serve;
 use crate::world::{OpenWorld, WorldOptions};
+
+/// How often observations are written down.
+const KEPT_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a local org keeps its data.
 #[derive(Debug, Clone)]
@@ -114,6 +118,7 @@ impl LocalOrg {
         for (listener, tls) in with_tls.chain(bound.http.into_iter().map(|listener| (listener, None))) {
             listeners.spawn(serve::serve(listener, tls, Arc::clone(&rooms), Arc::clone(&connections), stopped.clone()));
         }
+        listeners.spawn(keep_observations(Arc::clone(&rooms), stopped));
         // Written last: who reads it can connect.
         folder.write_note(&note)?;
         Ok(Self {
@@ -194,6 +199,16 @@ impl Drop for LocalOrg {
         let _ = self.stop.send(true);
         self.rooms.world.listeners.keep_only(|_| false);
         self.rooms.world.folder.remove_note();
+    }
+}
+
+/// Writes down each second what was observed of sign-ins, so that a kill loses no more than that; and
+/// once more at the end. Nothing is decided by it.
+async fn keep_observations(rooms: Arc<Rooms>, mut stopped: watch::Receiver<bool>) {
+    let mut ending = false;
+    while !ending {
+        ending = tokio::time::timeout(KEPT_EVERY, stopped.wait_for(|stopping| *stopping)).await.is_ok();
+        rooms.world.keep_observations().await;
     }
 }
 

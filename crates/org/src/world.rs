@@ -164,6 +164,14 @@ impl OpenWorld {
         self.state.read().await
     }
 
+    /// Writes down what was observed of sign-ins.
+    pub(crate) async fn keep_observations(&self) {
+        let kept = self.state().await.identity.flush_observations().await;
+        if let (Err(error), Some(trouble)) = (kept, &self.options.trouble) {
+            trouble(&keyholder_data::DirectoryError { reason: error.to_string() }.into());
+        }
+    }
+
     /// Where what nobody shall guess comes from.
     pub(crate) fn random(&self) -> &dyn Random {
         self.options.random.as_ref()

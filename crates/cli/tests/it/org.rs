@@ -103,12 +103,15 @@ fn a_damaged_folder_is_named_file_by_file() {
         ("world.json", "{\"format\":1,"),
         ("world.json", "{\"format\":99}"),
         ("signing-1.pem", "no key"),
-        ("directory.db", "this is no database, whatever its name says, and it is long enough to be read as one"),
+        (
+            "state-1/directory.db",
+            "this is no database, whatever its name says, and it is long enough to be read as one",
+        ),
         ("ca.pem", "no certificate"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         run(folder.path(), &["quickstart", "--listen", "127.0.0.1:0"]).done();
-        for wal in ["directory.db-wal", "directory.db-shm"] {
+        for wal in ["state-1/directory.db-wal", "state-1/directory.db-shm"] {
             let _ = fs::remove_file(folder.path().join(".keyholder").join(wal));
         }
         fs::write(folder.path().join(".keyholder").join(file), content).unwrap();

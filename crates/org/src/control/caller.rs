@@ -15,6 +15,7 @@ use http::{Request, Response, StatusCode, header};
 use crate::serve::plain;
 
 /// Lets a request in that calls the org at `origin` by one of its own names, or gives its refusal.
+#[expect(clippy::result_large_err, reason = "made once, and handed to the caller as it is")]
 pub(super) fn check(origin: &str, request: &Request<Bytes>) -> Result<(), Response<Bytes>> {
     let headers = request.headers();
     let is_foreign_site = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");

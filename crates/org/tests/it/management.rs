@@ -122,3 +122,44 @@ async fn s17_one_tenants_administrator_sees_nothing_of_another() {
     let listed = ask(&world, &token, "GET", &format!("{BAP}/scopes/admin/environments?{VERSION}"), json!(null)).await;
     assert_eq!(listed.body["value"].as_array().map(Vec::len), Some(1), "{}", listed.text);
 }
+
+/// The administrating person's own token, by name and password.
+async fn person(world: &World, scope: &str) -> String {
+    let fields = [
+        ("grant_type", "password"),
+        ("client_id", "04b07795-8ddb-461a-bbee-02f9e1bf7b46"),
+        ("username", &world.admin().username),
+        ("password", world.admin().password.expose()),
+        ("scope", scope),
+    ];
+    let answer = world.token_request(&world.tenant(), "v2.0/", &fields).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.body["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn s18_a_person_makes_an_application_an_administrator_of_environments() {
+    let world = World::start().await;
+    let boss = person(&world, "https://service.powerapps.com/.default").await;
+    let (client, own) = application(&world, "manager").await;
+    let list = format!("{BAP}/scopes/admin/environments?{VERSION}");
+    assert_eq!(ask(&world, &own, "GET", &list, json!(null)).await.status, 403);
+    let path = format!("{BAP}/adminApplications/{client}?{VERSION}");
+    let registered = ask(&world, &boss, "PUT", &path, json!(null)).await;
+    assert_eq!((registered.status, &registered.body), (200, &json!({"applicationId": client})), "{}", registered.text);
+    assert_eq!(ask(&world, &own, "GET", &path, json!(null)).await.body, json!({"applicationId": client}));
+
+    let environments = ask(&world, &own, "GET", &list, json!(null)).await;
+    let environment = environments.body["value"][0]["name"].as_str().unwrap_or_else(|| panic!("{}", environments.text));
+    let add = format!("{BAP}/scopes/admin/environments/{environment}/addAppUser?{VERSION}");
+    let added = ask(&world, &own, "POST", &add, json!({"servicePrincipalAppId": client})).await;
+    assert_eq!(added.status, 200, "it may let itself in now: {}", added.text);
+    assert_eq!(world.api(&own, "GET", "WhoAmI", None).await.status, 200);
+
+    assert_eq!(ask(&world, &boss, "DELETE", &path, json!(null)).await.status, 204);
+    assert_eq!(ask(&world, &own, "GET", &list, json!(null)).await.status, 403);
+    let unknown = format!("{BAP}/adminApplications/{}?{VERSION}", world.tenant());
+    assert_eq!(ask(&world, &boss, "PUT", &unknown, json!(null)).await.status, 404);
+    let graph = person(&world, "https://graph.microsoft.com/.default").await;
+    assert_eq!(ask(&world, &graph, "GET", &list, json!(null)).await.status, 401, "a token for Graph is for Graph");
+}

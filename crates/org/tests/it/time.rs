@@ -65,7 +65,8 @@ async fn s26_a_time_can_be_named() {
 #[tokio::test]
 async fn the_clock_moves_for_administrators_only() {
     let world = World::start().await;
-    let moved = world.ask("POST", "/_keyholder/clock", &[("content-type", "application/json")], r#"{"move":"+90d"}"#).await;
+    let moved =
+        world.ask("POST", "/_keyholder/clock", &[("content-type", "application/json")], r#"{"move":"+90d"}"#).await;
     assert_eq!(moved.status, 401);
     assert_eq!(control(&world, "GET", "clock", json!(null)).await.body["offsetMillis"], 0);
 }
