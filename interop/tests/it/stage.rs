@@ -109,6 +109,8 @@ fn command<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = 
     for name in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         command.env_remove(name);
     }
+    // The Azure CLI is compiled as it runs, and should be only once.
+    command.env_remove("PYTHONDONTWRITEBYTECODE");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AZURE_") {
             command.env_remove(name);
