@@ -1,51 +1,69 @@
-"""msal (Python): client credentials with a secret, as its documentation shows them."""
+"""msal (Python): an application by its secret, as its documentation shows it."""
 
 import msal
 
-from checks import check, claims, done, setting
+from checks import ORG, TENANT, check, check_application, check_refused, claims, done, setting
 
-SCOPE = [setting("ORG_URL").rstrip("/") + "/.default"]
+CLIENT, PRINCIPAL = setting("SECRET_CLIENT_ID"), setting("SECRET_PRINCIPAL")
 
 
-def application(tenant, secret):
+def ask(secret, client=CLIENT, tenant=TENANT, scope=ORG + "/.default"):
     # A new application each time: msal keeps refusals for a minute.
-    return msal.ConfidentialClientApplication(
-        setting("ADMIN_CLIENT_ID"),
+    application = msal.ConfidentialClientApplication(
+        client,
         client_credential=secret,
         authority=setting("ORIGIN") + "/" + tenant,
         instance_discovery=False,
         verify=setting("CA_FILE"),
     )
+    return application.acquire_token_for_client([scope])
 
 
-secret = setting("ADMIN_CLIENT_SECRET")
+secret = setting("SECRET")
 tokens = []
-for tenant in (setting("TENANT_ID"), setting("TENANT_DOMAIN")):
-    answer = application(tenant, secret).acquire_token_for_client(SCOPE)
+for name, given, tenant in (
+    ("the first secret", secret, TENANT),
+    ("the second secret", setting("SECOND_SECRET"), TENANT),
+    ("the tenant's domain", secret, setting("TENANT_DOMAIN")),
+):
+    answer = ask(given, tenant=tenant)
     tokens.append(answer.get("access_token"))
-    check(f"a token from {tenant}", "access_token" in answer, answer.get("error_description"))
+    check_application(f"a token by {name}", tokens[-1], CLIENT, PRINCIPAL, "1")
+check("no token is handed out twice", len(set(tokens)) == 3)
 
-said = claims(tokens[0])
+slashed = ask(secret, scope=ORG + "//.default")["access_token"]
+check_application("a resource with a trailing slash keeps it", slashed, CLIENT, PRINCIPAL, "1", ORG + "/")
+for graph in ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"):
+    answer = ask(secret, scope=graph + "/.default")
+    check_application(f"a token for {graph}", answer.get("access_token"), CLIENT, PRINCIPAL, "1", graph)
+
+said = claims(ask(secret, scope=setting("API") + "/.default")["access_token"])
 check(
-    "the claims of a version 1 app-only token",
-    said["aud"].rstrip("/") == setting("ORG_URL").rstrip("/")
-    and said["iss"] == f"https://sts.windows.net/{setting('TENANT_ID')}/"
-    and said["appid"] == setting("ADMIN_CLIENT_ID")
-    and said["tid"] == setting("TENANT_ID")
-    and said["ver"] == "1.0"
-    and said["idtyp"] == "app"
-    and said["oid"] == said["sub"],
+    "an API that wants version 2 gets it, with the role",
+    said["ver"] == "2.0"
+    and said["aud"] == setting("API_CLIENT_ID")
+    and said["azp"] == CLIENT
+    and said["azpacr"] == "1"
+    and said["roles"] == ["Orders.Read"]
+    and said["iss"] == f"{setting('ORIGIN')}/{TENANT}/v2.0",
     said,
 )
-check("no token is handed out twice", tokens[0] != tokens[1])
 
-refused = application(setting("TENANT_ID"), "wrong" + secret).acquire_token_for_client(SCOPE)
-check(
-    "a wrong secret is AADSTS7000215",
-    refused.get("error") == "invalid_client" and refused.get("error_codes") == [7000215],
-    refused,
-)
-
-elsewhere = application(setting("TENANT_ID"), secret).acquire_token_for_client(["https://contoso.crm.dynamics.com/.default"])
-check("an unknown resource is AADSTS500011", elsewhere.get("error_codes") == [500011], elsewhere)
+check_refused("a wrong secret", ask("wrong" + secret), 7000215, "invalid_client")
+check_refused("a secret whose time is over", ask(setting("EXPIRED_SECRET")), 7000222, "invalid_client")
+unknown = "12345678-1234-1234-1234-123456789012"
+check_refused("an unknown application", ask(secret, client=unknown), 700016, "unauthorized_client")
+off = ask(setting("DISABLED_SECRET"), client=setting("DISABLED_CLIENT_ID"))
+check_refused("a disabled application", off, 7000112, "unauthorized_client")
+public = ask(secret, client=setting("PUBLIC_CLIENT_ID"))
+check_refused("another application's secret", public, 7000215, "invalid_client")
+other = ask(secret, scope="https://contoso.crm.dynamics.com/.default")
+check_refused("an unknown resource", other, 500011, "invalid_resource")
+single = ask(secret, scope=ORG + "/user_impersonation")
+check_refused("a single permission", single, 1002012, "invalid_scope")
+try:
+    ask(secret, tenant=unknown)
+    check("an unknown tenant is refused", False)
+except ValueError as error:
+    check("an unknown tenant is refused", "Unable to get authority configuration" in str(error), error)
 done()

@@ -1,5 +1,16 @@
 //! Real clients against one local org each.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says where it stopped, and why it was skipped")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says where it stopped, and why it was skipped"
+)]
 
-mod msal_python;
+mod azure_cli;
+mod issuers;
+mod node;
 mod program;
+mod python;
+mod rust;
+mod stage;

@@ -1,38 +1,45 @@
-//! Running a foreign program against a world.
+//! Where the foreign programs are that `.ci/run` installs.
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::PathBuf;
 
-use keyholder_testkit::World;
-
-fn here() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+/// A path in this folder.
+pub(crate) fn here(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The Python that has the clients installed; `None` (after saying so) where it is missing and
-/// need not be there.
-pub(crate) fn python() -> Option<PathBuf> {
-    let python = here().join(".venv/bin/python");
-    if python.exists() {
-        return Some(python);
+/// Whether every client must run here, as in CI.
+pub(crate) fn required() -> bool {
+    std::env::var_os("KEYHOLDER_REQUIRE_INTEROP").is_some()
+}
+
+/// What `.ci/run` installs there; `None` (after saying so) where it is missing and need not be
+/// there.
+fn installed(path: &str) -> Option<PathBuf> {
+    let path = here(path);
+    if path.exists() {
+        return Some(path);
     }
-    assert!(
-        std::env::var_os("KEYHOLDER_REQUIRE_INTEROP").is_none(),
-        "the real clients must run here, and {} is missing",
-        python.display()
-    );
-    println!("skipped: {} is missing (.ci/run makes it)", python.display());
+    assert!(!required(), "the real clients must run here, and {} is missing", path.display());
+    println!("skipped: {} is missing (.ci/run makes it)", path.display());
     None
 }
 
-/// Runs `python/SCRIPT` with what a client of `world` needs in its environment, and nothing of
-/// this machine's that would turn its requests elsewhere.
-pub(crate) async fn run(python: &Path, script: &str, world: &World, more: &[(&str, String)]) -> Output {
-    let mut command = tokio::process::Command::new(python);
-    command.arg(here().join("python").join(script)).kill_on_drop(true);
-    for name in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        command.env_remove(name);
-    }
-    command.envs(world.environment()).envs(more.iter().map(|(name, value)| (*name, value.as_str())));
-    command.output().await.unwrap()
+/// The Python that has the clients installed.
+pub(crate) fn python() -> Option<PathBuf> {
+    installed(".venv/bin/python")
+}
+
+/// Node, if its clients are installed.
+pub(crate) fn node() -> Option<PathBuf> {
+    installed("node/node_modules/@azure/msal-node").map(|_| PathBuf::from("node"))
+}
+
+/// The program in `rust/`.
+pub(crate) fn rust() -> Option<PathBuf> {
+    installed("rust/target/debug/keyholder-interop-rust")
+}
+
+/// The Azure CLI.
+pub(crate) fn azure_cli() -> Option<PathBuf> {
+    installed(".venv-az/bin/az")
 }
