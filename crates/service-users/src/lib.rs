@@ -24,6 +24,7 @@
 //! The directory, the token service and the org learn of each other's changes late. The few
 //! errors that mean "not yet" are retried within [`Patience`]; every other error is told at once.
 
+pub mod declaration;
 mod definition;
 mod error;
 mod patience;

@@ -1,0 +1,223 @@
+//! What `keyholder.toml` says, as plain data: which service users there shall be, with which roles
+//! and credentials, in which orgs.
+//!
+//! The names of things are the table keys of the file, and how the file refers to them: an
+//! application user names its orgs and roles, an org names its tenant. Reading a file into these
+//! types, with the line of each mistake, is the modules' work below this one; comparing them with
+//! what there is, is planning's.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use keyholder_foundation::ClientId;
+use keyholder_security::{Depth, Verb};
+
+use keyholder_client::OrgUrl;
+
+/// A whole declaration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Declaration {
+    /// Which declaration this is, where several manage the same tenant: what one of them made, the
+    /// pruning of another leaves alone. At most 40 characters.
+    pub name: Option<String>,
+    /// The directories.
+    pub tenants: BTreeMap<String, Tenant>,
+    /// The orgs.
+    pub orgs: BTreeMap<String, Org>,
+    /// The security roles.
+    pub roles: BTreeMap<String, Role>,
+    /// The application users, by name; each is one app registration.
+    pub application_users: BTreeMap<String, ApplicationUser>,
+    /// The non-interactive users, by name; each is one directory user.
+    pub non_interactive_users: BTreeMap<String, NonInteractiveUser>,
+    /// What shall not be, whoever asks for it.
+    pub policies: Policies,
+}
+
+/// A Microsoft Entra tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id or one of its domains.
+    pub id: String,
+}
+
+/// A Dataverse org (an environment).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Org {
+    /// Its address.
+    pub url: OrgUrl,
+    /// The name of its tenant in the declaration.
+    pub tenant: String,
+    /// The environment's id in Power Platform, where it is not the one that is found by the address.
+    pub environment: Option<String>,
+}
+
+/// A security role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Its name in the orgs; at most 100 characters.
+    pub name: String,
+    /// Where its privileges come from.
+    pub source: RoleSource,
+    /// Whether a role of that name that Keyholder did not make is taken over.
+    pub adopt: bool,
+}
+
+/// Where a role's privileges come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleSource {
+    /// Declared: exactly these, beyond what every new role gets.
+    Rights(Vec<Right>),
+    /// A role of the org, used as it is and never changed.
+    Existing,
+}
+
+/// One right that a role grants.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// A verb on a table.
+    Table {
+        /// The table's logical name, `contact`.
+        table: String,
+        /// What may be done.
+        verb: Verb,
+        /// How far it reaches.
+        depth: Depth,
+    },
+    /// A privilege by its own name, `prvActOnBehalfOfAnotherUser`.
+    Privilege {
+        /// Its name.
+        name: String,
+        /// How far it reaches.
+        depth: Depth,
+    },
+}
+
+/// An application user, with its app registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationUser {
+    /// The registration's name; at most 120 characters.
+    pub name: String,
+    /// The registration to use, whoever made it. Without, one of that name is found again only
+    /// when Keyholder made it.
+    pub client_id: Option<ClientId>,
+    /// The names of its orgs in the declaration, all of one tenant unless `multi_tenant`.
+    pub orgs: Vec<String>,
+    /// The name of its business unit, the same in each org; the root one when not given.
+    pub business_unit: Option<String>,
+    /// The names of its roles in the declaration.
+    pub roles: Vec<String>,
+    /// How it signs in. Empty for one whose credentials others look after: it cannot be proved.
+    pub credentials: Vec<Credential>,
+    /// Whether the registration declares Dynamics CRM `user_impersonation` and gets tenant-wide
+    /// consent to it, which server-to-server does not need.
+    pub user_impersonation: bool,
+    /// Whether other tenants can consent to the application.
+    pub multi_tenant: bool,
+}
+
+/// A way for an application to sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A client secret.
+    Secret {
+        /// How long a new one works.
+        lifetime: Duration,
+        /// Where its text goes.
+        sink: Sink,
+    },
+    /// A certificate, whose key is made here.
+    Certificate {
+        /// How long a new one works.
+        lifetime: Duration,
+        /// Where key and certificate go.
+        sink: Sink,
+    },
+    /// Tokens of another issuer: no secret at all.
+    Federated(Federation),
+}
+
+/// Whose tokens an application may show instead of a secret, after Microsoft Graph's
+/// `federatedIdentityCredential`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Federation {
+    /// Its name on the registration; 3 to 120 characters, URL-safe.
+    pub name: String,
+    /// `iss`, exactly.
+    pub issuer: String,
+    /// `sub`, exactly.
+    pub subject: String,
+    /// `aud`.
+    pub audience: String,
+}
+
+/// Where a credential goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sink {
+    /// A file of `NAME=value` lines with the whole way in, for the owner alone.
+    EnvFile(PathBuf),
+    /// A file that holds the credential and nothing else, for the owner alone.
+    File(PathBuf),
+    /// A program that reads it from its standard input; it and its arguments.
+    Command(Vec<String>),
+}
+
+/// A non-interactive user: a directory user that reaches an org's data by the services alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NonInteractiveUser {
+    /// Its user name (user principal name) in the directory.
+    pub user_name: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// The names of its orgs in the declaration, all of one tenant.
+    pub orgs: Vec<String>,
+    /// The name of its business unit; the root one when not given.
+    pub business_unit: Option<String>,
+    /// The names of its roles in the declaration.
+    pub roles: Vec<String>,
+    /// The plan whose licence is borrowed, by its SKU part number; any Dynamics 365 plan with a
+    /// free unit when not given.
+    pub licence: Option<String>,
+    /// Where it is used, as licences must know: two letters of ISO 3166.
+    pub usage_location: Option<String>,
+    /// Where its generated password goes.
+    pub password: Sink,
+}
+
+/// What a declaration forbids itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policies {
+    /// What becomes of a role that comes with the org.
+    pub out_of_the_box_roles: Stance,
+    /// What becomes of a client secret.
+    pub secrets: Stance,
+    /// The longest life of a secret or certificate.
+    pub longest_lifetime: Option<Duration>,
+    /// How many non-interactive users an org may have, where it does not tell.
+    pub non_interactive_limit: u32,
+}
+
+/// What becomes of something that is better not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stance {
+    /// It is done.
+    Allow,
+    /// It is done, and said.
+    #[default]
+    Warn,
+    /// It is an error.
+    Refuse,
+}
+
+impl Default for Policies {
+    /// Today's documents: seven non-interactive users an org.
+    fn default() -> Self {
+        Self {
+            out_of_the_box_roles: Stance::Warn,
+            secrets: Stance::Allow,
+            longest_lifetime: None,
+            non_interactive_limit: 7,
+        }
+    }
+}
