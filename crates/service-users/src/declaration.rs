@@ -47,8 +47,9 @@ pub struct Tenant {
 pub struct Org {
     /// Its address.
     pub url: OrgUrl,
-    /// The name of its tenant in the declaration.
-    pub tenant: String,
+    /// The name of its tenant in the declaration; without, whichever the org itself says that it
+    /// belongs to.
+    pub tenant: Option<String>,
     /// The environment's id in Power Platform, where it is not the one that is found by the address.
     pub environment: Option<String>,
 }
@@ -83,6 +84,14 @@ pub enum Right {
         /// What may be done.
         verb: Verb,
         /// How far it reaches.
+        depth: Depth,
+    },
+    /// Every verb that the table has; one that belongs to the whole organization has neither
+    /// assign nor share.
+    Every {
+        /// The table's logical name.
+        table: String,
+        /// How far they reach.
         depth: Depth,
     },
     /// A privilege by its own name, `prvActOnBehalfOfAnotherUser`.
