@@ -27,6 +27,7 @@
 pub mod declaration;
 mod definition;
 mod error;
+pub mod journal;
 mod patience;
 mod provision;
 mod remove;
@@ -39,6 +40,7 @@ use keyholder_foundation::WallClock;
 
 pub use definition::{ApplicationUserDefinition, RoleDefinition, role_id};
 pub use error::Error;
+pub use journal::{Journal, JournalError, Loan, Recorded};
 pub use patience::Patience;
 pub use provision::{Provisioned, provision};
 pub use remove::remove;
