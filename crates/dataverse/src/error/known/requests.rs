@@ -1,0 +1,111 @@
+//! Requests that cannot be understood or done, whoever sends them.
+
+use super::KnownError;
+
+pub(super) mod code {
+    //! The codes by name.
+
+    /// `InvalidArgument`
+    pub const INVALID_ARGUMENT: u32 = 0x8004_0203;
+    /// `UnExpected`
+    pub const UNEXPECTED: u32 = 0x8004_0216;
+    /// `NotImplemented`
+    pub const NOT_IMPLEMENTED: u32 = 0x8004_0219;
+    /// `InvalidOperation`
+    pub const INVALID_OPERATION: u32 = 0x8004_023B;
+    /// `NotSupported`
+    pub const NOT_SUPPORTED_HERE: u32 = 0x8004_0315;
+    /// `MissingParameter`
+    pub const MISSING_PARAMETER: u32 = 0x8004_031F;
+    /// `SdkMessageDoesNotSupportEntity`
+    pub const MESSAGE_NOT_SUPPORTED: u32 = 0x8004_0800;
+    /// `RequestLengthTooLarge`
+    pub const REQUEST_LENGTH_TOO_LARGE: u32 = 0x8004_418A;
+    /// `TooManyConditionsInQuery`
+    pub const TOO_MANY_CONDITIONS_IN_QUERY: u32 = 0x8004_430C;
+    /// `PayloadNotReadable`
+    pub const PAYLOAD: u32 = 0x8004_8D19;
+    /// `ODataError`
+    pub const ODATA: u32 = 0x8006_0888;
+}
+
+/// By code.
+pub(super) const KNOWN: &[KnownError] = &[
+    KnownError {
+        code: code::INVALID_ARGUMENT,
+        name: "InvalidArgument",
+        status: 400,
+        explanation: "One of the values does not fit what was asked.",
+        mend: "Read the message; it names the value.",
+    },
+    KnownError {
+        code: code::UNEXPECTED,
+        name: "UnExpected",
+        status: 500,
+        explanation: "Something went wrong inside the service.",
+        mend: "Try again; if it stays, look into the org's log with the time and the request id.",
+    },
+    KnownError {
+        code: code::NOT_IMPLEMENTED,
+        name: "NotImplemented",
+        status: 501,
+        explanation: "The service does not do this.",
+        mend: "Look for another operation.",
+    },
+    KnownError {
+        code: code::INVALID_OPERATION,
+        name: "InvalidOperation",
+        status: 405,
+        explanation: "The operation cannot be used like this.",
+        mend: "Check method and address against the operation's page.",
+    },
+    KnownError {
+        code: code::NOT_SUPPORTED_HERE,
+        name: "NotSupported",
+        status: 501,
+        explanation: "The local org does not do this yet; the real service may.",
+        mend: "Try it on a real org, or do without.",
+    },
+    KnownError {
+        code: code::MISSING_PARAMETER,
+        name: "MissingParameter",
+        status: 400,
+        explanation: "A parameter of the function or action is missing.",
+        mend: "Give every parameter that the operation's page lists.",
+    },
+    KnownError {
+        code: code::MESSAGE_NOT_SUPPORTED,
+        name: "SdkMessageDoesNotSupportEntity",
+        status: 400,
+        explanation: "Rows of this table cannot be written like this.",
+        mend: "Use the operation that the table's page names; rows between two tables are made and removed with $ref.",
+    },
+    KnownError {
+        code: code::REQUEST_LENGTH_TOO_LARGE,
+        name: "RequestLengthTooLarge",
+        status: 413,
+        explanation: "The request is larger than the service takes.",
+        mend: "Send less at once.",
+    },
+    KnownError {
+        code: code::TOO_MANY_CONDITIONS_IN_QUERY,
+        name: "TooManyConditionsInQuery",
+        status: 400,
+        explanation: "The query has more conditions than the service takes.",
+        mend: "Ask in several requests, or compare with a list.",
+    },
+    KnownError {
+        code: code::PAYLOAD,
+        name: "PayloadNotReadable",
+        status: 400,
+        explanation: "The body does not fit the table: a wrong name, a wrong type, or no JSON.",
+        mend: "The text after the last colon names the property. Names are case-sensitive; lookups are set by navigation property, as in parentcustomerid_account@odata.bind.",
+    },
+    KnownError {
+        code: code::ODATA,
+        name: "ODataError",
+        status: 400,
+        explanation: "The address or the query is not understood.",
+        mend: "Names are case-sensitive; lookups are read as _name_value; GUIDs and numbers stand without quotes, texts in single quotes.",
+    },
+];
