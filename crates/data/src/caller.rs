@@ -117,6 +117,10 @@ fn sign_in(
     if *row.get("isdisabled") == Value::Boolean(true) {
         return Err(error::user_disabled(user, organization.0).into());
     }
+    let unit = row.business_unit().unwrap_or_default();
+    if platform.unit_is_disabled(snapshot, unit)? {
+        return Err(error::unit_of_user_disabled().into());
+    }
     let grants = grants(snapshot, catalogue, &row)?;
     Ok(Caller { user, business_unit: grants.caller().business_unit, grants })
 }

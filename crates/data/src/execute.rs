@@ -13,8 +13,9 @@ pub(crate) mod write;
 use std::sync::Arc;
 
 use http::StatusCode;
-use keyholder_dataverse::error;
 use keyholder_dataverse::schema::Table;
+use keyholder_dataverse::value::Reference;
+use keyholder_dataverse::{Value, error};
 use keyholder_foundation::{RowIds, Timestamp};
 use keyholder_operation::{Bound, RowKey};
 use keyholder_security::{Authorised, ReachedTable, authorise};
@@ -31,6 +32,7 @@ use crate::lower;
 use crate::organization::Core;
 use crate::platform::Platform;
 use crate::rules;
+use crate::units::Units;
 
 /// One request of one caller, inside one snapshot.
 pub(crate) struct Session<'a> {
@@ -59,6 +61,22 @@ pub(crate) struct PreparedRequest {
 impl Session<'_> {
     pub(crate) fn platform(&self) -> Platform<'_> {
         Platform { catalogue: self.catalogue }
+    }
+
+    /// Changes to business units, in the caller's name.
+    pub(crate) fn units(&self) -> Units<'_> {
+        let (core, catalogue) = (self.core, self.catalogue);
+        Units { core, catalogue, now: self.request.now, by: self.caller_reference() }
+    }
+
+    /// The root business unit.
+    pub(crate) fn root_unit(&self) -> Uuid {
+        self.core.seed_id("businessunit")
+    }
+
+    /// A row, as a lookup names it.
+    pub(crate) fn reference(&self, table: &str, id: Uuid) -> Value {
+        Value::Lookup(Reference { type_code: self.catalogue.type_code(table).unwrap_or_default(), id })
     }
 
     /// A fresh id for a row.
@@ -160,7 +178,17 @@ impl Session<'_> {
 
     /// Refuses a row that is out of reach.
     pub(crate) fn check_reach(&self, rows: &ReachedTable, record: &Record) -> Result<(), Failure> {
-        if rows.reach().covers(record.owner(), record.business_unit()) {
+        self.check_reach_in(rows, record, record.business_unit())
+    }
+
+    /// Refuses a row that is out of reach in this business unit.
+    pub(crate) fn check_reach_in(
+        &self,
+        rows: &ReachedTable,
+        record: &Record,
+        unit: Option<Uuid>,
+    ) -> Result<(), Failure> {
+        if rows.reach().covers(record.owner(), unit) {
             return Ok(());
         }
         let right = format!("{}Access", rows.verb());

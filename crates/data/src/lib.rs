@@ -13,6 +13,7 @@
 //! - [`Directory`] is what an org needs from the tenant's directory, as a trait;
 //! - `catalogue` knows how the schema's tables lie in the store;
 //! - `lower` turns authorised operations into statements: what a request names has its reach in it;
+//! - `units` keeps what every business unit brings along: its default team, its copies of roles;
 //! - `platform`, `seed`, `epoch` and `catalogue` hold the statements of the org's own bookkeeping;
 //! - `execute` does them, `rules` says what the platform adds or refuses, `answer` writes JSON.
 //!
@@ -33,6 +34,7 @@ mod platform;
 mod rules;
 mod sample;
 mod seed;
+mod units;
 
 pub use caller::TokenFacts;
 pub use directory::{ApplicationFacts, BoxFuture, Directory, DirectoryError};

@@ -141,24 +141,21 @@ fn follow(
             row.set("disabledreason", Value::Null);
         }
     }
-    let user = row.id();
+    let user = row.clone();
     let changed = match &before {
         Some(before) => save(&seed, tx, before, row)?,
         None => {
             seed.insert(tx, row)?;
-            seed.join(tx, "teammembership", "teammembershipid", ("teamid", core.seed_id("team")), user)?;
+            seed.enrol(tx, &user, false)?;
             core.epochs.bump_security(tx)?;
             true
         }
     };
     let became_administrator =
         facts.is_administrator && standing.disabled.is_none() && before.as_ref().is_none_or(|_| standing.is_setup_user);
-    if became_administrator {
-        let role = ("roleid", core.seed_id("System Administrator"));
-        if seed.join(tx, "systemuserroles", "systemuserroleid", role, user)? {
-            core.epochs.bump_security(tx)?;
-            return Ok(true);
-        }
+    if became_administrator && seed.enrol(tx, &user, true)? {
+        core.epochs.bump_security(tx)?;
+        return Ok(true);
     }
     Ok(changed)
 }

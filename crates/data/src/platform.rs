@@ -1,6 +1,8 @@
 //! The platform's own statements: the few questions that users, roles and business units answer
 //! for the org itself, whoever asks.
 
+mod units;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -216,24 +218,6 @@ impl Platform<'_> {
                 .filter(column(value("roletemplateid")).equals(parameter(0)))
         })?;
         Ok(snapshot.list(&find, &[template.into()], |row| row.get(0))?)
-    }
-
-    /// How many enabled users hold a role, one user left out.
-    pub(crate) fn other_holders(&self, snapshot: &mut Snapshot<'_>, role: Uuid, but: Uuid) -> Result<i64, Failure> {
-        let count = self.prepared("other holders of a role", || {
-            Select::from(table("systemuserroles"))
-                .alias("p")
-                .project(Expr::Count, Kind::Integer)
-                .join(
-                    table("systemuser"),
-                    "u",
-                    qualified("u", value("systemuserid")).equals(qualified("p", value("systemuserid"))),
-                )
-                .filter(qualified("p", value("roleid")).equals(parameter(0)))
-                .filter(qualified("p", value("systemuserid")).differs_from(parameter(1)))
-                .filter(qualified("u", value("isdisabled")).equals(literal(false)))
-        })?;
-        Ok(snapshot.first(&count, &[role.into(), but.into()], |row| row.get(0))?.unwrap_or(0))
     }
 
     /// Whether a pair of a many-to-many relationship is there.

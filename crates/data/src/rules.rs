@@ -1,7 +1,7 @@
 //! What the platform adds to a row or refuses about it, table by table, beside what the schema says.
 //!
-//! Most tables need nothing but the general rules (defaults, computed columns). Users and roles
-//! have their own, because they are what security is made of.
+//! Most tables need nothing but the general rules (defaults, computed columns). Users, roles, teams
+//! and business units have their own, because they are what security is made of.
 
 pub(crate) mod access_mode;
 pub(crate) mod computed;
@@ -9,20 +9,25 @@ pub(crate) mod defaults;
 mod refusals;
 mod role;
 mod team;
+mod unit;
 mod user;
 
 use std::sync::Arc;
 
-use keyholder_dataverse::error;
 use keyholder_dataverse::schema::Column;
 use keyholder_store::Transaction;
+use uuid::Uuid;
 
 use crate::catalogue::Record;
 use crate::error::Failure;
 use crate::execute::Session;
 
-pub(crate) use refusals::{last_administrator, owner_lacks_privilege, privilege_depth};
+pub(crate) use refusals::{
+    default_team_loses_no_member, default_team_takes_no_member, last_administrator, owner_disabled,
+    owner_lacks_privilege, privilege_depth, role_for_disabled_user, team_in_wrong_business,
+};
 pub(crate) use role::{cannot_be_changed, check_held};
+pub(crate) use team::is_default as is_default_team;
 pub(crate) use user::{application_of, cut, fill as fill_application, is_last_administrator};
 
 /// Before a row is added. `ignored` are columns that the request names and clients cannot set.
@@ -36,11 +41,8 @@ pub(crate) fn before_create(
     match record.layout().table.logical_name() {
         "systemuser" => user::before_create(session, tx, record, ignored),
         "role" => role::before_create(session, tx, record),
-        "team" => {
-            team::before_create(session, record);
-            Ok(())
-        }
-        "businessunit" => Err(error::not_supported("Making a business unit").into()),
+        "team" => team::before_create(session, tx, record),
+        "businessunit" => unit::before_create(session, tx, record),
         _ => Ok(()),
     }
 }
@@ -50,7 +52,16 @@ pub(crate) fn after_create(session: &Session<'_>, tx: &mut Transaction<'_>, reco
     match record.layout().table.logical_name() {
         "systemuser" => user::join_default_team(session, tx, record),
         "role" => role::after_create(session, tx, record),
+        "businessunit" => unit::after_create(session, tx, record),
         _ => Ok(()),
+    }
+}
+
+/// The business unit by which a new row is reached.
+pub(crate) fn unit_of_new(record: &Record) -> Option<Uuid> {
+    match record.layout().table.logical_name() {
+        "businessunit" => unit::place_of_new(record),
+        _ => record.business_unit(),
     }
 }
 
@@ -65,9 +76,8 @@ pub(crate) fn before_update(
     match record.layout().table.logical_name() {
         "systemuser" => user::before_update(session, tx, before, record, ignored),
         "role" => role::before_update(session, tx, before, record),
-        "businessunit" if before.get("parentbusinessunitid") != record.get("parentbusinessunitid") => {
-            Err(error::not_supported("Moving a business unit").into())
-        }
+        "team" => team::before_update(session, tx, before, record),
+        "businessunit" => unit::before_update(session, tx, before, record),
         _ => Ok(()),
     }
 }
@@ -81,6 +91,9 @@ pub(crate) fn after_update(
 ) -> Result<(), Failure> {
     match record.layout().table.logical_name() {
         "systemuser" => user::after_update(session, tx, before, record),
+        "role" => role::after_update(session, tx, record),
+        "team" => team::after_update(session, tx, before, record),
+        "businessunit" => unit::after_update(session, tx, before, record),
         _ => Ok(()),
     }
 }
@@ -104,7 +117,7 @@ pub(crate) fn before_delete(
         "systemuser" => user::before_delete(session, tx, record),
         "role" => role::before_delete(session, tx, record),
         "team" => team::before_delete(session, tx, record),
-        "businessunit" => Err(error::not_supported("Deleting a business unit").into()),
+        "businessunit" => unit::before_delete(session, tx, record),
         "transactioncurrency" if record.id() == session.core.seed_id("transactioncurrency") => {
             Err(refusals::is_in_use().into())
         }

@@ -20,11 +20,12 @@ use crate::error::Failure;
 use crate::organization::Core;
 use crate::platform::Platform;
 use crate::rules;
+use crate::units::Units;
 
 /// The role template of System Administrator, the same in every org.
 pub(crate) const SYSTEM_ADMINISTRATOR: Uuid = Uuid::from_u128(0x627090ff_40a3_4053_8790_584edc5be201);
 /// The role template of System Customizer, the same in every org.
-const SYSTEM_CUSTOMIZER: Uuid = Uuid::from_u128(0x119f245c_3cc8_4b62_b31c_d1a046ced15d);
+pub(crate) const SYSTEM_CUSTOMIZER: Uuid = Uuid::from_u128(0x119f245c_3cc8_4b62_b31c_d1a046ced15d);
 
 /// Somebody who is to administer an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,23 @@ pub(crate) fn seed(
     let everything = |privilege: &Privilege, _: Option<(&Table, Verb)>| privilege.depths.last().copied();
     seed.role(tx, "System Administrator", Some(SYSTEM_ADMINISTRATOR), &privileges, everything)?;
     seed.role(tx, "System Customizer", Some(SYSTEM_CUSTOMIZER), &privileges, customizer)?;
-    seed.role(tx, "Basic User", None, &privileges, basic_user)
+    seed.role(tx, "Basic User", None, &privileges, basic_user)?;
+    // A newer program may bring further roles to an org that has further business units.
+    seed.units().inherit(tx, core.seed_id("businessunit"))
+}
+
+/// What makes a team the default one of the business unit of this name.
+pub(crate) fn fill_default_team(team: &mut Record, unit: &str) {
+    team.set_text("name", unit);
+    team.set_text(
+        "description",
+        "Default team for the parent business unit. The name and membership for default team are inherited from their \
+         parent business unit.",
+    );
+    for column in ["isdefault", "systemmanaged"] {
+        team.set(column, Value::Boolean(true));
+    }
+    team.set("teamtype", Value::Integer(0));
 }
 
 /// As exported from a real environment, for the tables that there are.
@@ -106,7 +123,36 @@ impl Seed<'_> {
 
     /// The SYSTEM user, who does what nobody asked for.
     pub(crate) fn system(&self) -> Value {
-        self.reference("systemuser", self.core.seed_id("SYSTEM"))
+        Value::Lookup(self.system_reference())
+    }
+
+    fn system_reference(&self) -> Reference {
+        let type_code = self.catalogue.type_code("systemuser").unwrap_or_default();
+        Reference { type_code, id: self.core.seed_id("SYSTEM") }
+    }
+
+    fn units(&self) -> Units<'_> {
+        Units { core: self.core, catalogue: self.catalogue, now: self.now, by: self.system_reference() }
+    }
+
+    /// Makes a user a member of their business unit's default team, and a System Administrator
+    /// when they are to be one; says whether they were less before.
+    pub(crate) fn enrol(
+        &self,
+        tx: &mut Transaction<'_>,
+        user: &Record,
+        is_administrator: bool,
+    ) -> Result<bool, Failure> {
+        let (platform, unit) = (self.platform(), user.business_unit().unwrap_or_default());
+        let mut changed = false;
+        if let Some(team) = platform.default_team(tx, unit)? {
+            changed |= self.join(tx, "teammembership", "teammembershipid", ("teamid", team), user.id())?;
+        }
+        let role = self.core.seed_id("System Administrator");
+        if let (true, Some(role)) = (is_administrator, platform.copy_in_unit(tx, role, unit)?) {
+            changed |= self.join(tx, "systemuserroles", "systemuserroleid", ("roleid", role), user.id())?;
+        }
+        Ok(changed)
     }
 
     /// Pairs a user with a team or role; says whether they were apart.
@@ -202,13 +248,8 @@ impl Seed<'_> {
 
         let mut row = self.row("team")?;
         row.set_id(self.core.seed_id("team"));
-        row.set_text("name", self.core.name.as_str());
-        row.set_text("description", "Default team for the parent business unit. The name and membership for default team are inherited from their parent business unit.");
-        row.set("administratorid", self.reference("systemuser", self.core.seed_id("SYSTEM")));
-        for column in ["isdefault", "systemmanaged"] {
-            row.set(column, Value::Boolean(true));
-        }
-        row.set("teamtype", Value::Integer(0));
+        row.set("administratorid", self.system());
+        fill_default_team(&mut row, &self.core.name);
         self.insert(tx, row)
     }
 
@@ -336,14 +377,7 @@ pub(crate) fn ensure(
         Some(before) => row.update(tx, catalogue, before)?,
         None => seed.insert(tx, row.clone())?,
     }
-    let user = row.id();
-    let pairs = [
-        ("teammembership", "teammembershipid", "teamid", core.seed_id("team")),
-        ("systemuserroles", "systemuserroleid", "roleid", core.seed_id("System Administrator")),
-    ];
-    for (table, own, other, id) in pairs {
-        seed.join(tx, table, own, (other, id), user)?;
-    }
+    seed.enrol(tx, &row, true)?;
     core.epochs.bump_security(tx)?;
-    Ok(user)
+    Ok(row.id())
 }

@@ -442,6 +442,15 @@ pub fn user_disabled(user: Uuid, organization: Uuid) -> DataverseError {
     )
 }
 
+/// A caller whose business unit is disabled, in the published list's words.
+#[must_use]
+pub fn unit_of_user_disabled() -> DataverseError {
+    DataverseError::new(
+        code::USER_NOT_ENABLED,
+        "The specified user is either disabled or is not a member of any business unit.",
+    )
+}
+
 // --- Application users and roles ---------------------------------------------------------------
 
 /// An application id that the directory does not have.

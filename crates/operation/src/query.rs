@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::PageToken;
 
+/// The parts of an address that stand in the whole.
+const ADDRESS_PARTS: [&str; 7] = ["line1", "line2", "line3", "city", "stateorprovince", "postalcode", "country"];
+
 /// Rows of one table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -148,8 +151,8 @@ impl Selection {
         Self { named: None, columns: table.columns().iter().filter(shown).cloned().collect() }
     }
 
-    /// The named columns and those that the service adds: the id always, and the currency beside
-    /// an amount. A column named twice counts once.
+    /// The named columns and those that the service adds: the id always, the currency beside an
+    /// amount, and the whole address beside a part of it. A column named twice counts once.
     #[must_use]
     pub fn of(table: &Table, named: Vec<Arc<Column>>) -> Self {
         let mut distinct: Vec<Arc<Column>> = Vec::with_capacity(named.len());
@@ -161,7 +164,8 @@ impl Selection {
         let mut columns = distinct.clone();
         let money = columns.iter().any(|column| matches!(column.kind, ColumnKind::Money { .. }));
         let currency = table.column("transactioncurrencyid").filter(|_| money);
-        for added in [Some(table.primary_id()), currency].into_iter().flatten() {
+        let addresses = distinct.iter().filter_map(|column| whole_address(table, &column.name));
+        for added in [Some(table.primary_id()), currency].into_iter().flatten().chain(addresses) {
             if !columns.iter().any(|known| known.position == added.position) {
                 columns.push(Arc::clone(added));
             }
@@ -180,6 +184,12 @@ impl Selection {
     pub fn columns(&self) -> &[Arc<Column>] {
         &self.columns
     }
+}
+
+/// `address1_composite` for `address1_city` and the other parts that it is put together from.
+fn whole_address<'a>(table: &'a Table, name: &str) -> Option<&'a Arc<Column>> {
+    let (address, part) = name.split_once('_').filter(|(address, _)| address.starts_with("address"))?;
+    ADDRESS_PARTS.contains(&part).then(|| table.column(&format!("{address}_composite"))).flatten()
 }
 
 /// One column to sort by. Nulls come first ascending and last descending, as in the service's

@@ -74,9 +74,10 @@ fn make<T>(
     touch(session, tx, &mut record)?;
     required(&record, |_| true)?;
 
-    session.check_reach(rows, &record)?;
+    let unit = rules::unit_of_new(&record);
+    session.check_reach_in(rows, &record, unit)?;
     if let Some(append) = given.writing.append() {
-        session.check_reach(append, &record)?;
+        session.check_reach_in(append, &record, unit)?;
     }
     if owner.is_some_and(|owner| owner.id != session.caller.user) {
         session.check_reach(permitted(given.writing.assign(), given.table)?, &record)?;
@@ -104,7 +105,8 @@ pub(crate) fn changed<T>(
         own(session, tx, &mut record, owner)?;
     }
     rules::before_update(session, tx, before, &mut record, given.ignored)?;
-    rules::defaults::change_state(before, &mut record)?;
+    let status_is_given = given.values.iter().any(|given| &*given.column.name == "statuscode");
+    rules::defaults::change_state(before, &mut record, status_is_given)?;
     rules::computed::compute(session, tx, &mut record, Some(before))?;
     required(&record, |column| record.at(column) != before.at(column))?;
     touch(session, tx, &mut record)?;
@@ -209,6 +211,9 @@ fn may_own(
     owner: &Record,
     is_team: bool,
 ) -> Result<(), Failure> {
+    if *owner.get("isdisabled") == Value::Boolean(true) {
+        return Err(rules::owner_disabled().into());
+    }
     let Some(privilege) = table.privilege_name(Verb::Read) else { return Ok(()) };
     let id = privilege_id(&privilege);
     let holds = if is_team {

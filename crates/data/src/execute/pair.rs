@@ -1,6 +1,6 @@
 //! Pairing rows of a many-to-many relationship: roles of users and teams, members of teams.
 
-use keyholder_dataverse::error;
+use keyholder_dataverse::{Value, error};
 use keyholder_operation::Pairing;
 use keyholder_security::Linking;
 use keyholder_store::Transaction;
@@ -37,12 +37,17 @@ pub(crate) fn associate(session: &Session<'_>, tx: &mut Transaction<'_>, linking
     let (near, far) = ((pair.near, pair.row.id()), (pair.far, pair.other.id()));
     let platform = session.platform();
     if let Some(role) = pair.of("role") {
-        let holder = pair.of("systemuser").or_else(|| pair.of("team"));
-        if let Some(holder) = holder
-            && holder.business_unit() != role.business_unit()
-        {
-            let unit = |record: &Record| record.business_unit().unwrap_or_default();
-            return Err(error::user_in_wrong_business(holder.id(), unit(holder), role.id(), unit(role)).into());
+        let unit = |record: &Record| record.business_unit().unwrap_or_default();
+        if let Some(user) = pair.of("systemuser") {
+            if *user.get("isdisabled") == Value::Boolean(true) {
+                return Err(rules::role_for_disabled_user(user.id()).into());
+            }
+            if unit(user) != unit(role) {
+                return Err(error::user_in_wrong_business(user.id(), unit(user), role.id(), unit(role)).into());
+            }
+        }
+        if pair.of("team").is_some_and(|team| unit(team) != unit(role)) {
+            return Err(rules::team_in_wrong_business().into());
         }
         let root = role.get("parentrootroleid").guid().unwrap_or_else(|| role.id());
         let privileges = platform.privileges(tx, root)?;
@@ -50,6 +55,9 @@ pub(crate) fn associate(session: &Session<'_>, tx: &mut Transaction<'_>, linking
     }
     // A member gets what the team's roles give: adding one hands out all of them.
     if let (Some(team), Some(_)) = (pair.of("team"), pair.of("systemuser")) {
+        if rules::is_default_team(team) {
+            return Err(rules::default_team_takes_no_member(team.id()).into());
+        }
         for role in platform.roles(tx, team.id(), true)? {
             let privileges = platform.privileges(tx, role.root)?;
             rules::check_held(session, tx, &privileges)?;
@@ -79,9 +87,9 @@ pub(crate) fn disassociate(
         return Err(rules::last_administrator().into());
     }
     if let (Some(team), Some(_)) = (pair.of("team"), pair.of("systemuser"))
-        && *team.get("isdefault") == keyholder_dataverse::Value::Boolean(true)
+        && rules::is_default_team(team)
     {
-        return Err(error::not_supported("Leaving the default team of a business unit").into());
+        return Err(rules::default_team_loses_no_member(team.id()).into());
     }
     session.platform().unpair(tx, pair.pairs(), near, far)?;
     let pairs = session.catalogue.table(pair.pairs())?;

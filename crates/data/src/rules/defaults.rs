@@ -36,12 +36,13 @@ pub(crate) fn complete(record: &mut Record) -> Result<(), Failure> {
     check_state(&table, record)
 }
 
-/// Lets the status follow a changed state, and refuses a status of another state.
-pub(crate) fn change_state(before: &Record, record: &mut Record) -> Result<(), Failure> {
+/// Lets the status follow a changed state, and refuses a status of another state. One that the
+/// request gives does not follow, even if it is the one that the row has.
+pub(crate) fn change_state(before: &Record, record: &mut Record, status_is_given: bool) -> Result<(), Failure> {
     let table = std::sync::Arc::clone(&record.layout().table);
     let (Some(state), Some(status)) = (table.column("statecode"), table.column("statuscode")) else { return Ok(()) };
-    let changed = |column| record.at(column) != before.at(column);
-    if changed(state) && !changed(status) {
+    let follows = record.at(state) != before.at(state) && !status_is_given;
+    if follows || record.at(status).is_null() {
         let entered = pair_of(state.kind.options(), record.at(state));
         record.set_at(status.position, entered);
     }

@@ -45,10 +45,35 @@ pub(super) fn is_in_use() -> DataverseError {
     )
 }
 
+/// A role that the platform needs.
 pub(super) fn fixed_role(name: &str) -> DataverseError {
     DataverseError::new(
         code::CANNOT_UPDATE_READ_ONLY,
-        format!("The role '{name}' belongs to the platform and cannot be changed or deleted. Copy it instead."),
+        format!("The role '{name}' belongs to the platform and cannot be deleted. Leave it unassigned instead."),
+    )
+}
+
+pub(super) fn administrators_role_cannot_be_changed() -> DataverseError {
+    DataverseError::new(code::CANNOT_MODIFY_SYS_ADMIN, "The System Administrator Role cannot be modified.")
+}
+
+pub(super) fn administrators_role_cannot_be_deleted() -> DataverseError {
+    DataverseError::new(code::CANNOT_DELETE_SYS_ADMIN, "The System Administrator Role cannot be deleted.")
+}
+
+pub(super) fn customizers_role_cannot_be_deleted() -> DataverseError {
+    DataverseError::new(code::CANNOT_DELETE_SYSTEM_CUSTOMIZER, "The System Customizer Role cannot be deleted.")
+}
+
+/// A change to a business unit's copy of a role.
+pub(super) fn inherited_role_cannot_be_changed() -> DataverseError {
+    DataverseError::new(code::RESTRICT_INHERITED_ROLE, "Inherited roles cannot be modified.")
+}
+
+pub(super) fn inherited_role_cannot_be_deleted() -> DataverseError {
+    DataverseError::new(
+        code::INHERITED_ROLE_CANNOT_BE_DELETED,
+        "Cannot delete a role that is inherited from a parent business.",
     )
 }
 
@@ -126,5 +151,119 @@ pub(crate) fn owner_lacks_privilege(owner: Uuid, type_code: i32, privilege: &str
             "Read Privilege Check For Owner failed with exception: Principal {kind} (Id={owner}, type={type_code}) is \
              missing {privilege} privilege (Id={id})."
         ),
+    )
+}
+
+/// A new owner who is disabled.
+pub(crate) fn owner_disabled() -> DataverseError {
+    DataverseError::new(code::OWNER_NOT_ENABLED, "The specified owner has been disabled.")
+}
+
+/// A role for a disabled user. What follows "Details" is ours.
+pub(crate) fn role_for_disabled_user(user: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::USER_NOT_ENABLED,
+        format!(
+            "The specified user(Id = {user}) is disabled. Consider enabling this user. Additional Details: Roles cannot \
+             be assigned to a disabled user."
+        ),
+    )
+}
+
+/// A role of another business unit than the team's.
+pub(crate) fn team_in_wrong_business() -> DataverseError {
+    DataverseError::new(code::TEAM_IN_WRONG_BUSINESS, "The team belongs to a different business unit than the role.")
+}
+
+// --- Business units and their default teams ----------------------------------------------------
+
+pub(super) fn business_unit_exists() -> DataverseError {
+    DataverseError::new(code::BUSINESS_UNIT_ALREADY_EXISTS, "An object with the specified name already exists.")
+}
+
+pub(super) fn business_unit_disabled(name: &str) -> DataverseError {
+    DataverseError::new(code::BUSINESS_NOT_ENABLED, format!("The specified business unit : '{name}' is disabled."))
+}
+
+pub(super) fn cannot_assign_to_disabled_unit() -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_ASSIGN_TO_DISABLED_BUSINESS,
+        "The specified business unit cannot be assigned to because it is disabled.",
+    )
+}
+
+pub(super) fn parent_missing() -> DataverseError {
+    DataverseError::new(code::MISSING_PARENT_BUSINESS, "The parent business was unexpectedly missing.")
+}
+
+pub(super) fn business_loop() -> DataverseError {
+    DataverseError::new(
+        code::BUSINESS_LOOP_BEING_CREATED,
+        "Creating this parental association would create a loop in business hierarchy.",
+    )
+}
+
+pub(super) fn root_cannot_be_disabled() -> DataverseError {
+    DataverseError::new(code::ROOT_BUSINESS_UNIT_CANNOT_BE_DISABLED, "Root Business unit cannot be disabled.")
+}
+
+pub(super) fn no_administrator_outside() -> DataverseError {
+    DataverseError::new(
+        code::BUSINESS_UNIT_CANNOT_BE_DISABLED,
+        "Business unit cannot be disabled: no active user with system admin role exists outside of business unit \
+         subtree.",
+    )
+}
+
+pub(super) fn business_unit_not_disabled() -> DataverseError {
+    DataverseError::new(code::BUSINESS_UNIT_IS_NOT_DISABLED, "Not disabled business unit cannot be deleted.")
+}
+
+pub(super) fn business_unit_has_child() -> DataverseError {
+    DataverseError::new(code::BUSINESS_UNIT_HAS_CHILD, "Business unit has a child business unit and cannot be deleted.")
+}
+
+pub(super) fn default_team_owns_rows(unit: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::BUSINESS_UNIT_DEFAULT_TEAM_OWNS_RECORDS,
+        format!(
+            "Business unit default team owns records. Business unit (Id = {unit}) cannot be deleted. Reassign the \
+             records owned by default team and try again."
+        ),
+    )
+}
+
+pub(super) fn default_team_cannot_be_deleted(team: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_DELETE_DEFAULT_TEAM,
+        format!("The default business unit team can't be deleted (TeamId = {team})."),
+    )
+}
+
+pub(super) fn default_team_cannot_be_renamed(team: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_UPDATE_NAME_DEFAULT_TEAM,
+        format!("The default business unit team name can't be updated (TeamId = {team})."),
+    )
+}
+
+pub(super) fn default_team_cannot_be_moved(team: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_SET_PARENT_DEFAULT_TEAM,
+        format!("Can't set the parent business unit for the default business unit team (TeamId = {team})."),
+    )
+}
+
+pub(crate) fn default_team_takes_no_member(team: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_ADD_MEMBERS_TO_DEFAULT_TEAM,
+        format!("Can't add members to the default business unit team (TeamId = {team})."),
+    )
+}
+
+pub(crate) fn default_team_loses_no_member(team: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_REMOVE_MEMBERS_FROM_DEFAULT_TEAM,
+        format!("Can't remove members from the default business unit team (TeamId = {team})."),
     )
 }

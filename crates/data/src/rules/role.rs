@@ -1,8 +1,8 @@
 //! Roles: unique names in a business unit, the privileges that every new role holds, and that
 //! nobody gives what they do not have.
 //!
-//! A role's privileges lie on its root copy, the one in the root business unit. There is only the
-//! root business unit yet, so every role is its own root.
+//! A role's privileges lie on the role itself, which is changed and deleted in the business unit
+//! that it was made in; the units below have copies that follow ([`crate::units`]).
 
 use keyholder_dataverse::error::{self, MissingPrivilege};
 use keyholder_dataverse::fold::fold;
@@ -17,6 +17,7 @@ use super::{Deletion, refusals};
 use crate::catalogue::Record;
 use crate::error::Failure;
 use crate::execute::Session;
+use crate::seed::{SYSTEM_ADMINISTRATOR, SYSTEM_CUSTOMIZER};
 
 pub(super) fn before_create(
     session: &Session<'_>,
@@ -35,7 +36,7 @@ pub(super) fn after_create(session: &Session<'_>, tx: &mut Transaction<'_>, reco
     for (privilege, depth) in default_role_privileges() {
         session.platform().grant(tx, session.new_id(), record.id(), privilege.id, depth)?;
     }
-    Ok(())
+    session.units().inherit(tx, record.business_unit().unwrap_or_default())
 }
 
 pub(super) fn before_update(
@@ -48,37 +49,68 @@ pub(super) fn before_update(
     if before.get("name") == record.get("name") { Ok(()) } else { check_name(session, tx, record) }
 }
 
+pub(super) fn after_update(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
+    session.units().follow_role(tx, record)
+}
+
 pub(super) fn before_delete(
     session: &Session<'_>,
     tx: &mut Transaction<'_>,
     record: &Record,
 ) -> Result<Deletion, Failure> {
-    cannot_be_changed(record)?;
+    let template = record.get("roletemplateid").guid();
+    if template == Some(SYSTEM_ADMINISTRATOR) {
+        return Err(refusals::administrators_role_cannot_be_deleted().into());
+    }
+    if template == Some(SYSTEM_CUSTOMIZER) {
+        return Err(refusals::customizers_role_cannot_be_deleted().into());
+    }
+    if is_copy(record) {
+        return Err(refusals::inherited_role_cannot_be_deleted().into());
+    }
     if *record.get("canbedeleted") == Value::Boolean(false) {
         return Err(refusals::fixed_role(record.get("name").text().unwrap_or_default()).into());
     }
-    for pairs in ["systemuserroles", "teamroles", "roleprivileges"] {
-        session.platform().remove(tx, pairs, "roleid", record.id())?;
+    let platform = session.platform();
+    for copy in platform.copies(tx, record.id())? {
+        platform.remove_role(tx, copy)?;
     }
+    platform.remove_role(tx, record.id())?;
     Ok(Deletion::Remove)
 }
 
-/// The System Administrator role can be copied, never changed.
+/// The System Administrator role can be copied, never changed, and the copies that business units
+/// have of a role change only with it.
 pub(crate) fn cannot_be_changed(role: &Record) -> Result<(), Failure> {
-    let template = role.get("roletemplateid").guid();
-    if template == Some(crate::seed::SYSTEM_ADMINISTRATOR) {
-        return Err(refusals::fixed_role(role.get("name").text().unwrap_or_default()).into());
+    if role.get("roletemplateid").guid() == Some(SYSTEM_ADMINISTRATOR) {
+        return Err(refusals::administrators_role_cannot_be_changed().into());
+    }
+    if is_copy(role) {
+        return Err(refusals::inherited_role_cannot_be_changed().into());
     }
     Ok(())
 }
 
+/// Whether this is what a business unit has of a role of a unit above.
+fn is_copy(role: &Record) -> bool {
+    role.get("parentrootroleid").guid().is_some_and(|root| root != role.id())
+}
+
+/// The name must be free in the role's business unit and in all that get a copy.
 fn check_name(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
     let unit = record.business_unit().unwrap_or_default();
     let name = record.get("name").text().unwrap_or_default();
-    match session.platform().role_named(tx, unit, &fold(name))? {
-        Some(other) if other != record.id() => Err(error::role_already_exists(name, unit).into()),
-        _ => Ok(()),
+    let (platform, folded) = (session.platform(), fold(name));
+    let own = platform.copies(tx, record.id())?;
+    for unit in platform.subtree(tx, unit)?.iter() {
+        match platform.role_named(tx, *unit, &folded)? {
+            Some(other) if other != record.id() && !own.contains(&other) => {
+                return Err(error::role_already_exists(name, *unit).into());
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Refuses to hand out a privilege that the caller does not hold at least as deep.

@@ -1,16 +1,60 @@
-//! Teams: who administers a new one, and what goes with an old one.
+//! Teams: who administers a new one, what a default team is held to, and what goes with an old one.
 
 use keyholder_dataverse::Value;
 use keyholder_store::Transaction;
 
-use super::{Deletion, refusals, user};
+use super::role::check_privilege;
+use super::{Deletion, refusals, unit, user};
 use crate::catalogue::Record;
 use crate::error::Failure;
 use crate::execute::Session;
 
-pub(super) fn before_create(session: &Session<'_>, record: &mut Record) {
+pub(super) fn before_create(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    record: &mut Record,
+) -> Result<(), Failure> {
     if record.get("administratorid").is_null() {
         record.set("administratorid", Value::Lookup(session.caller_reference()));
+    }
+    unit::check_assignable(session, tx, record)
+}
+
+pub(super) fn before_update(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    before: &Record,
+    record: &Record,
+) -> Result<(), Failure> {
+    let moves = before.business_unit() != record.business_unit();
+    if is_default(before) {
+        if before.get("name") != record.get("name") {
+            return Err(refusals::default_team_cannot_be_renamed(before.id()).into());
+        }
+        if moves {
+            return Err(refusals::default_team_cannot_be_moved(before.id()).into());
+        }
+    }
+    if moves {
+        check_privilege(session, tx, "prvReparentTeam", before)?;
+        unit::check_assignable(session, tx, record)?;
+    }
+    Ok(())
+}
+
+/// A team that moves to another business unit loses its roles, and its rows go with it.
+pub(super) fn after_update(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    before: &Record,
+    record: &Record,
+) -> Result<(), Failure> {
+    match record.business_unit() {
+        Some(unit) if before.business_unit() != Some(unit) => {
+            session.platform().remove(tx, "teamroles", "teamid", record.id())?;
+            session.units().move_rows(tx, record.id(), unit)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -20,8 +64,8 @@ pub(super) fn before_delete(
     tx: &mut Transaction<'_>,
     record: &Record,
 ) -> Result<Deletion, Failure> {
-    if *record.get("isdefault") == Value::Boolean(true) {
-        return Err(refusals::is_in_use().into());
+    if is_default(record) {
+        return Err(refusals::default_team_cannot_be_deleted(record.id()).into());
     }
     if user::owns_rows(session, tx, record.id())? {
         return Err(refusals::is_in_use().into());
@@ -30,4 +74,9 @@ pub(super) fn before_delete(
         session.platform().remove(tx, pairs, "teamid", record.id())?;
     }
     Ok(Deletion::Remove)
+}
+
+/// Whether a team is its business unit's own.
+pub(crate) fn is_default(team: &Record) -> bool {
+    *team.get("isdefault") == Value::Boolean(true)
 }

@@ -17,12 +17,13 @@ use keyholder_store::{Kind, Prepared, Transaction};
 use uuid::Uuid;
 
 use super::role::check_privilege;
-use super::{Deletion, access_mode, refusals};
+use super::{Deletion, access_mode, refusals, unit};
 use crate::catalogue::Record;
 use crate::directory::ApplicationFacts;
 use crate::error::Failure;
 use crate::execute::Session;
 use crate::people::decide::NON_INTERACTIVE;
+use crate::seed::SYSTEM_ADMINISTRATOR;
 
 /// The longest `internalemailaddress`.
 const LONGEST_EMAIL: usize = 100;
@@ -71,7 +72,7 @@ pub(super) fn before_create(
         .filter(|facts| facts.client_id.0 == application)
         .ok_or_else(|| error::application_not_in_directory(application, session.request.id))?;
     fill(record, facts, &session.core.tenant.to_string());
-    Ok(())
+    unit::check_assignable(session, tx, record)
 }
 
 /// Fills what the directory says of an application.
@@ -158,6 +159,7 @@ pub(super) fn before_update(
     }
     if before.business_unit() != record.business_unit() {
         check_privilege(session, tx, "prvReparentUser", before)?;
+        unit::check_assignable(session, tx, record)?;
         // Whoever moves loses all roles.
         if is_last_administrator(session, tx, record.id())? {
             return Err(refusals::last_administrator().into());
@@ -176,15 +178,17 @@ pub(crate) fn is_last_administrator(
     user: Uuid,
 ) -> Result<bool, Failure> {
     let platform = session.platform();
-    for role in platform.roles_of_template(tx, crate::seed::SYSTEM_ADMINISTRATOR)? {
+    for role in platform.roles_of_template(tx, SYSTEM_ADMINISTRATOR)? {
         if platform.has_pair(tx, "systemuserroles", ("systemuserid", user), ("roleid", role))? {
-            return Ok(platform.other_holders(tx, role, user)? == 0);
+            let holders = platform.active_holders(tx, SYSTEM_ADMINISTRATOR)?;
+            return Ok(holders.iter().all(|(holder, _)| *holder == user));
         }
     }
     Ok(false)
 }
 
-/// A user who moves to another business unit leaves the old one's default team and all roles.
+/// A user who moves to another business unit leaves the old one's default team and all roles, and
+/// takes the rows along.
 pub(super) fn after_update(
     session: &Session<'_>,
     tx: &mut Transaction<'_>,
@@ -199,6 +203,7 @@ pub(super) fn after_update(
     if let Some(team) = platform.default_team(tx, before.business_unit().unwrap_or_default())? {
         platform.unpair(tx, "teammembership", ("teamid", team), ("systemuserid", record.id()))?;
     }
+    session.units().move_rows(tx, record.id(), record.business_unit().unwrap_or_default())?;
     join_default_team(session, tx, record)
 }
 

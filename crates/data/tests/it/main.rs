@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
 mod application_users;
+mod business_units;
 mod callers;
 mod garbage;
 mod oracle;

@@ -155,3 +155,16 @@ async fn a_not_modified_row_is_not_sent_again() {
     let changed = world.send(&world.admin, Method::GET, &path, &[("If-None-Match", &tag)], None).await;
     assert_eq!(changed.status, 200);
 }
+
+#[tokio::test]
+async fn a_part_of_an_address_brings_the_whole() {
+    let world = World::new().await;
+    let reply = world.get("contacts?$top=1&$select=address1_city").await.ok();
+    let row = &reply.rows()[0];
+    let city = row["address1_city"].as_str().unwrap();
+    assert!(row["address1_composite"].as_str().unwrap().contains(city), "{row}");
+    assert!(reply.json["@odata.context"].as_str().unwrap().ends_with("#contacts(address1_city)"));
+    assert!(row.get("address2_composite").is_none());
+    let reply = world.get("contacts?$top=1&$select=address1_telephone1,emailaddress1").await.ok();
+    assert!(reply.rows()[0].get("address1_composite").is_none());
+}

@@ -141,8 +141,11 @@ async fn the_administrators_role_stays() {
     let found = world.get("roles?$filter=_roletemplateid_value eq 627090ff-40a3-4053-8790-584edc5be201").await.ok();
     let role: Uuid = found.rows()[0]["roleid"].as_str().unwrap().parse().unwrap();
     assert_eq!(found.rows()[0]["name"], json!("System Administrator"));
-    world.patch(&format!("roles({role})"), json!({ "name": "Mine" })).await.refused(400, "0x8004022e");
-    world.delete(&format!("roles({role})")).await.refused(400, "0x8004022e");
+    world.patch(&format!("roles({role})"), json!({ "name": "Mine" })).await.refused(403, "0x80041d31");
+    world.delete(&format!("roles({role})")).await.refused(403, "0x80041d2e");
+    let customizer = world.get("roles?$filter=name eq 'System Customizer'").await.ok();
+    let customizer = customizer.rows()[0]["roleid"].as_str().unwrap().to_owned();
+    world.delete(&format!("roles({customizer})")).await.refused(403, "0x80041d4a");
     let path = format!("systemusers({})/systemuserroles_association({role})/$ref", world.admin_user);
     world.delete(&path).await.refused(403, "0x80041d30");
     let (_, second) = world.application_user(2, "second").await;
@@ -175,4 +178,17 @@ async fn a_teams_role_counts_for_its_members() {
     assert_eq!(world.get_as(&caller, "contacts").await.ok().rows().len(), 10);
     world.delete(&format!("{members}({user})/$ref")).await.ok();
     world.get_as(&caller, "contacts").await.refused(403, "0x80042f09");
+}
+
+#[tokio::test]
+async fn disabled_users_get_no_role() {
+    let world = World::new().await;
+    let (_, user) = world.application_user(2, "orders-sync").await;
+    let role = world.role("orders-sync", &[]).await;
+    let path = format!("systemusers({user})");
+    world.patch(&path, json!({ "isdisabled": true })).await.ok();
+    let refused = world.assign(user, role).await;
+    assert!(refused.refused(403, "0x80040225").starts_with(&format!("The specified user(Id = {user}) is disabled.")));
+    world.patch(&path, json!({ "isdisabled": false })).await.ok();
+    world.assign(user, role).await.ok();
 }

@@ -172,3 +172,38 @@ async fn a_single_column_is_put_and_cleared() {
     assert_eq!(world.delete(&path).await.status, 204);
     assert_eq!(world.get(&path).await.status, 204);
 }
+
+#[tokio::test]
+async fn a_status_that_is_given_must_belong_to_the_state() {
+    let world = World::new().await;
+    let id = world.post("contacts", json!({ "lastname": "Morn" })).await.ok().id();
+    let path = format!("contacts({id})");
+    // 1 is the status that the row has, and belongs to the state that it leaves.
+    world.patch(&path, json!({ "statecode": 1, "statuscode": 1 })).await.refused(400, "0x80048408");
+    world.patch(&path, json!({ "statuscode": 2 })).await.refused(400, "0x80048408");
+    world.patch(&path, json!({ "statecode": 0, "statuscode": 2 })).await.refused(400, "0x80048408");
+    let states = async || {
+        let row = world.get(&format!("{path}?$select=statecode,statuscode")).await.ok().json;
+        (row["statecode"].clone(), row["statuscode"].clone())
+    };
+    assert_eq!(states().await, (json!(0), json!(1)), "nothing of it was done");
+    world.patch(&path, json!({ "statecode": 1 })).await.ok();
+    assert_eq!(states().await, (json!(1), json!(2)), "a state alone brings its own status");
+    world.patch(&path, json!({ "statecode": 0, "statuscode": 1 })).await.ok();
+    assert_eq!(states().await, (json!(0), json!(1)));
+}
+
+#[tokio::test]
+async fn disabled_users_become_no_owners() {
+    let world = World::new().await;
+    let (_, user) = world.application_user(2, "orders-sync").await;
+    let role = world.role("reader", &[("prvReadContact", "Basic")]).await;
+    world.assign(user, role).await.ok();
+    world.patch(&format!("systemusers({user})"), json!({ "isdisabled": true })).await.ok();
+    let body = json!({ "lastname": "Morn", "ownerid@odata.bind": format!("/systemusers({user})") });
+    world.post("contacts", body.clone()).await.refused(400, "0x8004022b");
+    let id = world.post("contacts", json!({ "lastname": "Morn" })).await.ok().id();
+    world.patch(&format!("contacts({id})"), body.clone()).await.refused(400, "0x8004022b");
+    world.patch(&format!("systemusers({user})"), json!({ "isdisabled": false })).await.ok();
+    world.patch(&format!("contacts({id})"), body).await.ok();
+}
