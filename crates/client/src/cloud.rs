@@ -21,6 +21,10 @@ const CLOUDS: [(&str, &str); 7] = [
 /// Orgs of the US Department of Defense.
 const DOD_ORGS: &str = ".crm.appsplatform.us";
 const DOD_GRAPH: &str = "dod-graph.microsoft.us";
+/// Orgs of the US government's cloud that signs in with the public one.
+const GCC_ORGS: &str = ".crm9.dynamics.com";
+/// What tokens for Power Platform's administration are asked for in the public cloud.
+pub(crate) const POWER_PLATFORM_SCOPE: &str = "https://service.powerapps.com/.default";
 
 /// Whether Microsoft's token service runs at that URL: https, the standard port, a known host.
 #[must_use]
@@ -42,6 +46,24 @@ pub fn graph_host(login: &Url, org_host: Option<&str>) -> Option<&'static str> {
     let dod = *login == "login.microsoftonline.us"
         && org_host.is_some_and(|org| org.to_ascii_lowercase().ends_with(DOD_ORGS));
     Some(if dod { DOD_GRAPH } else { graph })
+}
+
+/// Power Platform's administration in the cloud of a login host, for an org at `org_host`: the
+/// service's host and what tokens for it are asked for; nothing when the login host is not one of
+/// Microsoft's. The org's own host tells the US government's clouds apart.
+#[must_use]
+pub fn power_platform(login: &Url, org_host: Option<&str>) -> Option<(&'static str, &'static str)> {
+    let org = org_host.unwrap_or_default().to_ascii_lowercase();
+    Some(match graph_host(login, org_host)? {
+        DOD_GRAPH => ("api.bap.appsplatform.us", "https://service.apps.appsplatform.us/.default"),
+        "graph.microsoft.us" => ("high.api.bap.microsoft.us", "https://high.service.powerapps.us/.default"),
+        "microsoftgraph.chinacloudapi.cn" => {
+            ("api.bap.partner.microsoftonline.cn", "https://service.powerapps.cn/.default")
+        }
+        // GCC signs in with everybody else.
+        _ if org.ends_with(GCC_ORGS) => ("gov.api.bap.microsoft.us", "https://gov.service.powerapps.us/.default"),
+        _ => ("api.bap.microsoft.com", POWER_PLATFORM_SCOPE),
+    })
 }
 
 #[cfg(test)]
@@ -70,5 +92,20 @@ mod tests {
         assert_eq!(graph_host(&login, Some("a.crm.microsoftdynamics.us")), Some("graph.microsoft.us"));
         assert_eq!(graph_host(&login, Some("a.crm.appsplatform.us")), Some("dod-graph.microsoft.us"));
         assert_eq!(graph_host(&Url::parse("https://localhost/").unwrap(), None), None);
+    }
+
+    #[test]
+    fn power_platform_is_administered_in_the_orgs_own_cloud() {
+        let host =
+            |login: &str, org: &str| power_platform(&Url::parse(login).unwrap(), Some(org)).map(|(host, _)| host);
+        let public = "https://login.microsoftonline.com/";
+        assert_eq!(host(public, "a.crm4.dynamics.com"), Some("api.bap.microsoft.com"));
+        assert_eq!(host(public, "a.crm9.dynamics.com"), Some("gov.api.bap.microsoft.us"));
+        assert_eq!(host("https://login.microsoftonline.us/", "a.crm.appsplatform.us"), Some("api.bap.appsplatform.us"));
+        let high = host("https://login.microsoftonline.us/", "a.crm.microsoftdynamics.us");
+        assert_eq!(high, Some("high.api.bap.microsoft.us"));
+        let china = host("https://login.partner.microsoftonline.cn/", "a.crm.dynamics.cn");
+        assert_eq!(china, Some("api.bap.partner.microsoftonline.cn"));
+        assert_eq!(host("https://localhost:8443/", "localhost"), None);
     }
 }

@@ -12,7 +12,7 @@ pub mod refusal;
 use std::fmt;
 
 pub use configuration::ConfigurationError;
-pub use refusal::{DataverseRefusal, GraphRefusal, MissingPrivilege, TokenRefusal};
+pub use refusal::{DataverseRefusal, GraphRefusal, MissingPrivilege, PowerPlatformRefusal, TokenRefusal};
 
 /// What went wrong.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -61,6 +61,9 @@ pub enum Error {
     /// The directory said no.
     #[error(transparent)]
     Graph(Box<GraphRefusal>),
+    /// Power Platform's administration said no.
+    #[error(transparent)]
+    PowerPlatform(Box<PowerPlatformRefusal>),
     /// The settings are wrong, before anything was sent.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -131,6 +134,7 @@ impl Error {
             Self::TokenRefused(refusal) => refusal.kind(),
             Self::Dataverse(refusal) => refusal.kind(),
             Self::Graph(refusal) => kind_of_status(refusal.status),
+            Self::PowerPlatform(refusal) => kind_of_status(refusal.status),
             Self::Protocol { .. } => ErrorKind::BadData,
         }
     }
@@ -153,6 +157,7 @@ impl Error {
             Self::TokenRefused(refusal) => refusal.hints(),
             Self::Dataverse(refusal) => refusal.hints(),
             Self::Graph(refusal) => refusal.hints(),
+            Self::PowerPlatform(refusal) => refusal.hints(),
             Self::Configuration(error) => error.hints(),
             Self::Protocol { .. } => {
                 vec!["a proxy or a sign-in page between here and there may have answered instead".to_owned()]
@@ -166,6 +171,7 @@ impl Error {
         match self {
             Self::Dataverse(refusal) => refusal.status == 404,
             Self::Graph(refusal) => refusal.status == 404,
+            Self::PowerPlatform(refusal) => refusal.status == 404,
             _ => false,
         }
     }
@@ -184,6 +190,15 @@ impl Error {
     pub fn graph(&self) -> Option<&GraphRefusal> {
         match self {
             Self::Graph(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// What Power Platform's administration said, when it refused.
+    #[must_use]
+    pub fn power_platform(&self) -> Option<&PowerPlatformRefusal> {
+        match self {
+            Self::PowerPlatform(refusal) => Some(refusal),
             _ => None,
         }
     }

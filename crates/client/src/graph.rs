@@ -3,6 +3,7 @@
 mod applications;
 mod grants;
 mod service_principals;
+pub mod users;
 
 use std::sync::Arc;
 

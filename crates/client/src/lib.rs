@@ -42,7 +42,7 @@ pub mod credential;
 pub mod dataverse;
 pub mod error;
 pub mod graph;
-
+pub mod power_platform;
 pub mod retry;
 pub mod time;
 pub mod token;
@@ -56,9 +56,13 @@ pub use authority::Authority;
 pub use connection::{Connection, OrgUrl};
 pub use credential::{ClientSecret, Credential};
 pub use dataverse::{Dataverse, Page, Pages, Row, WhoAmI};
-pub use error::{ConfigurationError, DataverseRefusal, Error, ErrorKind, GraphRefusal, MissingPrivilege, TokenRefusal};
+pub use error::{
+    ConfigurationError, DataverseRefusal, Error, ErrorKind, GraphRefusal, MissingPrivilege, PowerPlatformRefusal,
+    TokenRefusal,
+};
 pub use graph::Graph;
 pub use keyholder_platform::EnvFile;
+pub use power_platform::PowerPlatform;
 
 pub use retry::RetryPolicy;
 pub use token::{AccessToken, Tokens};

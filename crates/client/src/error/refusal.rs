@@ -3,6 +3,8 @@
 //! Shapes: the token endpoint's RFC 6749 section 5.2 error object with Entra's additions, and
 //! the OData error object (`{"error":{"code","message"}}`) that Graph and Dataverse share.
 
+mod power_platform;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use keyholder_entra::token::TokenError;
 use uuid::Uuid;
 
 use super::{ErrorKind, kind_of_status};
+
+pub use power_platform::PowerPlatformRefusal;
 
 /// Longest service message that is kept, in characters; a page of HTML is no message.
 const MESSAGE_LIMIT: usize = 2_000;
@@ -143,6 +147,12 @@ impl GraphRefusal {
     /// What the reader can do about it.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
+        let about = |path: &str| self.request.split_once(' ').is_some_and(|(_, asked)| asked.starts_with(path));
+        if self.code == "Authorization_RequestDenied" && (about("users") || about("subscribedSkus")) {
+            return vec![
+                "people and their licences need User Administrator (License Administrator is enough for licences alone); an application needs User.ReadWrite.All and LicenseAssignment.ReadWrite.All, and Organization.Read.All to see what was bought".to_owned(),
+            ];
+        }
         if self.code == "Authorization_RequestDenied" {
             return vec![
                 "app registrations and consent need Application Administrator and, for consent to all, Privileged Role or Cloud Application Administrator; an application needs Application.ReadWrite.All and DelegatedPermissionGrant.ReadWrite.All".to_owned(),

@@ -75,3 +75,45 @@ async fn lists_are_filtered_by_quoted_names_and_paged() {
     );
     assert_eq!(error.kind(), crate::ErrorKind::NotAllowed);
 }
+
+#[tokio::test]
+async fn people_are_found_by_name_licensed_and_nothing_of_a_password_is_left_in_errors() {
+    use keyholder_entra::graph::{AssignLicense, PasswordProfile, UserWrite};
+
+    let (script, http) = Script::http();
+    let graph = Graph::connect(tokens("https://login.windows.net", &http), None, http).await.unwrap();
+    script.expect(
+        "POST /t/oauth2/v2.0/token",
+        answer(200, &[], r#"{"token_type":"Bearer","expires_in":3600,"access_token":"one"}"#),
+    );
+    let id = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b002";
+    let selected = "$select=id,accountEnabled,displayName,userPrincipalName,mail,usageLocation,assignedLicenses,\
+        licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime";
+    let person = serde_json::json!({"id": id, "userPrincipalName": "o'brien#1@contoso.com"}).to_string();
+    script.expect(&format!("GET /v1.0/users/o'brien%231@contoso.com?{selected}"), answer(200, &[], &person));
+    let found = graph.user("o'brien#1@contoso.com").await.unwrap().unwrap();
+    script.expect(
+        &format!("GET /v1.0/users/nobody@contoso.com?{selected}"),
+        answer(404, &[], r#"{"error":{"code":"Request_ResourceNotFound","message":"no"}}"#),
+    );
+    assert!(graph.user("nobody@contoso.com").await.unwrap().is_none());
+    let none = r#"{"error":{"code":"Request_BadRequest","message":"Subscription with SKU x does not have any available licenses."}}"#;
+    script.expect(&format!("POST /v1.0/users/{id}/assignLicense"), answer(400, &[], none));
+    graph.assign_license(found.id, &AssignLicense::default()).await.unwrap_err();
+    let sent = script.seen().last().unwrap().body().clone();
+    assert_eq!(sent, r#"{"addLicenses":[],"removeLicenses":[]}"#, "both lists are always sent");
+    script.expect(
+        &format!("PATCH /v1.0/users/{id}"),
+        answer(403, &[], r#"{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges"}}"#),
+    );
+    let change = UserWrite {
+        password_profile: Some(PasswordProfile {
+            password: Secret::new("pass-word-9"),
+            force_change_password_next_sign_in: false,
+        }),
+        ..UserWrite::default()
+    };
+    let error = graph.update_user(found.id, &change).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("pass-word-9"));
+    assert!(error.hints()[0].contains("User Administrator"), "{:?}", error.hints());
+}

@@ -1,6 +1,6 @@
 //! People.
 
-use keyholder_foundation::{ObjectId, Timestamp};
+use keyholder_foundation::{ObjectId, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{AssignedLicense, LicenseAssignmentState};
@@ -82,6 +82,61 @@ pub struct UserProfile {
     pub surname: Option<String>,
 }
 
+/// A person to be made.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewUser {
+    /// Whether the person may sign in.
+    pub account_enabled: bool,
+    /// The name that people read.
+    pub display_name: String,
+    /// The part of the mail address before the `@`.
+    pub mail_nickname: String,
+    /// The name that the person signs in with; its domain is one of the tenant's.
+    pub user_principal_name: String,
+    /// The first password.
+    pub password_profile: PasswordProfile,
+    /// `DisablePasswordExpiration`, `DisableStrongPassword`, or both with a comma.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_policies: Option<String>,
+    /// Where the person works, as ISO 3166-1 alpha-2; no licence without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_location: Option<String>,
+    /// What kind of worker it is, in the tenant's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub employee_type: Option<String>,
+}
+
+/// A change of a person: what is none stays as it is.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserWrite {
+    /// Whether the person may sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_enabled: Option<bool>,
+    /// The name that people read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Where the person works, as ISO 3166-1 alpha-2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_location: Option<String>,
+    /// A new password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_profile: Option<PasswordProfile>,
+}
+
+/// A password that somebody is given.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordProfile {
+    /// The password.
+    #[serde(serialize_with = "lenient::secret::serialize")]
+    pub password: Secret,
+    /// Whether it only lets the person choose another one; signing in without a window then fails
+    /// (AADSTS50055).
+    pub force_change_password_next_sign_in: bool,
+}
+
 /// What Graph shows of a person when nothing is selected.
 pub const DEFAULT_USER_PROPERTIES: &[&str] = &[
     "businessPhones",
@@ -112,5 +167,21 @@ mod tests {
         for name in DEFAULT_USER_PROPERTIES {
             assert!(printed.get(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_password_goes_out_and_is_not_seen_in_a_debug_print() {
+        let change = UserWrite {
+            password_profile: Some(PasswordProfile {
+                password: Secret::new("pass-word-9"),
+                force_change_password_next_sign_in: false,
+            }),
+            ..UserWrite::default()
+        };
+        assert!(!format!("{change:?}").contains("pass-word-9"));
+        assert_eq!(
+            serde_json::to_string(&change).unwrap(),
+            r#"{"passwordProfile":{"password":"pass-word-9","forceChangePasswordNextSignIn":false}}"#
+        );
     }
 }
