@@ -33,7 +33,8 @@ a{color:#1d4ed8}\
 .code{color:#4b5563;font-size:.9375rem;overflow-wrap:anywhere}\
 @media(prefers-color-scheme:dark){body{background:#111827;color:#f3f4f6}main{background:#1f2937;border-color:#4b5563}\
 dt,.code{color:#d1d5db}a{color:#93c5fd}}\
-@media(max-width:30rem){main{margin:0;min-height:100vh;border:0;border-radius:0;box-sizing:border-box;max-width:none}}";
+@media(max-width:30rem){main{margin:0;min-height:100vh;border:0;border-radius:0;box-sizing:border-box;max-width:none}\
+dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}";
 
 /// HTML in the making.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,6 +10,7 @@
 mod azure_cli;
 mod issuers;
 mod node;
+mod pages;
 mod program;
 mod python;
 mod rust;

@@ -43,3 +43,24 @@ pub(crate) fn rust() -> Option<PathBuf> {
 pub(crate) fn azure_cli() -> Option<PathBuf> {
     installed(".venv-az/bin/az")
 }
+
+/// Debian's Chromium with what drives it.
+pub(crate) struct Chromium {
+    pub(crate) browser: PathBuf,
+    pub(crate) driver: PathBuf,
+}
+
+/// The browser, if it, its driver and `certutil` (which makes its certificate store) are installed.
+pub(crate) fn chromium() -> Option<Chromium> {
+    let found = |program: &str| {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let found = std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file());
+        if found.is_none() {
+            assert!(!required(), "the browser must run here, and {program} is not installed");
+            println!("skipped: {program} is not installed (.ci/run does it)");
+        }
+        found
+    };
+    found("certutil")?;
+    Some(Chromium { browser: found("chromium")?, driver: found("chromedriver")? })
+}

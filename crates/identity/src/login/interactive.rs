@@ -8,6 +8,7 @@
 use bytes::Bytes;
 use http::{HeaderName, Method, Request, Response, StatusCode};
 use keyholder_entra::aadsts::{self, Problem};
+use keyholder_foundation::ClientId;
 
 use super::pages::{self, Form, Notice};
 use super::tenant::Segment;
@@ -35,6 +36,10 @@ use steps::Walk;
 
 /// The longest form that is posted, in bytes: a journey, and what a person types.
 const LONGEST_FORM: usize = 32 * 1024;
+/// Said to somebody who types an application's id for a name, whether there is such an application or
+/// not.
+const NO_APPLICATIONS: &str = "An application cannot sign in here: these pages are for people. A program signs in at \
+    the token endpoint, with its id and its credential.";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// A request of a browser's, on its way.
@@ -230,7 +235,10 @@ async fn sign_in(mut visit: Visit<'_>, journey: Journey, fields: &Parameters, ch
         Err(Failure::Problem(problem)) => {
             // Whoever knew the password is asked for a new one; everybody else for the right one.
             let expired = problem.number() == 50_055;
-            let notice = (change || !expired).then(|| Notice::of(&problem));
+            let notice = (change || !expired).then(|| match name.parse::<ClientId>() {
+                Ok(_) => Notice { text: NO_APPLICATIONS, number: Some(problem.number()) },
+                Err(_) => Notice::of(&problem),
+            });
             let response = visit.steps().ask_again(&journey, &name, notice, change || expired).await;
             visit.answer(response)
         }
