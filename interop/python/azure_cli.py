@@ -125,6 +125,53 @@ people = az("ad", "user", "list")
 check("people are listed", setting("ADA_USERNAME") in [one["userPrincipalName"] for one in people], people)
 who = az("rest", "--url", f"{ORIGIN}/api/data/v9.2/WhoAmI", "--resource", ORG)
 check("the org knows the person", "UserId" in who, who)
+
+# Everything else about a registration, changed and seen again.
+ID = ["--id", made["appId"]]
+uri = f"api://{made['appId']}"
+az("ad", "app", "update", *ID, "--web-redirect-uris", "https://localhost/cb", "--identifier-uris", uri, "--set", "tags=['az']")
+shown = az("ad", "app", "show", *ID)
+right = (shown["web"]["redirectUris"], shown["identifierUris"], shown["tags"]) == (["https://localhost/cb"], [uri], ["az"])
+check("a registration is changed", right, shown)
+for name, arguments in (
+    ("by its uri", ["app", "list", "--identifier-uri", uri]),
+    ("by a filter", ["app", "list", "--filter", "startswith(displayName,'Made by')"]),
+    ("as a principal, by its uri", ["sp", "list", "--spn", uri]),
+):
+    check(f"it is found {name}", [one["appId"] for one in az("ad", *arguments)] == [made["appId"]])
+me = az("ad", "signed-in-user", "show")
+check("az knows who it is", me["userPrincipalName"] == setting("ADMIN_USERNAME"), me)
+az("ad", "app", "owner", "add", *ID, "--owner-object-id", me["id"])
+owners = az("ad", "app", "owner", "list", *ID)
+check("an owner is there once", [owner["id"] for owner in owners] == [me["id"]], owners)
+trust = {"name": "main", "issuer": "https://issuer.example", "subject": "one", "audiences": ["api://AzureADTokenExchange"]}
+az("ad", "app", "federated-credential", "create", *ID, "--parameters", json.dumps(trust))
+again = {**trust, "subject": "two"}
+NAMED = [*ID, "--federated-credential-id", "main"]
+az("ad", "app", "federated-credential", "update", *NAMED, "--parameters", json.dumps(again))
+trusted = az("ad", "app", "federated-credential", "show", *NAMED)
+check("a federated credential is changed", trusted["subject"] == "two", trusted)
+az("ad", "app", "federated-credential", "delete", *NAMED)
+check("and taken away", az("ad", "app", "federated-credential", "list", *ID) == [])
+az("ad", "app", "permission", "delete", *ID, "--api", DYNAMICS)
+check("and so is a permission", az("ad", "app", "permission", "list", *ID) == [])
+other = az("ad", "app", "credential", "reset", *ID, "--append", "--display-name", "other")
+kept = {key["displayName"]: key["keyId"] for key in az("ad", "app", "credential", "list", *ID)}
+check("a second secret", set(kept) == {"az", "other"} and other["password"] != key["password"], kept)
+az("ad", "app", "credential", "delete", *ID, "--key-id", kept["other"])
+check("is revoked alone", [key["displayName"] for key in az("ad", "app", "credential", "list", *ID)] == ["az"])
+new = ["--display-name", "Made by az too", "--password", "Morning-over-77-hills", "--user-principal-name"]
+person = az("ad", "user", "create", *new, f"az@{setting('TENANT_DOMAIN')}")
+az("ad", "user", "update", "--id", person["id"], "--display-name", "Renamed")
+check("a person is renamed", az("ad", "user", "show", "--id", person["userPrincipalName"])["displayName"] == "Renamed")
+az("ad", "user", "delete", "--id", person["id"])
+second = az("ad", "app", "create", "--display-name", "Made by az and deleted")
+az("ad", "app", "delete", "--id", second["appId"])
+try:
+    check("a deleted registration is gone", False, az("ad", "app", "show", "--id", second["appId"]))
+except Refused as error:
+    check("a deleted registration is gone", "does not exist" in str(error), str(error))
+
 # az dates a key by this machine's clock, and a test world's stands still until it is moved.
 move_clock("+5m")
 az("logout")

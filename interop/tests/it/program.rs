@@ -31,7 +31,7 @@ pub(crate) fn python() -> Option<PathBuf> {
 
 /// Node, if its clients are installed.
 pub(crate) fn node() -> Option<PathBuf> {
-    installed("node/node_modules/@azure/msal-node").map(|_| PathBuf::from("node"))
+    installed("node/node_modules/openid-client").map(|_| PathBuf::from("node"))
 }
 
 /// The program in `rust/`.

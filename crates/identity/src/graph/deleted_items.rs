@@ -34,9 +34,11 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
     let Some((item, rest)) = rest.split_first() else {
         return Err(Problem::request("Name a type: /directory/deletedItems/microsoft.graph.application."));
     };
-    if item.name.starts_with("microsoft.graph.") {
+    // The namespace has an alias, and Microsoft's SDKs write that.
+    let of_type = item.name.strip_prefix("microsoft.graph.").or_else(|| item.name.strip_prefix("graph."));
+    if let Some(of_type) = of_type {
         end(rest)?;
-        return list(call, item).await;
+        return list(call, item, of_type).await;
     }
     let id: ObjectId = item.text.parse().map_err(|_| Problem::not_found(&item.text))?;
     match (rest, call.method) {
@@ -57,11 +59,11 @@ fn write_action(kind: ObjectKind) -> Action {
     if kind == ObjectKind::User { Action::WriteUsers } else { Action::WriteApplications }
 }
 
-async fn list(call: &Call<'_>, item: &Segment) -> Result<Answer, Problem> {
-    let kind = match item.name.as_str() {
-        "microsoft.graph.application" => ObjectKind::Application,
-        "microsoft.graph.serviceprincipal" => ObjectKind::ServicePrincipal,
-        "microsoft.graph.user" => ObjectKind::User,
+async fn list(call: &Call<'_>, item: &Segment, of_type: &str) -> Result<Answer, Problem> {
+    let kind = match of_type {
+        "application" => ObjectKind::Application,
+        "serviceprincipal" => ObjectKind::ServicePrincipal,
+        "user" => ObjectKind::User,
         _ => return Err(Problem::unknown_segment(&item.text)),
     };
     if call.method != Method::GET {
