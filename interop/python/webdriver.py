@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
-from checks import setting
+from counting import setting
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 # What a phone shows.
@@ -151,6 +151,14 @@ class Chromium:
     def press(self, action):
         """The button of a form."""
         self.click(f'button[value="{action}"]')
+
+    def press_labelled(self, label):
+        """The button with this label."""
+        found = [button for button in self.all("button") if self._ask("GET", button + "/text") == label]
+        if len(found) != 1:
+            raise WebDriverError(f"{len(found)} buttons {label} at {self.url}: {self.text()}")
+        value = self._ask("GET", found[0] + "/property/value")
+        self.press(value)
 
     def script(self, text, *arguments):
         return self._ask("POST", "/execute/sync", {"script": text, "args": list(arguments)})

@@ -4,6 +4,7 @@
 mod connection;
 mod control;
 mod documents;
+mod guide;
 mod house;
 mod killed;
 mod org;
