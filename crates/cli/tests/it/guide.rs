@@ -45,5 +45,10 @@ fn s01_to_s18_the_guide_by_hand_is_walked_as_it_stands() {
             .env("KEYHOLDER_CHROMIUM", browser)
             .env("KEYHOLDER_CHROMEDRIVER", driver),
     );
-    assert!(walked.code() == 0 && walked.out.trim_end().ends_with(" passed, 0 failed"), "{}\n{}", walked.out, walked.err);
+    assert!(
+        walked.code() == 0 && walked.out.trim_end().ends_with(" passed, 0 failed"),
+        "{}\n{}",
+        walked.out,
+        walked.err
+    );
 }
