@@ -30,6 +30,7 @@ mod grants;
 mod privilege;
 mod reach;
 mod required;
+pub mod role_file;
 
 pub use authorised::{Authorised, Binding, Calling, Linking, Permission, Reading, Writing, authorise};
 pub use denied::Denied;
@@ -38,3 +39,4 @@ pub use keyholder_dataverse::{Depth, Verb};
 pub use privilege::{Privilege, default_role_privileges, privilege_id, privileges_of, standalone_privileges};
 pub use reach::{Reach, ReachedTable, Rows};
 pub use required::{Requirement, Subject, required};
+pub use role_file::{RoleFile, RoleFileError};
