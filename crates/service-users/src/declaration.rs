@@ -6,6 +6,18 @@
 //! types, with the line of each mistake, is the modules' work below this one; comparing them with
 //! what there is, is planning's.
 
+mod check;
+mod document;
+pub mod federation;
+mod lifetime;
+mod mistakes;
+mod nearest;
+mod reading;
+mod rights;
+mod schema;
+mod shape;
+mod words;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +26,13 @@ use keyholder_foundation::ClientId;
 use keyholder_security::{Depth, Verb};
 
 use keyholder_client::OrgUrl;
+
+pub use lifetime::{parse_lifetime, print_lifetime};
+pub use mistakes::{Mistake, Mistakes, Position};
+pub use reading::ReadError;
+pub use rights::{is_privilege_name, parse_rights, print_depth, print_rights, print_verb};
+pub use schema::json_schema;
+pub use words::in_words;
 
 /// A whole declaration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
