@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -39,7 +40,11 @@ class Chromium:
         for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
             environment.pop(name, None)
         self.driver = subprocess.Popen(
-            [setting("CHROMEDRIVER"), "--port=0"], env=environment, stdout=subprocess.PIPE, text=True
+            [setting("CHROMEDRIVER"), "--port=0"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         port = None
         while port is None:
@@ -86,7 +91,8 @@ class Chromium:
         try:
             self._ask("DELETE", "")
         finally:
-            self.driver.terminate()
+            # A browser that hangs does not go by being asked.
+            os.killpg(self.driver.pid, signal.SIGKILL)
             self.driver.wait()
             self.home.cleanup()
 
