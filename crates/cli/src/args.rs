@@ -4,6 +4,7 @@
 //! `commands`. No flag takes a secret's value: an argument list is shown to every user of the
 //! machine.
 
+mod connection;
 mod org;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
+pub(crate) use connection::{ConnectionFlags, FederatedSource, Login, Logout, PlaceFlags};
 pub(crate) use org::{
     Behaviour, Clock, Credentials, Folder, IssuerKeys, Org, OrgAdd, Pretence, Sample, SecurityGroup, Snapshot,
     Snapshots, Start, Tenant,
@@ -26,8 +28,8 @@ pub(crate) use org::{
     long_about = "Gives an application its own way into Dynamics 365 (Dataverse): an app registration, a credential, \
         an application user with the least role, and the proof that it works.\n\n\
         It brings a local org (token service, directory and Dataverse in one process), on which `quickstart` does \
-        the whole job without a tenant. `token`, `whoami` and `query` work on real orgs too; making service users \
-        there comes next.",
+        the whole job without a tenant. `login`, `token`, `whoami` and `query` work on real orgs too; making service \
+        users there comes next.",
     after_help = "Start here:  keyholder quickstart",
     after_long_help = EXIT_CODES,
     arg_required_else_help = true,
@@ -75,12 +77,29 @@ pub(crate) enum Command {
     /// Run and look after the local org
     #[command(subcommand, arg_required_else_help = true)]
     Org(Org),
-    /// Sign in as an application and print the access token
-    #[command(long_about = "Signs in as an application and prints the access token, for other programs. The token \
-        service is found from the org's URL alone.\n\nA token opens the org until it expires (about an hour): \
+    /// Sign in as a person, once, for all later commands
+    #[command(long_about = "Signs a person in, by a browser on this machine, by a code that is typed into a browser \
+        anywhere, or by the Azure CLI. What the sign-in leaves is kept for this user of the machine (a file of mode \
+        0600, see docs/sign-in.md) and used by every later command that is given no credential of an application; \
+        `keyholder logout` forgets it.\n\nThe person is proved against the org and the directory at once, so that a \
+        missing right shows here and not in the middle of a later command.\n\nExamples:\n  \
+        keyholder login --url https://contoso.crm4.dynamics.com\n  \
+        keyholder login --device-code --tenant contoso.com\n  \
+        keyholder login --list")]
+    Login(Login),
+    /// Forget a person's sign-in
+    #[command(
+        long_about = "Forgets the sign-in that `keyholder login` kept on this machine. Given no flag it forgets \
+        the only one; with several, say which. It forgets, it does not revoke: whoever copied the file could still \
+        use it until an administrator revokes the person's sessions in the Entra admin center."
+    )]
+    Logout(Logout),
+    /// Sign in and print the access token
+    #[command(long_about = "Signs in, as an application or as the person who has signed in, and prints the access \
+        token, for other programs. The token service is found from the org's URL alone.\n\nA token opens the org until it expires (about an hour): \
         pipe it, do not paste it.")]
     Token(Token),
-    /// Ask the org who it takes the application for
+    /// Ask the org who it takes the caller for
     Whoami(Whoami),
     /// Read rows with a Web API query
     #[command(long_about = "Reads rows with a Web API query and prints them as a table, or as JSON with \
@@ -186,32 +205,4 @@ pub(crate) struct Query {
     pub(crate) query: String,
     #[command(flatten)]
     pub(crate) connection: ConnectionFlags,
-}
-
-/// Which org, as which application. Flags win over the env file, and that over the environment.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Connection (flags win over --env-file, and that over the environment)")]
-pub(crate) struct ConnectionFlags {
-    /// The org's URL, such as `https://contoso.crm4.dynamics.com` [env: KEYHOLDER_ORG_URL]
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Option<String>,
-    /// The tenant's id or domain; found from the org when absent [env: KEYHOLDER_TENANT_ID]
-    #[arg(long, value_name = "TENANT")]
-    pub(crate) tenant: Option<String>,
-    /// The token service that may be given the secret, when it is neither Microsoft's nor on this
-    /// machine [env: KEYHOLDER_AUTHORITY]
-    #[arg(long, value_name = "URL")]
-    pub(crate) authority: Option<String>,
-    /// The application (client) id [env: KEYHOLDER_CLIENT_ID]
-    #[arg(long, value_name = "ID")]
-    pub(crate) client_id: Option<String>,
-    /// A file that holds the client secret, or `-` for standard input [env, the secret itself: KEYHOLDER_CLIENT_SECRET]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_secret_file: Option<PathBuf>,
-    /// A CA certificate (PEM) to trust beside the usual ones [env: KEYHOLDER_CA_FILE]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-    /// A file of NAME=value lines with the names above, such as quickstart writes
-    #[arg(long, value_name = "FILE")]
-    pub(crate) env_file: Option<PathBuf>,
 }

@@ -1,6 +1,8 @@
 //! One file per command. A command takes what was typed and a printer, and ends in an exit code
 //! or a failure; it holds no logic of its own.
 
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod org;
 pub(crate) mod query;
 pub(crate) mod quickstart;

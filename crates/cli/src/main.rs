@@ -70,6 +70,8 @@ async fn run(command: &Command, printer: Printer) -> Result<(), Failure> {
     match command {
         Command::Quickstart(arguments) => Box::pin(commands::quickstart::run(arguments, printer)).await,
         Command::Org(arguments) => commands::org::run(arguments, printer).await,
+        Command::Login(arguments) => commands::login::run(arguments, printer).await,
+        Command::Logout(arguments) => commands::logout::run(arguments, printer).await,
         Command::Token(arguments) => commands::token::run(arguments, printer).await,
         Command::Whoami(arguments) => commands::whoami::run(arguments, printer).await,
         Command::Query(arguments) => commands::query::run(arguments, printer).await,

@@ -1,71 +1,133 @@
-//! From what was typed to what is meant: flags over the env file over the environment.
+//! From what was typed to what is meant: flags over the env file over the environment over the kept
+//! sign-ins.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use keyholder_client::connection::{Flags, resolve};
-use keyholder_client::{ConfigurationError, Connection, Dataverse, EnvFile, Http, NetworkOptions};
+use keyholder_client::connection::{Flags, Settings, resolve};
+use keyholder_client::sign_ins::SignIns;
+use keyholder_client::{ConfigurationError, Connection, CredentialChoice, Dataverse, EnvFile, Http, NetworkOptions};
 use keyholder_foundation::Secret;
+use keyholder_service_users::Administrator;
 
-use crate::args::ConnectionFlags;
+use crate::args::{ConnectionFlags, FederatedSource, PlaceFlags};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
-/// No client secret is longer, in bytes; a larger file is the wrong file.
+/// No secret or password is longer, in bytes; a larger file is the wrong file.
 const LONGEST_SECRET: u64 = 4096;
 
 /// Signs nobody in yet: finds the org's authority and gets ready.
 pub(crate) async fn connect(flags: &ConnectionFlags, printer: Printer) -> Result<Dataverse, Failure> {
     let connection = connection(flags, printer)?;
-    let http = Http::over_network(NetworkOptions { ca_file: connection.ca_file.clone(), ..NetworkOptions::default() })?;
-    Ok(Dataverse::connect(&connection, http).await?)
+    Ok(Dataverse::connect(&connection, http(connection.ca_file.clone())?).await?)
+}
+
+/// The same to administer with: the org and its tenant's directory, by one credential. It may be any:
+/// an application's, or the sign-in of a person.
+pub(crate) async fn administrator(flags: &ConnectionFlags, printer: Printer) -> Result<Administrator, Failure> {
+    let connection = connection(flags, printer)?;
+    let http = http(connection.ca_file.clone())?;
+    Ok(Administrator::connect(connection, http).await?)
+}
+
+/// The kept sign-ins of this user.
+pub(crate) fn sign_ins() -> Result<SignIns, Failure> {
+    let folder = keyholder_platform::state_folder(environment).ok_or_else(|| {
+        Failure::new(
+            Exit::BadConfiguration,
+            "there is no place to keep a sign-in: the system does not say whose folder",
+        )
+        .hint("set `HOME`, or `XDG_STATE_HOME` to a folder of your own")
+    })?;
+    Ok(SignIns::in_folder(folder))
+}
+
+pub(crate) fn http(ca_file: Option<PathBuf>) -> Result<Http, Failure> {
+    Ok(Http::over_network(NetworkOptions { ca_file, ..NetworkOptions::default() })?)
+}
+
+/// The settings with what stands in the files that flags name, not yet checked.
+pub(crate) fn settings(flags: &ConnectionFlags, printer: Printer) -> Result<Settings, Failure> {
+    let (place, caller) = (&flags.place, &flags.caller);
+    let stdin = Path::new("-");
+    if [&caller.client_secret_file, &caller.password_file].iter().all(|file| file.as_deref() == Some(stdin)) {
+        return Err(Failure::new(Exit::Usage, "standard input cannot be both the client secret and the password"));
+    }
+    let read =
+        |path: &Option<PathBuf>, what, flag| path.as_deref().map(|path| read_secret(path, what, flag)).transpose();
+    let given = Flags {
+        client_id: caller.client_id.clone(),
+        client_secret: read(&caller.client_secret_file, "client secret", "--client-secret-file")?,
+        certificate_file: caller.certificate_file.as_deref().map(shown),
+        federated_token_file: caller.federated_token_file.as_deref().map(shown),
+        federated: caller.federated.map(FederatedSource::as_str).map(str::to_owned),
+        username: caller.username.clone(),
+        password: read(&caller.password_file, "password", "--password-file")?,
+        azure_cli: caller.azure_cli,
+        ..place_of(place)
+    };
+    Ok(resolve(&given, env_file(place, printer)?.as_ref(), environment))
 }
 
 fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, Failure> {
-    let env_file = match &flags.env_file {
-        None => None,
-        Some(path) => {
-            let file = EnvFile::read(path).map_err(ConfigurationError::from)?;
-            if file.is_exposed {
-                printer.note(&format!("others can read `{}`: `chmod 600` it, it may hold a secret", path.display()));
-            }
-            Some(file)
-        }
-    };
-    let secret = flags.client_secret_file.as_deref().map(read_secret).transpose()?;
-    let text = |path: &std::path::PathBuf| path.display().to_string();
-    let given = Flags {
-        url: flags.url.clone(),
-        tenant: flags.tenant.clone(),
-        authority: flags.authority.clone(),
-        client_id: flags.client_id.clone(),
-        client_secret: secret,
-        ca_file: flags.ca_file.as_ref().map(text),
-    };
-    let settings = resolve(&given, env_file.as_ref(), |name| std::env::var(name).ok());
-    Ok(Connection::try_from(settings)?)
+    let connection = Connection::try_from(settings(flags, printer)?)?;
+    if let CredentialChoice::Certificate(path) = &connection.credential
+        && keyholder_platform::is_private(path).is_ok_and(|is_private| !is_private)
+    {
+        printer.note(&format!("others can read `{}`: `chmod 600` it, it holds a private key", path.display()));
+    }
+    Ok(connection)
+}
+
+fn place_of(place: &PlaceFlags) -> Flags {
+    Flags {
+        url: place.url.clone(),
+        tenant: place.tenant.clone(),
+        authority: place.authority.clone(),
+        ca_file: place.ca_file.as_deref().map(shown),
+        ..Flags::default()
+    }
+}
+
+fn env_file(place: &PlaceFlags, printer: Printer) -> Result<Option<EnvFile>, Failure> {
+    let Some(path) = &place.env_file else { return Ok(None) };
+    let file = EnvFile::read(path).map_err(ConfigurationError::from)?;
+    if file.is_exposed {
+        printer.note(&format!("others can read `{}`: `chmod 600` it, it may hold a secret", path.display()));
+    }
+    Ok(Some(file))
+}
+
+fn environment(name: &'static str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// Reads a secret from a file or, for `-`, from standard input: its first line, without the line
 /// end that editors and `echo` add.
-fn read_secret(path: &Path) -> Result<Secret, Failure> {
+fn read_secret(path: &Path, what: &str, flag: &str) -> Result<Secret, Failure> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().take(LONGEST_SECRET).read_to_string(&mut text).map_err(|error| {
-            Failure::new(Exit::BadData, format!("cannot read the client secret from standard input: {error}"))
+            Failure::new(Exit::BadData, format!("cannot read the {what} from standard input: {error}"))
         })?;
-        text
+        Secret::new(text)
     } else {
-        keyholder_platform::read_bounded(path, LONGEST_SECRET).map_err(|error| {
+        let text = keyholder_platform::read_bounded(path, LONGEST_SECRET).map_err(|error| {
             Failure::new(Exit::BadConfiguration, error.to_string())
-                .hint("`--client-secret-file` names a file that holds the secret and nothing else")
-        })?
+                .hint(format!("`{flag}` names a file that holds the {what} and nothing else"))
+        })?;
+        Secret::new(text)
     };
-    let line = text.lines().next().unwrap_or_default().trim();
+    let line = text.expose().lines().next().unwrap_or_default().trim();
     if line.is_empty() {
         let place = if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) };
-        return Err(Failure::new(Exit::BadConfiguration, format!("{place} holds no client secret")));
+        return Err(Failure::new(Exit::BadConfiguration, format!("{place} holds no {what}")));
     }
     Ok(Secret::new(line))
 }

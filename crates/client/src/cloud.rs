@@ -66,6 +66,17 @@ pub fn power_platform(login: &Url, org_host: Option<&str>) -> Option<(&'static s
     })
 }
 
+/// The audience that a federated token has to name for the cloud of a login host ("Workload identity
+/// federation"): the public cloud's where the host is not one of Microsoft's.
+#[must_use]
+pub fn token_exchange_audience(login: &Url) -> &'static str {
+    match graph_host(login, None) {
+        Some("graph.microsoft.us") => "api://AzureADTokenExchangeUSGov",
+        Some("microsoftgraph.chinacloudapi.cn") => "api://AzureADTokenExchangeChina",
+        _ => "api://AzureADTokenExchange",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,33 @@
-//! How an application proves to the token service that it is itself.
+//! How a caller proves to the token service who it is: an application that it is itself, or a
+//! program that a person signed in.
 //!
 //! One file per credential. A credential only knows how to ask; when to ask again, and that many
 //! callers share one answer, is [`crate::token`]'s concern.
+//!
+//! | credential | who calls | what it needs |
+//! |---|---|---|
+//! | [`ClientSecret`] | an application | a secret |
+//! | [`ClientCertificate`] | an application | a PEM file with a certificate and its RSA key |
+//! | [`FederatedToken`] | an application | a token of an outside issuer: no secret at all |
+//! | [`UsernamePassword`] | a person without a second factor | a password |
+//! | [`DeviceCode`] | a person | any browser, anywhere |
+//! | [`Browser`] | a person | a browser on this machine |
+//! | [`RefreshToken`] | a person who has signed in before | what that left |
+//! | [`AzureCli`] | a person or application | a signed-in `az` |
+//!
+//! All of them hand their secret only to the [`Authority`] that they are asked with, which somebody
+//! vouched for ([`crate::authority`]); a [`RefreshToken`] goes only to the one that gave it.
 
+mod azure_cli;
+mod browser;
+mod certificate;
 mod client_secret;
+mod device_code;
+pub mod federated;
+mod grant;
+mod password;
+mod person;
+mod refresh_token;
 
 use std::fmt::Debug;
 
@@ -15,17 +39,34 @@ use crate::error::Error;
 use crate::token::AccessToken;
 use crate::wire::Http;
 
+pub use azure_cli::{AZURE_CLI, AzureCli};
+pub use browser::{Browser, OpenPage};
+pub use certificate::{AssertionAlgorithm, ClientCertificate};
 pub use client_secret::ClientSecret;
+pub use device_code::{DeviceCode, DeviceCodePrompt, ShowDeviceCode};
+pub use federated::FederatedToken;
+pub use password::{DYNAMICS_TOOLS, UsernamePassword};
+pub use person::{Account, SignedIn};
+pub use refresh_token::{KeepRefreshToken, RefreshToken};
 
 /// A way to get tokens.
 pub trait Credential: Send + Sync + Debug {
-    /// The application that signs in.
+    /// The application that signs in: the caller itself, or the public client through which a
+    /// person does.
     fn client_id(&self) -> ClientId;
 
-    /// Asks `authority` for a token for `scope` (`<resource>/.default`).
+    /// Whether a person stands behind it: tokens then carry the person's rights, not an
+    /// application's own.
+    fn is_person(&self) -> bool {
+        false
+    }
+
+    /// Asks `authority` for a token for `scope` (`<resource>/.default`). One credential is asked
+    /// for several resources: an org, Microsoft Graph, Power Platform.
     ///
     /// # Errors
-    /// [`Error::TokenRefused`] with what the token service said, and what the transport came to.
+    /// [`Error::TokenRefused`] with what the token service said, [`Error::SignIn`] when it was not
+    /// even asked, and what the transport came to.
     fn fetch<'a>(
         &'a self,
         authority: &'a Authority,

@@ -18,7 +18,6 @@ use uuid::Uuid;
 use crate::api::{Api, Call};
 use crate::authority::{Discovered, discover};
 use crate::connection::Connection;
-use crate::credential::ClientSecret;
 use crate::error::{ConfigurationError, DataverseRefusal, Error};
 use crate::token::Tokens;
 use crate::transport::origin_of;
@@ -49,15 +48,16 @@ pub struct Dataverse {
 }
 
 impl Dataverse {
-    /// Finds the org's authority and prepares to sign in with the connection's client secret.
+    /// Finds the org's authority and prepares to sign in with the connection's credential.
     /// The token itself is got with the first request.
     ///
     /// # Errors
-    /// As [`discover`].
+    /// As [`discover`] and [`Connection::credential`].
     pub async fn connect(connection: &Connection, http: Http) -> Result<Self, Error> {
+        // What is wrong on this machine is told before anybody is asked.
+        let credential = connection.credential()?;
         let found = discover(connection, &http).await?;
-        let credential = ClientSecret::new(connection.client_id, connection.client_secret.clone());
-        let tokens = Tokens::new(Arc::new(credential), found.authority.clone(), http.clone());
+        let tokens = Tokens::new(credential, found.authority.clone(), http.clone());
         Ok(Self::new(connection, &found, tokens, http))
     }
 

@@ -8,11 +8,13 @@
 
 pub mod configuration;
 pub mod refusal;
+pub mod sign_in;
 
 use std::fmt;
 
 pub use configuration::ConfigurationError;
 pub use refusal::{DataverseRefusal, GraphRefusal, MissingPrivilege, PowerPlatformRefusal, TokenRefusal};
+pub use sign_in::SignInError;
 
 /// What went wrong.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,6 +57,9 @@ pub enum Error {
     /// The token service said no.
     #[error(transparent)]
     TokenRefused(Box<TokenRefusal>),
+    /// A sign-in came to nothing before or beside the token service.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     /// The org said no.
     #[error(transparent)]
     Dataverse(Box<DataverseRefusal>),
@@ -132,6 +137,7 @@ impl Error {
             }
             Self::Configuration(_) => ErrorKind::Configuration,
             Self::TokenRefused(refusal) => refusal.kind(),
+            Self::SignIn(error) => error.kind(),
             Self::Dataverse(refusal) => refusal.kind(),
             Self::Graph(refusal) => kind_of_status(refusal.status),
             Self::PowerPlatform(refusal) => kind_of_status(refusal.status),
@@ -155,6 +161,7 @@ impl Error {
                 "if that authority is really yours, name it with `--authority`, or with `KEYHOLDER_AUTHORITY` where the secret stands".to_owned(),
             ],
             Self::TokenRefused(refusal) => refusal.hints(),
+            Self::SignIn(error) => error.hints(),
             Self::Dataverse(refusal) => refusal.hints(),
             Self::Graph(refusal) => refusal.hints(),
             Self::PowerPlatform(refusal) => refusal.hints(),

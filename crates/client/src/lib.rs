@@ -2,8 +2,8 @@
 //!
 //! The way in is the one that the Web API documents for server-to-server callers: ask the org
 //! without a token, read from its 401 which authority it trusts, get a token there with the
-//! application's own credential (OAuth 2.0 client credentials, RFC 6749 section 4.4), and send it
-//! with each request. [`Dataverse::connect`] does all of that from a [`Connection`].
+//! application's own credential (OAuth 2.0 client credentials, RFC 6749 section 4.4) or a person's
+//! sign-in ([`credential`] has all of them), and send it with each request. [`Dataverse::connect`] does all of that from a [`Connection`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), keyholder_client::Error> {
@@ -44,6 +44,7 @@ pub mod error;
 pub mod graph;
 pub mod power_platform;
 pub mod retry;
+pub mod sign_ins;
 pub mod time;
 pub mod token;
 pub mod transport;
@@ -53,12 +54,13 @@ pub mod wire;
 mod testing;
 
 pub use authority::Authority;
-pub use connection::{Connection, OrgUrl};
-pub use credential::{ClientSecret, Credential};
+pub use connection::{Connection, CredentialChoice, Federation, OrgUrl};
+pub use credential::{AzureCli, Browser, ClientCertificate, ClientSecret, Credential, DeviceCode, FederatedToken};
+pub use credential::{RefreshToken, UsernamePassword};
 pub use dataverse::{Dataverse, Page, Pages, Row, WhoAmI};
 pub use error::{
     ConfigurationError, DataverseRefusal, Error, ErrorKind, GraphRefusal, MissingPrivilege, PowerPlatformRefusal,
-    TokenRefusal,
+    SignInError, TokenRefusal,
 };
 pub use graph::Graph;
 pub use keyholder_platform::EnvFile;

@@ -29,7 +29,7 @@ pub(crate) fn connection(url: &str) -> Connection {
         tenant: None,
         authority: None,
         client_id: "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001".parse().unwrap(),
-        client_secret: Secret::new(SECRET),
+        credential: Secret::new(SECRET).into(),
         ca_file: None,
     }
 }

@@ -1,4 +1,5 @@
-//! What differs between operating systems, in one place: private files, folder locks, signals.
+//! What differs between operating systems, in one place: private files, folder locks, signals,
+//! where things are.
 //!
 //! Most people who administer Dynamics 365 use Windows. Everything Unix-only that Keyholder
 //! needs stands in the `unix` module here, with a twin for other systems beside it; no other
@@ -7,6 +8,7 @@
 pub mod env_file;
 pub mod files;
 pub mod lock;
+pub mod places;
 pub mod signal;
 
 #[cfg(unix)]
@@ -24,6 +26,7 @@ pub use files::{
     FileError, create_private_folder, is_private, make_private_file, read_bounded, write_private, write_private_passing,
 };
 pub use lock::{FolderLock, LockError};
+pub use places::{find_program, has_browser, open_in_browser, state_folder};
 pub use signal::Interruption;
 
 /// How many files and sockets this process may have open at once; `None` where the system does not

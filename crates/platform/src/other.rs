@@ -5,6 +5,22 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+/// What the file of a program may end in: `az` is a script there.
+pub(crate) const PROGRAM_ENDINGS: &[&str] = &[".exe", ".cmd", ".bat"];
+
+pub(crate) fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// The variable that has the user's folder, and where in it programs keep their state.
+pub(crate) const STATE_HOME: (&str, &str) = ("LOCALAPPDATA", "");
+
+/// There always is a screen.
+pub(crate) const SCREENS: &[&str] = &[];
+
+/// What opens an address in the user's browser.
+pub(crate) const OPENER: [&str; 2] = ["rundll32", "url.dll,FileProtocolHandler"];
+
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }

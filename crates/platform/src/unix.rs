@@ -1,4 +1,4 @@
-//! Unix: permission bits and signals.
+//! Unix: permission bits, signals and the usual places.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -6,6 +6,31 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What the file of a program may end in.
+pub(crate) const PROGRAM_ENDINGS: &[&str] = &[""];
+
+pub(crate) fn is_program(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// The variable that has the user's folder, and where in it programs keep their state.
+#[cfg(not(target_os = "macos"))]
+pub(crate) const STATE_HOME: (&str, &str) = ("HOME", ".local/state");
+#[cfg(target_os = "macos")]
+pub(crate) const STATE_HOME: (&str, &str) = ("HOME", "Library/Application Support");
+
+/// The variables of which one is set where there is a screen; none where there always is one.
+#[cfg(not(target_os = "macos"))]
+pub(crate) const SCREENS: &[&str] = &["DISPLAY", "WAYLAND_DISPLAY"];
+#[cfg(target_os = "macos")]
+pub(crate) const SCREENS: &[&str] = &[];
+
+/// What opens an address in the user's browser.
+#[cfg(not(target_os = "macos"))]
+pub(crate) const OPENER: [&str; 1] = ["xdg-open"];
+#[cfg(target_os = "macos")]
+pub(crate) const OPENER: [&str; 1] = ["open"];
 
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;

@@ -53,7 +53,7 @@ impl Key {
             tenant: Some(self.tenant.clone()),
             authority: self.authority.clone(),
             client_id: self.client_id,
-            client_secret: self.secret.clone(),
+            credential: self.secret.clone().into(),
             ca_file: self.ca_file.clone(),
         }
     }

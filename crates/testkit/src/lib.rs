@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyholder_client::{Connection, Http, NetworkOptions};
+use keyholder_client::{Connection, CredentialChoice, Http, NetworkOptions};
 use keyholder_foundation::{Clocks, ManualClock, OrgClock, OsRandom, Secret, SystemClock, WallClock};
 use keyholder_org::env_file::AdminCredentials;
 use keyholder_org::{Durability, Listen, LocalOrg, Options, Place, Settings, WorldOptions};
@@ -171,13 +171,13 @@ impl World {
     /// When the client id is no GUID.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test's own ids are right or the test is wrong")]
-    pub fn connection_as(&self, client_id: &str, secret: Secret) -> Connection {
+    pub fn connection_as(&self, client_id: &str, credential: impl Into<CredentialChoice>) -> Connection {
         Connection {
             url: self.origin().parse().expect("the origin is an org's URL"),
             tenant: Some(self.tenant()),
             authority: None,
             client_id: client_id.parse().expect("a client id is a GUID"),
-            client_secret: secret,
+            credential: credential.into(),
             ca_file: Some(self.org.folder().ca_file()),
         }
     }

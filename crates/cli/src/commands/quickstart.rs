@@ -196,7 +196,7 @@ async fn administrator(folder: &DataFolder) -> Result<Administrator, Failure> {
         tenant: setting(env_file::names::TENANT_ID),
         authority: Some(origin.parse().map_err(|_| damaged("the origin is no URL"))?),
         client_id: admin.client_id.parse().map_err(|_| damaged("the client id is no GUID"))?,
-        client_secret: admin.client_secret,
+        credential: admin.client_secret.into(),
         ca_file: Some(folder.ca_file()),
     };
     let http = Http::over_network(NetworkOptions { ca_file: connection.ca_file.clone(), ..NetworkOptions::default() })?;

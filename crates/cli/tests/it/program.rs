@@ -47,9 +47,12 @@ impl Ended {
 pub(crate) fn keyholder(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyholder"));
     command.current_dir(folder).stdin(Stdio::null());
+    // What is kept between runs is kept here, not where the user of this machine keeps it.
+    command.env("XDG_STATE_HOME", folder.join("state")).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if name.starts_with("KEYHOLDER_") || name.to_ascii_uppercase().ends_with("_PROXY") {
+        if name.starts_with("KEYHOLDER_") || name.starts_with("AZURE_") || name.to_ascii_uppercase().ends_with("_PROXY")
+        {
             command.env_remove(name);
         }
     }

@@ -177,7 +177,7 @@ fn s10_rights_beyond_the_definition_are_said_where_people_read() {
             tenant: None,
             authority: None,
             client_id: setting("KEYHOLDER_ADMIN_CLIENT_ID").parse().unwrap(),
-            client_secret: setting("KEYHOLDER_ADMIN_CLIENT_SECRET").into(),
+            credential: keyholder_foundation::Secret::new(setting("KEYHOLDER_ADMIN_CLIENT_SECRET")).into(),
             ca_file: ca_file.clone(),
         };
         let http = Http::over_network(NetworkOptions { ca_file, ..NetworkOptions::default() }).unwrap();

@@ -1,6 +1,7 @@
 //! The real 403s, and what the command makes of them; the application user's own rules.
 
 use keyholder_client::{Connection, Dataverse};
+use keyholder_foundation::Secret;
 use keyholder_security::Depth;
 use keyholder_service_users::{Administrator, ApplicationUserDefinition, EnvFileSink, Event, provision};
 use keyholder_testkit::World;
@@ -90,7 +91,7 @@ async fn s15_what_an_application_makes_bears_its_name() {
     let setting =
         |name: &str| env.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim_matches('\'').to_owned();
     let connection: Connection =
-        world.connection_as(&setting("KEYHOLDER_CLIENT_ID="), setting("KEYHOLDER_CLIENT_SECRET=").into());
+        world.connection_as(&setting("KEYHOLDER_CLIENT_ID="), Secret::new(setting("KEYHOLDER_CLIENT_SECRET=")));
     let org = Dataverse::connect(&connection, world.http().clone()).await.unwrap();
     let me = org.who_am_i().await.unwrap().user_id.to_string();
     let id = org.create("contacts", &json!({"firstname": "Ada", "lastname": "Example"})).await.unwrap();

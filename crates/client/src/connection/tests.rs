@@ -1,5 +1,11 @@
-use super::*;
 use std::path::Path;
+
+use keyholder_foundation::Secret;
+use keyholder_platform::EnvFile;
+
+use super::*;
+use crate::credential::{AZURE_CLI, DYNAMICS_TOOLS};
+use crate::error::ConfigurationError;
 
 const ID: &str = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001";
 
@@ -112,4 +118,127 @@ fn what_is_no_orgs_address_is_refused() {
         assert!(error.to_string().contains(says), "{text}: {error}");
         assert!(!error.to_string().contains("hunter2"));
     }
+}
+
+const URL: (&str, &str) = ("KEYHOLDER_ORG_URL", "https://contoso.crm4.dynamics.com");
+const CLIENT: (&str, &str) = ("KEYHOLDER_CLIENT_ID", ID);
+
+fn connect(flags: &Flags, file: &str, pairs: &[(&str, &str)]) -> Result<Connection, ConfigurationError> {
+    let all: Vec<(&str, &str)> = [URL].into_iter().chain(pairs.iter().copied()).collect();
+    let environment = |name: &'static str| all.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+    Connection::try_from(resolve(flags, Some(&env_file(file)), environment))
+}
+
+fn kind(connection: &Connection) -> &'static str {
+    match &connection.credential {
+        CredentialChoice::Secret(_) => "secret",
+        CredentialChoice::Certificate(_) => "certificate",
+        CredentialChoice::Federated(Federation::File(_)) => "file",
+        CredentialChoice::Federated(Federation::GitHub(_)) => "github",
+        CredentialChoice::Federated(Federation::AzureDevOps(_)) => "azure-devops",
+        CredentialChoice::Password { .. } => "password",
+        CredentialChoice::Kept { .. } => "kept",
+        CredentialChoice::AzureCli => "azure-cli",
+        CredentialChoice::Own(_) => "own",
+    }
+}
+
+#[test]
+fn each_credential_has_its_name() {
+    let none = Flags::default();
+    for (name, value, expected) in [
+        ("KEYHOLDER_CLIENT_SECRET", "x", "secret"),
+        ("KEYHOLDER_CLIENT_CERTIFICATE_FILE", "app.pem", "certificate"),
+        ("KEYHOLDER_FEDERATED_TOKEN_FILE", "token", "file"),
+        ("AZURE_CLIENT_SECRET", "x", "secret"),
+        ("AZURE_CLIENT_CERTIFICATE_PATH", "app.pem", "certificate"),
+        ("AZURE_FEDERATED_TOKEN_FILE", "token", "file"),
+    ] {
+        let connection = connect(&none, "", &[CLIENT, (name, value)]).unwrap();
+        assert_eq!((kind(&connection), connection.client_id.to_string().as_str()), (expected, ID), "{name}");
+        let error = connect(&none, "", &[(name, value)]).unwrap_err();
+        assert_eq!(error.to_string(), "the client id is not given", "{name}");
+    }
+    let person = [("KEYHOLDER_USERNAME", "ada@contoso.com"), ("KEYHOLDER_PASSWORD", "hunter2")];
+    let connection = connect(&none, "", &person).unwrap();
+    assert_eq!((kind(&connection), connection.client_id), ("password", DYNAMICS_TOOLS));
+    assert!(!format!("{connection:?}").contains("hunter2"));
+    assert_eq!(connect(&none, "", &person[1..]).unwrap_err().to_string(), "the user name is not given");
+    let connection = connect(&none, "", &[]).unwrap();
+    assert_eq!((kind(&connection), connection.client_id), ("kept", AZURE_CLI));
+    let flags = Flags { azure_cli: true, ..Flags::default() };
+    assert_eq!(kind(&connect(&flags, "", &[CLIENT]).unwrap()), "azure-cli");
+    let flags = Flags { username: Some("ada@contoso.com".to_owned()), ..Flags::default() };
+    assert_eq!(kind(&connect(&flags, "", &[CLIENT, ("KEYHOLDER_CLIENT_SECRET", "x")]).unwrap()), "kept");
+}
+
+#[test]
+fn two_credentials_of_one_place_are_told_by_name() {
+    let (secret, certificate) =
+        (("KEYHOLDER_CLIENT_SECRET", "hunter2"), ("KEYHOLDER_CLIENT_CERTIFICATE_FILE", "app.pem"));
+    let error = connect(&Flags::default(), "", &[CLIENT, secret, certificate]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "both a client secret (environment variable KEYHOLDER_CLIENT_SECRET) and a certificate (environment variable \
+         KEYHOLDER_CLIENT_CERTIFICATE_FILE) are given"
+    );
+    assert!(error.hints()[0].contains("leave one of them out") && !format!("{error:?}").contains("hunter2"));
+    let file = "KEYHOLDER_FEDERATED_TOKEN_FILE=token\nKEYHOLDER_USERNAME=ada\n";
+    let error = connect(&Flags::default(), file, &[CLIENT]).unwrap_err().to_string();
+    assert!(error.contains("(`app.env` line 1)") && error.contains("(`app.env` line 2)"), "{error}");
+    let flags = Flags { azure_cli: true, certificate_file: Some("x".to_owned()), ..Flags::default() };
+    let error = connect(&flags, "", &[CLIENT]).unwrap_err().to_string();
+    assert!(error.contains("--azure-cli") && error.contains("--certificate-file"), "{error}");
+}
+
+#[test]
+fn the_credential_of_the_stronger_place_counts() {
+    let azure = [("AZURE_CLIENT_SECRET", "x"), ("AZURE_CLIENT_ID", ID), ("AZURE_TENANT_ID", "contoso.com")];
+    let all = |more: &[(&'static str, &'static str)]| [&azure[..], more].concat();
+    let connection = connect(&Flags::default(), "", &azure).unwrap();
+    assert_eq!((kind(&connection), connection.tenant.as_deref()), ("secret", Some("contoso.com")));
+    let own = all(&[("KEYHOLDER_CLIENT_CERTIFICATE_FILE", "app.pem"), CLIENT]);
+    let connection = connect(&Flags::default(), "", &own).unwrap();
+    assert_eq!((kind(&connection), connection.tenant.as_deref()), ("certificate", None), "that tenant is another's");
+    let connection = connect(&Flags::default(), "AZURE_FEDERATED_TOKEN_FILE=token", &own).unwrap();
+    assert_eq!(kind(&connection), "file", "the file comes before the environment");
+    let flags = Flags { client_secret: Some(Secret::new("x")), ..Flags::default() };
+    assert_eq!(kind(&connect(&flags, "AZURE_FEDERATED_TOKEN_FILE=token", &own).unwrap()), "secret");
+    let kept =
+        connect(&Flags::default(), "", &[("AZURE_CLIENT_ID", ID), ("AZURE_TENANT_ID", "other.example")]).unwrap();
+    assert_eq!((kind(&kept), kept.client_id, kept.tenant), ("kept", AZURE_CLI, None));
+}
+
+#[test]
+fn a_pipelines_token_needs_what_the_pipeline_tells() {
+    let github = [CLIENT, ("KEYHOLDER_FEDERATED", "github")];
+    let error = connect(&Flags::default(), "", &github).unwrap_err();
+    assert!(error.to_string().contains("id-token: write"), "{error}");
+    assert!(error.hints()[0].contains("ACTIONS_ID_TOKEN_REQUEST_URL"), "{:?}", error.hints());
+    let told =
+        [("ACTIONS_ID_TOKEN_REQUEST_URL", "https://x.example"), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "runner-key")];
+    let connection = connect(&Flags::default(), "", &[&github[..], &told].concat()).unwrap();
+    assert_eq!(kind(&connection), "github");
+    assert!(!format!("{connection:?}").contains("runner-key"));
+    let devops = [
+        CLIENT,
+        ("KEYHOLDER_FEDERATED", "azure-devops"),
+        ("SYSTEM_OIDCREQUESTURI", "https://x.example"),
+        ("SYSTEM_ACCESSTOKEN", "job-key"),
+    ];
+    let error = connect(&Flags::default(), "", &devops).unwrap_err();
+    assert_eq!(error.to_string(), "the id of the service connection is not given");
+    let connected = [&devops[..], &[("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "1")]].concat();
+    assert_eq!(kind(&connect(&Flags::default(), "", &connected).unwrap()), "azure-devops");
+    let error = connect(&Flags::default(), "", &[CLIENT, ("KEYHOLDER_FEDERATED", "gitlab")]).unwrap_err();
+    assert!(error.to_string().contains("neither `github` nor"), "{error}");
+}
+
+#[test]
+fn a_stranger_does_not_vouch_for_the_authority_of_a_credential() {
+    let secret = ("KEYHOLDER_CLIENT_SECRET", "x");
+    let file = "KEYHOLDER_AUTHORITY=https://login.example";
+    assert_eq!(connect(&Flags::default(), file, &[CLIENT, secret]).unwrap().authority, None);
+    let beside = "KEYHOLDER_AUTHORITY=https://login.example\nKEYHOLDER_CLIENT_CERTIFICATE_FILE=app.pem";
+    assert!(connect(&Flags::default(), beside, &[CLIENT, secret]).unwrap().authority.is_some());
 }

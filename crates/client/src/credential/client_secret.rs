@@ -1,23 +1,27 @@
 //! A client secret: the client credentials grant with `client_secret_post` (RFC 6749 sections 4.4
 //! and 2.3.1), at the v2 endpoint.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
-use keyholder_entra::token::TokenSuccess;
-use keyholder_foundation::{ClientId, Secret, WallClock};
-use url::Url;
+use keyholder_foundation::{ClientId, Secret};
 
 use super::Credential;
+use super::grant::{Grant, access_token};
 use crate::authority::Authority;
-use crate::error::{Error, TokenRefusal, Unreachable};
+use crate::error::Error;
 use crate::token::AccessToken;
-use crate::transport::origin_of;
-use crate::wire::{Http, json, looks_like, request};
+use crate::wire::Http;
 
 /// A client id and its secret.
+///
+/// ```
+/// use keyholder_client::{ClientSecret, Credential};
+/// use keyholder_foundation::Secret;
+///
+/// let id = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001".parse()?;
+/// let credential = ClientSecret::new(id, Secret::new("from a file, never from an argument"));
+/// assert_eq!(credential.client_id(), id);
+/// # Ok::<(), uuid::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ClientSecret {
     client_id: ClientId,
@@ -29,15 +33,6 @@ impl ClientSecret {
     #[must_use]
     pub fn new(client_id: ClientId, secret: Secret) -> Self {
         Self { client_id, secret }
-    }
-
-    fn body(&self, scope: &str) -> String {
-        form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &self.client_id.to_string())
-            .append_pair("client_secret", self.secret.expose())
-            .append_pair("scope", scope)
-            .finish()
     }
 }
 
@@ -53,48 +48,23 @@ impl Credential for ClientSecret {
         http: &'a Http,
     ) -> BoxFuture<'a, Result<AccessToken, Error>> {
         Box::pin(async move {
-            let url = authority.endpoint("oauth2/v2.0/token");
-            let request = form_post(&url, self.body(scope))?;
-            let answer = http.send(&request).await?;
-            if answer.status().is_success() {
-                let token: TokenSuccess = json(&url, &answer)?;
-                let life = Duration::from_secs(u64::try_from(token.expires_in).unwrap_or(0));
-                return AccessToken::new(token.access_token, http.clock().now(), life).ok_or_else(|| {
-                    let found = "a token that no header can carry".to_owned();
-                    Error::Protocol { origin: origin_of(&url), found }
-                });
-            }
-            Err(refusal(authority, &url, &answer, &self.secret))
+            let client_id = self.client_id.to_string();
+            let grant = Grant::new("client_credentials")
+                .field("client_id", &client_id)
+                .secret("client_secret", self.secret.expose())
+                .field("scope", scope);
+            access_token(authority, &grant.ask(authority, http).await?, http)
         })
-    }
-}
-
-fn form_post(url: &Url, body: String) -> Result<Request<Bytes>, Error> {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded;charset=utf-8"),
-    );
-    headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
-    request(Method::POST, url, headers, Bytes::from(body))
-}
-
-fn refusal(authority: &Authority, url: &Url, answer: &Response<Bytes>, secret: &Secret) -> Error {
-    match TokenRefusal::read(&authority.to_string(), answer) {
-        Some(mut refusal) => {
-            refusal.redact(secret.expose());
-            Error::TokenRefused(Box::new(refusal))
-        }
-        None if answer.status().is_server_error() => {
-            let cause = Unreachable::Other(format!("it answered with HTTP status {}", answer.status()));
-            Error::Unreachable { origin: origin_of(url), cause }
-        }
-        None => Error::Protocol { origin: origin_of(url), found: looks_like(answer) },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use keyholder_foundation::WallClock;
+    use url::Url;
+
     use super::*;
     use crate::testing::{SECRET, Script, answer};
 

@@ -106,8 +106,8 @@ async fn a_throttled_write_waits_as_long_as_it_is_told() {
             resource: "https://contoso.crm4.dynamics.com".to_owned(),
         };
         let connection = connection("https://contoso.crm4.dynamics.com");
-        let credential = ClientSecret::new(connection.client_id, connection.client_secret.clone());
-        let tokens = Tokens::new(Arc::new(credential), found.authority.clone(), http.clone());
+        let credential = connection.credential().unwrap();
+        let tokens = Tokens::new(credential, found.authority.clone(), http.clone());
         Dataverse::new(&connection, &found, tokens, http)
     };
     token(&script, "one");

@@ -23,6 +23,18 @@ pub enum ConfigurationError {
         /// Where it was given.
         origin: String,
     },
+    /// Two settings of the same place contradict each other.
+    #[error("both {one} ({one_origin}) and {other} ({other_origin}) are given")]
+    Conflict {
+        /// One, in words: "a client secret".
+        one: &'static str,
+        /// Where it was given.
+        one_origin: String,
+        /// The other.
+        other: &'static str,
+        /// Where it was given.
+        other_origin: String,
+    },
     /// A file that settings name cannot be used.
     #[error("{0}")]
     File(String),
@@ -44,6 +56,10 @@ impl ConfigurationError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Missing { places, .. } => vec![format!("give it with {}", places.join(", "))],
+            Self::Conflict { .. } => vec![
+                "leave one of them out, or name the one that is meant with a flag, which wins over files and environment"
+                    .to_owned(),
+            ],
             Self::WrongTenant { actual, .. } => {
                 vec![format!(
                     "leave the tenant out, or use {actual}; a multi-tenant application needs its service principal there"

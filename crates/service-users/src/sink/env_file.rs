@@ -151,12 +151,13 @@ fn key_of(file: &EnvFile) -> Result<Key, String> {
     let connection = Connection::try_from(resolve(&Flags::default(), Some(file), |_| None));
     let connection = connection.map_err(|error| error.to_string())?;
     let text = |name: &str| file.get(name).map(|variable| variable.value.expose());
+    let secret = connection.credential.secret().ok_or("the client secret is not given")?.clone();
     Ok(Key {
         url: connection.url,
         tenant: connection.tenant.unwrap_or_default(),
         authority: connection.authority,
         client_id: connection.client_id,
-        secret: connection.client_secret,
+        secret,
         key_id: text(variables::CLIENT_SECRET_ID).and_then(|id| id.parse().ok()),
         expires: text(variables::CLIENT_SECRET_EXPIRES).and_then(|moment| Timestamp::parse(moment).ok()),
         ca_file: connection.ca_file,

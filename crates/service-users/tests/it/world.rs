@@ -426,7 +426,7 @@ impl World {
             tenant: None,
             authority: None,
             client_id: ADMIN.parse().unwrap(),
-            client_secret: Secret::new("admin"),
+            credential: Secret::new("admin").into(),
             ca_file: None,
         };
         Administrator::connect(connection, http).await

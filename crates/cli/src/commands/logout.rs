@@ -1,0 +1,58 @@
+//! `keyholder logout`: forgets what a sign-in left.
+
+use keyholder_client::authority::discover;
+use keyholder_client::sign_ins::KeptSignIn;
+use keyholder_client::transport::origin_of;
+use keyholder_client::{Authority, Connection, Error};
+use serde_json::{Value, json};
+
+use super::login::{describe, facts};
+use crate::args::{ConnectionFlags, Logout};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::settings::{http, settings, sign_ins};
+
+pub(crate) async fn run(arguments: &Logout, printer: Printer) -> Result<(), Failure> {
+    let kept = sign_ins()?;
+    if arguments.all {
+        let gone = kept.forget_all().map_err(Error::from)?;
+        printer.line(if gone { "every sign-in is forgotten" } else { "nobody was signed in" });
+        printer.json(&json!({"forgotten": "all"}));
+        return Ok(());
+    }
+    let place = &arguments.place;
+    let http = http(place.ca_file.clone())?;
+    let authority = if place.url.is_some() { Some(authority_of(arguments, printer).await?) } else { None };
+    let tenant = place.tenant.as_deref();
+    let is_meant = |one: &KeptSignIn| {
+        let same = |text: &str| one.tenant.eq_ignore_ascii_case(text) || one.tenant_as.eq_ignore_ascii_case(text);
+        arguments.username.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(&one.username))
+            && authority.as_ref().is_none_or(|at| one.authority == origin_of(at.login()) && same(at.tenant()))
+            && tenant.is_none_or(same)
+    };
+    let meant: Vec<KeptSignIn> = kept.list().map_err(Error::from)?.into_iter().filter(is_meant).collect();
+    let is_named = authority.is_some() || tenant.is_some() || arguments.username.is_some();
+    if meant.len() > 1 && !is_named {
+        let all: Vec<String> = meant.iter().map(describe).collect();
+        let message = format!("several people are signed in:\n  {}", all.join("\n  "));
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("say whose sign-in to forget with `--username`, `--tenant` or `--url`, or `--all`"));
+    }
+    let gone = kept.forget(is_meant, &http).await.map_err(Error::from)?;
+    for one in &gone {
+        printer.line(&format!("forgotten   {}", describe(one)));
+    }
+    if gone.is_empty() {
+        printer.line("nobody was signed in");
+    }
+    printer.json(&json!({"forgotten": gone.iter().map(facts).collect::<Vec<Value>>()}));
+    Ok(())
+}
+
+/// Where people of the org sign in.
+async fn authority_of(arguments: &Logout, printer: Printer) -> Result<Authority, Failure> {
+    let flags = ConnectionFlags { place: arguments.place.clone(), ..ConnectionFlags::default() };
+    let connection = Connection::try_from(settings(&flags, printer)?.for_a_person())?;
+    Ok(discover(&connection, &http(connection.ca_file.clone())?).await?.authority)
+}

@@ -1,0 +1,407 @@
+//! Settings from flags, an environment file and the environment.
+//!
+//! Each setting is taken from the first place that has it, in that order, and remembers where
+//! that was, because "the wrong secret" is usually the right secret of another place. Flags never
+//! carry a secret's value; the command line reads the file that a flag names and passes what was
+//! in it.
+//!
+//! Of several credentials the one from the first place counts. Two from the same place are a
+//! contradiction that is told by name. The names that programs for Azure read (`AZURE_CLIENT_ID` and
+//! so on) come after Keyholder's own of the same place. With no credential at all, the sign-in that
+//! `keyholder login` left is used.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use keyholder_foundation::{ClientId, Secret};
+use keyholder_platform::EnvFile;
+use url::Url;
+
+use crate::credential::federated::{AzureDevOps, GitHubActions};
+use crate::credential::{AZURE_CLI, DYNAMICS_TOOLS};
+use crate::error::ConfigurationError;
+use crate::sign_ins::Wanted;
+
+use super::names::{self, azure};
+use super::{Connection, CredentialChoice, Federation, InvalidOrgUrl};
+
+/// Where a setting came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag of the command line.
+    Flag(&'static str),
+    /// A line of an environment file.
+    EnvFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The variable.
+        name: &'static str,
+    },
+    /// A variable of the environment.
+    Environment(&'static str),
+}
+
+impl Origin {
+    fn is_flag(&self) -> bool {
+        matches!(self, Self::Flag(_))
+    }
+
+    /// Whether two settings come from the same file, or both from the environment.
+    fn is_beside(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::EnvFile { path: one, .. }, Self::EnvFile { path: other, .. }) => one == other,
+            (Self::Environment(_), Self::Environment(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Its place among all, the strongest first.
+    fn rank(&self) -> u8 {
+        let azures = |name: &str| u8::from(name.starts_with("AZURE_"));
+        match self {
+            Self::Flag(_) => 0,
+            Self::EnvFile { name, .. } => 1 + azures(name),
+            Self::Environment(name) => 3 + azures(name),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::EnvFile { path, line, .. } => write!(f, "`{}` line {line}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What the flags say; nothing where a flag was not given.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--url`.
+    pub url: Option<String>,
+    /// `--tenant`.
+    pub tenant: Option<String>,
+    /// `--authority`.
+    pub authority: Option<String>,
+    /// `--client-id`.
+    pub client_id: Option<String>,
+    /// What the file of `--client-secret-file` holds.
+    pub client_secret: Option<Secret>,
+    /// `--certificate-file`.
+    pub certificate_file: Option<String>,
+    /// `--federated-token-file`.
+    pub federated_token_file: Option<String>,
+    /// `--federated`: `github` or `azure-devops`.
+    pub federated: Option<String>,
+    /// `--username`.
+    pub username: Option<String>,
+    /// What the file of `--password-file` holds.
+    pub password: Option<Secret>,
+    /// `--azure-cli`.
+    pub azure_cli: bool,
+    /// `--ca-file`.
+    pub ca_file: Option<String>,
+}
+
+/// The settings as they were given, each with its origin, not yet checked.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The org's URL.
+    pub url: Option<Given<String>>,
+    /// The tenant.
+    pub tenant: Option<Given<String>>,
+    /// The vouched-for authority.
+    pub authority: Option<Given<String>>,
+    /// The client id.
+    pub client_id: Option<Given<String>>,
+    /// The client secret.
+    pub client_secret: Option<Given<Secret>>,
+    /// The certificate's file.
+    pub certificate_file: Option<Given<String>>,
+    /// The federated token's file.
+    pub federated_token_file: Option<Given<String>>,
+    /// Who else hands out federated tokens.
+    pub federated: Option<Given<String>>,
+    /// The person's name.
+    pub username: Option<Given<String>>,
+    /// The person's password.
+    pub password: Option<Given<Secret>>,
+    /// That the Azure CLI is meant.
+    pub azure_cli: Option<Given<()>>,
+    /// The CA file.
+    pub ca_file: Option<Given<String>>,
+    /// `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`.
+    pub azure: (Option<Given<String>>, Option<Given<String>>),
+    /// What a pipeline tells its jobs.
+    pub pipeline: Pipeline,
+    /// The folder of kept sign-ins.
+    pub state_folder: Option<PathBuf>,
+}
+
+/// What GitHub Actions and Azure Pipelines tell their jobs in the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Pipeline {
+    github: (Option<String>, Option<Secret>),
+    azure_devops: (Option<String>, Option<Secret>),
+    service_connection: Option<String>,
+}
+
+/// Takes each setting from the first place that has it: flags, then the env file, then the
+/// environment. Empty values count as not given.
+pub fn resolve(
+    flags: &Flags,
+    env_file: Option<&EnvFile>,
+    environment: impl Fn(&'static str) -> Option<String>,
+) -> Settings {
+    let set = |name: &'static str| environment(name).filter(|value| !value.is_empty());
+    let behind_flags = |names: &[&'static str]| -> Option<Given<Secret>> {
+        let in_file = |name: &&'static str| {
+            let (file, variable) = env_file.and_then(|file| Some((file, file.get(name)?)))?;
+            let origin = Origin::EnvFile { path: file.path.clone(), line: variable.line, name };
+            Some(Given { value: variable.value.clone(), origin })
+        };
+        let in_environment =
+            |name: &&'static str| Some(Given { value: Secret::new(set(name)?), origin: Origin::Environment(name) });
+        names.iter().find_map(in_file).or_else(|| names.iter().find_map(in_environment))
+    };
+    let pick_secret = |given: &Option<Secret>, flag: &'static str, names: &[&'static str]| match given {
+        Some(value) if !value.is_empty() => Some(Given { value: value.clone(), origin: Origin::Flag(flag) }),
+        _ => behind_flags(names),
+    };
+    let pick = |given: &Option<String>, flag: &'static str, names: &[&'static str]| {
+        let given = pick_secret(&given.as_ref().map(|text| Secret::new(text.as_str())), flag, names)?;
+        Some(Given { value: given.value.expose().to_owned(), origin: given.origin })
+    };
+    Settings {
+        url: pick(&flags.url, "--url", &[names::ORG_URL]),
+        tenant: pick(&flags.tenant, "--tenant", &[names::TENANT_ID]),
+        authority: pick(&flags.authority, "--authority", &[names::AUTHORITY, names::ORIGIN, azure::AUTHORITY_HOST]),
+        client_id: pick(&flags.client_id, "--client-id", &[names::CLIENT_ID]),
+        client_secret: pick_secret(
+            &flags.client_secret,
+            "--client-secret-file",
+            &[names::CLIENT_SECRET, azure::CLIENT_SECRET],
+        ),
+        certificate_file: pick(
+            &flags.certificate_file,
+            "--certificate-file",
+            &[names::CLIENT_CERTIFICATE_FILE, azure::CLIENT_CERTIFICATE_PATH],
+        ),
+        federated_token_file: pick(
+            &flags.federated_token_file,
+            "--federated-token-file",
+            &[names::FEDERATED_TOKEN_FILE, azure::FEDERATED_TOKEN_FILE],
+        ),
+        federated: pick(&flags.federated, "--federated", &[names::FEDERATED]),
+        username: pick(&flags.username, "--username", &[names::USERNAME]),
+        password: pick_secret(&flags.password, "--password-file", &[names::PASSWORD]),
+        azure_cli: flags.azure_cli.then_some(Given { value: (), origin: Origin::Flag("--azure-cli") }),
+        ca_file: pick(&flags.ca_file, "--ca-file", &[names::CA_FILE]),
+        azure: (pick(&None, "", &[azure::CLIENT_ID]), pick(&None, "", &[azure::TENANT_ID])),
+        pipeline: Pipeline {
+            github: (set(GitHubActions::URL), set(GitHubActions::TOKEN).map(Secret::new)),
+            azure_devops: (set(AzureDevOps::URI), set(AzureDevOps::TOKEN).map(Secret::new)),
+            service_connection: set(names::SERVICE_CONNECTION_ID).or_else(|| set(AzureDevOps::CONNECTION)),
+        },
+        state_folder: keyholder_platform::state_folder(&environment),
+    }
+}
+
+/// The settings of the environment alone.
+pub fn from_environment(environment: impl Fn(&'static str) -> Option<String>) -> Settings {
+    resolve(&Flags::default(), None, environment)
+}
+
+/// A credential that was given, in words, with its origin.
+type Candidate<'a> = (&'static str, &'a Origin, Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Secret,
+    Certificate,
+    TokenFile,
+    Pipeline,
+    Person,
+    AzureCli,
+}
+
+impl Settings {
+    /// The same place, for a person who signs in now, whatever credential was given beside it.
+    #[must_use]
+    pub fn for_a_person(self) -> Self {
+        Self {
+            url: self.url,
+            tenant: self.tenant,
+            authority: self.authority,
+            ca_file: self.ca_file,
+            state_folder: self.state_folder,
+            ..Self::default()
+        }
+    }
+
+    /// The credential that counts; nothing when none was given.
+    fn chosen(&self) -> Result<Option<Candidate<'_>>, ConfigurationError> {
+        fn origin<T>(given: Option<&Given<T>>) -> Option<&Origin> {
+            given.map(|given| &given.origin)
+        }
+        // Whoever gives a name or a password means that person.
+        let person = [origin(self.username.as_ref()), origin(self.password.as_ref())];
+        let person = person.into_iter().flatten().min_by_key(|origin| origin.rank());
+        let all = [
+            ("a client secret", origin(self.client_secret.as_ref()), Kind::Secret),
+            ("a certificate", origin(self.certificate_file.as_ref()), Kind::Certificate),
+            ("a federated token's file", origin(self.federated_token_file.as_ref()), Kind::TokenFile),
+            ("a pipeline's federated token", origin(self.federated.as_ref()), Kind::Pipeline),
+            ("a user name or password", person, Kind::Person),
+            ("the Azure CLI", origin(self.azure_cli.as_ref()), Kind::AzureCli),
+        ];
+        let given: Vec<Candidate<'_>> =
+            all.into_iter().filter_map(|(what, origin, kind)| Some((what, origin?, kind))).collect();
+        let Some(first) = given.iter().min_by_key(|(_, origin, _)| origin.rank()).copied() else { return Ok(None) };
+        let other = given.iter().find(|(_, origin, kind)| *kind != first.2 && origin.rank() == first.1.rank());
+        match other {
+            None => Ok(Some(first)),
+            Some((other, other_origin, _)) => Err(ConfigurationError::Conflict {
+                one: first.0,
+                one_origin: first.1.to_string(),
+                other,
+                other_origin: other_origin.to_string(),
+            }),
+        }
+    }
+
+    fn federation(&self, kind: &Given<String>) -> Result<Federation, ConfigurationError> {
+        let lacks = |what: &'static str, names: &[&str]| {
+            let places = names.iter().map(|name| format!("the environment variable `{name}`")).collect();
+            ConfigurationError::Missing { what, places }
+        };
+        match kind.value.as_str() {
+            "github" => match &self.pipeline.github {
+                (Some(url), Some(token)) => Ok(Federation::GitHub(GitHubActions::new(url, token.clone()))),
+                _ => Err(lacks(
+                    "the way to a token of GitHub Actions (the job needs `permissions: id-token: write`)",
+                    &[GitHubActions::URL, GitHubActions::TOKEN],
+                )),
+            },
+            "azure-devops" => {
+                let (Some(uri), Some(token)) = &self.pipeline.azure_devops else {
+                    return Err(lacks(
+                        "the way to a token of Azure Pipelines (the step needs `env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`)",
+                        &[AzureDevOps::URI, AzureDevOps::TOKEN],
+                    ));
+                };
+                let connection = self.pipeline.service_connection.as_ref().ok_or_else(|| {
+                    lacks("the id of the service connection", &[names::SERVICE_CONNECTION_ID, AzureDevOps::CONNECTION])
+                })?;
+                Ok(Federation::AzureDevOps(AzureDevOps::new(uri, token.clone(), connection)))
+            }
+            _ => Err(invalid("the source of federated tokens", "is neither `github` nor `azure-devops`", &kind.origin)),
+        }
+    }
+
+    /// The client id; an application has one of its own, a person signs in through a public client.
+    fn client_id(&self, kind: Option<Kind>) -> Result<ClientId, ConfigurationError> {
+        let of_application = kind.is_some_and(|kind| !matches!(kind, Kind::Person | Kind::AzureCli));
+        let given = self.client_id.as_ref().or(self.azure.0.as_ref().filter(|_| of_application));
+        match (given, kind) {
+            (_, Some(Kind::AzureCli)) => Ok(AZURE_CLI),
+            // The value is not repeated: swapped with the secret, it would be one.
+            (Some(given), _) => {
+                given.value.trim().parse().map_err(|_| invalid("the client id", "is not a GUID", &given.origin))
+            }
+            (None, Some(Kind::Person)) => Ok(DYNAMICS_TOOLS),
+            (None, None) => Ok(AZURE_CLI),
+            (None, Some(_)) => Err(missing("the client id", "--client-id", names::CLIENT_ID)),
+        }
+    }
+
+    fn credential(&self, kind: Option<Kind>) -> Result<CredentialChoice, ConfigurationError> {
+        let kept = || -> Result<CredentialChoice, ConfigurationError> {
+            let client_id = self.client_id.as_ref().map(|_| self.client_id(kind)).transpose()?;
+            let username = self.username.as_ref().map(|given| given.value.clone());
+            Ok(CredentialChoice::Kept { folder: self.state_folder.clone(), wanted: Wanted { username, client_id } })
+        };
+        let path = |given: &Option<Given<String>>| given.as_ref().map(|given| PathBuf::from(&given.value));
+        let choice = match kind {
+            Some(Kind::Secret) => {
+                self.client_secret.as_ref().map(|given| CredentialChoice::Secret(given.value.clone()))
+            }
+            Some(Kind::Certificate) => path(&self.certificate_file).map(CredentialChoice::Certificate),
+            Some(Kind::TokenFile) => {
+                path(&self.federated_token_file).map(|path| CredentialChoice::Federated(Federation::File(path)))
+            }
+            Some(Kind::Pipeline) => {
+                let source = self.federated.as_ref().map(|kind| self.federation(kind)).transpose()?;
+                source.map(CredentialChoice::Federated)
+            }
+            Some(Kind::AzureCli) => Some(CredentialChoice::AzureCli),
+            Some(Kind::Person) => match (&self.username, &self.password) {
+                (None, _) => return Err(missing("the user name", "--username", names::USERNAME)),
+                (Some(name), Some(password)) => {
+                    Some(CredentialChoice::Password { username: name.value.clone(), password: password.value.clone() })
+                }
+                (Some(_), None) => None,
+            },
+            None => None,
+        };
+        choice.map_or_else(kept, Ok)
+    }
+}
+
+impl TryFrom<Settings> for Connection {
+    type Error = ConfigurationError;
+
+    fn try_from(settings: Settings) -> Result<Self, ConfigurationError> {
+        let url = settings.url.as_ref().ok_or_else(|| missing("the org's URL", "--url", names::ORG_URL))?;
+        let chosen = settings.chosen()?;
+        let kind = chosen.map(|(_, _, kind)| kind);
+        let client_id = settings.client_id(kind)?;
+        let credential = settings.credential(kind)?;
+        // Whoever stored the credential vouches for the authority beside it, and so does whoever types
+        // a flag. A file or variable of another origin does not: it may be anybody's. A kept sign-in
+        // needs nobody's word, because it goes only to the authority that gave it.
+        let is_kept = matches!(credential, CredentialChoice::Kept { .. } | CredentialChoice::AzureCli);
+        let vouched = |given: &&Given<String>| {
+            is_kept || given.origin.is_flag() || chosen.is_some_and(|(_, origin, _)| given.origin.is_beside(origin))
+        };
+        let authority = settings.authority.as_ref().filter(vouched).map(|given| {
+            let url = Url::parse(&given.value).ok().filter(|url| url.scheme() == "https" && url.has_host());
+            url.ok_or_else(|| invalid("the authority", "is not an https address", &given.origin))
+        });
+        let (azure_client, azure_tenant) = &settings.azure;
+        let is_azures = settings.client_id.is_none()
+            && azure_client.is_some()
+            && kind.is_some_and(|kind| !matches!(kind, Kind::Person | Kind::AzureCli));
+        let tenant = settings.tenant.as_ref().or(azure_tenant.as_ref().filter(|_| is_azures));
+        Ok(Self {
+            url: url.value.parse().map_err(|error: InvalidOrgUrl| invalid("the org's URL", &error.0, &url.origin))?,
+            tenant: tenant.map(|given| given.value.clone()),
+            authority: authority.transpose()?,
+            client_id,
+            credential,
+            ca_file: settings.ca_file.map(|given| PathBuf::from(given.value)),
+        })
+    }
+}
+
+fn missing(what: &'static str, flag: &str, name: &str) -> ConfigurationError {
+    let places = vec![format!("`{flag}`"), "`--env-file`".to_owned(), format!("or the environment variable `{name}`")];
+    ConfigurationError::Missing { what, places }
+}
+
+fn invalid(what: &'static str, problem: &str, origin: &Origin) -> ConfigurationError {
+    ConfigurationError::Invalid { what, problem: problem.to_owned(), origin: origin.to_string() }
+}
