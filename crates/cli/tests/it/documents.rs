@@ -1,10 +1,13 @@
 //! Every command that the documents show is run here, as shown but for its address.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::program::{RunningOrg, ended, free_port, run};
+use crate::person::Person;
+use crate::program::{RunningOrg, ended, free_port, keyholder, run};
+use crate::sign_in::Case;
 
 /// The documents whose commands are run.
 const DOCUMENTS: &[&str] = &["README.md", "docs/local-org.md"];
@@ -88,6 +91,38 @@ fn every_command_in_the_documents_works_as_shown() {
     }
     assert!(tried >= 7, "only {tried} commands were found");
     drop(org);
+}
+
+/// The guide to signing in needs a person, who reads the code that `login` shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_the_guide_to_signing_in_works_as_shown() {
+    let case = Case::new().await;
+    let admin = case.world.admin();
+    fs::write(case.path("secret.txt"), admin.client_secret.expose()).unwrap();
+    fs::write(case.path("password.txt"), admin.password.expose()).unwrap();
+    fs::write(case.path("token"), case.outside_token(None).await).unwrap();
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sign-in.md");
+    let all = commands(&fs::read_to_string(guide).unwrap());
+    for shown in &all {
+        let words = shown.split(' ').skip(1).map(|word| match word {
+            "https://contoso.crm4.dynamics.com" => case.world.origin(),
+            "ID" => admin.client_id.clone(),
+            "NAME" => admin.username.clone(),
+            other => other.to_owned(),
+        });
+        let mut command = keyholder(case.path("").as_path());
+        command.args(words).env("KEYHOLDER_CA_FILE", case.world.file("ca.pem"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        if shown.contains("--device-code") {
+            let mut line = String::new();
+            BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Person::default().enter_code(&case.world, words[2], words[words.len() - 1], "accept").await;
+        }
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{shown}: {output:?}");
+    }
+    assert!(all.len() >= 8, "{all:?}");
 }
 
 #[test]
