@@ -78,7 +78,7 @@ pub(crate) async fn holder(path: &Path) -> Result<Holder, Failure> {
     }
 }
 
-/// A running org's control endpoint.
+/// A running org's control endpoint, reached over loopback whatever name the org goes by.
 pub(crate) struct Control {
     http: Http,
     note: RunningNote,
@@ -116,7 +116,7 @@ impl Control {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = http::Request::builder()
             .method(method)
-            .uri(format!("{}/_keyholder/{command}", self.note.origin))
+            .uri(format!("{}/_keyholder/{command}", self.note.control))
             .header(http::header::AUTHORIZATION, format!("{} {}", control::KEY_SCHEME, self.note.key().expose()))
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body.into())

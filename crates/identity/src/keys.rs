@@ -2,9 +2,10 @@
 //! a signature.
 //!
 //! One key signs. Earlier ones stay published until the last token that they signed has ended: a
-//! due time, not a timer, so a moved clock is enough to see a key go. A key's id is what Entra's is: the SHA-1 thumbprint of its certificate,
-//! base64url. A key without a certificate gets the SHA-1 of its public key
-//! (`RSAPublicKey`, DER) instead, which is as stable.
+//! due time, not a timer, so a moved clock is enough to see a key go. A key's id is what Entra's
+//! is: the SHA-1 thumbprint of its certificate, base64url. A key without a certificate gets the
+//! SHA-1 of its public key (`RSAPublicKey`, DER) instead; tokens that name a key so are known by
+//! it even after the key has got a certificate.
 
 use std::sync::Arc;
 
@@ -20,21 +21,26 @@ use keyholder_entra::jws::{self, Signer};
 use keyholder_entra::openid::Jwk;
 use keyholder_foundation::{Secret, Timestamp};
 
-mod der;
+use crate::x509;
 
-const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const END: &str = "-----END PRIVATE KEY-----";
+mod der;
+mod pem;
+
+pub use pem::certified;
 
 /// Why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The text is no PEM private key.
-    #[error("the text is not a PKCS#8 private key in PEM form (it must start with `{BEGIN}`)")]
+    #[error("the text is not a PKCS#8 private key in PEM form (it must start with `-----BEGIN PRIVATE KEY-----`)")]
     Pem,
     /// The bytes are no RSA key of 2048 bits or more.
     #[error("the key is not an RSA private key of at least 2048 bits in PKCS#8 form")]
     NotRsa,
+    /// The certificate is another key's, or none.
+    #[error("the certificate beside the key is not the key's own")]
+    Certificate,
     /// No key could be made.
     #[error("the cryptography library could not make an RSA key")]
     Generate,
@@ -43,26 +49,15 @@ pub enum KeyError {
     Sign,
 }
 
-/// A new RSA key of 2048 bits as PKCS#8 in PEM form. Takes about 70 ms.
+/// A new RSA key of 2048 bits as PKCS#8 in PEM form, with its certificate. Takes about 70 ms.
 ///
 /// # Errors
 /// [`KeyError::Generate`] when the cryptography library refuses.
 pub fn generate_key_pem() -> Result<Secret, KeyError> {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Generate)?;
     let der: encoding::Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError::Generate)?;
-    let text = STANDARD.encode(der.as_ref());
-    let mut pem = String::with_capacity(text.len() + text.len() / 64 + BEGIN.len() + END.len() + 4);
-    pem.push_str(BEGIN);
-    for (index, character) in text.chars().enumerate() {
-        if index % 64 == 0 {
-            pem.push('\n');
-        }
-        pem.push(character);
-    }
-    pem.push('\n');
-    pem.push_str(END);
-    pem.push('\n');
-    Ok(Secret::new(pem))
+    let pem = pem::print(pem::PRIVATE_KEY, der.as_ref());
+    Ok(certified(&pem)?.unwrap_or(pem))
 }
 
 /// A key that signs tokens and checks them.
@@ -70,6 +65,8 @@ pub struct SigningKey {
     pair: RsaKeyPair,
     public: ParsedPublicKey,
     published: Jwk,
+    /// The id that the key has, or would have, without a certificate.
+    bare_id: String,
     /// The first part of every v1 token that it signs.
     header_v1: String,
     /// The first part of every v2 token that it signs.
@@ -77,15 +74,23 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a key from PKCS#8 in PEM form; with its certificate (DER), when there is one.
+    /// Reads a key from PKCS#8 in PEM form, with the certificate that stands beside it there;
+    /// with `certificate` (DER) instead, when one is given.
     ///
     /// # Errors
-    /// [`KeyError`] when the text is no such key.
-    pub fn from_pem(pem: &Secret, certificate: Option<&[u8]>) -> Result<Self, KeyError> {
-        let (_, rest) = pem.expose().split_once(BEGIN).ok_or(KeyError::Pem)?;
-        let (body, _) = rest.split_once(END).ok_or(KeyError::Pem)?;
-        let body: String = body.split_ascii_whitespace().collect();
-        Self::from_pkcs8(&STANDARD.decode(body).map_err(|_| KeyError::Pem)?, certificate)
+    /// [`KeyError`] when the text is no such key, or the certificate in it not the key's.
+    pub fn from_pem(text: &Secret, certificate: Option<&[u8]>) -> Result<Self, KeyError> {
+        let pkcs8 = pem::block(text.expose(), pem::PRIVATE_KEY)?.ok_or(KeyError::Pem)?;
+        if certificate.is_some() {
+            return Self::from_pkcs8(&pkcs8, certificate);
+        }
+        let beside = pem::certificate(text)?;
+        let key = Self::from_pkcs8(&pkcs8, beside.as_deref())?;
+        let der = key.pair.public_key().as_ref();
+        match (beside, der::rsa_public_key(der)) {
+            (Some(certificate), Some(own)) if !x509::is_of_key(&certificate, own) => Err(KeyError::Certificate),
+            _ => Ok(key),
+        }
     }
 
     /// Reads a key from PKCS#8 (DER); with its certificate (DER), when there is one.
@@ -97,8 +102,8 @@ impl SigningKey {
         let der = pair.public_key().as_ref();
         let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).map_err(|_| KeyError::NotRsa)?;
         let (modulus, exponent) = der::rsa_public_key(der).ok_or(KeyError::NotRsa)?;
-        let thumbprint = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.unwrap_or(der));
-        let id = base64url::encode(thumbprint);
+        let thumbprint = |of| base64url::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, of));
+        let (id, bare_id) = (thumbprint(certificate.unwrap_or(der)), thumbprint(der));
         let published = Jwk {
             kty: "RSA".to_owned(),
             usage: Some("sig".to_owned()),
@@ -118,7 +123,7 @@ impl SigningKey {
         };
         let encode = |header| jws::encode_header(&header).map_err(|_| KeyError::Sign);
         let (header_v1, header_v2) = (encode(header(Some(id.clone())))?, encode(header(None))?);
-        Ok(Self { pair, public, published, header_v1, header_v2 })
+        Ok(Self { pair, public, published, bare_id, header_v1, header_v2 })
     }
 
     /// The key's id.
@@ -210,7 +215,7 @@ impl Keys {
     }
 
     pub(crate) fn find(&self, id: &str, now: Timestamp) -> Option<&SigningKey> {
-        self.published(now).map(|(key, _)| key).find(|key| key.id() == id)
+        self.published(now).map(|(key, _)| key).find(|key| key.id() == id || key.bare_id == id)
     }
 }
 
@@ -231,17 +236,50 @@ mod tests {
         assert_eq!(base64url::decode(&key.published().n).unwrap().len(), 256);
         let again = SigningKey::from_pem(&pem, None).unwrap();
         assert_eq!(again.id(), key.id(), "the id of a key does not change");
-        let certified = SigningKey::from_pem(&pem, Some(b"certificate")).unwrap();
-        assert_ne!(certified.id(), key.id());
-        assert_eq!(certified.published().x5c, [STANDARD.encode(b"certificate")]);
         assert!(!format!("{key:?}").contains("PRIVATE"));
+    }
+
+    #[test]
+    fn a_key_publishes_its_certificate_and_is_named_by_its_thumbprint() {
+        let whole = generate_key_pem().unwrap();
+        let key = SigningKey::from_pem(&whole, None).unwrap();
+        let [chain] = &*key.published().x5c else { panic!("{:?}", key.published()) };
+        let der = STANDARD.decode(chain).unwrap();
+        let thumbprint = base64url::encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &der));
+        assert_eq!((key.id(), key.published().x5t.as_deref()), (&*thumbprint, Some(&*thumbprint)));
+        let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
+        assert_eq!(certificate.subject(), certificate.issuer());
+        let (signed, signature) = (certificate.tbs_certificate.as_ref(), &certificate.signature_value.data);
+        assert!(key.verifies(signed, signature), "self-signed");
+        assert!(certified(&whole).unwrap().is_none(), "it has one");
+    }
+
+    #[test]
+    fn a_key_of_an_older_folder_gets_one_certificate_and_keeps_its_old_name_too() {
+        let whole = generate_key_pem().unwrap();
+        let bare = pem::print(pem::PRIVATE_KEY, &pem::block(whole.expose(), pem::PRIVATE_KEY).unwrap().unwrap());
+        let old = SigningKey::from_pem(&bare, None).unwrap();
+        assert!(old.published().x5c.is_empty());
+        let new = certified(&bare).unwrap().unwrap();
+        assert_eq!(new.expose(), whole.expose(), "the certificate follows from the key alone");
+        let key = SigningKey::from_pem(&new, None).unwrap();
+        assert_ne!(key.id(), old.id());
+        let (now, ids) = (Timestamp::from_unix_seconds(0), [key.id().to_owned(), old.id().to_owned()]);
+        let keys = Keys::new(vec![key], |_| now).unwrap();
+        for id in ids {
+            assert!(keys.find(&id, now).is_some(), "tokens that are out name the key so");
+        }
+        let other = generate_key_pem().unwrap();
+        let (_, certificate) = other.expose().split_once("-----END PRIVATE KEY-----\n").unwrap();
+        let mixed = Secret::new(format!("{}{certificate}", bare.expose()));
+        assert_eq!(SigningKey::from_pem(&mixed, None).unwrap_err(), KeyError::Certificate);
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_without_panic(text: String, bytes: Vec<u8>) {
             prop_assert!(SigningKey::from_pem(&Secret::new(text.as_str()), None).is_err());
-            let framed = Secret::new(format!("{BEGIN}\n{text}\n{END}"));
+            let framed = Secret::new(format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----"));
             prop_assert!(SigningKey::from_pem(&framed, None).is_err());
             prop_assert!(SigningKey::from_pkcs8(&bytes, None).is_err());
         }

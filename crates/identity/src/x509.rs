@@ -47,6 +47,12 @@ impl CertificateFacts {
     }
 }
 
+/// Whether a certificate (DER) is of the key with this modulus and exponent.
+pub(crate) fn is_of_key(der: &[u8], (modulus, exponent): (&[u8], &[u8])) -> bool {
+    let key = parse(der).and_then(|certificate| rsa_key(&certificate));
+    key.is_some_and(|(own_modulus, own_exponent)| own_modulus == modulus && own_exponent == exponent)
+}
+
 fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     if der.len() > MAX_DER {
         return None;

@@ -77,13 +77,15 @@ pub struct RunningNote {
     pub pid: u32,
     /// Where it answers.
     pub origin: String,
+    /// The loopback address of its control endpoint: this machine need not know the origin's name.
+    pub control: String,
     /// The key of its control endpoint, new at each start.
     key: String,
 }
 
 impl RunningNote {
-    pub(crate) fn new(pid: u32, origin: String, key: &Secret) -> Self {
-        Self { pid, origin, key: key.expose().to_owned() }
+    pub(crate) fn new(pid: u32, origin: String, control: String, key: &Secret) -> Self {
+        Self { pid, origin, control, key: key.expose().to_owned() }
     }
 
     /// The key of the control endpoint.
@@ -367,7 +369,14 @@ mod tests {
         let lock = folder.open().unwrap();
         assert!(matches!(folder.open(), Err(FolderError::InUse { .. })));
         assert_eq!(folder.read(".gitignore").unwrap(), "*\n");
-        folder.write_note(&RunningNote::new(1, "https://localhost:1".into(), &Secret::new("k"))).unwrap();
+        folder
+            .write_note(&RunningNote::new(
+                1,
+                "https://localhost:1".into(),
+                "https://127.0.0.1:1".into(),
+                &Secret::new("k"),
+            ))
+            .unwrap();
         assert_eq!(folder.running().unwrap().unwrap().origin, "https://localhost:1");
         drop(lock);
         assert!(folder.running().unwrap().is_none(), "a note without the lock is not believed");
@@ -405,7 +414,14 @@ mod tests {
         folder
             .write("world.json", format!(r#"{{"format":1,"complete":true,"tenants":[{tenant}]}}"#).as_bytes())
             .unwrap();
-        folder.write_note(&RunningNote::new(1, "https://localhost:1".into(), &Secret::new("k"))).unwrap();
+        folder
+            .write_note(&RunningNote::new(
+                1,
+                "https://localhost:1".into(),
+                "https://127.0.0.1:1".into(),
+                &Secret::new("k"),
+            ))
+            .unwrap();
         drop(killed);
         let _command = folder.open().unwrap();
         let error = folder.running().err().unwrap();

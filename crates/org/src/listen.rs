@@ -74,6 +74,8 @@ pub(crate) struct Bound {
     pub(crate) origin: String,
     /// Where the origin listens; further orgs do so too, on ports of their own.
     pub(crate) address: IpAddr,
+    /// Where other commands on this machine reach the org, whatever name it goes by.
+    pub(crate) control: String,
     /// The host beyond `localhost` that the certificate must name.
     pub(crate) host: Option<String>,
     /// Loopback addresses that this machine does not have, which is no fault.
@@ -134,6 +136,20 @@ impl Listen {
         for address in &self.also {
             https.push(bind(*address, ALSO).await?);
         }
+        let control = match loopback_of(&https) {
+            Some(control) => control,
+            // An address that only others reach: the org's own commands still come by loopback.
+            None => {
+                let further = match both_loopbacks(Ipv4Addr::LOCALHOST.into(), port, LISTEN, &mut Vec::new()).await {
+                    Err(ListenError::Taken { .. }) => {
+                        both_loopbacks(Ipv4Addr::LOCALHOST.into(), 0, LISTEN, &mut Vec::new()).await?
+                    }
+                    other => other?,
+                };
+                https.extend(further);
+                loopback_of(&https).unwrap_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))
+            }
+        };
         let mut http = Vec::new();
         if let Some(address) = self.http {
             http.push(bind(address, HTTP).await?);
@@ -145,8 +161,20 @@ impl Listen {
             Some(host) => host.to_owned(),
         };
         let origin = if port == 443 { format!("https://{shown}") } else { format!("https://{shown}:{port}") };
-        Ok(Bound { https, http, origin, address, host, absent })
+        let control = format!("https://{control}");
+        Ok(Bound { https, http, origin, address, control, host, absent })
     }
+}
+
+/// A loopback address that one of the sockets answers on.
+fn loopback_of(sockets: &[TcpListener]) -> Option<SocketAddr> {
+    let loopback = |address: SocketAddr| match address.ip() {
+        ip if ip.is_loopback() => Some(address),
+        IpAddr::V4(ip) if ip.is_unspecified() => Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => Some(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port())),
+        _ => None,
+    };
+    sockets.iter().filter_map(|socket| socket.local_addr().ok()).find_map(loopback)
 }
 
 /// Binds a port for a further org on the origin's addresses: the one it had where that is free.
@@ -245,5 +273,6 @@ mod tests {
         let ports: Vec<u16> = bound.https.iter().map(|l| l.local_addr().unwrap().port()).collect();
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0));
         assert_eq!(bound.origin, format!("https://localhost:{}", ports[0]));
+        assert_eq!(bound.control, format!("https://127.0.0.1:{}", ports[0]));
     }
 }

@@ -104,7 +104,7 @@ impl LocalOrg {
         let mut key = [0; 32];
         options.world.random.fill(&mut key);
         let key = Secret::new(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let note = RunningNote::new(std::process::id(), bound.origin.clone(), &key);
+        let note = RunningNote::new(std::process::id(), bound.origin.clone(), bound.control.clone(), &key);
 
         let (stop, stopped) = watch::channel(false);
         let connections = serve::connections();

@@ -20,7 +20,7 @@ use crate::report::{Event, Reporter};
 use crate::sink::SecretSink;
 
 pub(crate) use registration::find as find_registration;
-pub(crate) use secret::label;
+pub(crate) use secret::Labels;
 pub(crate) use user::{Found as FoundUsers, find as find_users, tolerate_missing};
 
 /// What exists now.
@@ -98,7 +98,7 @@ pub async fn provision(
     let me = administrator.org.who_am_i().await.while_doing(|| "ask the org who the administrator is".to_owned())?;
     let unit = role::root_unit(&run).await?;
     let role = role::ensure(&mut run, me.organization_id, unit).await?;
-    let user = user::ensure(&mut run, application.app_id, unit).await?;
+    let user = user::ensure(&mut run, application.app_id, principal.id, unit).await?;
     user::assign(&mut run, &user, &role).await?;
 
     let proof = proof::prove(&mut run, &key).await?;

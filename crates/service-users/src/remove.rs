@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::definition::{ApplicationUserDefinition, role_id};
 use crate::error::{Error, While};
-use crate::provision::{FoundUsers, Run, find_registration, find_users, label};
+use crate::provision::{FoundUsers, Labels, Run, find_registration, find_users};
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::sink::{Kept, SecretSink};
 use crate::{Administrator, TAG};
@@ -94,6 +94,11 @@ struct Holder {
 }
 
 #[derive(Deserialize)]
+struct RoleCopy {
+    roleid: Uuid,
+}
+
+#[derive(Deserialize)]
 struct RoleRow {
     name: String,
 }
@@ -108,9 +113,15 @@ async fn remove_role(run: &mut Run<'_>) -> Result<(), Error> {
     let event = match rows.while_doing(doing)?.first() {
         None => Event::new(Step::Role, Outcome::Absent, format!("security role `{name}`")),
         Some(row) => {
-            let holders = format!("roles({id})/systemuserroles_association?$select=systemuserid&$top=1");
-            let holders = org.query(&holders).collect_as::<Holder>().await.while_doing(doing)?;
-            if holders.is_empty() {
+            // The copies that other business units have of it go with it.
+            let copies = format!("roles?$select=roleid&$filter=_parentrootroleid_value eq {id} and roleid ne {id}");
+            let copies = org.query(&copies).collect_as::<RoleCopy>().await.while_doing(doing)?;
+            let mut is_held = false;
+            for role in std::iter::once(id).chain(copies.into_iter().map(|copy| copy.roleid)) {
+                let holders = format!("roles({role})/systemuserroles_association?$select=systemuserid&$top=1");
+                is_held |= !org.query(&holders).collect_as::<Holder>().await.while_doing(doing)?.is_empty();
+            }
+            if !is_held {
                 is_gone(org.delete("roles", id).await).while_doing(doing)?;
                 Event::new(Step::Role, Outcome::Removed, format!("security role `{}`", row.name))
             } else {
@@ -159,10 +170,14 @@ async fn remove_registration(
             Event { outcome: Outcome::Removed, ..event }.note("the directory keeps it restorable for 30 days")
         }
         Some(application) => {
-            let label = label(sink.place());
+            let labels = Labels::of(sink)?;
+            let held = match sink.load()? {
+                Kept::Key { key, .. } => key.key_id,
+                _ => None,
+            };
             let mut removed = 0;
             for credential in &application.password_credentials {
-                if credential.display_name.as_deref() == Some(&label) {
+                if labels.is_own(credential, held) {
                     graph.remove_password(application.id, credential.key_id).await.while_doing(doing)?;
                     removed += 1;
                 }

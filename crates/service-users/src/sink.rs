@@ -69,6 +69,9 @@ impl Key {
     }
 }
 
+/// How many hexadecimal digits the id of a place has.
+pub(crate) const PLACE_ID_LENGTH: usize = 12;
+
 /// What a sink holds.
 #[derive(Debug, Clone)]
 pub enum Kept {
@@ -89,6 +92,20 @@ pub enum Kept {
 pub trait SecretSink: Send + Sync {
     /// The place's name, the same on every run: an absolute path.
     fn place(&self) -> &str;
+
+    /// The place's own id, which tells it from a place of the same name on another machine; nothing
+    /// before [`SecretSink::claim_place_id`].
+    ///
+    /// # Errors
+    /// When the place cannot be looked at.
+    fn place_id(&self) -> Result<Option<String>, SinkError>;
+
+    /// The place's own id, made and kept there if it has none: 12 hexadecimal digits. It outlives the
+    /// key, and goes with [`SecretSink::remove`].
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn claim_place_id(&self) -> Result<String, SinkError>;
 
     /// What it holds.
     ///

@@ -138,3 +138,14 @@ fn an_address_beyond_loopback_needs_a_name_and_plain_http_stays_home() {
     let said = run(folder.path(), &["org", "start", "--http", "0.0.0.0:0", "--listen", "127.0.0.1:0"]).failed(64);
     assert!(said.contains("loopback"), "{said}");
 }
+
+#[test]
+fn commands_find_a_running_org_whose_name_this_machine_does_not_know() {
+    let folder = tempfile::tempdir().unwrap();
+    let org = RunningOrg::start(folder.path(), &["--host", "org.keyholder.invalid", "--listen", "127.0.0.1:0"]);
+    assert!(org.ready["origin"].as_str().unwrap().contains("org.keyholder.invalid"), "{}", org.ready);
+    let said = run(folder.path(), &["org", "sample", "--rows", "2", "--seed", "7"]).done();
+    assert!(said.starts_with("added "), "{said}");
+    run(folder.path(), &["org", "clock", "+1h"]).done();
+    run(folder.path(), &["org", "list"]).done();
+}

@@ -35,10 +35,10 @@ impl Platform<'_> {
     pub(crate) fn unit_is_disabled(&self, snapshot: &mut Snapshot<'_>, unit: Uuid) -> Result<bool, Failure> {
         let find = self.prepared("whether a business unit is disabled", || {
             Select::from(table("businessunit"))
-                .column(value("isdisabled"), Kind::Integer)
+                .column(value("isdisabled"), Kind::Bool)
                 .filter(column(value("businessunitid")).equals(parameter(0)))
         })?;
-        Ok(snapshot.first(&find, &[unit.into()], |row| row.get::<Option<i64>>(0))?.flatten() == Some(1))
+        Ok(snapshot.first(&find, &[unit.into()], |row| row.get::<Option<bool>>(0))?.flatten() == Some(true))
     }
 
     /// The parent of every business unit that has one.

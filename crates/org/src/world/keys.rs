@@ -1,7 +1,10 @@
 //! The token service's private keys, as files of the data folder: `signing-N.pem`, the newest signs.
+//! Beside the key stands its certificate; a key that an earlier version made without one gets it
+//! when it is read.
 
 use keyholder_foundation::Secret;
-use keyholder_identity::{SigningKey, keys};
+use keyholder_identity::SigningKey;
+use keyholder_identity::keys::{self, KeyError};
 
 use super::{OpenWorld, WorldOptions};
 use crate::error::StartError;
@@ -20,7 +23,7 @@ pub(super) async fn read_or_make(
             return Err(folder.damaged(&name(1), "it is missing".to_owned()).into());
         }
         let pem = match &options.signing_key {
-            Some(pem) => pem.clone(),
+            Some(pem) => keys::certified(pem)?.unwrap_or_else(|| pem.clone()),
             None => generate().await?,
         };
         folder.write(&name(1), pem.expose().as_bytes())?;
@@ -65,9 +68,13 @@ async fn generate() -> Result<Secret, StartError> {
 
 fn read(folder: &DataFolder, number: u32) -> Result<SigningKey, StartError> {
     let name = name(number);
-    let pem = Secret::new(folder.read(&name)?);
-    SigningKey::from_pem(&pem, None)
-        .map_err(|_| folder.damaged(&name, "it is no RSA private key in PEM form".to_owned()).into())
+    let mut pem = Secret::new(folder.read(&name)?);
+    let damaged = |error: KeyError| folder.damaged(&name, error.to_string());
+    if let Some(certified) = keys::certified(&pem).map_err(damaged)? {
+        folder.write(&name, certified.expose().as_bytes())?;
+        pem = certified;
+    }
+    Ok(SigningKey::from_pem(&pem, None).map_err(damaged)?)
 }
 
 fn name(number: u32) -> String {

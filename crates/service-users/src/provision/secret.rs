@@ -2,9 +2,9 @@
 //!
 //! A secret is made in the directory and its text told once; then it has to reach the sink. A run
 //! killed in between leaves a secret that nobody knows. So each secret of ours says in its display
-//! name where its text was going ([`label`]): the next run makes a new one, writes and proves it,
-//! and only then removes the orphans that bear this sink's label. Those of other sinks (the same
-//! application on another machine) and of other people are never touched.
+//! name where its text was going ([`Labels`]): the next run makes a new one, writes and proves it,
+//! and only then removes the orphans that bear this sink's own label. Those of other sinks (the same
+//! application on another machine, in another container) and of other people are never touched.
 
 use keyholder_client::{ClientSecret, Credential, Error as ClientError, ErrorKind};
 use keyholder_entra::graph::{Application, NewPasswordCredential, PasswordCredential};
@@ -16,25 +16,58 @@ use crate::definition::ApplicationUserDefinition;
 use crate::error::{Error, While};
 use crate::patience::{key_not_seen, object_not_seen};
 use crate::report::{Event, Outcome, Step};
-use crate::sink::{Kept, Key, SecretSink};
+use crate::sink::{Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError};
 
 /// Longest label, in characters; a path is cut at its start, where paths are most alike.
 const LABEL_LIMIT: usize = 100;
+/// What every label starts with.
+const PREFIX: &str = "keyholder ";
 
-/// The display name of secrets whose text goes to `place`.
-pub(crate) fn label(place: &str) -> String {
-    const PREFIX: &str = "keyholder ";
-    let cut = place.chars().count().saturating_sub(LABEL_LIMIT - PREFIX.len());
-    let end: String = place.chars().skip(cut).collect();
-    format!("{PREFIX}{end}")
+/// How the secrets of one sink are told from others': `keyholder 6f0c1a2b3d4e /data/app.env`.
+///
+/// A path alone names no place: two containers have the same. So a label has the place's own id,
+/// which the place keeps beside the secret. Earlier labels were without it: a secret that bears
+/// such a one is ours for certain only if the sink holds that very secret.
+pub(crate) struct Labels {
+    id: Option<String>,
+    place: String,
+}
+
+impl Labels {
+    /// The labels of a sink; one without an id has made no secret yet.
+    pub(crate) fn of(sink: &dyn SecretSink) -> Result<Self, SinkError> {
+        Ok(Self { id: sink.place_id()?, place: sink.place().to_owned() })
+    }
+
+    fn print(place: &str, id: Option<&str>) -> String {
+        let start = id.map_or_else(|| PREFIX.to_owned(), |id| format!("{PREFIX}{id} "));
+        let cut = place.chars().count().saturating_sub(LABEL_LIMIT - start.len());
+        start + &place.chars().skip(cut).collect::<String>()
+    }
+
+    /// Whether a secret was made for this very place, given the id of the one that the place holds.
+    pub(crate) fn is_own(&self, credential: &PasswordCredential, held: Option<KeyId>) -> bool {
+        let Some(name) = credential.display_name.as_deref() else { return false };
+        let is_labelled = self.id.as_deref().is_some_and(|id| name == Self::print(&self.place, Some(id)));
+        let is_held = Some(credential.key_id) == held;
+        is_labelled || (is_held && name == Self::print(&self.place, None))
+    }
+
+    /// Whether a secret was made for a place of this path, perhaps on another machine.
+    fn explain(&self, credential: &PasswordCredential) -> bool {
+        let Some(name) = credential.display_name.as_deref() else { return false };
+        let id = name.strip_prefix(PREFIX).and_then(|rest| rest.get(..PLACE_ID_LENGTH));
+        let id = id.filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        name == Self::print(&self.place, None) || id.is_some_and(|id| name == Self::print(&self.place, Some(id)))
+    }
 }
 
 /// Refuses a registration that was found by its mark alone and that somebody else can sign in as.
 ///
 /// Anybody who may register applications can make one of our name with our mark and a secret of
 /// their own, and wait for an administrator to give it a user and a role. So unless this sink holds a
-/// key of it, every credential on it must bear this sink's label; who knows better names the
-/// registration by its id.
+/// key of it, every credential on it must bear a label of this sink's path; who knows better names
+/// the registration by its id.
 pub(super) fn refuse_unexplained(
     definition: &ApplicationUserDefinition,
     application: &Application,
@@ -46,10 +79,10 @@ pub(super) fn refuse_unexplained(
     if matches!(sink.load()?, Kept::Key { key, .. } if key.client_id == application.app_id) {
         return Ok(());
     }
-    let ours = label(sink.place());
+    let labels = Labels::of(sink)?;
     let secrets = application.password_credentials.iter();
     let unexplained = secrets
-        .filter(|credential| credential.display_name.as_ref() != Some(&ours))
+        .filter(|credential| !labels.explain(credential))
         .map(|credential| format!("secret {}", credential.key_id))
         .chain(application.key_credentials.iter().map(|credential| format!("certificate {}", credential.key_id)));
     let credentials: Vec<_> = unexplained.collect();
@@ -62,25 +95,40 @@ pub(super) fn refuse_unexplained(
 pub(super) async fn ensure(run: &mut Run<'_>, application: &Application, sink: &dyn SecretSink) -> Result<Key, Error> {
     let address = address(run.administrator, application)?;
     let mut notes = Vec::new();
+    let mut former = None;
     let held = match sink.load()? {
         Kept::Nothing => None,
         Kept::Unusable(reason) => {
             notes.push(format!("the old key could not be read: {reason}"));
             None
         }
-        Kept::Key { key, is_exposed } => match why_useless(run, application, &key).await? {
-            None => Some((*key, is_exposed)),
-            Some(reason) => {
-                notes.push(reason);
-                None
+        Kept::Key { key, is_exposed } => {
+            former = key.key_id;
+            match why_useless(run, application, &key).await? {
+                None => Some((*key, is_exposed)),
+                Some(reason) => {
+                    notes.push(reason);
+                    None
+                }
             }
-        },
+        }
     };
     let (key, mut outcome) = match held {
         Some((held, is_exposed)) => keep(application, address, &held, is_exposed, sink, &mut notes)?,
         None => (make(run, application, address, sink).await?, Outcome::Created),
     };
-    let removed = remove_orphans(run, application, &label(sink.place()), key.key_id).await?;
+    let labels = Labels::of(sink)?;
+    let removed = remove_orphans(run, application, &labels, former, key.key_id).await?;
+    let is_elsewhere = |credential: &&PasswordCredential| {
+        Some(credential.key_id) != key.key_id && labels.explain(credential) && !labels.is_own(credential, former)
+    };
+    let elsewhere = application.password_credentials.iter().filter(is_elsewhere).count();
+    if elsewhere > 0 {
+        notes.push(format!(
+            "{elsewhere} other secret(s) bear the name of a file at this path; if none of another machine's or \
+             container's is in use, remove them in the registration"
+        ));
+    }
     if removed > 0 {
         notes.push(format!("removed {removed} of its own earlier secrets, whose text was lost or refused"));
         outcome = if outcome == Outcome::Found { Outcome::Changed } else { outcome };
@@ -189,8 +237,10 @@ async fn make(run: &mut Run<'_>, application: &Application, address: Key, sink: 
     let administrator = run.administrator;
     let graph = &administrator.graph;
     let doing = || format!("make a client secret for `{}`", run.definition.name);
+    // Before there is a secret: its label must be recognised whatever happens next.
+    let id = sink.claim_place_id()?;
     let wanted = NewPasswordCredential {
-        display_name: Some(label(sink.place())),
+        display_name: Some(Labels::print(sink.place(), Some(&id))),
         start_date_time: None,
         end_date_time: Some(administrator.now().plus(run.definition.secret_lifetime).whole_seconds()),
     };
@@ -232,13 +282,14 @@ async fn make(run: &mut Run<'_>, application: &Application, address: Key, sink: 
 async fn remove_orphans(
     run: &Run<'_>,
     application: &Application,
-    label: &str,
+    labels: &Labels,
+    former: Option<KeyId>,
     current: Option<KeyId>,
 ) -> Result<usize, Error> {
     let Some(current) = current else { return Ok(0) };
     let mut removed = 0;
     for credential in &application.password_credentials {
-        if credential.display_name.as_deref() != Some(label) || credential.key_id == current {
+        if credential.key_id == current || !labels.is_own(credential, former) {
             continue;
         }
         match run.administrator.graph.remove_password(application.id, credential.key_id).await {
@@ -262,12 +313,42 @@ fn is_gone(error: &ClientError) -> bool {
 mod tests {
     use super::*;
 
+    fn credential(name: &str, id: KeyId) -> PasswordCredential {
+        let shown = serde_json::json!({ "keyId": id, "displayName": name });
+        serde_json::from_value(shown).unwrap()
+    }
+
     #[test]
     fn labels_keep_the_end_of_long_paths() {
-        assert_eq!(label("/a/b.env"), "keyholder /a/b.env");
+        assert_eq!(Labels::print("/a/b.env", None), "keyholder /a/b.env");
+        assert_eq!(Labels::print("/a/b.env", Some("0123456789ab")), "keyholder 0123456789ab /a/b.env");
         let long = format!("/{}/orders-sync.env", "ä".repeat(200));
-        let label = label(&long);
-        assert_eq!(label.chars().count(), LABEL_LIMIT);
-        assert!(label.ends_with("ä/orders-sync.env"));
+        for id in [None, Some("0123456789ab")] {
+            let label = Labels::print(&long, id);
+            assert_eq!(label.chars().count(), LABEL_LIMIT);
+            assert!(label.ends_with("ä/orders-sync.env"));
+        }
+    }
+
+    #[test]
+    fn a_path_alone_makes_a_secret_nobodys_own() {
+        let labels = Labels { id: Some("0123456789ab".to_owned()), place: "/data/app.env".to_owned() };
+        let (one, other) = (KeyId(uuid::Uuid::from_u128(1)), KeyId(uuid::Uuid::from_u128(2)));
+        let cases = [
+            ("keyholder 0123456789ab /data/app.env", None, true, true),
+            ("keyholder ba9876543210 /data/app.env", Some(one), false, true),
+            ("keyholder /data/app.env", None, false, true),
+            ("keyholder /data/app.env", Some(other), false, true),
+            ("keyholder /data/app.env", Some(one), true, true),
+            ("keyholder 0123456789ab /other/app.env", Some(one), false, false),
+            ("keyholder not an id! /data/app.env", Some(one), false, false),
+            ("by hand", Some(one), false, false),
+        ];
+        for (name, held, own, explained) in cases {
+            let credential = credential(name, one);
+            assert_eq!((labels.is_own(&credential, held), labels.explain(&credential)), (own, explained), "{name}");
+        }
+        let unnamed = Labels { id: None, place: "/data/app.env".to_owned() };
+        assert!(!unnamed.is_own(&credential("keyholder 0123456789ab /data/app.env", one), None));
     }
 }

@@ -1,24 +1,31 @@
 //! A key in an environment file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use keyholder_client::connection::{Flags, names, resolve};
 use keyholder_client::{Connection, EnvFile};
-use keyholder_foundation::Timestamp;
+use keyholder_foundation::{OsRandom, Random, Timestamp};
 use keyholder_platform::{EnvFileError, FileError, env_file};
 
-use super::{Kept, Key, SecretSink, SinkError, variables, variables_of};
+use super::{Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError, variables, variables_of};
+
+/// The longest file with a place's id that is read, in bytes.
+const LONGEST_PLACE: u64 = 64;
 
 /// An environment file of mode 0600.
 ///
 /// A file that the caller owns (quickstart's own name in its own data folder) may be replaced
 /// whatever it holds. Any other is replaced only while it holds a key of the same application.
 /// Variables that are none of Keyholder's are kept.
+///
+/// Beside `app.env` stands `.app.env.place` with the id of the place, no secret.
 #[derive(Debug, Clone)]
 pub struct EnvFileSink {
     path: PathBuf,
     place: String,
     is_ours: bool,
+    random: Arc<dyn Random>,
 }
 
 impl EnvFileSink {
@@ -32,7 +39,7 @@ impl EnvFileSink {
             path: path.to_path_buf(),
             source,
         })?;
-        Ok(Self { place: absolute.display().to_string(), path: absolute, is_ours: false })
+        Ok(Self { place: absolute.display().to_string(), path: absolute, is_ours: false, random: Arc::new(OsRandom) })
     }
 
     /// The same file, known to be Keyholder's own.
@@ -40,6 +47,19 @@ impl EnvFileSink {
     pub fn ours(mut self) -> Self {
         self.is_ours = true;
         self
+    }
+
+    /// The same file, its place's id drawn from `random`.
+    #[must_use]
+    pub fn with_random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Where the place's id is kept.
+    fn place_path(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!(".{name}.place"))
     }
 
     /// The file, absolute.
@@ -93,6 +113,24 @@ impl SecretSink for EnvFileSink {
         &self.place
     }
 
+    fn place_id(&self) -> Result<Option<String>, SinkError> {
+        match keyholder_platform::read_bounded(&self.place_path(), LONGEST_PLACE) {
+            Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| is_place_id(id))),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn claim_place_id(&self) -> Result<String, SinkError> {
+        if let Some(id) = self.place_id()? {
+            return Ok(id);
+        }
+        let mut id = self.random.uuid().simple().to_string();
+        id.truncate(PLACE_ID_LENGTH);
+        keyholder_platform::write_private(&self.place_path(), format!("{id}\n").as_bytes())?;
+        Ok(id)
+    }
+
     fn load(&self) -> Result<Kept, SinkError> {
         let file = match self.read()? {
             None => return Ok(Kept::Nothing),
@@ -123,14 +161,23 @@ impl SecretSink for EnvFileSink {
 
     fn remove(&self) -> Result<bool, SinkError> {
         self.refuse_foreign(None)?;
-        match std::fs::remove_file(&self.path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(source) => {
-                Err(keyholder_platform::FileError::Io { doing: "remove", path: self.path.clone(), source }.into())
-            }
-        }
+        let removed = remove_file(&self.path)?;
+        remove_file(&self.place_path())?;
+        Ok(removed)
     }
+}
+
+/// Removes a file; whether there was one.
+fn remove_file(path: &Path) -> Result<bool, SinkError> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(FileError::Io { doing: "remove", path: path.to_path_buf(), source }.into()),
+    }
+}
+
+fn is_place_id(text: &str) -> bool {
+    text.len() == PLACE_ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_known(name: &str) -> bool {
@@ -201,6 +248,29 @@ mod tests {
         assert_eq!(read.secret.expose(), key().secret.expose());
         assert!(sink.remove().unwrap());
         assert!(!sink.remove().unwrap());
+    }
+
+    #[test]
+    fn a_place_has_an_id_of_its_own_that_outlives_the_key() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let of = |folder: &tempfile::TempDir, seed| {
+            let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap();
+            sink.with_random(Arc::new(keyholder_foundation::SeededRandom::new(seed)))
+        };
+        let sink = of(&here, 1);
+        assert_eq!(sink.place_id().unwrap(), None);
+        let id = sink.claim_place_id().unwrap();
+        assert!(is_place_id(&id), "{id}");
+        assert_ne!(of(&there, 2).claim_place_id().unwrap(), id);
+        sink.save(&key()).unwrap();
+        std::fs::remove_file(sink.path()).unwrap();
+        assert_eq!(of(&here, 3).claim_place_id().unwrap(), id);
+        sink.save(&key()).unwrap();
+        sink.remove().unwrap();
+        assert_eq!(std::fs::read_dir(here.path()).unwrap().count(), 0);
+        std::fs::write(sink.place_path(), "no id").unwrap();
+        assert_eq!(sink.place_id().unwrap(), None);
+        assert!(is_place_id(&sink.claim_place_id().unwrap()));
     }
 
     #[test]

@@ -121,3 +121,49 @@ async fn a_secret_that_cannot_be_kept_is_taken_back() {
     assert!(error.to_string().contains("orders-sync.env"), "{error}");
     assert_eq!(secrets(&world), 0);
 }
+
+#[tokio::test]
+async fn places_of_the_same_path_leave_each_others_secrets_alone() {
+    let world = World::new();
+    world.provision().await.0.unwrap();
+    let path = world.env_path().display().to_string();
+    let other = ["a0000000-0000-4000-8000-00000000fff1", "a0000000-0000-4000-8000-00000000fff2"];
+    {
+        let mut state = world.state();
+        let application = state.applications.values_mut().next().unwrap();
+        let credentials = application["passwordCredentials"].as_array_mut().unwrap();
+        for (id, label) in other.iter().zip([format!("keyholder 0123456789ab {path}"), format!("keyholder {path}")]) {
+            // Labels are cut at their start when they are long.
+            assert!(label.chars().count() <= 100, "{label}");
+            credentials.push(json!({ "keyId": id, "displayName": label }));
+        }
+    }
+    std::fs::remove_file(world.env_path()).unwrap();
+    let (done, events) = world.provision().await;
+    done.unwrap();
+    let event = event(&events, Step::ClientSecret);
+    assert!(event.notes.iter().any(|note| note.contains("removed 1 of its own")), "{event:?}");
+    assert!(event.notes.iter().any(|note| note.starts_with("2 other secret(s)")), "{event:?}");
+    let state = world.state();
+    let left = state.applications.values().next().unwrap()["passwordCredentials"].as_array().unwrap();
+    assert_eq!(left.len(), 3);
+    assert!(other.iter().all(|id| left.iter().any(|credential| credential["keyId"] == *id)));
+}
+
+#[tokio::test]
+async fn a_secret_with_a_label_of_an_earlier_version_is_replaced_by_the_place_that_holds_it() {
+    let world = World::new();
+    world.provision().await.0.unwrap();
+    let path = world.env_path().display().to_string();
+    for application in world.state().applications.values_mut() {
+        application["passwordCredentials"][0]["displayName"] = json!(format!("keyholder {path}"));
+    }
+    std::fs::remove_file(world.folder.path().join(".orders-sync.env.place")).unwrap();
+    assert!(!world.provision().await.0.unwrap().changed, "it works, so it stays");
+    world.advance_days(181);
+    let (done, events) = world.provision().await;
+    done.unwrap();
+    let event = event(&events, Step::ClientSecret);
+    assert!(event.notes.iter().any(|note| note.contains("removed 1 of its own")), "{event:?}");
+    assert_eq!(secrets(&world), 1);
+}

@@ -216,3 +216,19 @@ async fn runs_can_be_spawned() {
     });
     run.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn the_user_of_a_service_principal_that_was_made_anew_is_made_anew() {
+    let world = World::new();
+    let first = world.provision().await.0.unwrap();
+    world.state().principals.clear();
+    let (done, events) = world.provision().await;
+    let second = done.unwrap();
+    assert_ne!(second.service_principal_id, first.service_principal_id);
+    assert_ne!(second.user_id, first.user_id);
+    let event = event(&events, Step::ApplicationUser);
+    assert_eq!(event.outcome, Outcome::Changed);
+    assert!(event.notes[0].contains("service principal that was deleted"), "{event:?}");
+    assert_eq!(world.state().users.len(), 1, "nothing is left of the old one");
+    assert!(!world.provision().await.0.unwrap().changed);
+}

@@ -279,8 +279,14 @@ fn org(state: &mut State, method: &str, path: &str, body: &Value, caller: &str) 
             let user = if caller == ADMIN {
                 ADMIN.to_owned()
             } else {
-                let found =
-                    state.users.iter().find(|(_, user)| user["applicationid"] == caller && user["isdisabled"] == false);
+                // The token names the principal that there is now.
+                let principal = |user: &Value| {
+                    let known = &user["azureactivedirectoryobjectid"];
+                    state.principals.values().any(|principal| principal["id"] == *known)
+                };
+                let found = state.users.iter().find(|(_, user)| {
+                    user["applicationid"] == caller && user["isdisabled"] == false && principal(user)
+                });
                 let Some((id, _)) = found else {
                     return refused(403, "0x80072560", "The user is not a member of the organization.");
                 };
@@ -309,6 +315,8 @@ fn org(state: &mut State, method: &str, path: &str, body: &Value, caller: &str) 
                 .map(|(user, _)| json!({ "systemuserid": user }))
                 .collect(),
         ),
+        // Only one business unit here, so no copies.
+        ("GET", "roles") if rest.contains("roleid ne ") => list(Vec::new()),
         ("GET", "roles") => {
             let by_id = between(rest, "roleid eq ", " ").or_else(|| rest.rsplit_once("roleid eq ").map(|(_, id)| id));
             let by_name = between(rest, "name eq '", "'").filter(|_| rest.contains(" or (name"));
@@ -360,9 +368,11 @@ fn org(state: &mut State, method: &str, path: &str, body: &Value, caller: &str) 
                 return refused(412, "0x80040237", "A record with matching key values already exists.");
             }
             let id = state.id();
+            let of_application = |principal: &&Value| principal["appId"] == body["applicationid"];
+            let principal = state.principals.values().find(of_application).map(|principal| principal["id"].clone());
             let user = json!({
                 "systemuserid": id, "applicationid": body["applicationid"], "isdisabled": false,
-                "_businessunitid_value": UNIT, "deletedstate": 0,
+                "_businessunitid_value": UNIT, "azureactivedirectoryobjectid": principal, "deletedstate": 0,
             });
             state.users.insert(id.clone(), user);
             created("systemusers", &id)
