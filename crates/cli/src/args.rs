@@ -6,6 +6,7 @@
 
 mod connection;
 mod org;
+pub(crate) mod people;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

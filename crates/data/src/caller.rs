@@ -9,14 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyholder_dataverse::Value;
 use keyholder_dataverse::error::{self, AccessMode, PrincipalFacts};
-use keyholder_foundation::{ClientId, ObjectId, OrgId, TenantId};
+use keyholder_foundation::{ClientId, ObjectId, TenantId};
 use keyholder_security::{Grants, Holder};
 use keyholder_store::Snapshot;
 use uuid::Uuid;
 
 use crate::catalogue::{Catalogue, Record};
 use crate::error::Failure;
+use crate::organization::Core;
 use crate::platform::Platform;
+use crate::seed::DELEGATED_ADMIN;
 
 /// The most callers remembered; an org has a few hundred.
 const MOST_CALLERS: usize = 4_096;
@@ -32,6 +34,8 @@ pub struct TokenFacts {
     pub object_id: ObjectId,
     /// Whether the application acts in its own name.
     pub app_only: bool,
+    /// Whether the person is a partner's, who administers the tenant by delegation.
+    pub delegated: bool,
 }
 
 /// A user of the org, and what they may do.
@@ -65,12 +69,12 @@ impl Callers {
         snapshot: &mut Snapshot<'_>,
         catalogue: &Catalogue,
         epoch: i64,
-        organization: OrgId,
+        core: &Core,
         token: &TokenFacts,
     ) -> Result<Entered, Failure> {
         let caller = match self.known(epoch, token) {
             Some(caller) => caller,
-            None => Arc::new(sign_in(snapshot, catalogue, organization, token)?),
+            None => Arc::new(sign_in(snapshot, catalogue, core, token)?),
         };
         Ok(Entered { caller, epoch })
     }
@@ -98,11 +102,14 @@ impl Callers {
 fn sign_in(
     snapshot: &mut Snapshot<'_>,
     catalogue: &Catalogue,
-    organization: OrgId,
+    core: &Core,
     token: &TokenFacts,
 ) -> Result<Caller, Failure> {
     let platform = Platform { catalogue };
-    let user = if token.app_only {
+    let user = if token.delegated {
+        // One row stands for all of them.
+        Some(core.seed_id(DELEGATED_ADMIN))
+    } else if token.app_only {
         platform.application_user(snapshot, token.client.0)?.map(|(user, _)| user)
     } else {
         platform.person(snapshot, token.object_id.0)?
@@ -115,7 +122,7 @@ fn sign_in(
         return Err(error::not_a_member().into());
     }
     if *row.get("isdisabled") == Value::Boolean(true) {
-        return Err(error::user_disabled(user, organization.0).into());
+        return Err(error::user_disabled(user, core.organization.0).into());
     }
     let unit = row.business_unit().unwrap_or_default();
     if platform.unit_is_disabled(snapshot, unit)? {

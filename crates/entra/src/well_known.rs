@@ -148,6 +148,21 @@ pub const GRAPH_PERMISSIONS: &[GraphPermission] = &[
         "RoleManagement.ReadWrite.Directory",
         "Read and write all directory RBAC settings",
     ),
+    permission(0x5b56_7255_7703_4780_807c_7be8_301a_e99b, "Group.Read.All", "Read all groups"),
+    permission(0x62a8_2d76_70ea_41e2_9197_3705_8180_4d09, "Group.ReadWrite.All", "Read and write all groups"),
+    permission(0xbf7b_1a76_6e77_406b_b258_bf5c_7720_e98f, "Group.Create", "Create groups"),
+    permission(0x9883_0695_27a2_44f7_8c18_0c3e_bc96_98f6, "GroupMember.Read.All", "Read all group memberships"),
+    permission(
+        0xdbaa_e8cf_10b5_4b86_a4a1_f871_c94c_6695,
+        "GroupMember.ReadWrite.All",
+        "Read and write all group memberships",
+    ),
+    permission(
+        0x29c1_8626_4985_4dcd_85c0_193e_ef32_7366,
+        "Policy.ReadWrite.AuthenticationMethod",
+        "Read and write all authentication method policies",
+    ),
+    permission(0x7e05_723c_0bb0_42da_be95_ae9f_08a6_e53c, "Domain.ReadWrite.All", "Read and write domains"),
 ];
 
 /// One built-in directory role.
@@ -173,6 +188,8 @@ pub const CLOUD_APPLICATION_ADMINISTRATOR: DirectoryRole =
     role(0x158c_047a_c907_4556_b7ef_4465_51a6_b5f7, "Cloud Application Administrator");
 /// Users and their passwords.
 pub const USER_ADMINISTRATOR: DirectoryRole = role(0xfe93_0be7_5e62_47db_91af_98c3_a49a_38b1, "User Administrator");
+/// Groups and who is in them.
+pub const GROUPS_ADMINISTRATOR: DirectoryRole = role(0xfdd7_a751_b60b_444a_984c_0265_2fe8_fa1c, "Groups Administrator");
 /// Licences.
 pub const LICENSE_ADMINISTRATOR: DirectoryRole =
     role(0x4d6a_c14f_3453_41d0_bef9_a3e0_c569_773a, "License Administrator");
@@ -195,6 +212,7 @@ pub const DIRECTORY_ROLES: &[DirectoryRole] = &[
     APPLICATION_ADMINISTRATOR,
     CLOUD_APPLICATION_ADMINISTRATOR,
     USER_ADMINISTRATOR,
+    GROUPS_ADMINISTRATOR,
     LICENSE_ADMINISTRATOR,
     PRIVILEGED_ROLE_ADMINISTRATOR,
     APPLICATION_DEVELOPER,

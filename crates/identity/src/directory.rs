@@ -37,6 +37,7 @@ pub(crate) mod device_codes;
 pub mod facts;
 pub(crate) mod federated;
 pub(crate) mod grants;
+pub(crate) mod groups;
 pub(crate) mod holders;
 pub(crate) mod keys;
 pub(crate) mod licences;
@@ -45,6 +46,7 @@ pub(crate) mod objects;
 pub(crate) mod owners;
 pub(crate) mod passwords;
 pub(crate) mod people;
+pub mod personas;
 pub(crate) mod policies;
 pub(crate) mod published;
 mod recycle_bin;
@@ -145,6 +147,9 @@ pub(crate) enum Refusal {
     /// The object has this owner already.
     #[error("the object has this owner already")]
     OwnerExists,
+    /// The group has this member already.
+    #[error("the group has this member already")]
+    MemberExists,
     /// Another person has this sign-in name.
     #[error("another person has this sign-in name")]
     UserNameTaken,
@@ -190,6 +195,7 @@ struct Statements {
     passwords: passwords::Statements,
     service_principals: service_principals::Statements,
     grants: grants::Statements,
+    groups: groups::Statements,
     app_roles: app_roles::Statements,
     roles: roles::Statements,
     administrators: administrators::Statements,
@@ -205,6 +211,7 @@ struct Statements {
     federated: federated::Statements,
     registrations: registrations::Statements,
     people: people::Statements,
+    personas: personas::Statements,
     changes: changes::Statements,
     users: users::Statements,
     licences: licences::Statements,
@@ -225,6 +232,7 @@ impl Statements {
             passwords: passwords::Statements::prepare()?,
             service_principals: service_principals::Statements::prepare()?,
             grants: grants::Statements::prepare()?,
+            groups: groups::Statements::prepare()?,
             app_roles: app_roles::Statements::prepare()?,
             roles: roles::Statements::prepare()?,
             administrators: administrators::Statements::prepare()?,
@@ -240,6 +248,7 @@ impl Statements {
             federated: federated::Statements::prepare()?,
             registrations: registrations::Statements::prepare()?,
             people: people::Statements::prepare()?,
+            personas: personas::Statements::prepare()?,
             changes: changes::Statements::prepare(propagation)?,
             users: users::Statements::prepare()?,
             licences: licences::Statements::prepare()?,

@@ -23,11 +23,14 @@ mod deleted_items;
 mod delta;
 mod directory_objects;
 mod directory_roles;
+mod factors;
 mod federated;
 mod filter;
 mod grants;
+mod groups;
 mod licences;
 mod me;
+mod member_of;
 mod organization;
 mod owners;
 mod path;
@@ -154,12 +157,13 @@ async fn handle(identity: &Identity, request: &Request<Bytes>) -> Result<Answer,
     match first.name.as_str() {
         "applications" => applications::handle(&call, first, rest).await,
         "serviceprincipals" => service_principals::handle(&call, first, rest).await,
+        "groups" => groups::handle(&call, first, rest).await,
         "users" => users::handle(&call, first, rest).await,
         "me" => me::handle(&call, first, rest).await,
         "subscribedskus" => licences::handle(&call, first, rest).await,
         "oauth2permissiongrants" => grants::handle(&call, first, rest).await,
         "organization" => organization::handle(&call, first, rest),
-        "domains" => organization::handle_domains(&call, first, rest),
+        "domains" => organization::handle_domains(&call, first, rest).await,
         "directory" => deleted_items::handle(&call, first, rest).await,
         "directoryobjects" => directory_objects::handle(&call, first, rest).await,
         "directoryroles" => directory_roles::handle(&call, first, rest).await,

@@ -11,13 +11,15 @@ use keyholder_store::{Database, DatabaseOptions};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::directory::Directory;
 use crate::directory::administrators::{Administrators, TenantPlan};
 use crate::directory::changes::OutboxItem;
 use crate::directory::clients::ApplicationFacts;
 use crate::directory::facts::{ServicePrincipalFacts, UserFacts};
-use crate::directory::people::SignInRule;
-use crate::directory::tables;
+use crate::directory::listing::Listing;
+use crate::directory::people::{MultiFactor, SignInRule};
+use crate::directory::personas::{MadePersona, Persona};
+use crate::directory::users::UserKey;
+use crate::directory::{Directory, Refusal, groups, tables};
 use crate::graph::throttle::{self, GraphThrottle};
 use crate::keys::{Keys, SigningKey};
 use crate::login::federation::{IssuerDocuments, Issuers};
@@ -194,12 +196,100 @@ impl Identity {
         Ok(self.directory.set_sign_in_rule(tenant, rule).await?)
     }
 
-    /// Sets whether one person needs a second factor.
+    /// What a tenant demands of every sign-in of a person.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn require_multi_factor(&self, tenant: TenantId, user: ObjectId, required: bool) -> Result<(), Error> {
-        Ok(self.directory.require_multi_factor(tenant, user, required).await?)
+    pub async fn sign_in_rule(&self, tenant: TenantId) -> Result<SignInRule, Error> {
+        Ok(self.directory.sign_in_rule(tenant).await?)
+    }
+
+    /// Sets how far one person is with a second factor.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn set_multi_factor(&self, tenant: TenantId, user: ObjectId, state: MultiFactor) -> Result<(), Error> {
+        Ok(self.directory.set_multi_factor(tenant, user, state).await?)
+    }
+
+    /// Sets for how many days passwords of a domain are good, counted from when they were set; for
+    /// ever when none. False when the tenant has no such domain.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn set_password_validity(
+        &self,
+        tenant: TenantId,
+        domain: &str,
+        days: Option<u32>,
+    ) -> Result<bool, Error> {
+        Ok(self.directory.set_password_validity(tenant, domain.to_ascii_lowercase(), days).await?)
+    }
+
+    /// Makes somebody to try things as, or gives whoever is there a new password, which is in the
+    /// answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`Error::NoTenant`], [`Error::Store`].
+    pub async fn make_persona(&self, tenant: TenantId, persona: Persona) -> Result<MadePersona, Error> {
+        self.directory.make_persona(tenant, persona).await
+    }
+
+    /// Whether somebody administers a tenant by delegation and may sign in.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn is_delegate(&self, tenant: TenantId, principal: ObjectId) -> Result<bool, Error> {
+        Ok(self.directory.standing(tenant, principal).await?.is_some_and(|standing| standing.is_delegate))
+    }
+
+    /// The person of this sign-in name or object id.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn find_user(&self, tenant: TenantId, name: &str) -> Result<Option<UserFacts>, Error> {
+        let found = match self.directory.find_user(tenant, UserKey::parse(name)).await {
+            Ok(user) => user.id,
+            Err(Refusal::NotFound(_)) => return Ok(None),
+            Err(other) => return Err(other.into()),
+        };
+        self.user_facts(tenant, found).await
+    }
+
+    /// The group of this id, or of this name when only one has it; its id and name.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn find_group(&self, tenant: TenantId, name: &str) -> Result<Option<(ObjectId, String)>, Error> {
+        if let Ok(id) = name.parse() {
+            return match self.directory.find_group(tenant, id).await {
+                Ok(group) => Ok(Some((id, group.display_name.unwrap_or_default()))),
+                Err(Refusal::NotFound(_)) => Ok(None),
+                Err(other) => Err(other.into()),
+            };
+        }
+        let conditions = groups::condition("displayName", false, name).into_iter().collect();
+        let listing = Listing { conditions, size: 2, ..Listing::default() };
+        let found = self.directory.list_groups(tenant, listing).await?;
+        Ok(match found.entities.as_slice() {
+            [group] => Some((group.id, group.display_name.clone().unwrap_or_default())),
+            _ => None,
+        })
+    }
+
+    /// Makes a group of these people under this id, when there is none: what a data folder kept
+    /// before the directory had groups.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn adopt_group(
+        &self,
+        tenant: TenantId,
+        id: ObjectId,
+        name: String,
+        members: Vec<ObjectId>,
+    ) -> Result<(), Error> {
+        Ok(self.directory.adopt_group(tenant, id, name, members).await?)
     }
 
     pub(crate) fn graph_audience(&self) -> &Audience {

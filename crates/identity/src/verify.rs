@@ -36,6 +36,8 @@ pub struct VerifiedToken {
     pub object_id: ObjectId,
     /// Whether the application speaks for itself.
     pub app_only: bool,
+    /// Whether the person is a partner's, who administers the tenant by delegation.
+    pub delegated: bool,
     /// What it is for, as it was asked for.
     pub audience: String,
     /// Application permissions that it carries.
@@ -193,6 +195,7 @@ fn check(token: &str, keys: &Keys, origin: &str, now: Timestamp) -> Result<Verif
         client: claims.client().ok_or(TokenProblem::Issuer)?,
         object_id: claims.oid.ok_or(TokenProblem::Issuer)?,
         app_only: claims.is_app_only(),
+        delegated: !claims.is_app_only() && claims.idp.as_ref().is_some_and(|home| *home != claims.iss),
         normal_audience: normal(&claims.aud),
         short_id: claims.short_id().to_owned(),
         not_before: Timestamp::from_unix_seconds(claims.nbf),

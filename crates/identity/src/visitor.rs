@@ -17,6 +17,8 @@ pub struct Visitor {
     pub user_principal_name: String,
     /// Their name.
     pub display_name: String,
+    /// Whether they are a partner's, who administer the tenant by delegation.
+    pub delegated: bool,
 }
 
 impl Identity {
@@ -35,6 +37,7 @@ impl Identity {
             object_id: person.id,
             user_principal_name: person.user_principal_name,
             display_name: person.display_name,
+            delegated: person.home_tenant.is_some(),
         }))
     }
 }

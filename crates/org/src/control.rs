@@ -7,6 +7,7 @@
 
 mod admission;
 mod caller;
+mod tenants;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,13 +77,15 @@ pub struct OrgRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityGroupRequest {
-    /// The sign-in names of those who may come in.
-    pub members: Vec<String>,
+    /// The id or name of the group whose members may come in.
+    pub group: String,
 }
 
 const COMMANDS: &str = "There are: GET status; POST sample; POST credentials/reset; GET and POST clock; GET snapshots, \
     DELETE snapshots/NAME, POST snapshot, POST restore, POST reset; GET and POST orgs, PUT and DELETE orgs/ID/security-group; \
-    POST tenants; POST keys/rotate.";
+    POST tenants; GET and PUT tenants/DOMAIN/conditional-access, PUT tenants/DOMAIN/people/NAME/multi-factor, \
+    PUT tenants/DOMAIN/password-expiry, PUT tenants/DOMAIN/licences/SKU, POST tenants/DOMAIN/personas/NAME; \
+    POST keys/rotate.";
 
 pub(crate) async fn respond(rooms: &Arc<Rooms>, peer: SocketAddr, request: &Request<Bytes>) -> Response<Bytes> {
     if let Some(refusal) = admission::refusal(rooms, peer, request).await {
@@ -138,15 +141,15 @@ async fn answer(
         }
         ("GET", ["orgs" | "tenants"]) => done(&json!({"tenants": world.list().await})),
         ("PUT", ["orgs", org, "security-group"]) => match serde_json::from_slice::<SecurityGroupRequest>(body) {
-            Ok(wanted) => {
-                world.set_security_group(org, Some(&wanted.members)).await?;
-                done(&json!({"members": wanted.members}))
-            }
-            Err(why) => read(&format!(r#"{{"members":[NAME]}}: {why}"#)),
+            Ok(wanted) => done(&json!({"group": world.set_security_group(org, Some(&wanted.group)).await?})),
+            Err(why) => read(&format!(r#"{{"group":"ID"}}: {why}"#)),
         },
         ("DELETE", ["orgs", org, "security-group"]) => {
             world.set_security_group(org, None).await?;
-            done(&json!({"members": null}))
+            done(&json!({"group": null}))
+        }
+        (_, ["tenants", tenant, rest @ ..]) if !rest.is_empty() => {
+            tenants::answer(world, method, tenant, rest, body).await?
         }
         ("POST", ["keys", "rotate"]) => done(&json!({"keyId": world.rotate_keys().await?})),
         ("POST", ["tenants"]) => match serde_json::from_slice::<TenantRequest>(body) {
@@ -202,7 +205,7 @@ async fn sample(rooms: &Rooms, body: &Bytes) -> Result<Response<Bytes>, StartErr
     Ok(done(&json!({"accounts": sampled.accounts, "contacts": sampled.contacts})))
 }
 
-fn done(value: &Value) -> Response<Bytes> {
+pub(super) fn done(value: &Value) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(value.to_string()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     response
@@ -211,7 +214,12 @@ fn done(value: &Value) -> Response<Bytes> {
 fn failed(error: &StartError) -> Response<Bytes> {
     let (status, code) = match error {
         StartError::Refused(
-            Refused::NoSnapshot { .. } | Refused::NoTenant { .. } | Refused::NoOrg { .. } | Refused::NoPerson { .. },
+            Refused::NoSnapshot { .. }
+            | Refused::NoTenant { .. }
+            | Refused::NoOrg { .. }
+            | Refused::NoGroup { .. }
+            | Refused::NoLicence { .. }
+            | Refused::NoPerson { .. },
         ) => (StatusCode::NOT_FOUND, "NotFound"),
         StartError::Refused(Refused::TenantExists { .. } | Refused::OrgExists { .. }) => {
             (StatusCode::CONFLICT, "Conflict")

@@ -9,12 +9,12 @@ mod filter;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use keyholder_data::TokenFacts;
 use keyholder_dataverse::error::{self, DataverseError};
 use keyholder_entra::challenge::Challenge;
 use keyholder_identity::{Audience, VerifiedToken, bearer};
 use serde_json::{Map, Value, json};
 
+use crate::door::token_facts;
 use crate::world::{OpenOrg, State};
 
 /// What a token for it is for; one for the origin is as good.
@@ -59,14 +59,9 @@ async fn answer(
     let options = Options::read(request.uri().query().unwrap_or_default(), key)?;
 
     let mut rows = Vec::new();
-    for org in state.orgs.iter().filter(|org| org.tenant == caller.tenant) {
-        let facts = TokenFacts {
-            tenant: caller.tenant,
-            client: caller.client,
-            object_id: caller.object_id,
-            app_only: caller.app_only,
-        };
-        let user = org.organization.membership(&facts).await.map_err(|_| error::unexpected())?;
+    // Where somebody is only as a partner's administrator is not told.
+    for org in state.orgs.iter().filter(|org| org.tenant == caller.tenant && !caller.delegated) {
+        let user = org.organization.membership(&token_facts(&caller)).await.map_err(|_| error::unexpected())?;
         let Some(user) = user.filter(|user| !user.is_disabled) else { continue };
         let row = instance(org, user.is_administrator);
         if options.admits(&row)? {

@@ -3,9 +3,20 @@
 
 use std::sync::Arc;
 
-use keyholder_data::{ApplicationFacts, BoxFuture, Directory, DirectoryError};
+use keyholder_data::{ApplicationFacts, BoxFuture, Directory, DirectoryError, TokenFacts};
 use keyholder_foundation::{ClientId, TenantId};
-use keyholder_identity::Identity;
+use keyholder_identity::{Identity, VerifiedToken};
+
+/// What the org's rows need to know of a verified token.
+pub(crate) fn token_facts(token: &VerifiedToken) -> TokenFacts {
+    TokenFacts {
+        tenant: token.tenant,
+        client: token.client,
+        object_id: token.object_id,
+        app_only: token.app_only,
+        delegated: token.delegated,
+    }
+}
 
 /// One tenant's directory, as its orgs see it.
 #[derive(Debug)]

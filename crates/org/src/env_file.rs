@@ -28,6 +28,10 @@ pub mod names {
     pub const ADMIN_USERNAME: &str = "KEYHOLDER_ADMIN_USERNAME";
     /// Their password.
     pub const ADMIN_PASSWORD: &str = "KEYHOLDER_ADMIN_PASSWORD";
+    /// In the file of a persona: its user name.
+    pub const USERNAME: &str = "KEYHOLDER_USERNAME";
+    /// Its password.
+    pub const PASSWORD: &str = "KEYHOLDER_PASSWORD";
 }
 
 /// What the administrators of a local org sign in with: the plain text that stands only in
@@ -59,21 +63,28 @@ pub struct Address {
     pub org_url: String,
 }
 
-/// Prints `org.env`.
-#[must_use]
-pub fn print(address: &Address, admin: &AdminCredentials) -> Secret {
-    let comment = "Written by `keyholder org start`. It holds the administrators' secrets: keep it private.";
-    let variables = [
-        (names::ORIGIN, address.origin.as_str()),
+/// What every env file says of where the org is.
+pub(crate) fn variables(address: &Address) -> [(&'static str, &str); 5] {
+    [
+        (names::ORIGIN, &address.origin),
         (names::CA_FILE, &address.ca_file),
         (names::TENANT_ID, &address.tenant_id),
         (names::TENANT_DOMAIN, &address.tenant_domain),
         (names::ORG_URL, &address.org_url),
-        (names::ADMIN_CLIENT_ID, &admin.client_id),
+    ]
+}
+
+/// Prints `org.env`.
+#[must_use]
+pub fn print(address: &Address, admin: &AdminCredentials) -> Secret {
+    let comment = "Written by `keyholder org start`. It holds the administrators' secrets: keep it private.";
+    let mut variables = variables(address).to_vec();
+    variables.extend([
+        (names::ADMIN_CLIENT_ID, admin.client_id.as_str()),
         (names::ADMIN_CLIENT_SECRET, admin.client_secret.expose()),
         (names::ADMIN_USERNAME, &admin.username),
         (names::ADMIN_PASSWORD, admin.password.expose()),
-    ];
+    ]);
     // A tenant without an org has no URL to name.
     env_file::print(comment, variables.into_iter().filter(|(_, value)| !value.is_empty()))
 }

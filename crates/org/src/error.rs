@@ -114,6 +114,23 @@ pub enum Refused {
         /// What was asked for, cut to 80 characters.
         name: String,
     },
+    /// A group that the tenant does not have, or more than one of that name.
+    #[error("the tenant has no group `{name}`, or several of that name: give its id")]
+    NoGroup {
+        /// What was asked for, cut to 80 characters.
+        name: String,
+    },
+    /// A licence that there is not.
+    #[error("there is no licence `{name}`{}", listed(known))]
+    NoLicence {
+        /// What was asked for, cut to 80 characters.
+        name: String,
+        /// The licences that there are.
+        known: Vec<String>,
+    },
+    /// A number of days that a password cannot last.
+    #[error("a password is good for 14 to 730 days, or for ever")]
+    PasswordDays,
     /// The tenant has an org of that name.
     #[error("the tenant `{domain}` has an org `{name}` already")]
     OrgExists {

@@ -13,6 +13,7 @@
 //!   snapshots/            earlier states, by name
 //!   org.env         0600  what a client needs, and the administrators' secrets
 //!   DOMAIN.env      0600  the same for a further tenant
+//!   PERSONA.env     0600  somebody to try things as
 //! ```
 //!
 //! An ephemeral world is the same in a temporary folder.
@@ -29,7 +30,7 @@ use keyholder_platform::{
 use serde::{Deserialize, Serialize};
 
 use record::WORLD_FORMAT;
-pub use record::{AdministratorsEntry, OrgEntry, Pretence, SecurityGroup, TenantEntry, World};
+pub use record::{AdministratorsEntry, OrgEntry, PersonaEntry, Pretence, SecurityGroup, TenantEntry, World};
 
 /// What can be wrong with a data folder.
 #[derive(Debug, thiserror::Error)]
@@ -322,9 +323,10 @@ impl DataFolder {
     }
 
     pub(crate) fn write_world(&self, world: &World) -> Result<World, FolderError> {
-        let text = serde_json::to_string_pretty(world).unwrap_or_default();
+        let world = World { format: WORLD_FORMAT, ..world.clone() };
+        let text = serde_json::to_string_pretty(&world).unwrap_or_default();
         self.write("world.json", text.as_bytes())?;
-        Ok(world.clone())
+        Ok(world)
     }
 
     pub(crate) fn read(&self, name: &str) -> Result<String, FolderError> {

@@ -33,9 +33,10 @@ pub use error::{Refused, StartError};
 pub use folder::{DataFolder, Pretence};
 pub use keyholder_data::{Sampled, Trouble};
 pub use keyholder_identity::{
-    DocumentFuture, GraphThrottle, IssuerDocuments, MAX_DOCUMENT as LONGEST_DOCUMENT, NoIssuers,
+    DocumentFuture, GraphThrottle, IssuerDocuments, MAX_DOCUMENT as LONGEST_DOCUMENT, MultiFactor, NoIssuers, Persona,
+    SignInRule,
 };
 pub use keyholder_store::Durability;
 pub use listen::Listen;
 pub use running::{LocalOrg, Options, Place};
-pub use world::{ListedOrg, ListedTenant, NewOrg, OpenWorld, Settings, Taken, WorldOptions};
+pub use world::{ListedOrg, ListedTenant, NewOrg, OpenWorld, Settings, Taken, WorldOptions, WrittenPersona};

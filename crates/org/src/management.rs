@@ -50,6 +50,15 @@ impl Refusal {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "The resource does not support this method.")
     }
 
+    /// A partner's administrator wants to set up what it takes an administrator of one's own for.
+    fn delegated() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            "A delegated administrator cannot set up service users; it takes an administrator of the tenant's own.",
+        )
+    }
+
     /// What went wrong inside, without its details.
     fn inside() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "The local org failed.")

@@ -133,7 +133,7 @@ pub(crate) fn person(org: &OpenOrg, facts: &UserFacts, now: Timestamp) -> Person
         is_licensed: facts.licensed,
         is_administrator: facts.administers_organizations,
         // Administrators of the tenant come in whatever the group says: they could let themselves in.
-        may_enter: org.lets_in(facts.id) || facts.administers_organizations,
+        may_enter: org.lets_in(facts) || facts.administers_organizations,
         presence: presence(facts.deleted, now),
     }
 }

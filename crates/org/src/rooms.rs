@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
-use keyholder_data::TokenFacts;
 use keyholder_foundation::{OrgId, Secret, WallClock};
 use keyholder_identity::{AnswerAfter, Audience, TokenProblem, VerifiedToken, bearer};
 
+use crate::door::token_facts;
 use crate::error::StartError;
 use crate::folder::Pretence;
 use crate::listeners::Serving;
@@ -158,13 +158,7 @@ impl Rooms {
                 return org.organization.challenge();
             };
             self.world.deliver(state).await;
-            let caller = TokenFacts {
-                tenant: token.tenant,
-                client: token.client,
-                object_id: token.object_id,
-                app_only: token.app_only,
-            };
-            return org.organization.respond(&caller, request).await;
+            return org.organization.respond(&token_facts(&token), request).await;
         }
         if matches!(path, "/" | "/main.aspx" | "/default.aspx") {
             return pages::respond(&self.world, state, org, &request).await;

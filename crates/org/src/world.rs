@@ -10,6 +10,7 @@
 
 mod keys;
 mod make;
+mod people;
 mod snapshots;
 mod state;
 mod tenants;
@@ -32,6 +33,7 @@ use crate::error::StartError;
 use crate::folder::{DataFolder, FolderError, OrgEntry, Pretence, TenantEntry, World};
 use crate::listeners::Listeners;
 
+pub use people::WrittenPersona;
 pub use snapshots::Taken;
 pub(crate) use state::{OpenOrg, State};
 pub use tenants::{ListedOrg, ListedTenant, NewOrg};
@@ -138,7 +140,7 @@ impl OpenWorld {
             check_databases(&folder, &record)?;
         }
         let listeners = address.map_or_else(Listeners::none, Listeners::on);
-        let complete = record.complete;
+        let (complete, before) = (record.complete, record.clone());
         let opening = state::Opening { folder: &folder, options, origin, listeners: &listeners };
         let state = opening.open(record).await?;
         let open = Self {
@@ -155,6 +157,10 @@ impl OpenWorld {
         };
         if !complete {
             open.complete().await?;
+        } else if before != open.state().await.record {
+            // Something of an earlier format was taken over.
+            let mut state = open.state.write().await;
+            state.record = open.folder.write_world(&state.record)?;
         }
         Ok(open)
     }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use keyholder_foundation::Timestamp;
 use keyholder_org::Shift;
 
-use super::{DEFAULT_DATA, Data, ListenFlags};
+use super::{DEFAULT_DATA, Data, ListenFlags, people};
 
 /// `org ...`.
 #[derive(Debug, Subcommand)]
@@ -48,10 +48,35 @@ pub(crate) enum Org {
     Reset(Folder),
     /// Have the token service sign with a new key; tokens that are out stay good until they expire
     RotateKeys(Folder),
-    /// Say which people may come into an org: its security group
-    #[command(long_about = "Says which people of the directory may come into an org, as an environment's security \
-        group does. Applications and the tenant's administrators come in any case.")]
+    /// Say which group's members may come into an org
+    #[command(
+        long_about = "Says which group's members may come into an org, as an environment's security group does. \
+        Groups are made with Microsoft Graph. Applications and the tenant's administrators come in any case."
+    )]
     SecurityGroup(SecurityGroup),
+    /// Show or set what every sign-in of a tenant's people must meet
+    #[command(long_about = "Shows or sets what every sign-in of a tenant's people must meet, as a Conditional Access \
+        policy for everybody does. Applications that sign in for themselves are not asked.")]
+    ConditionalAccess(people::ConditionalAccess),
+    /// Set how far one person is with a second factor (Graph's perUserMfaState)
+    MultiFactor(people::MultiFactor),
+    /// Set for how long the passwords of a tenant's people are good
+    #[command(
+        long_about = "Sets for how long the passwords of a tenant's people are good, counted from when they were \
+        set, as the domain's passwordValidityPeriodInDays does. People with the password policy \
+        DisablePasswordExpiration are left out."
+    )]
+    PasswordExpiry(people::PasswordExpiry),
+    /// Set how many of a licence a tenant has bought
+    Licences(people::Licences),
+    /// Make somebody to try things as, with a password in an env file of its own
+    #[command(
+        long_about = "Makes somebody to sign in as and see what the real services refuse them, or gives whoever \
+        is there a new password. The credentials are written to DIR/WHO.env (DIR/DOMAIN.WHO.env for a further tenant), \
+        readable by you alone.\n\nThe delegated administrator is a partner's: sign in to the tenant by its id or domain, \
+        not at `organizations`."
+    )]
+    Persona(people::Persona),
     /// Add a tenant with administrators of its own
     #[command(subcommand, arg_required_else_help = true)]
     Tenant(Tenant),
@@ -205,11 +230,11 @@ pub(crate) struct SecurityGroup {
     /// The org: its name, URL or id, as `org list` shows them
     #[arg(value_name = "ORG")]
     pub(crate) org: String,
-    /// Somebody who may come in, by sign-in name; may be repeated
-    #[arg(long, value_name = "NAME", required_unless_present = "everybody")]
-    pub(crate) member: Vec<String>,
+    /// The security group: its id, or its name when no other group has it
+    #[arg(long, value_name = "GROUP", required_unless_present = "everybody")]
+    pub(crate) group: Option<String>,
     /// Let everybody in again
-    #[arg(long, conflicts_with = "member")]
+    #[arg(long, conflicts_with = "group")]
     pub(crate) everybody: bool,
     #[command(flatten)]
     pub(crate) folder: Folder,

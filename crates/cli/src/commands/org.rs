@@ -2,6 +2,7 @@
 
 mod clock;
 mod orgs;
+mod people;
 mod serve;
 mod snapshots;
 
@@ -27,6 +28,11 @@ pub(crate) async fn run(arguments: &Org, printer: Printer) -> Result<(), Failure
         Org::Reset(arguments) => snapshots::reset(arguments, printer).await,
         Org::RotateKeys(arguments) => rotate_keys(arguments, printer).await,
         Org::SecurityGroup(arguments) => orgs::security_group(arguments, printer).await,
+        Org::ConditionalAccess(arguments) => people::conditional_access(arguments, printer).await,
+        Org::MultiFactor(arguments) => people::multi_factor(arguments, printer).await,
+        Org::PasswordExpiry(arguments) => people::password_expiry(arguments, printer).await,
+        Org::Licences(arguments) => people::licences(arguments, printer).await,
+        Org::Persona(arguments) => people::persona(arguments, printer).await,
         Org::Tenant(arguments) => orgs::tenant(arguments, printer).await,
         Org::Add(arguments) => orgs::add(arguments, printer).await,
         Org::List(arguments) => orgs::list(arguments, printer).await,

@@ -7,6 +7,7 @@ mod documents;
 mod guide;
 mod house;
 mod killed;
+mod killed_restore;
 mod login;
 mod org;
 mod person;

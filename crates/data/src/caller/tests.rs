@@ -40,8 +40,13 @@ async fn organization() -> (Organization, TokenFacts) {
         identifier_uri: None,
         service_principal: ObjectId(Uuid::from_u128(2)),
     };
-    let token =
-        TokenFacts { tenant: TENANT, client: facts.client_id, object_id: facts.service_principal, app_only: true };
+    let token = TokenFacts {
+        tenant: TENANT,
+        client: facts.client_id,
+        object_id: facts.service_principal,
+        app_only: true,
+        delegated: false,
+    };
     organization.ensure_administrator(Administrator::Application(facts)).await.unwrap();
     (organization, token)
 }
@@ -80,8 +85,13 @@ async fn a_write_that_does_not_commit_leaves_no_caller_behind() {
 #[test]
 fn what_an_older_snapshot_saw_is_not_brought_back() {
     let callers = Callers::default();
-    let token =
-        TokenFacts { tenant: TENANT, client: ClientId(Uuid::nil()), object_id: ObjectId(Uuid::nil()), app_only: true };
+    let token = TokenFacts {
+        tenant: TENANT,
+        client: ClientId(Uuid::nil()),
+        object_id: ObjectId(Uuid::nil()),
+        app_only: true,
+        delegated: false,
+    };
     let facts = PrincipalFacts::new(Uuid::nil(), Uuid::nil(), AccessMode::ReadWrite, None);
     let caller =
         Arc::new(Caller { user: Uuid::nil(), business_unit: Uuid::nil(), grants: Grants::new(facts, Vec::new()) });

@@ -9,7 +9,8 @@ use super::{Session, make, no_content};
 use crate::answer::Answer;
 use crate::catalogue::Record;
 use crate::error::Failure;
-use crate::rules;
+use crate::people::decide::NON_INTERACTIVE;
+use crate::rules::{self, access_mode};
 
 /// The two rows of a pair, each with the column that names it in the table of pairs.
 struct Pair<'a> {
@@ -37,6 +38,7 @@ pub(crate) fn associate(session: &Session<'_>, tx: &mut Transaction<'_>, linking
     let (near, far) = ((pair.near, pair.row.id()), (pair.far, pair.other.id()));
     let platform = session.platform();
     if let Some(role) = pair.of("role") {
+        check_user(session, &pair)?;
         let unit = |record: &Record| record.business_unit().unwrap_or_default();
         if let Some(user) = pair.of("systemuser") {
             if *user.get("isdisabled") == Value::Boolean(true) {
@@ -80,6 +82,9 @@ pub(crate) fn disassociate(
 ) -> Result<Answer, Failure> {
     let pair = reached(session, tx, linking)?;
     let (near, far) = ((pair.near, pair.row.id()), (pair.far, pair.other.id()));
+    if pair.of("role").is_some() {
+        check_user(session, &pair)?;
+    }
     if let (Some(role), Some(user)) = (pair.of("role"), pair.of("systemuser"))
         && role.get("roletemplateid").guid() == Some(crate::seed::SYSTEM_ADMINISTRATOR)
         && rules::is_last_administrator(session, tx, user.id())?
@@ -95,6 +100,16 @@ pub(crate) fn disassociate(
     let pairs = session.catalogue.table(pair.pairs())?;
     make::settle(session, tx, &pairs)?;
     Ok(no_content())
+}
+
+/// The row that stands for partners keeps its role, and a partner gives none to users for programs.
+fn check_user(session: &Session<'_>, pair: &Pair<'_>) -> Result<(), Failure> {
+    let Some(user) = pair.of("systemuser") else { return Ok(()) };
+    match user.get("accessmode") {
+        Value::Integer(access_mode::DELEGATED_ADMIN) => Err(rules::delegated_administrator().into()),
+        Value::Integer(NON_INTERACTIVE) => access_mode::check_delegate(session),
+        _ => Ok(()),
+    }
 }
 
 /// Both rows, if the caller may pair them.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Platform, table, value};
 use crate::catalogue::layout::physical;
 use crate::error::Failure;
+use crate::rules::access_mode::DELEGATED_ADMIN;
 
 /// A role as one business unit has it.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +114,8 @@ impl Platform<'_> {
                 )
                 .filter(qualified("r", value("roletemplateid")).equals(parameter(0)))
                 .filter(qualified("u", value("isdisabled")).equals(literal(false)))
+                // Partners come and go: an org's own administrator stays.
+                .filter(qualified("u", value("accessmode")).differs_from(literal(DELEGATED_ADMIN)))
                 .filter(qualified("b", value("isdisabled")).equals(literal(false)))
         })?;
         Ok(snapshot.list(&find, &[template.into()], |row| Ok((row.get(0)?, row.get(1)?)))?)

@@ -23,7 +23,7 @@ const READ: i64 = 2;
 /// `accessmode` of the row that stands for Microsoft's support.
 const SUPPORT_USER: i64 = 3;
 /// `accessmode` of the row that stands for a partner's administrators.
-const DELEGATED_ADMIN: i64 = 5;
+pub(crate) const DELEGATED_ADMIN: i64 = 5;
 
 /// Checks a change of a person's access mode or of whether they are disabled.
 pub(super) fn check(
@@ -43,6 +43,9 @@ pub(super) fn check(
         return Err(refusals::delegated_administrator().into());
     }
     if from != to {
+        if to == NON_INTERACTIVE {
+            check_delegate(session)?;
+        }
         match to {
             READ_WRITE if !is("islicensed") => return Err(refusals::access_mode_needs_licence().into()),
             READ_WRITE | ADMINISTRATIVE | NON_INTERACTIVE => {}
@@ -69,6 +72,15 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// Refuses a partner's administrator who wants to set up a user for a program: that takes an
+/// administrator of the org's own.
+pub(crate) fn check_delegate(session: &Session<'_>) -> Result<(), Failure> {
+    match session.caller.grants.caller().access_mode {
+        AccessMode::DelegatedAdmin => Err(refusals::delegate_sets_up_service_user().into()),
+        _ => Ok(()),
+    }
 }
 
 /// How many people other than this one are enabled non-interactive users.

@@ -108,8 +108,17 @@ pub(super) fn tenant_administrator() -> DataverseError {
 }
 
 /// The rows that stand for a partner's administrators and for Microsoft's support, or becoming one.
-pub(super) fn delegated_administrator() -> DataverseError {
+pub(crate) fn delegated_administrator() -> DataverseError {
     DataverseError::new(code::DELEGATED_ADMIN_USER_CANNOT_BE_UPDATED, "The delegated admin user cannot be updated")
+}
+
+/// A partner's administrator wants to set up a user for a program. The words are ours.
+pub(super) fn delegate_sets_up_service_user() -> DataverseError {
+    DataverseError::new(
+        code::PRIVILEGE_DENIED,
+        "A delegated administrator cannot set up an application user or a non-interactive user. Sign in as a System \
+         Administrator who is a user of this organization.",
+    )
 }
 
 /// One non-interactive user too many. The stroke at the end is the service's own.

@@ -50,6 +50,7 @@ pub(super) fn before_create(
     ignored: &[Arc<Column>],
 ) -> Result<(), Failure> {
     refuse_locked(ignored)?;
+    access_mode::check_delegate(session)?;
     let Some(application) = record.get("applicationid").guid() else {
         return Err(error::not_supported("Making a user who is no application").into());
     };

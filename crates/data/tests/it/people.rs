@@ -31,6 +31,7 @@ fn token(person: &PersonFacts) -> TokenFacts {
         client: ClientId(Uuid::from_u128(0xc11e)),
         object_id: person.object_id,
         app_only: false,
+        delegated: false,
     }
 }
 

@@ -217,5 +217,11 @@ pub(crate) fn facts(number: u128, name: &str) -> ApplicationFacts {
 }
 
 pub(crate) fn token(facts: &ApplicationFacts) -> TokenFacts {
-    TokenFacts { tenant: TenantId(TENANT), client: facts.client_id, object_id: facts.service_principal, app_only: true }
+    TokenFacts {
+        tenant: TenantId(TENANT),
+        client: facts.client_id,
+        object_id: facts.service_principal,
+        app_only: true,
+        delegated: false,
+    }
 }

@@ -65,7 +65,22 @@ pub fn multi_factor_required(resource: &str, policy: uuid::Uuid) -> Problem {
          use multi-factor authentication to access '{}'.",
         quoted(resource)
     );
-    let mut problem = Problem::new(50_076, &sentence).with_suberror("basic_action");
+    demanded(50_076, &sentence, policy)
+}
+
+/// 50079: a second factor must be registered to reach `resource`.
+#[must_use]
+pub fn multi_factor_registration_required(resource: &str, policy: uuid::Uuid) -> Problem {
+    let sentence = format!(
+        "Due to a configuration change made by your administrator, or because you moved to a new location, you must \
+         enroll in multi-factor authentication to access '{}'.",
+        quoted(resource)
+    );
+    demanded(50_079, &sentence, policy)
+}
+
+fn demanded(number: u32, sentence: &str, policy: uuid::Uuid) -> Problem {
+    let mut problem = Problem::new(number, sentence).with_suberror("basic_action");
     problem.claims = Some(format!(r#"{{"access_token":{{"capolids":{{"essential":true,"values":["{policy}"]}}}}}}"#));
     problem
 }
@@ -238,6 +253,7 @@ mod tests {
             password_missing(),
             account_disabled(),
             multi_factor_required("r", uuid::Uuid::nil()),
+            multi_factor_registration_required("r", uuid::Uuid::nil()),
             blocked_by_policy(),
             consent_required(id, "n"),
             consent_declined(id, "n"),

@@ -133,7 +133,7 @@ impl Directory {
             id: plan.id.unwrap_or_else(|| TenantId(self.random.uuid())),
             display_name: plan.display_name.clone(),
             created: self.clocks.now().whole_seconds(),
-            domains: vec![Domain { name: domain.clone(), is_default: true, is_initial: true }],
+            domains: vec![Domain { name: domain.clone(), is_default: true, is_initial: true, password_validity: None }],
         };
         let fresh = self.fresh_administrators().await?;
         let published: Vec<_> = PUBLISHED.iter().map(|known| (self.new_object_id(), known.client)).collect();

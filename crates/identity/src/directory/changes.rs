@@ -23,6 +23,8 @@ pub enum ObjectKind {
     ServicePrincipal,
     /// A person.
     User,
+    /// A group.
+    Group,
 }
 
 impl ObjectKind {
@@ -32,11 +34,14 @@ impl ObjectKind {
             Self::Application => "application",
             Self::ServicePrincipal => "servicePrincipal",
             Self::User => "user",
+            Self::Group => "group",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Application, Self::ServicePrincipal, Self::User].into_iter().find(|kind| kind.word() == word)
+        [Self::Application, Self::ServicePrincipal, Self::User, Self::Group]
+            .into_iter()
+            .find(|kind| kind.word() == word)
     }
 
     /// Whether orgs keep something of it.
@@ -196,15 +201,25 @@ fn note(
     if transaction.execute(&statements.changes.mark, &row)? == 0 {
         transaction.execute(&statements.changes.add_mark, &row)?;
     }
-    if kind.reaches_orgs() {
-        let Propagation { clocks, delay } = &statements.changes.propagation;
-        let due = clocks.now().plus(*delay);
-        transaction.execute(&statements.changes.bump_outbox, &[tables::OUTBOX_EPOCH.into()])?;
-        let seq = transaction.first(&statements.read_epoch, &[tables::OUTBOX_EPOCH.into()], |row| row.get::<i64>(0))?;
-        let seq = seq.ok_or(Refusal::Damaged("the outbox has no number"))?;
-        let row = [tenant.into(), seq.into(), kind.word().into(), object.into(), due.into()];
-        transaction.execute(&statements.changes.append, &row)?;
-    }
+    if kind.reaches_orgs() { tell(statements, transaction, tenant, kind, object) } else { Ok(()) }
+}
+
+/// Has the orgs learn of an object again, one propagation delay later: something that is not its own
+/// changed, such as a group that it is in.
+pub(super) fn tell(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    kind: ObjectKind,
+    object: ObjectId,
+) -> Result<(), Refusal> {
+    let Propagation { clocks, delay } = &statements.changes.propagation;
+    let due = clocks.now().plus(*delay);
+    transaction.execute(&statements.changes.bump_outbox, &[tables::OUTBOX_EPOCH.into()])?;
+    let seq = transaction.first(&statements.read_epoch, &[tables::OUTBOX_EPOCH.into()], |row| row.get::<i64>(0))?;
+    let seq = seq.ok_or(Refusal::Damaged("the outbox has no number"))?;
+    let row = [tenant.into(), seq.into(), kind.word().into(), object.into(), due.into()];
+    transaction.execute(&statements.changes.append, &row)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use keyholder_foundation::{ClientId, ObjectId, TenantId};
 use keyholder_store::Snapshot;
 
 use super::listing::Listing;
-use super::{Directory, Refusal, licences, roles, service_principals, users};
+use super::{Directory, Refusal, groups, licences, roles, service_principals, users};
 
 /// What an org is told of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct UserFacts {
     /// Whether the person has a directory role that administers every org of the tenant: Global,
     /// Dynamics 365 or Power Platform Administrator.
     pub administers_organizations: bool,
+    /// The groups that the person is in, those of groups included.
+    pub groups: Vec<ObjectId>,
 }
 
 /// What an org is told of a service principal.
@@ -60,6 +62,7 @@ fn of_user(
     let administers = [GLOBAL_ADMINISTRATOR, DYNAMICS_365_ADMINISTRATOR, POWER_PLATFORM_ADMINISTRATOR];
     Ok(UserFacts {
         id: user.id,
+        groups: groups::all_of_member(statements, snapshot, tenant, user.id)?,
         licensed: licences::reach_dataverse(&user.assigned_licenses),
         user_principal_name: user.user_principal_name.unwrap_or_default(),
         display_name: user.display_name.unwrap_or_default(),

@@ -10,7 +10,7 @@ use super::changes::ObjectKind;
 use super::listing::Listed;
 use super::tenants::Tenant;
 use super::users::{self, UserKey};
-use super::{Directory, Refusal, service_principals};
+use super::{Directory, Refusal, groups, service_principals};
 
 /// An object among objects of other kinds, with its type.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +34,11 @@ impl Listed for Shown {
 }
 
 impl Shown {
+    /// Whether this property of it is true.
+    pub(super) fn is(&self, property: &str) -> bool {
+        self.properties.get(property) == Some(&Value::Bool(true))
+    }
+
     pub(super) fn new(kind: ObjectKind, id: ObjectId, entity: &impl Serialize) -> Self {
         let mut properties = Map::new();
         properties.insert("@odata.type".to_owned(), format!("#microsoft.graph.{}", kind.word()).into());
@@ -52,7 +57,7 @@ fn missing_is_none<T>(result: Result<T, Refusal>) -> Result<Option<T>, Refusal> 
     }
 }
 
-/// The person or service principal with this id. Applications are found by [`find_with_applications`].
+/// The person or service principal with this id. Groups and applications are found by the others.
 pub(super) fn find(
     statements: &super::Statements,
     snapshot: &mut Snapshot<'_>,
@@ -66,13 +71,27 @@ pub(super) fn find(
     Ok(found.map(|principal| Shown::new(ObjectKind::ServicePrincipal, id, &principal)))
 }
 
-fn find_with_applications(
+/// The person, service principal or group with this id: what can be a member of a group.
+pub(super) fn find_member(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    id: ObjectId,
+) -> Result<Option<Shown>, Refusal> {
+    if let Some(found) = find(statements, snapshot, tenant, id)? {
+        return Ok(Some(found));
+    }
+    let found = missing_is_none(groups::find(statements, snapshot, tenant, id))?;
+    Ok(found.map(|group| Shown::new(ObjectKind::Group, id, &group)))
+}
+
+fn find_any(
     statements: &super::Statements,
     snapshot: &mut Snapshot<'_>,
     tenant: &Tenant,
     id: ObjectId,
 ) -> Result<Option<Shown>, Refusal> {
-    if let Some(found) = find(statements, snapshot, tenant.id, id)? {
+    if let Some(found) = find_member(statements, snapshot, tenant.id, id)? {
         return Ok(Some(found));
     }
     let found = missing_is_none(applications::find(statements, snapshot, tenant, ObjectKey::Object(id)))?;
@@ -100,7 +119,7 @@ impl Directory {
         self.read(move |statements, snapshot| {
             let mut found = Vec::with_capacity(ids.len());
             for id in &ids {
-                found.extend(find_with_applications(statements, snapshot, &tenant, *id)?);
+                found.extend(find_any(statements, snapshot, &tenant, *id)?);
             }
             Ok(found)
         })

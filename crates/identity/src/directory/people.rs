@@ -13,6 +13,7 @@ use keyholder_store::{Error, Kind, Prepared, Row, Transaction};
 use super::sign_in_tables::{PERSON, TENANT_POLICY};
 use super::{Directory, Refusal, sessions, tables};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many wrong passwords in a row lock an account.
 const FAILURES_ALLOWED: i64 = 10;
 /// For how long the first time; each further wrong password doubles it.
@@ -30,6 +31,10 @@ pub(crate) struct Person {
     pub(crate) enabled: bool,
     /// Argon2id, PHC string form; empty when there is no password.
     pub(crate) password_hash: String,
+    /// Where a partner's administrator comes from; none for the tenant's own people.
+    pub(crate) home_tenant: Option<TenantId>,
+    /// As Graph's `passwordPolicies`.
+    password_policies: Option<String>,
     pub(crate) standing: Standing,
 }
 
@@ -43,6 +48,53 @@ pub(crate) struct Standing {
     pub(crate) sessions_valid_from: Option<Timestamp>,
     pub(crate) failures: i64,
     pub(crate) locked_until: Option<Timestamp>,
+    /// Whether a second factor must be registered at the next sign-in that can ask for it.
+    pub(crate) must_register_factor: bool,
+    /// When the password was last set; none when that was before it was kept.
+    password_changed: Option<Timestamp>,
+}
+
+impl Standing {
+    /// How far the person is with a second factor.
+    pub(crate) fn multi_factor(&self) -> MultiFactor {
+        match (self.requires_multi_factor, self.must_register_factor) {
+            (true, _) => MultiFactor::Enforced,
+            (false, true) => MultiFactor::Enabled,
+            (false, false) => MultiFactor::Disabled,
+        }
+    }
+}
+
+/// How far a person is with a second factor (Graph's `perUserMfaState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MultiFactor {
+    /// None is asked for.
+    Disabled,
+    /// One must be registered at the next sign-in in a browser; programs are refused until then.
+    Enabled,
+    /// One is asked for at every sign-in.
+    Enforced,
+}
+
+impl MultiFactor {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Disabled, Self::Enabled, Self::Enforced];
+
+    /// As Graph has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Enforced => "enforced",
+        }
+    }
+
+    /// The state of this word.
+    #[must_use]
+    pub fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
 }
 
 /// What a tenant demands of every sign-in of a person.
@@ -58,6 +110,25 @@ pub enum SignInRule {
 }
 
 impl SignInRule {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::MultiFactor, Self::Block];
+
+    /// As commands and the control endpoint have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::MultiFactor => "multi-factor",
+            Self::Block => "block",
+        }
+    }
+
+    /// The rule of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+
     const fn word(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -92,13 +163,15 @@ pub(super) struct Statements {
     delete_rule: Prepared,
 }
 
-const STANDING: [(&str, Kind); 6] = [
+const STANDING: [(&str, Kind); 8] = [
     ("must_change_password", Kind::Bool),
     ("requires_multi_factor", Kind::Bool),
     ("password_expires", Kind::Time),
     ("sessions_valid_from", Kind::Time),
     ("failures", Kind::Integer),
     ("locked_until", Kind::Time),
+    ("must_register_factor", Kind::Bool),
+    ("password_changed", Kind::Time),
 ];
 
 fn select() -> Select {
@@ -113,6 +186,8 @@ fn select() -> Select {
         ("display_name", Kind::Text),
         ("account_enabled", Kind::Bool),
         ("password_hash", Kind::Text),
+        ("home_tenant", Kind::Uuid),
+        ("password_policies", Kind::Text),
     ] {
         select = user(select, name, kind);
     }
@@ -148,12 +223,16 @@ impl Statements {
                     .set("must_change_password", parameter(2))
                     .set("password_expires", parameter(3))
                     .set("sessions_valid_from", parameter(4))
+                    .set("password_changed", parameter(4))
                     .set("failures", literal(0))
                     .set("locked_until", literal(keyholder_store::statement::Literal::Null))
                     .filter(this()),
             )?,
             set_multi_factor: Prepared::new(
-                Update::of(PERSON).set("requires_multi_factor", parameter(2)).filter(this()),
+                Update::of(PERSON)
+                    .set("requires_multi_factor", parameter(2))
+                    .set("must_register_factor", parameter(3))
+                    .filter(this()),
             )?,
             revoke: Prepared::new(Update::of(PERSON).set("sessions_valid_from", parameter(2)).filter(this()))?,
             count: Prepared::new(
@@ -178,6 +257,8 @@ fn read_standing(row: &Row<'_>, first: usize) -> Result<Standing, Error> {
         sessions_valid_from: row.get(first + 3)?,
         failures: row.get::<Option<i64>>(first + 4)?.unwrap_or(0),
         locked_until: row.get(first + 5)?,
+        must_register_factor: row.get::<Option<bool>>(first + 6)?.unwrap_or(false),
+        password_changed: row.get(first + 7)?,
     })
 }
 
@@ -189,7 +270,9 @@ fn read(row: &Row<'_>, tenant: TenantId) -> Result<Person, Error> {
         display_name: row.get(2)?,
         enabled: row.get(3)?,
         password_hash: row.get(4)?,
-        standing: read_standing(row, 5)?,
+        home_tenant: row.get(5)?,
+        password_policies: row.get(6)?,
+        standing: read_standing(row, 7)?,
     })
 }
 
@@ -254,21 +337,38 @@ fn locked_until(failures: i64, now: Timestamp) -> Option<Timestamp> {
 impl Directory {
     /// The person with this id.
     pub(crate) async fn find_person(&self, tenant: TenantId, user: ObjectId) -> Result<Option<Person>, Refusal> {
-        self.read(move |statements, snapshot| {
+        let found = self.read(move |statements, snapshot| {
             let values = [tenant.into(), user.into()];
             Ok(snapshot.first(&statements.people.find_by_id, &values, |row| read(row, tenant))?)
-        })
-        .await
+        });
+        self.with_expiry(found.await?).await
+    }
+
+    /// Adds when the password expires, where the domain lets passwords last only so long.
+    async fn with_expiry(&self, person: Option<Person>) -> Result<Option<Person>, Refusal> {
+        let Some(mut person) = person else { return Ok(None) };
+        let lasts = person.password_policies.as_deref().is_some_and(|text| text.contains("DisablePasswordExpiration"));
+        if let (None, false, Some(changed)) =
+            (person.standing.password_expires, lasts, person.standing.password_changed)
+        {
+            let tenants = self.tenants().await?;
+            let domain = person.user_principal_name.rsplit_once('@').map_or("", |(_, domain)| domain);
+            let domains = tenants.find(person.tenant).map(|tenant| tenant.domains.as_slice()).unwrap_or_default();
+            let own = domains.iter().find(|known| known.name.eq_ignore_ascii_case(domain));
+            let validity = own.and_then(|domain| domain.password_validity);
+            person.standing.password_expires = validity.map(|days| changed.plus(DAY * days));
+        }
+        Ok(Some(person))
     }
 
     /// The person with this sign-in name, in any letter case.
     pub(crate) async fn find_person_by_name(&self, tenant: TenantId, name: &str) -> Result<Option<Person>, Refusal> {
         let name = super::listing::folded(name);
-        self.read(move |statements, snapshot| {
+        let found = self.read(move |statements, snapshot| {
             let values = [tenant.into(), name.as_str().into()];
             Ok(snapshot.first(&statements.people.find_by_name, &values, |row| read(row, tenant))?)
-        })
-        .await
+        });
+        self.with_expiry(found.await?).await
     }
 
     /// Counts one more wrong password, and locks the account when there were too many in a row.
@@ -323,16 +423,17 @@ impl Directory {
         self.change(move |statements, transaction| revoke_sessions(statements, transaction, tenant, user, now)).await
     }
 
-    /// Sets whether a person needs a second factor.
-    pub(crate) async fn require_multi_factor(
+    /// Sets how far a person is with a second factor.
+    pub(crate) async fn set_multi_factor(
         &self,
         tenant: TenantId,
         user: ObjectId,
-        required: bool,
+        state: MultiFactor,
     ) -> Result<(), Refusal> {
         self.change(move |statements, transaction| {
             transaction.execute(&statements.people.ensure, &[tenant.into(), user.into()])?;
-            let row = [tenant.into(), user.into(), required.into()];
+            let (enforced, enabled) = (state == MultiFactor::Enforced, state == MultiFactor::Enabled);
+            let row = [tenant.into(), user.into(), enforced.into(), enabled.into()];
             transaction.execute(&statements.people.set_multi_factor, &row)?;
             Ok(())
         })

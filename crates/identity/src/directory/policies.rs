@@ -153,7 +153,7 @@ impl AppManagementPolicy {
     fn rules(&self, kind: ObjectKind) -> &Restrictions {
         match kind {
             ObjectKind::Application => &self.application_restrictions,
-            ObjectKind::ServicePrincipal | ObjectKind::User => &self.service_principal_restrictions,
+            _ => &self.service_principal_restrictions,
         }
     }
 

@@ -12,7 +12,9 @@ use super::changes::{self, ObjectKind, Removal};
 use super::listing::{Condition, Listing, Page};
 use super::objects::Shown;
 use super::tenants::Tenant;
-use super::{Directory, Refusal, certificates, federated, owners, passwords, service_principals, tables, users};
+use super::{
+    Directory, Refusal, certificates, federated, groups, owners, passwords, service_principals, tables, users,
+};
 
 /// How long what was deleted can come back.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -124,6 +126,7 @@ fn purge(
         Deleted::ServicePrincipal(_) => (ObjectKind::ServicePrincipal, &statements.recycle_bin.purge_service_principal),
     };
     passwords::delete_all(statements, transaction, tenant, id)?;
+    groups::forget_member(statements, transaction, tenant, id)?;
     certificates::delete_all(statements, transaction, tenant, id)?;
     owners::delete_of(statements, transaction, tenant, id)?;
     transaction.execute(statement, &[tenant.into(), id.into()])?;
@@ -152,6 +155,8 @@ impl Directory {
                     .map(|entity| Shown::new(kind, entity.id, &entity)),
                 ObjectKind::ServicePrincipal => service_principals::list_deleted(snapshot, tenant.id, &listing)?
                     .map(|entity| Shown::new(kind, entity.id, &entity)),
+                // Security groups are gone when they are deleted.
+                ObjectKind::Group => listing.page(Vec::new()),
             })
         })
         .await

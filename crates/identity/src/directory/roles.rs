@@ -9,7 +9,8 @@ use keyholder_store::statement::{Delete, Insert, Select, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction};
 use uuid::Uuid;
 
-use super::{Directory, Refusal, changes, objects, tables};
+use super::changes::ObjectKind;
+use super::{Directory, Refusal, changes, groups, objects, tables};
 
 #[derive(Debug)]
 pub(super) struct Statements {
@@ -99,14 +100,31 @@ fn note(
     tenant: TenantId,
     principal: ObjectId,
 ) -> Result<(), Refusal> {
-    match objects::find(statements, transaction, tenant, principal)? {
+    match objects::find_member(statements, transaction, tenant, principal)? {
+        Some(found) if found.kind == ObjectKind::Group => groups::tell(statements, transaction, tenant, principal),
         Some(found) => changes::changed(statements, transaction, tenant, found.kind, principal),
         None => Ok(()),
     }
 }
 
-/// The templates of the roles that a principal has.
+/// The templates of the roles that a principal has: its own, and those of groups that it is in.
 pub(super) fn of_principal(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    principal: ObjectId,
+) -> Result<Vec<Uuid>, Refusal> {
+    let mut roles = given_to(statements, snapshot, tenant, principal)?;
+    // A group that has roles has no groups in it.
+    for group in groups::of_member(statements, snapshot, tenant, principal)? {
+        roles.extend(given_to(statements, snapshot, tenant, group)?);
+    }
+    roles.sort_unstable();
+    roles.dedup();
+    Ok(roles)
+}
+
+fn given_to(
     statements: &super::Statements,
     snapshot: &mut Snapshot<'_>,
     tenant: TenantId,
@@ -151,8 +169,12 @@ impl Directory {
         role_template: Uuid,
     ) -> Result<bool, Refusal> {
         self.change(move |statements, transaction| {
-            if objects::find(statements, transaction, tenant, principal)?.is_none() {
-                return Err(Refusal::NotFound(principal.to_string()));
+            match objects::find_member(statements, transaction, tenant, principal)? {
+                None => return Err(Refusal::NotFound(principal.to_string())),
+                Some(found) if found.kind == ObjectKind::Group && !found.is("isAssignableToRole") => {
+                    return Err(Refusal::invalid("principalId", "RoleAssignment"));
+                }
+                Some(_) => {}
             }
             assign(statements, transaction, tenant, principal, role_template)
         })

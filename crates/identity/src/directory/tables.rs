@@ -6,7 +6,9 @@ use keyholder_store::{Kind, Migration};
 
 use super::sign_in_tables;
 
+mod fourth;
 mod third;
+pub(crate) use fourth::{GROUP, GROUP_MEMBER};
 pub(crate) use third::{
     ACTIVATED_ROLE, APP_MANAGEMENT_POLICY, OBJECT_CHANGE, OBJECT_OWNER, OUTBOX, PREPAID_UNITS, USER_LICENCE,
 };
@@ -33,6 +35,7 @@ pub(crate) fn migrations() -> Vec<Migration> {
         Migration::new(1, "create the directory", create()),
         Migration::new(2, "let people and certificates sign in", sign_in_tables::create()),
         Migration::new(3, "show all of it in Graph, and tell the orgs", third::widen()),
+        Migration::new(4, "keep groups, second factors and delegates", fourth::create()),
     ]
 }
 

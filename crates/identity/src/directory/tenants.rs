@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use keyholder_foundation::{TenantId, Timestamp};
-use keyholder_store::statement::{Insert, Select, column};
+use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction};
 
-use super::{Refusal, tables};
+use super::{Directory, Refusal, tables};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Domain {
     pub(crate) name: String,
     pub(crate) is_default: bool,
     pub(crate) is_initial: bool,
+    /// For how many days a password is good; for ever when none.
+    pub(crate) password_validity: Option<u32>,
 }
 
 impl Tenant {
@@ -71,6 +73,7 @@ pub(super) struct Statements {
     list_domains: Prepared,
     insert: Prepared,
     insert_domain: Prepared,
+    set_validity: Prepared,
 }
 
 impl Statements {
@@ -88,6 +91,7 @@ impl Statements {
                     .column("name", Kind::Text)
                     .column("is_default", Kind::Bool)
                     .column("is_initial", Kind::Bool)
+                    .column("password_validity", Kind::Integer)
                     .order_by(column("is_default").descending())
                     .order_by(column("name").ascending()),
             )?,
@@ -98,6 +102,11 @@ impl Statements {
                 "is_default",
                 "is_initial",
             ]))?,
+            set_validity: Prepared::new(
+                Update::of(tables::TENANT_DOMAIN)
+                    .set("password_validity", parameter(2))
+                    .filter(column("tenant_id").equals(parameter(0)).and(column("name").equals(parameter(1)))),
+            )?,
         })
     }
 }
@@ -114,7 +123,13 @@ pub(super) fn load(statements: &super::Statements, snapshot: &mut Snapshot<'_>) 
     let mut by_domain = HashMap::new();
     snapshot.for_each::<Error>(&statements.tenants.list_domains, &[], |row| {
         let (id, name): (TenantId, String) = (row.get(0)?, row.get(1)?);
-        let domain = Domain { name: name.clone(), is_default: row.get(2)?, is_initial: row.get(3)? };
+        let validity = row.get::<Option<i64>>(4)?.and_then(|days| u32::try_from(days).ok());
+        let domain = Domain {
+            name: name.clone(),
+            is_default: row.get(2)?,
+            is_initial: row.get(3)?,
+            password_validity: validity,
+        };
         if let Some(tenant) = tenants.get_mut(&id) {
             tenant.domains.push(domain);
             by_domain.insert(name, id);
@@ -139,4 +154,21 @@ pub(super) fn insert(
         transaction.execute(&statements.insert_domain, &row)?;
     }
     Ok(())
+}
+
+impl Directory {
+    /// Sets for how many days passwords of a domain are good; for ever when none. False when the
+    /// tenant has no such domain.
+    pub(crate) async fn set_password_validity(
+        &self,
+        tenant: TenantId,
+        domain: String,
+        days: Option<u32>,
+    ) -> Result<bool, Refusal> {
+        self.change(move |statements, transaction| {
+            let row = [tenant.into(), domain.as_str().into(), days.into()];
+            Ok(transaction.execute(&statements.tenants.set_validity, &row)? > 0)
+        })
+        .await
+    }
 }

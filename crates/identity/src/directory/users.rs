@@ -15,7 +15,9 @@ use super::changes::{self, ObjectKind, Removal};
 use super::licences::{self, Held};
 use super::listing::{Condition, Listed, Listing, Page, folded};
 use super::people::{self, PasswordState};
-use super::{Directory, Refusal, app_roles, from_json, grants, merge, owners, roles, sign_in_tables, tables, to_json};
+use super::{
+    Directory, Refusal, app_roles, from_json, grants, groups, merge, owners, roles, sign_in_tables, tables, to_json,
+};
 use crate::credentials::hash_password;
 
 /// How a person is named.
@@ -103,8 +105,9 @@ const SETTABLE: [&str; 11] = [
     "profile",
 ];
 
+/// Partners' people sign in to the tenant and are none of it.
 fn select() -> Select {
-    Select::from(tables::USER).columns(COLUMNS)
+    Select::from(tables::USER).columns(COLUMNS).filter(column("home_tenant").is_null())
 }
 
 fn live() -> Select {
@@ -339,6 +342,7 @@ pub(super) fn purge(
 ) -> Result<(), Refusal> {
     licences::delete_of(statements, transaction, tenant, id)?;
     owners::delete_of(statements, transaction, tenant, id)?;
+    groups::forget_member(statements, transaction, tenant, id)?;
     people::forget(statements, transaction, tenant, id)
 }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 use keyholder_entra::well_known::{
     APPLICATION_ADMINISTRATOR, APPLICATION_DEVELOPER, CLOUD_APPLICATION_ADMINISTRATOR, DirectoryRole,
-    GLOBAL_ADMINISTRATOR, LICENSE_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR, USER_ADMINISTRATOR,
+    GLOBAL_ADMINISTRATOR, GROUPS_ADMINISTRATOR, LICENSE_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR,
+    USER_ADMINISTRATOR,
 };
 use keyholder_foundation::{ClientId, ObjectId};
 use uuid::Uuid;
@@ -46,6 +47,17 @@ pub(super) enum Action {
     ReadPolicies,
     WritePolicies,
     ReadReports,
+    ReadGroups,
+    CreateGroups,
+    /// Any of them; those that one owns need less.
+    WriteGroups,
+    WriteGroupMembers,
+    /// Groups that can have directory roles.
+    WriteRoleGroups,
+    /// How far somebody is with a second factor.
+    ReadFactors,
+    WriteFactors,
+    WriteDomains,
 }
 
 /// Who may.
@@ -61,6 +73,9 @@ struct Rule {
 /// Those who may do anything to applications.
 const APPLICATION_ADMINISTRATORS: &[DirectoryRole] =
     &[GLOBAL_ADMINISTRATOR, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR];
+
+/// Those who may do anything to groups.
+const GROUP_ADMINISTRATORS: &[DirectoryRole] = &[GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR, GROUPS_ADMINISTRATOR];
 
 impl Action {
     fn rule(self) -> Rule {
@@ -144,6 +159,34 @@ impl Action {
             },
             Self::WritePolicies => write(APPLICATION_ADMINISTRATORS, &["Policy.ReadWrite.ApplicationConfiguration"]),
             Self::ReadReports => write(APPLICATION_ADMINISTRATORS, &["AuditLog.Read.All"]),
+            Self::ReadGroups => read(&[
+                "GroupMember.Read.All",
+                "GroupMember.ReadWrite.All",
+                "Group.Read.All",
+                "Group.ReadWrite.All",
+                "Directory.Read.All",
+                "Directory.ReadWrite.All",
+            ]),
+            Self::CreateGroups => Rule {
+                roles: Some(GROUP_ADMINISTRATORS),
+                permissions: &["Group.Create", "Group.ReadWrite.All", "Directory.ReadWrite.All"],
+                members: true,
+            },
+            Self::WriteGroups => write(GROUP_ADMINISTRATORS, &["Group.ReadWrite.All", "Directory.ReadWrite.All"]),
+            Self::WriteGroupMembers => write(
+                GROUP_ADMINISTRATORS,
+                &["GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"],
+            ),
+            Self::WriteRoleGroups => {
+                write(&[GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR], &["RoleManagement.ReadWrite.Directory"])
+            }
+            Self::ReadFactors => Rule {
+                roles: Some(&[GLOBAL_ADMINISTRATOR]),
+                permissions: &["Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"],
+                members: false,
+            },
+            Self::WriteFactors => write(&[GLOBAL_ADMINISTRATOR], &["Policy.ReadWrite.AuthenticationMethod"]),
+            Self::WriteDomains => write(&[GLOBAL_ADMINISTRATOR], &["Domain.ReadWrite.All"]),
         }
     }
 }
@@ -158,6 +201,8 @@ pub(super) struct Caller {
     pub(super) client: ClientId,
     /// Whether a person is behind it.
     pub(super) is_person: bool,
+    /// Whether that person is a partner's, and no object of the directory.
+    pub(super) is_delegate: bool,
     /// Templates of the directory roles that it has.
     roles: Vec<Uuid>,
     /// Application permissions in its token that it still has.
@@ -179,6 +224,7 @@ impl Caller {
             id: token.object_id,
             client: token.client,
             is_person: !token.app_only,
+            is_delegate: standing.is_delegate,
             roles: standing.roles,
             permissions: if token.app_only { has.cloned().collect() } else { Vec::new() },
         })
@@ -190,7 +236,9 @@ impl Caller {
             Some(enough) => enough.iter().any(|role| self.has(role)),
             None => !self.roles.is_empty(),
         };
-        by_role || (members && self.is_person) || permissions.iter().any(|enough| self.permits(enough))
+        by_role
+            || (members && self.is_person && !self.is_delegate)
+            || permissions.iter().any(|enough| self.permits(enough))
     }
 
     /// Refuses an action that the caller has no right to.
@@ -208,13 +256,18 @@ impl Caller {
 
     /// Whether owning an object gives the caller rights over it.
     pub(super) fn may_own(&self) -> bool {
-        self.is_person || self.permits("Application.ReadWrite.OwnedBy")
+        self.is_person && !self.is_delegate || self.permits("Application.ReadWrite.OwnedBy")
+    }
+
+    /// Who owns a group that this caller makes: only people do.
+    pub(super) fn as_group_owner(&self) -> Option<ObjectId> {
+        (self.is_person && !self.is_delegate).then_some(self.id)
     }
 
     /// Who owns what this caller makes: the caller, unless it may manage everything anyway as an
     /// application.
     pub(super) fn as_owner(&self) -> Option<ObjectId> {
         let is_owner = self.is_person || !self.can(Action::WriteApplications);
-        is_owner.then_some(self.id)
+        (is_owner && !self.is_delegate).then_some(self.id)
     }
 }

@@ -52,7 +52,11 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
 }
 
 fn read_action(kind: ObjectKind) -> Action {
-    if kind == ObjectKind::User { Action::ReadUsers } else { Action::ReadApplications }
+    match kind {
+        ObjectKind::User => Action::ReadUsers,
+        ObjectKind::Group => Action::ReadGroups,
+        _ => Action::ReadApplications,
+    }
 }
 
 fn write_action(kind: ObjectKind) -> Action {
@@ -64,6 +68,7 @@ async fn list(call: &Call<'_>, item: &Segment, of_type: &str) -> Result<Answer, 
         "application" => ObjectKind::Application,
         "serviceprincipal" => ObjectKind::ServicePrincipal,
         "user" => ObjectKind::User,
+        "group" => ObjectKind::Group,
         _ => return Err(Problem::unknown_segment(&item.text)),
     };
     if call.method != Method::GET {

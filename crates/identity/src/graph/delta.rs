@@ -10,7 +10,7 @@ use super::caller::Action;
 use super::path::Segment;
 use super::problem::Problem;
 use super::query::{Askable, narrows_nothing, parse_delta_token};
-use super::{Call, applications as app, end, service_principals as principal};
+use super::{Call, applications as app, end, service_principals as principal, users as people};
 use crate::directory::changes::ObjectKind;
 use crate::directory::listing::{Condition, Cursor, Listed, Listing, Page};
 
@@ -37,12 +37,16 @@ pub(super) async fn service_principals(call: &Call<'_>, rest: &[Segment]) -> Res
     answer(call, rest, ObjectKind::ServicePrincipal, &principal::shape(call)).await
 }
 
+pub(super) async fn users(call: &Call<'_>, rest: &[Segment]) -> Result<Answer, Problem> {
+    answer(call, rest, ObjectKind::User, &people::shape(call)).await
+}
+
 async fn answer(call: &Call<'_>, rest: &[Segment], kind: ObjectKind, shape: &Shape<'_>) -> Result<Answer, Problem> {
     end(rest.get(1..).unwrap_or_default())?;
     if call.method != Method::GET {
         return call.no_method();
     }
-    call.caller.may(Action::ReadApplications)?;
+    call.caller.may(if kind == ObjectKind::User { Action::ReadUsers } else { Action::ReadApplications })?;
     let query = &call.query;
     let address = format!("{}/delta", shape.address());
     let now = call.identity.directory.current_epoch().await?;
@@ -111,6 +115,7 @@ async fn rows(call: &Call<'_>, kind: ObjectKind, listing: Listing) -> Result<Pag
             directory.list_service_principals(tenant.id, listing).await?.map(|entity| row(&entity))
         }
         ObjectKind::User => directory.list_users(tenant.id, listing).await?.map(|entity| row(&entity)),
+        ObjectKind::Group => directory.list_groups(tenant.id, listing).await?.map(|entity| row(&entity)),
     })
 }
 

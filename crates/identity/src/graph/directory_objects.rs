@@ -8,7 +8,7 @@ use super::body::Body;
 use super::caller::Action;
 use super::path::Segment;
 use super::problem::Problem;
-use super::{Call, end, no_key};
+use super::{Call, end, member_of, no_key};
 use crate::directory::changes::ObjectKind;
 use crate::directory::listing::Page;
 use crate::directory::objects::Shown;
@@ -22,7 +22,11 @@ fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
 
 /// Whether the caller may see an object of this kind.
 fn sees(call: &Call<'_>, kind: ObjectKind) -> bool {
-    call.caller.can(if kind == ObjectKind::User { Action::ReadUsers } else { Action::ReadApplications })
+    call.caller.can(match kind {
+        ObjectKind::User => Action::ReadUsers,
+        ObjectKind::Group => Action::ReadGroups,
+        _ => Action::ReadApplications,
+    })
 }
 
 pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
@@ -30,21 +34,28 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
     let Some((item, rest)) = rest.split_first() else {
         return Err(Problem::request("Directory objects are addressed by id, or with getByIds."));
     };
-    end(rest)?;
-    if !sees(call, ObjectKind::User) && !sees(call, ObjectKind::Application) {
+    if ![ObjectKind::User, ObjectKind::Group, ObjectKind::Application].into_iter().any(|kind| sees(call, kind)) {
         return Err(Problem::denied());
     }
     match (item.name.as_str(), call.method) {
-        ("getbyids" | "microsoft.graph.getbyids", &Method::POST) => get_by_ids(call).await,
+        ("getbyids" | "microsoft.graph.getbyids", &Method::POST) => {
+            end(rest)?;
+            get_by_ids(call).await
+        }
         ("getbyids" | "microsoft.graph.getbyids", _) => call.no_method(),
-        (_, &Method::GET) => {
-            call.query.of_one()?;
+        _ => {
             let id: ObjectId = item.text.parse().map_err(|_| Problem::not_found(&item.text))?;
             let found = find(call, vec![id]).await?;
             let found = found.first().ok_or_else(|| Problem::not_found(&item.text))?;
-            Ok(Answer::Found(shape(call).one(&call.query, found)?))
+            match (rest.split_first(), call.method) {
+                (Some((action, rest)), _) => member_of::of_object(call, found, action, rest).await,
+                (None, &Method::GET) => {
+                    call.query.of_one()?;
+                    Ok(Answer::Found(shape(call).one(&call.query, found)?))
+                }
+                (None, _) => call.no_method(),
+            }
         }
-        _ => call.no_method(),
     }
 }
 

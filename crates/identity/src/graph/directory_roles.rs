@@ -23,9 +23,7 @@ const PROPERTIES: Properties = &[("id", Type::Text), ("displayName", Type::Text)
 /// A role that the tenant uses.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ShownRole {
-    #[serde(rename = "@odata.type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
+pub(super) struct ShownRole {
     id: Uuid,
     deleted_date_time: Option<String>,
     description: &'static str,
@@ -43,9 +41,8 @@ impl Listed for ShownRole {
     }
 }
 
-fn show(tenant: TenantId, role: &DirectoryRole) -> ShownRole {
+pub(super) fn show(tenant: TenantId, role: &DirectoryRole) -> ShownRole {
     ShownRole {
-        kind: None,
         id: roles::object_id(tenant, role.template_id),
         deleted_date_time: None,
         description: role.display_name,
@@ -56,21 +53,6 @@ fn show(tenant: TenantId, role: &DirectoryRole) -> ShownRole {
 
 fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
     Shape::new(call, "directoryRoles", "directoryRole")
-}
-
-/// The roles of a service principal or person, as `memberOf` shows them.
-pub(super) async fn of_principal(call: &Call<'_>, set: &str, id: ObjectId) -> Result<Answer, Problem> {
-    if call.method != Method::GET {
-        return call.no_method();
-    }
-    let askable = Askable { entity: "DirectoryObject", properties: PROPERTIES, narrows: narrows_nothing, named: true };
-    let listing = call.query.listing(&askable)?;
-    let tenant = call.caller.tenant.id;
-    let templates = call.identity.directory.roles_of(tenant, id).await?;
-    let known = templates.iter().filter_map(|template| roles::find(tenant, *template));
-    let shown = known.map(|role| ShownRole { kind: Some("#microsoft.graph.directoryRole"), ..show(tenant, role) });
-    let page = listing.page(shown.collect());
-    Ok(Answer::Found(Shape::new(call, set, "directoryObject").page(&call.query, &page)?))
 }
 
 /// `/directoryRoleTemplates`.
@@ -187,9 +169,7 @@ async fn add_member(call: &Call<'_>, role: &DirectoryRole) -> Result<Answer, Pro
     if call.identity.directory.assign_role_to_known(tenant, member, role.template_id).await? {
         Ok(Answer::Done)
     } else {
-        Err(Problem::request(
-            "One or more added object references already exist for the following modified properties: 'members'.",
-        ))
+        Err(Problem::member_exists())
     }
 }
 

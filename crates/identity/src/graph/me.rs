@@ -17,6 +17,9 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
     if !call.caller.is_person {
         return Err(Problem::bad_request("/me request is only valid with delegated authentication flow."));
     }
+    if call.caller.is_delegate {
+        return Err(Problem::not_found(&call.caller.id.to_string()));
+    }
     match rest.split_first() {
         Some((action, rest)) if action.name == "changepassword" => {
             end(rest)?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::answer::{Answer, Shape};
+use super::body::Body;
 use super::caller::Action;
 use super::filter::{Properties, Type};
 use super::path::Segment;
@@ -18,6 +19,11 @@ use crate::directory::tenants::{Domain, Tenant};
 
 const DOMAIN_PROPERTIES: Properties =
     &[("id", Type::Text), ("isDefault", Type::Bool), ("isInitial", Type::Bool), ("isVerified", Type::Bool)];
+
+/// For how many days a password may be good.
+const VALIDITY: std::ops::RangeInclusive<u32> = 14..=730;
+/// The number of days that stands for ever.
+const FOR_EVER: u32 = 2_147_483_647;
 
 impl Listed for Organization {
     fn id(&self) -> Uuid {
@@ -38,6 +44,8 @@ struct ShownDomain {
     is_root: bool,
     is_verified: bool,
     supported_services: [&'static str; 2],
+    password_notification_window_in_days: Option<u32>,
+    password_validity_period_in_days: Option<u32>,
     /// The place in the list: Graph shows domains by no id that lists are ordered by.
     #[serde(skip)]
     place: u128,
@@ -87,12 +95,13 @@ fn organization(tenant: &Tenant) -> Organization {
     }
 }
 
-pub(super) fn handle_domains(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
+pub(super) async fn handle_domains(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
     no_key(first)?;
-    if call.method != Method::GET {
-        return call.no_method();
+    match (call.method, rest) {
+        (&Method::GET, _) => call.caller.may(Action::ReadDomains)?,
+        (&Method::PATCH, [id]) => return update_domain(call, &id.text).await,
+        _ => return call.no_method(),
     }
-    call.caller.may(Action::ReadDomains)?;
     let shape = Shape::new(call, "domains", "domain");
     let domains = call.caller.tenant.domains.iter().zip(1..).map(|(domain, place)| ShownDomain {
         id: domain.name.clone(),
@@ -104,6 +113,8 @@ pub(super) fn handle_domains(call: &Call<'_>, first: &Segment, rest: &[Segment])
         is_root: true,
         is_verified: true,
         supported_services: ["Email", "OfficeCommunicationsOnline"],
+        password_notification_window_in_days: None,
+        password_validity_period_in_days: domain.password_validity,
         place,
     });
     let mut domains: Vec<_> = domains.collect();
@@ -118,4 +129,25 @@ pub(super) fn handle_domains(call: &Call<'_>, first: &Segment, rest: &[Segment])
     domains.retain(|domain| domain.id.eq_ignore_ascii_case(&id.text));
     let found = domains.first().ok_or_else(|| Problem::not_found(&id.text))?;
     Ok(Answer::Found(shape.one(&call.query, found)?))
+}
+
+/// Of a domain only this can be changed: for how long its people's passwords are good.
+async fn update_domain(call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
+    call.caller.may(Action::WriteDomains)?;
+    call.query.of_action()?;
+    let mut body = Body::parse("Domain", call.body)?;
+    let days: u32 = body.require("passwordValidityPeriodInDays")?;
+    let invalid = body.invalid("passwordValidityPeriodInDays");
+    body.take_nothing("passwordNotificationWindowInDays")?;
+    body.finish()?;
+    let days = match days {
+        FOR_EVER => None,
+        days if VALIDITY.contains(&days) => Some(days),
+        _ => return Err(invalid),
+    };
+    let (directory, tenant) = (&call.identity.directory, call.caller.tenant.id);
+    match directory.set_password_validity(tenant, id.to_ascii_lowercase(), days).await? {
+        true => Ok(Answer::Done),
+        false => Err(Problem::not_found(id)),
+    }
 }

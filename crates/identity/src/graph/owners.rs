@@ -22,7 +22,7 @@ use crate::directory::listing::Listed;
 const BOUND: usize = 20;
 /// How many are shown inside the object.
 const EXPANDED: usize = 20;
-const PROPERTIES: Properties =
+pub(super) const PROPERTIES: Properties =
     &[("id", Type::Text), ("displayName", Type::Text), ("userPrincipalName", Type::Text), ("appId", Type::Text)];
 
 /// Something that has owners.
@@ -96,10 +96,10 @@ pub(super) fn reference(body: &[u8]) -> Result<ObjectId, Problem> {
     referred(&address).ok_or_else(|| Problem::request("Invalid object reference in '@odata.id'."))
 }
 
-fn referred(address: &str) -> Option<ObjectId> {
+pub(super) fn referred(address: &str) -> Option<ObjectId> {
     let (collection, id) = address.trim_end_matches('/').rsplit_once('/')?;
     let collection = collection.rsplit('/').next()?.to_ascii_lowercase();
-    let known = matches!(collection.as_str(), "directoryobjects" | "users" | "serviceprincipals");
+    let known = matches!(collection.as_str(), "directoryobjects" | "users" | "serviceprincipals" | "groups");
     known.then(|| id.parse().ok()).flatten()
 }
 

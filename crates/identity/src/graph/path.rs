@@ -18,7 +18,7 @@ pub(super) struct Segment {
 }
 
 /// The version and the segments of a path after it. Only what has no other home is answered in
-/// the beta version: reports and logs.
+/// the beta version: reports, logs, and how far somebody is with a second factor.
 pub(super) fn segments(path: &str) -> Result<(&'static str, Vec<Segment>), Problem> {
     let mut parts = path.split('/').filter(|part| !part.is_empty()).map(segment);
     match parts.next() {
@@ -27,12 +27,19 @@ pub(super) fn segments(path: &str) -> Result<(&'static str, Vec<Segment>), Probl
             let rest: Vec<Segment> = parts.collect();
             match rest.first() {
                 Some(first) if matches!(first.name.as_str(), "reports" | "auditlogs") => Ok(("beta", rest)),
+                Some(first) if matches!(first.name.as_str(), "users" | "me") && has_factors(&rest) => {
+                    Ok(("beta", rest))
+                }
                 _ => Err(Problem::unknown_segment(&version.text)),
             }
         }
         Some(other) => Err(Problem::unknown_segment(&other.text)),
         None => Err(Problem::unknown_segment("")),
     }
+}
+
+fn has_factors(rest: &[Segment]) -> bool {
+    rest.iter().any(|segment| segment.name == "authentication")
 }
 
 fn segment(part: &str) -> Segment {
@@ -100,7 +107,8 @@ mod tests {
         }
         let (_, collection) = segments("/v1.0/applications/").unwrap();
         assert_eq!(object(&collection[0], &collection[1..]).unwrap(), None);
-        assert!(segments("/beta/applications").is_err());
+        assert!(segments("/beta/applications").is_err() && segments("/beta/users/x").is_err());
+        assert_eq!(segments("/beta/users/x/authentication/requirements").unwrap().0, "beta");
         assert_eq!(segments("/beta/reports/x").unwrap().0, "beta");
         assert!(segments("/").is_err());
     }

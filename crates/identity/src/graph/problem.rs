@@ -98,6 +98,13 @@ impl Problem {
         )
     }
 
+    /// A member of a group or role that it has already.
+    pub(super) fn member_exists() -> Self {
+        Self::request(
+            "One or more added object references already exist for the following modified properties: 'members'.",
+        )
+    }
+
     /// A proof that proves nothing.
     pub(super) fn unauthenticated(code: &'static str, message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, message)
@@ -287,6 +294,7 @@ impl From<Refusal> for Problem {
             Refusal::OwnerExists => Self::request(
                 "One or more added object references already exist for the following modified properties: 'owners'.",
             ),
+            Refusal::MemberExists => Self::member_exists(),
             Refusal::UserNameTaken => {
                 Self::request("Another object with the same value for property userPrincipalName already exists.")
             }

@@ -10,9 +10,7 @@ use super::filter::{Properties, Type};
 use super::path::{self, Segment};
 use super::problem::Problem;
 use super::query::Askable;
-use super::{
-    Call, Reach, app_role_assignments, applications, credentials, delta, directory_roles, end, grants, owners,
-};
+use super::{Call, Reach, app_role_assignments, applications, credentials, delta, end, grants, member_of, owners};
 use crate::directory::applications::ObjectKey;
 use crate::directory::holders::Holder;
 use crate::directory::listing::Condition;
@@ -90,12 +88,11 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             let found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
             owners::owned(call, &format!("servicePrincipals/{}/ownedObjects", found.id), found.id).await
         }
-        "memberof" | "transitivememberof" => {
-            end(rest)?;
+        name if member_of::is_one(name.strip_prefix("microsoft.graph.").unwrap_or(name)) => {
             call.reach().await?;
             let found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
             call.may_see(found.id).await?;
-            directory_roles::of_principal(call, &format!("servicePrincipals/{}/memberOf", found.id), found.id).await
+            member_of::handle(call, &format!("servicePrincipals/{}", found.id), found.id, action, rest).await
         }
         name => {
             end(rest)?;

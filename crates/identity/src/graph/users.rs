@@ -12,7 +12,7 @@ use super::filter::{Properties, Type};
 use super::path::{self, Segment};
 use super::problem::Problem;
 use super::query::Askable;
-use super::{Call, app_role_assignments, directory_roles, end, licences, owners};
+use super::{Call, app_role_assignments, delta, end, factors, licences, member_of, owners};
 use crate::directory::listing::Condition;
 use crate::directory::users::{self, NewPassword, UserChange, UserKey};
 
@@ -78,6 +78,9 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             end(rest)?;
             return count(call).await;
         }
+        (None, Some((id, _))) if matches!(id.name.as_str(), "delta" | "delta()") => {
+            return delta::users(call, rest).await;
+        }
         (None, Some((id, rest))) => (id.text.clone(), rest),
         (None, None) => {
             return match *call.method {
@@ -104,6 +107,14 @@ pub(super) async fn of_one(call: &Call<'_>, key: UserKey, rest: &[Segment]) -> R
         let user = find(call, key).await?;
         return app_role_assignments::of_user(call, user.id, rest).await;
     }
+    if call.version == "beta" || action.name == "authentication" {
+        return factors::handle(call, find(call, key).await?.id, action, rest).await;
+    }
+    let name = action.name.strip_prefix("microsoft.graph.").unwrap_or(&action.name);
+    if member_of::is_one(name) {
+        let user = find(call, key).await?;
+        return member_of::handle(call, &format!("users/{}", user.id), user.id, action, rest).await;
+    }
     end(rest)?;
     match (action.name.as_str(), call.method) {
         ("assignlicense", &Method::POST) => licences::assign(call, key).await,
@@ -113,14 +124,9 @@ pub(super) async fn of_one(call: &Call<'_>, key: UserKey, rest: &[Segment]) -> R
             let user = find(call, key).await?;
             owners::owned(call, &format!("users/{}/ownedObjects", user.id), user.id).await
         }
-        ("memberof" | "transitivememberof", &Method::GET) => {
-            let user = find(call, key).await?;
-            directory_roles::of_principal(call, &format!("users/{}/memberOf", user.id), user.id).await
+        ("assignlicense" | "licensedetails" | "revokesigninsessions" | "invalidateallrefreshtokens", _) => {
+            call.no_method()
         }
-        (
-            "assignlicense" | "licensedetails" | "revokesigninsessions" | "invalidateallrefreshtokens" | "memberof",
-            _,
-        ) => call.no_method(),
         _ => Err(Problem::unknown_segment(&action.text)),
     }
 }
@@ -383,7 +389,7 @@ fn check_name(call: &Call<'_>, change: &UserChange) -> Result<(), Problem> {
     ))
 }
 
-fn is_nickname(name: &str) -> bool {
+pub(super) fn is_nickname(name: &str) -> bool {
     name.chars().all(|c| !c.is_whitespace() && !c.is_control() && !r#"@()\[]";:<>,"#.contains(c))
 }
 

@@ -165,7 +165,12 @@ mod tests {
             id: TenantId(uuid::Uuid::from_u128(7)),
             display_name: "Contoso".to_owned(),
             created: Timestamp::EPOCH,
-            domains: vec![Domain { name: "contoso.example".to_owned(), is_default: true, is_initial: true }],
+            domains: vec![Domain {
+                name: "contoso.example".to_owned(),
+                is_default: true,
+                is_initial: true,
+                password_validity: None,
+            }],
         }
     }
 

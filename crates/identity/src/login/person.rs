@@ -79,8 +79,12 @@ pub(super) async fn check_rules(
         return Err(aadsts::blocked_by_policy().into());
     }
     let wants_more = rule == SignInRule::MultiFactor || person.standing.requires_multi_factor;
-    if wants_more && !methods.split_ascii_whitespace().any(|method| method == "mfa") {
+    let has_more = methods.split_ascii_whitespace().any(|method| method == "mfa");
+    if wants_more && !has_more {
         return Err(aadsts::multi_factor_required(resource, POLICY).into());
+    }
+    if person.standing.must_register_factor && !has_more {
+        return Err(aadsts::multi_factor_registration_required(resource, POLICY).into());
     }
     Ok(())
 }

@@ -3,12 +3,15 @@
 //! The file is written whole, so it is also where a change of several files becomes true: it says
 //! in which folder the databases are, and another state of the world is one write away.
 
+use std::collections::BTreeMap;
+
 use keyholder_foundation::{ClientId, ObjectId, OrgId, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// The newest `world.json` that this version reads and writes. Format 1 had one tenant with one
-/// org, its databases in the data folder itself, and no clock.
-pub(super) const WORLD_FORMAT: u32 = 2;
+/// org, its databases in the data folder itself, and no clock. Format 2 kept an org's security group
+/// as a list of people, and had no personas.
+pub(super) const WORLD_FORMAT: u32 = 3;
 
 /// The tenants and orgs of a folder, as `world.json` keeps them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,9 @@ pub struct TenantEntry {
     /// Applications that may do what a Power Platform administrator may (`adminApplications`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub management_applications: Vec<ClientId>,
+    /// The personas that were made, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub personas: BTreeMap<String, PersonaEntry>,
     /// Its orgs. The first of the first tenant answers at the origin.
     pub orgs: Vec<OrgEntry>,
 }
@@ -90,9 +96,20 @@ impl TenantEntry {
             administrators: None,
             credentials: 0,
             management_applications: Vec::new(),
+            personas: BTreeMap::new(),
             orgs: Vec::new(),
         }
     }
+}
+
+/// Somebody to try things as; the password is elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonaEntry {
+    /// The person.
+    pub user: ObjectId,
+    /// How many passwords they have been given: says whether the one in the env file is theirs.
+    pub passwords: u32,
 }
 
 /// Who administers a tenant; their secrets are elsewhere.
@@ -123,7 +140,7 @@ pub struct OrgEntry {
     /// What else than an org of the cloud it pretends to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretend: Option<Pretence>,
-    /// The people who may come into the org; everybody when absent.
+    /// The group whose members may come into the org; everybody when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_group: Option<SecurityGroup>,
 }
@@ -139,9 +156,10 @@ impl OrgEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityGroup {
-    /// The group's id.
+    /// The group's id in the directory.
     pub id: ObjectId,
-    /// Who is in it.
+    /// Who is in it, in a record of format 2. The directory takes them over when it is opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<ObjectId>,
 }
 

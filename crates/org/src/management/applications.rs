@@ -40,6 +40,9 @@ pub(super) async fn answer(world: &OpenWorld, request: &Request<Bytes>, segments
         Method::DELETE => false,
         _ => return Err(Refusal::method()),
     };
+    if caller.delegated {
+        return Err(Refusal::delegated());
+    }
     if caller.app_only {
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request};
-use keyholder_data::{Administrator, ApplicationFacts, TokenFacts};
+use keyholder_data::{Administrator, ApplicationFacts};
 use keyholder_foundation::{ClientId, ObjectId};
 use keyholder_identity::VerifiedToken;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answered, POWER_PLATFORM, Refusal, administers, body, caller, check_administers, check_query, is, ok};
+use crate::door::token_facts;
 use crate::propagation;
 use crate::world::{OpenOrg, OpenWorld, State};
 
@@ -60,6 +61,9 @@ pub(super) async fn answer(world: &OpenWorld, request: &Request<Bytes>, segments
             let org = find(&state, &caller, administers, id).await?;
             ok(environment(world, &org, as_administrator))
         }
+        [_, "addappuser"] if as_administrator && is(&Method::POST, request) && caller.delegated => {
+            Err(Refusal::delegated())
+        }
         [id, "addappuser"] if as_administrator && is(&Method::POST, request) => {
             let org = find(&state, &caller, administers, id).await?;
             let wanted: AddAppUser = body(request)?;
@@ -80,7 +84,8 @@ pub(super) async fn answer(world: &OpenWorld, request: &Request<Bytes>, segments
 async fn visible(state: &State, caller: &VerifiedToken, administers: bool) -> Result<Vec<Arc<OpenOrg>>, Refusal> {
     let mut visible = Vec::new();
     for org in state.orgs.iter().filter(|org| org.tenant == caller.tenant) {
-        if administers || org.organization.membership(&facts(caller)).await?.is_some_and(|user| !user.is_disabled) {
+        if administers || org.organization.membership(&token_facts(caller)).await?.is_some_and(|user| !user.is_disabled)
+        {
             visible.push(Arc::clone(org));
         }
     }
@@ -94,10 +99,6 @@ async fn find(state: &State, caller: &VerifiedToken, administers: bool, id: &str
         let message = format!("The environment '{id}' could not be found in the tenant '{}'.", caller.tenant);
         Refusal::new(http::StatusCode::NOT_FOUND, "EnvironmentNotFound", message)
     })
-}
-
-fn facts(caller: &VerifiedToken) -> TokenFacts {
-    TokenFacts { tenant: caller.tenant, client: caller.client, object_id: caller.object_id, app_only: caller.app_only }
 }
 
 /// Makes an application a user of the org with the System Administrator role, as the real service

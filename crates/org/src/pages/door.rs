@@ -55,6 +55,7 @@ impl Door<'_> {
             client: ClientId(uuid::Uuid::nil()),
             object_id: visitor.object_id,
             app_only: false,
+            delegated: visitor.delegated,
         };
         let Some(user) = self.org.organization.membership(&facts).await? else { return self.stranger(&visitor).await };
         Ok(self.member(&visitor, &user))
@@ -111,6 +112,10 @@ impl Door<'_> {
                 "Your access mode is Administrative: you may look after the org's settings, and see no data. That is \
                  so for administrators of the tenant who have no licence.",
             ),
+            AccessMode::DelegatedAdmin => Html::new().paragraph(
+                "You administer this org for a partner. You may do what a System Administrator may, except setting up \
+                 users for programs: that takes an administrator of the org's own.",
+            ),
             _ => Html::new().paragraph("You are in. This local org has a Web API and no further pages."),
         };
         let body = words
@@ -127,13 +132,14 @@ impl Door<'_> {
     /// Somebody of the tenant who is no user of the org.
     async fn stranger(&self, visitor: &Visitor) -> Result<Response<Bytes>, StartError> {
         let facts = self.state.identity.user_facts(visitor.tenant, visitor.object_id).await?;
-        let licensed = facts.is_some_and(|facts| facts.licensed || facts.administers_organizations);
+        let licensed = facts.as_ref().is_some_and(|facts| facts.licensed || facts.administers_organizations);
+        let let_in = facts.is_some_and(|facts| self.org.lets_in(&facts));
         let words = if !licensed {
             Html::new().paragraph(
                 "You have no licence for this org. Ask an administrator of your organization for one; some time after \
                  you have it, you become a user of the org.",
             )
-        } else if !self.org.lets_in(visitor.object_id) {
+        } else if !let_in {
             Html::new().paragraph(
                 "You are not a member of the security group that decides who may come into this org. Ask its \
                  administrator to add you.",

@@ -78,15 +78,18 @@ impl OpenWorld {
 
     /// A tenant's env file, as it should be now.
     pub(super) fn env_file(&self, tenant: &TenantEntry, credentials: &AdminCredentials) -> NewEnvFile {
-        let address = if tenant.id == self.tenant {
-            self.address()
-        } else {
-            let org = tenant.orgs.first().and_then(|org| org.port);
-            let org_url = org.map(|port| super::state::with_port(&self.origin, port)).unwrap_or_default();
-            let (tenant_id, tenant_domain) = (tenant.id.to_string(), tenant.domain.clone());
-            Address { tenant_id, tenant_domain, org_url, ..self.address() }
-        };
-        NewEnvFile { name: self.env_name(tenant), text: env_file::print(&address, credentials) }
+        NewEnvFile { name: self.env_name(tenant), text: env_file::print(&self.address_of(tenant), credentials) }
+    }
+
+    /// Where a tenant's first org answers, and what a client needs to trust.
+    pub(super) fn address_of(&self, tenant: &TenantEntry) -> Address {
+        if tenant.id == self.tenant {
+            return self.address();
+        }
+        let org = tenant.orgs.first().and_then(|org| org.port);
+        let org_url = org.map(|port| super::state::with_port(&self.origin, port)).unwrap_or_default();
+        let (tenant_id, tenant_domain) = (tenant.id.to_string(), tenant.domain.clone());
+        Address { tenant_id, tenant_domain, org_url, ..self.address() }
     }
 
     /// The name of a tenant's env file.
@@ -98,6 +101,7 @@ impl OpenWorld {
     /// Brings the env files up to the current addresses; gives the names of those that are lost.
     pub(crate) async fn refresh_env_files(&self) -> Result<Vec<String>, StartError> {
         let state = self.state().await;
+        self.refresh_personas(&state)?;
         let mut lost = Vec::new();
         for tenant in &state.record.tenants {
             let name = self.env_name(tenant);

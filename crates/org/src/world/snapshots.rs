@@ -208,6 +208,7 @@ impl OpenWorld {
         for tenant in &mut record.tenants {
             tenant.orgs.truncate(1);
             tenant.management_applications.clear();
+            tenant.personas.clear();
             // So that it gets new ones.
             tenant.credentials = 0;
         }
@@ -245,6 +246,7 @@ impl OpenWorld {
         opened.record = self.folder.write_world(&opened.record)?;
         self.clocks.org.set_offset_millis(opened.record.clock_offset_millis);
         let old = std::mem::replace(state, opened);
+        self.remove_stale_personas(&old.record, &state.record);
         for tenant in &old.record.tenants {
             if state.record.tenants.iter().all(|kept| kept.id != tenant.id) {
                 let _ = std::fs::remove_file(self.folder.file(&self.env_name(tenant)));

@@ -4,13 +4,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use keyholder_data::{Organization, OrganizationConfig};
 use keyholder_foundation::{ObjectId, OrgId, TenantId, Timestamp};
-use keyholder_identity::{Audience, GraphOptions, Identity, IdentityConfig, Resources};
+use keyholder_identity::{Audience, GraphOptions, Identity, IdentityConfig, Resources, UserFacts};
 use keyholder_store::DatabaseOptions;
 
 use super::{WorldOptions, keys};
 use crate::door::DirectoryDoor;
 use crate::error::StartError;
-use crate::folder::{DataFolder, OrgEntry, Pretence, SecurityGroup, StateFolder, World};
+use crate::folder::{DataFolder, OrgEntry, Pretence, StateFolder, World};
 use crate::listeners::Listeners;
 use crate::propagation::Propagation;
 
@@ -34,8 +34,8 @@ pub(crate) struct OpenOrg {
     pub(crate) id: OrgId,
     pub(crate) name: String,
     pub(crate) tenant: TenantId,
-    /// The people who may come into it; everybody when absent.
-    security_group: RwLock<Option<SecurityGroup>>,
+    /// The group whose members may come into it; everybody when absent.
+    security_group: RwLock<Option<ObjectId>>,
     /// When this process opened it, by the org's clock.
     pub(crate) opened: Timestamp,
     /// Its address without a trailing slash.
@@ -65,17 +65,16 @@ impl Resources for Organizations {
 
 impl OpenOrg {
     /// Whether a person may come in, as far as the security group is asked.
-    pub(crate) fn lets_in(&self, person: ObjectId) -> bool {
-        let group = self.security_group.read().unwrap_or_else(PoisonError::into_inner);
-        group.as_ref().is_none_or(|group| group.members.contains(&person))
+    pub(crate) fn lets_in(&self, person: &UserFacts) -> bool {
+        self.security_group().is_none_or(|group| person.groups.contains(&group))
     }
 
     /// The id of the security group.
     pub(crate) fn security_group(&self) -> Option<ObjectId> {
-        self.security_group.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|group| group.id)
+        *self.security_group.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn use_security_group(&self, group: Option<SecurityGroup>) {
+    pub(super) fn use_security_group(&self, group: Option<ObjectId>) {
         *self.security_group.write().unwrap_or_else(PoisonError::into_inner) = group;
     }
 
@@ -140,6 +139,7 @@ impl Opening<'_> {
         for tenant in &mut record.tenants {
             let id = tenant.id;
             for entry in &mut tenant.orgs {
+                adopt_group(&identity, id, entry).await?;
                 let open = self.org(&folder, id, entry, orgs.is_empty(), &identity).await?;
                 urls.add(id, &open.url);
                 orgs.push(open);
@@ -186,12 +186,22 @@ impl Opening<'_> {
             tenant,
             audience: Audience::any_of([&url]).of_tenant(tenant),
             url,
-            security_group: RwLock::new(entry.security_group.clone()),
+            security_group: RwLock::new(entry.security_group.as_ref().map(|group| group.id)),
             opened: self.options.clocks.now().whole_seconds(),
             pretend: entry.pretend.or(self.options.settings.pretend.filter(|_| is_first)),
             organization,
         }))
     }
+}
+
+/// Has the directory take over a security group that the record kept as a list of people. Done
+/// again after a kill it changes nothing.
+async fn adopt_group(identity: &Identity, tenant: TenantId, entry: &mut OrgEntry) -> Result<(), StartError> {
+    if let Some(group) = entry.security_group.as_mut().filter(|group| !group.members.is_empty()) {
+        let name = format!("Security group of {}", entry.name);
+        identity.adopt_group(tenant, group.id, name, std::mem::take(&mut group.members)).await?;
+    }
+    Ok(())
 }
 
 /// The origin with another port.

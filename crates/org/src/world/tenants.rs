@@ -169,12 +169,13 @@ impl OpenWorld {
         Ok(listed)
     }
 
-    /// Sets which people may come into an org, by their sign-in names: its security group.
-    /// Nothing lets everybody in. Applications and the tenant's administrators come in any case.
+    /// Sets whose members may come into an org: its security group, by its id or its name. Nothing
+    /// lets everybody in. Applications and the tenant's administrators come in any case. Gives the
+    /// group's id.
     ///
     /// # Errors
-    /// [`Refused::NoOrg`], [`Refused::NoPerson`]; [`StartError`] when it cannot be written.
-    pub async fn set_security_group(&self, org: &str, members: Option<&[String]>) -> Result<(), StartError> {
+    /// [`Refused::NoOrg`], [`Refused::NoGroup`]; [`StartError`] when it cannot be written.
+    pub async fn set_security_group(&self, org: &str, group: Option<&str>) -> Result<Option<ObjectId>, StartError> {
         let mut state = self.state.write().await;
         let wanted = |open: &&Arc<OpenOrg>| {
             open.id.to_string() == org || open.url == org.trim_end_matches('/') || open.name.eq_ignore_ascii_case(org)
@@ -183,28 +184,21 @@ impl OpenWorld {
             let known = state.orgs.iter().map(|org| org.name.clone()).collect();
             return Err(Refused::NoOrg { name: org.chars().take(80).collect(), known }.into());
         };
-        let group = match members {
+        let group = match group {
             None => None,
-            Some(names) => {
-                let everybody = state.identity.all_user_facts(open.tenant).await?;
-                let find = |name: &String| {
-                    let found = everybody
-                        .iter()
-                        .find(|one| one.user_principal_name.eq_ignore_ascii_case(name) || one.id.to_string() == *name);
-                    found.map(|one| one.id).ok_or_else(|| Refused::NoPerson { name: name.chars().take(80).collect() })
-                };
-                let members = names.iter().map(find).collect::<Result<_, _>>()?;
-                Some(SecurityGroup { id: ObjectId(self.options.random.uuid()), members })
-            }
+            Some(name) => match state.identity.find_group(open.tenant, name).await? {
+                Some((id, _)) => Some(id),
+                None => return Err(Refused::NoGroup { name: name.chars().take(80).collect() }.into()),
+            },
         };
         let mut record = state.record.clone();
         if let Some(entry) = record.org_mut(open.id) {
-            entry.security_group.clone_from(&group);
+            entry.security_group = group.map(|id| SecurityGroup { id, members: Vec::new() });
         }
         state.record = self.folder.write_world(&record)?;
         open.use_security_group(group);
         state.tell_of_everybody(&open, self.clocks.now()).await?;
-        Ok(())
+        Ok(group)
     }
 
     /// Registers an application that may do what a Power Platform administrator may, or takes that

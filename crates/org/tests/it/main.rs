@@ -9,6 +9,7 @@ mod keys;
 mod management;
 mod orgs;
 mod propagation;
+mod rows;
 mod snapshots;
 mod time;
 

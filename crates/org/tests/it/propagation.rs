@@ -130,8 +130,20 @@ async fn a_security_group_decides_who_comes_except_applications_and_administrato
     let (anna, bert) = (person(&world, "anna").await, person(&world, "bert").await);
     license(&world, &anna, true).await;
     let path = format!("orgs/{}/security-group", world.org().status()["organizationId"].as_str().unwrap());
-    let set = control(&world, "PUT", &path, json!({"members": ["bert@keyholder.localhost"]})).await;
-    assert_eq!(set.status, 200, "{}", set.text);
+    let token = world.admin_token().await;
+    let group =
+        |name: &str| json!({"displayName": name, "mailNickname": name, "mailEnabled": false, "securityEnabled": true});
+    let mut ids = Vec::new();
+    for name in ["insiders", "friends"] {
+        let made = world.graph(&token, "POST", "groups", Some(&group(name))).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        ids.push(made.body["id"].as_str().unwrap().to_owned());
+    }
+    let members = |group: &str| format!("groups/{group}/members/$ref");
+    let member = |id: &str| json!({"@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{id}")});
+    assert_eq!(world.graph(&token, "POST", &members(&ids[0]), Some(&member(&bert))).await.status, 204);
+    let set = control(&world, "PUT", &path, json!({"group": "insiders"})).await;
+    assert_eq!((set.status, &set.body["group"]), (200, &json!(ids[0])), "{}", set.text);
     license(&world, &bert, true).await;
     assert_eq!(user(&world, &anna).await["isdisabled"], true);
     assert_eq!(user(&world, &bert).await["isdisabled"], false);
@@ -139,7 +151,19 @@ async fn a_security_group_decides_who_comes_except_applications_and_administrato
     license(&world, &cleo, true).await;
     assert_eq!(user(&world, &cleo).await, Value::Null);
 
-    let nobody = control(&world, "PUT", &path, json!({"members": ["nobody@keyholder.localhost"]})).await;
+    // Who joins comes, through another group as well; who leaves goes.
+    assert_eq!(world.graph(&token, "POST", &members(&ids[1]), Some(&member(&cleo))).await.status, 204);
+    assert_eq!(world.graph(&token, "POST", &members(&ids[0]), Some(&member(&ids[1]))).await.status, 204);
+    assert_eq!(user(&world, &cleo).await["isdisabled"], false);
+    let leave = format!("groups/{}/members/{bert}/$ref", ids[0]);
+    assert_eq!(world.graph(&token, "DELETE", &leave, None).await.status, 204);
+    assert_eq!(user(&world, &bert).await["isdisabled"], true);
+    assert_eq!(world.graph(&token, "DELETE", &format!("groups/{}", ids[1]), None).await.status, 204);
+    assert_eq!(user(&world, &cleo).await["isdisabled"], true);
+    let token = world.admin_token().await;
+    assert_eq!(world.api(&token, "GET", "WhoAmI", None).await.status, 200, "applications are not asked");
+
+    let nobody = control(&world, "PUT", &path, json!({"group": "strangers"})).await;
     assert_eq!(nobody.status, 404, "{}", nobody.text);
     assert_eq!(control(&world, "DELETE", &path, json!(null)).await.status, 200);
     assert_eq!(user(&world, &anna).await["isdisabled"], false);

@@ -62,8 +62,8 @@ pub(super) async fn list(arguments: &Folder, printer: Printer) -> Result<(), Fai
 }
 
 pub(super) async fn security_group(arguments: &SecurityGroup, printer: Printer) -> Result<(), Failure> {
-    let members = (!arguments.everybody).then_some(arguments.member.as_slice());
-    match local::holder(&arguments.folder.data).await? {
+    let group = arguments.group.as_deref();
+    let id = match local::holder(&arguments.folder.data).await? {
         Holder::Running(control) => {
             // A URL cannot stand in a path: the running org is asked by id.
             let listed = control.get("orgs").await?;
@@ -78,18 +78,19 @@ pub(super) async fn security_group(arguments: &SecurityGroup, printer: Printer) 
                 return Err(Refused::NoOrg { name: arguments.org.clone(), known }.into());
             };
             let path = format!("orgs/{id}/security-group");
-            match members {
-                Some(members) => control.put(&path, &json!({"members": members})).await.map(drop)?,
-                None => control.delete(&path).await.map(drop)?,
-            }
+            let answer = match group {
+                Some(group) => control.put(&path, &json!({"group": group})).await?,
+                None => control.delete(&path).await?,
+            };
+            answer.get("group").cloned().unwrap_or_default()
         }
-        Holder::Opened(world) => world.set_security_group(&arguments.org, members).await?,
-    }
-    match members {
-        Some(members) => printer.line(&format!("these people may come into {}: {}", arguments.org, members.join(", "))),
+        Holder::Opened(world) => json!(world.set_security_group(&arguments.org, group).await?),
+    };
+    match group {
+        Some(group) => printer.line(&format!("the members of {group} may come into {}", arguments.org)),
         None => printer.line(&format!("everybody may come into {}", arguments.org)),
     }
-    printer.json(&json!({"org": arguments.org, "members": members}));
+    printer.json(&json!({"org": arguments.org, "group": id}));
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::Identity;
 use crate::correlation::Correlation;
 use crate::directory::clients::{Client, Origin};
 use crate::directory::device_codes::{Approval, DeviceCode, DeviceState};
+use crate::directory::people::MultiFactor;
 use crate::login::pages::{self, Consenting, Form, Notice, SignIn, Whom};
 use crate::login::tenant::Segment;
 use crate::login::{Failure, person, redirect};
@@ -124,7 +125,7 @@ impl Walk<'_> {
                 Task::Authorize(request) if request.prompt == Prompt::None => {
                     return Ok(request.fail(identity, &problem, self.correlation));
                 }
-                _ if problem.number() == 50_076 => {
+                _ if matches!(problem.number(), 50_076 | 50_079) => {
                     return Ok(self.page(journey, task.leads_to(), |form| {
                         pages::second_factor(form, &visitor.person.user_principal_name)
                     }));
@@ -223,6 +224,11 @@ impl Walk<'_> {
         let Some(mut visitor) = visitor else { return self.next(journey, None, false).await };
         let (tenant, session) = (visitor.person.tenant, visitor.session.id);
         self.identity.directory.strengthen_session(tenant, session, person::BY_SECOND_FACTOR).await?;
+        if visitor.person.standing.must_register_factor {
+            self.identity.directory.set_multi_factor(tenant, visitor.person.id, MultiFactor::Enforced).await?;
+            visitor.person.standing.must_register_factor = false;
+            visitor.person.standing.requires_multi_factor = true;
+        }
         visitor.session.methods = person::BY_SECOND_FACTOR.to_owned();
         self.next(journey, Some(visitor), true).await
     }

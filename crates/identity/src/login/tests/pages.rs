@@ -379,7 +379,7 @@ async fn s16_a_first_password_is_changed_and_a_second_factor_given_on_the_page()
         changed: world.identity.clocks.now(),
     };
     directory.set_password(world.tenant, user, hash, state).await.unwrap();
-    world.identity.require_multi_factor(world.tenant, user, true).await.unwrap();
+    world.identity.set_multi_factor(world.tenant, user, crate::MultiFactor::Enforced).await.unwrap();
     let (scope, challenge) = (format!("{ORG}/.default"), challenge());
     let path = authorize("organizations", &usual(AZURE_CLI, LOCAL, &scope, &challenge));
     let mut browser = Browser::default();

@@ -123,14 +123,14 @@ async fn s16_each_refusal_has_its_number() {
 async fn s16_multi_factor_stops_a_tool_for_one_person_or_for_all() {
     let world = World::new().await;
     let user = world.person("svc@contoso.example", PASSWORD).await;
-    world.identity.require_multi_factor(world.tenant, user, true).await.unwrap();
+    world.identity.set_multi_factor(world.tenant, user, crate::MultiFactor::Enforced).await.unwrap();
     let refused = world.by_password("svc@contoso.example", PASSWORD, &scope()).await;
     assert_eq!(refused.error(), (400, "invalid_grant".to_owned(), 50_076));
     assert_eq!(refused.text("suberror"), "basic_action");
     let claims: Value = serde_json::from_str(&refused.text("claims")).unwrap();
     assert!(claims["access_token"]["capolids"]["values"][0].is_string());
     assert!(refused.text("error_description").contains(&format!("to access '{ORG}'")), "{}", refused.body);
-    world.identity.require_multi_factor(world.tenant, user, false).await.unwrap();
+    world.identity.set_multi_factor(world.tenant, user, crate::MultiFactor::Disabled).await.unwrap();
     assert_eq!(world.by_password("svc@contoso.example", PASSWORD, &scope()).await.status, 200);
 
     world.identity.set_sign_in_rule(world.tenant, SignInRule::MultiFactor).await.unwrap();

@@ -99,7 +99,7 @@ async fn s16_a_session_ends_with_the_password_the_account_or_by_word() {
     assert_eq!(world.refresh(AZURE_CLI, &token, &[]).await.number(), 50_057);
     directory.set_person_enabled(world.tenant, user, true).await;
     assert_eq!(world.refresh(AZURE_CLI, &token, &[]).await.status, 200);
-    world.identity.require_multi_factor(world.tenant, user, true).await.unwrap();
+    world.identity.set_multi_factor(world.tenant, user, crate::MultiFactor::Enforced).await.unwrap();
     assert_eq!(world.refresh(AZURE_CLI, &token, &[]).await.number(), 50_076);
 }
 
