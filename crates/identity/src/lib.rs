@@ -18,12 +18,14 @@
 //! Left out: on-behalf-of, SAML, personal accounts, and tokens straight from the sign-in page
 //! (the implicit and hybrid flows), which the documents advise against.
 
+mod administration;
 mod cache;
 mod correlation;
 pub mod credentials;
 pub mod directory;
 mod error;
 mod graph;
+mod html;
 mod identity;
 pub mod keys;
 mod login;
@@ -40,6 +42,7 @@ pub use directory::people::{MultiFactor, SignInRule};
 pub use directory::personas::{MadePersona, Persona};
 pub use error::Error;
 pub use graph::throttle::GraphThrottle;
+pub use html::Html;
 pub use identity::{GraphOptions, Identity, IdentityConfig};
 pub use keys::SigningKey;
 pub use login::answer::AnswerAfter;

@@ -140,7 +140,9 @@ impl OpenWorld {
             check_databases(&folder, &record)?;
         }
         let listeners = address.map_or_else(Listeners::none, Listeners::on);
-        let (complete, before) = (record.complete, record.clone());
+        let complete = record.complete;
+        let has_list = |org: &OrgEntry| org.security_group.as_ref().is_some_and(|group| !group.members.is_empty());
+        let takes_over = record.orgs().any(|(_, org)| has_list(org));
         let opening = state::Opening { folder: &folder, options, origin, listeners: &listeners };
         let state = opening.open(record).await?;
         let open = Self {
@@ -157,8 +159,8 @@ impl OpenWorld {
         };
         if !complete {
             open.complete().await?;
-        } else if before != open.state().await.record {
-            // Something of an earlier format was taken over.
+        } else if takes_over {
+            // Lists of people are groups of the directory by now.
             let mut state = open.state.write().await;
             state.record = open.folder.write_world(&state.record)?;
         }

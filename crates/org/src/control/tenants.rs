@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use keyholder_identity::{MultiFactor, Persona, SignInRule};
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::done;
@@ -13,35 +13,35 @@ use crate::serve::plain;
 use crate::world::OpenWorld;
 
 /// The body of `PUT /_keyholder/tenants/DOMAIN/conditional-access`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConditionalAccessRequest {
+struct ConditionalAccessRequest {
     /// `none`, `multi-factor` or `block`.
-    pub rule: String,
+    rule: String,
 }
 
 /// The body of `PUT /_keyholder/tenants/DOMAIN/people/NAME/multi-factor`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MultiFactorRequest {
+struct MultiFactorRequest {
     /// `disabled`, `enabled` or `enforced`.
-    pub state: String,
+    state: String,
 }
 
 /// The body of `PUT /_keyholder/tenants/DOMAIN/password-expiry`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PasswordExpiryRequest {
+struct PasswordExpiryRequest {
     /// For how many days a password is good; null for ever.
-    pub days: Option<u32>,
+    days: Option<u32>,
 }
 
 /// The body of `PUT /_keyholder/tenants/DOMAIN/licences/SKU`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LicencesRequest {
+struct LicencesRequest {
     /// How many there are.
-    pub units: u32,
+    units: u32,
 }
 
 pub(super) async fn answer(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyholder_org::Settings;
+use keyholder_org::{Listen, Place, Settings};
 use keyholder_testkit::World;
 use serde_json::{Value, json};
 
@@ -221,4 +221,39 @@ async fn a_deleted_service_principal_is_seen_on_its_user() {
     let query = format!("systemusers?$select=azurestate&$filter=applicationid eq {client}");
     let row = world.api(&token, "GET", &query, None).await;
     assert_ne!(row.body["value"][0]["azurestate"], 0, "{}", row.text);
+}
+
+#[tokio::test]
+async fn a_folder_that_kept_a_list_of_people_gets_a_group_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = || Place::Folder(folder.path().join("data"));
+    let world = World::with(place(), Listen::default()).await;
+    let (anna, bert) = (person(&world, "anna").await, person(&world, "bert").await);
+    license(&world, &anna, true).await;
+    license(&world, &bert, true).await;
+    world.stop().await;
+
+    // As format 2 had it.
+    let file = folder.path().join("data/world.json");
+    let mut record: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let group = "11111111-2222-3333-4444-555555555555";
+    record["format"] = json!(2);
+    record["tenants"][0]["orgs"][0]["security_group"] = json!({"id": group, "members": [anna]});
+    std::fs::write(&file, record.to_string()).unwrap();
+
+    for _ in 0..2 {
+        let world = World::with(place(), Listen::default()).await;
+        let token = world.admin_token().await;
+        let members = world.graph(&token, "GET", &format!("groups/{group}/members?$select=id"), None).await;
+        assert_eq!((members.status, &members.body["value"][0]["id"]), (200, &json!(anna)), "{}", members.text);
+        license(&world, &bert, false).await;
+        license(&world, &bert, true).await;
+        let disabled =
+            [user(&world, &anna).await["isdisabled"].clone(), user(&world, &bert).await["isdisabled"].clone()];
+        assert_eq!(disabled, [json!(false), json!(true)]);
+        world.stop().await;
+    }
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(record["format"], 3);
+    assert_eq!(record["tenants"][0]["orgs"][0]["security_group"], json!({"id": group}));
 }
