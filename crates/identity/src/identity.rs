@@ -5,21 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use keyholder_entra::well_known::{self, DirectoryRole};
-use keyholder_foundation::{ClientId, Clocks, ObjectId, Random, TenantId, Timestamp};
+use keyholder_entra::well_known;
+use keyholder_foundation::{Clocks, Random, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
 use tokio::sync::Semaphore;
-use uuid::Uuid;
 
-use crate::directory::administrators::{Administrators, TenantPlan};
-use crate::directory::changes::OutboxItem;
-use crate::directory::clients::ApplicationFacts;
-use crate::directory::facts::{ServicePrincipalFacts, UserFacts};
-use crate::directory::listing::Listing;
-use crate::directory::people::{MultiFactor, SignInRule};
-use crate::directory::personas::{MadePersona, Persona};
-use crate::directory::users::UserKey;
-use crate::directory::{Directory, Refusal, groups, tables};
+use crate::directory::{Directory, tables};
 use crate::graph::throttle::{self, GraphThrottle};
 use crate::keys::{Keys, SigningKey};
 use crate::login::federation::{IssuerDocuments, Issuers};

@@ -1,4 +1,4 @@
-use keyholder_foundation::{Clocks, ManualClock, OrgClock, SeededRandom, Timestamp};
+use keyholder_foundation::{Clocks, ManualClock, OrgClock, OrgId, SeededRandom, Timestamp};
 use keyholder_store::{DatabaseOptions, Transaction};
 
 use super::*;

@@ -79,15 +79,15 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
                 let owners = owners::expand(call, group.id, "group").await?;
                 Ok(Answer::Found(shape(call).one(&call.query, &owners::Expanded::new(group, owners))?))
             }
-            Method::PATCH => update(call, group).await,
-            Method::DELETE => delete(call, group).await,
+            Method::PATCH => update(call, &group).await,
+            Method::DELETE => delete(call, &group).await,
             _ => call.no_method(),
         };
     };
     match action.name.as_str() {
-        "members" => members(call, group, rest).await,
+        "members" => members(call, &group, rest).await,
         "transitivemembers" if call.method == Method::GET => list_members(call, group.id, true, rest).await,
-        "owners" => owned(call, group, rest).await,
+        "owners" => owned(call, &group, rest).await,
         "approleassignments" => app_role_assignments::of_user(call, group.id, rest).await,
         _ => member_of::handle(call, &format!("groups/{}", group.id), group.id, action, rest).await,
     }
@@ -148,8 +148,8 @@ async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
     shape(call).created(&made, &made.id.to_string())
 }
 
-async fn update(call: &Call<'_>, group: Group) -> Result<Answer, Problem> {
-    may_manage(call, &group, Action::WriteGroups).await?;
+async fn update(call: &Call<'_>, group: &Group) -> Result<Answer, Problem> {
+    may_manage(call, group, Action::WriteGroups).await?;
     call.query.of_action()?;
     let mut body = Body::parse(ENTITY, call.body)?;
     let change = change(&mut body)?;
@@ -158,8 +158,8 @@ async fn update(call: &Call<'_>, group: Group) -> Result<Answer, Problem> {
     Ok(Answer::Done)
 }
 
-async fn delete(call: &Call<'_>, group: Group) -> Result<Answer, Problem> {
-    may_manage(call, &group, Action::WriteGroups).await?;
+async fn delete(call: &Call<'_>, group: &Group) -> Result<Answer, Problem> {
+    may_manage(call, group, Action::WriteGroups).await?;
     call.query.of_action()?;
     call.identity.directory.delete_group(call.caller.tenant.id, group.id).await?;
     Ok(Answer::Done)
@@ -211,12 +211,12 @@ fn bound(body: &mut Body, annotation: &str, property: &str) -> Result<Vec<Object
     addresses.iter().map(|address| owners::referred(address).ok_or_else(|| body.invalid(property))).collect()
 }
 
-async fn members(call: &Call<'_>, group: Group, rest: &[Segment]) -> Result<Answer, Problem> {
+async fn members(call: &Call<'_>, group: &Group, rest: &[Segment]) -> Result<Answer, Problem> {
     let directory = &call.identity.directory;
     let tenant = call.caller.tenant.id;
     match (rest, call.method) {
         ([last], &Method::POST) if last.name == "$ref" => {
-            may_manage(call, &group, Action::WriteGroupMembers).await?;
+            may_manage(call, group, Action::WriteGroupMembers).await?;
             call.query.of_action()?;
             let member = owners::reference(call.body)?;
             if directory.add_group_member(tenant, group.id, member).await? {
@@ -226,7 +226,7 @@ async fn members(call: &Call<'_>, group: Group, rest: &[Segment]) -> Result<Answ
             }
         }
         ([member, last], &Method::DELETE) if last.name == "$ref" => {
-            may_manage(call, &group, Action::WriteGroupMembers).await?;
+            may_manage(call, group, Action::WriteGroupMembers).await?;
             call.query.of_action()?;
             let id: ObjectId = member.text.parse().map_err(|_| Problem::not_found(&member.text))?;
             if directory.remove_group_member(tenant, group.id, id).await? {
@@ -248,7 +248,7 @@ async fn list_members(call: &Call<'_>, group: ObjectId, all: bool, rest: &[Segme
     member_of::answer(call, set, members, rest, ends_as)
 }
 
-async fn owned(call: &Call<'_>, group: Group, rest: &[Segment]) -> Result<Answer, Problem> {
+async fn owned(call: &Call<'_>, group: &Group, rest: &[Segment]) -> Result<Answer, Problem> {
     let directory = &call.identity.directory;
     let tenant = call.caller.tenant.id;
     let object = (crate::directory::changes::ObjectKind::Group, group.id);
@@ -263,13 +263,13 @@ async fn owned(call: &Call<'_>, group: Group, rest: &[Segment]) -> Result<Answer
             Ok(Answer::Found(shape.page(&call.query, &listing.page(owners))?))
         }
         ([last], &Method::POST) if last.name == "$ref" => {
-            may_manage(call, &group, Action::WriteGroups).await?;
+            may_manage(call, group, Action::WriteGroups).await?;
             call.query.of_action()?;
             directory.add_owner(tenant, object, owners::reference(call.body)?).await?;
             Ok(Answer::Done)
         }
         ([owner, last], &Method::DELETE) if last.name == "$ref" => {
-            may_manage(call, &group, Action::WriteGroups).await?;
+            may_manage(call, group, Action::WriteGroups).await?;
             call.query.of_action()?;
             let id = owner.text.parse().map_err(|_| Problem::not_found(&owner.text))?;
             directory.remove_owner(tenant, object, id).await?;
