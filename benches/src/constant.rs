@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request};
+use http_body_util::Full;
 use keyholder_foundation::{SystemClock, WallClock};
 use keyholder_org::certificates::Authority;
 use keyholder_org::serve::{self, Admission, Answer, BoxFuture};
@@ -12,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::Failure;
+use crate::http_client::Target;
+use crate::server::{Server, Started};
 
 /// Makes this program the server.
 pub(crate) const ARGUMENT: &str = "serve-constant";
@@ -44,4 +47,16 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let answer = Arc::new(Constant(Bytes::from(body)));
     serve::serve(listener, Some(Arc::new(tls)), answer, serve::connections(), stopped).await;
     Ok(())
+}
+
+/// Starts it in a process of its own.
+pub(crate) async fn start() -> Result<Server, Failure> {
+    let started = Started::new(&std::env::current_exe()?, &[ARGUMENT]).await?;
+    let target = Target::new(started.port()?, started.ready["ca"].as_str().unwrap_or_default())?;
+    Ok(Server::new(started, target))
+}
+
+/// What it is asked.
+pub(crate) fn request() -> Result<Request<Full<Bytes>>, Failure> {
+    Ok(Request::get("/").header(header::HOST, "localhost").body(Full::default())?)
 }

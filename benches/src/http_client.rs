@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::try_join_all;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -17,16 +18,19 @@ use tokio_rustls::TlsConnector;
 
 use crate::Failure;
 
+/// A kept-alive connection.
+pub(crate) type Sender = SendRequest<Full<Bytes>>;
+
 /// How to reach a server.
 #[derive(Clone)]
 pub(crate) struct Target {
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     tls: Arc<rustls::ClientConfig>,
 }
 
 impl Target {
-    /// A server at `address` whose certificate the authority in `ca_pem` vouches for.
-    pub(crate) fn new(address: SocketAddr, ca_pem: &str) -> Result<Self, Failure> {
+    /// A server at `port` of this machine whose certificate the authority in `ca_pem` vouches for.
+    pub(crate) fn new(port: u16, ca_pem: &str) -> Result<Self, Failure> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -34,11 +38,11 @@ impl Target {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { address, tls: Arc::new(tls) })
+        Ok(Self { address: SocketAddr::from(([127, 0, 0, 1], port)), tls: Arc::new(tls) })
     }
 
     /// A connection, ready for requests.
-    pub(crate) async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    pub(crate) async fn connect(&self) -> Result<Sender, Failure> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost")?;
@@ -48,47 +52,40 @@ impl Target {
         Ok(sender)
     }
 
-    /// Sends `request` over `connections` connections for `time`, one under way on each, and
-    /// gives the times to each answer in milliseconds. Any status but 200 is a failure.
+    /// Several connections.
+    pub(crate) async fn connect_all(&self, connections: usize) -> Result<Vec<Sender>, Failure> {
+        try_join_all((0..connections).map(|_| self.connect())).await
+    }
+
+    /// Sends `request` over each connection for `time`, one under way on each, and gives the times
+    /// to each answer in milliseconds. Any status but 200 is a failure.
     pub(crate) async fn load(
         &self,
+        senders: &mut [Sender],
         request: &Request<Full<Bytes>>,
-        connections: usize,
         time: Duration,
     ) -> Result<Vec<f64>, Failure> {
         let clock = SystemClock::new();
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..connections {
-            let (target, request) = (self.clone(), request.clone());
-            tasks.spawn(async move {
-                let mut sender = target.connect().await?;
-                let mut times = Vec::new();
-                while clock.elapsed() < time {
-                    let from = clock.elapsed();
-                    send(&mut sender, request.clone()).await?;
-                    times.push((clock.elapsed() - from).as_secs_f64() * 1e3);
-                }
-                Ok::<_, Failure>(times)
-            });
-        }
-        let mut times = Vec::new();
-        while let Some(done) = tasks.join_next().await {
-            times.extend(done??);
-        }
-        Ok(times)
+        let each = senders.iter_mut().map(async |sender| {
+            let mut times = Vec::new();
+            while clock.elapsed() < time {
+                let from = clock.elapsed();
+                send(sender, request.clone()).await?;
+                times.push((clock.elapsed() - from).as_secs_f64() * 1e3);
+            }
+            Ok::<_, Failure>(times)
+        });
+        Ok(try_join_all(each).await?.concat())
     }
 }
 
-/// One request; its body, when the answer is 200.
-pub(crate) async fn send(
-    sender: &mut SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Result<Bytes, Failure> {
+/// One request; its body, when the answer is a success.
+pub(crate) async fn send(sender: &mut Sender, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
     sender.ready().await?;
     let answer = sender.send_request(request).await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
-    if status != 200 {
+    if !status.is_success() {
         return Err(format!("answered with {status}: {}", String::from_utf8_lossy(&body)).into());
     }
     Ok(body)

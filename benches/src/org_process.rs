@@ -1,59 +1,18 @@
-//! A local org, or the constant server, as a process of its own under load.
+//! A local org as a process of its own.
 
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use keyholder_foundation::{MonotonicClock, SystemClock};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 
+use crate::Failure;
 use crate::http_client::{Target, send};
 use crate::report::Load;
-use crate::{Failure, process};
-
-/// A server process.
-struct Server {
-    child: Child,
-    _out: Lines<BufReader<ChildStdout>>,
-    target: Target,
-}
-
-impl Server {
-    fn pid(&self) -> Result<u32, Failure> {
-        self.child.id().ok_or_else(|| "the server has ended".into())
-    }
-
-    async fn load(&self, request: &Request<Full<Bytes>>, connections: usize, time: Duration) -> Result<Load, Failure> {
-        // Caches and connections settle in a fifth of the measured time.
-        self.target.load(request, connections, time / 5).await?;
-        let (pid, clock) = (self.pid()?, SystemClock::new());
-        let before = process::cpu_micros(pid)?;
-        let mut times = self.target.load(request, connections, time).await?;
-        let (wall, cpu) = (clock.elapsed().as_secs_f64(), process::cpu_micros(pid)? - before);
-        times.sort_by(f64::total_cmp);
-        let answered = times.len() as f64;
-        let p99_millis = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
-        Ok(Load { per_second: answered / wall, cpu_micros: cpu / answered, p99_millis })
-    }
-}
-
-async fn start(program: &Path, arguments: &[&str]) -> Result<(Child, Lines<BufReader<ChildStdout>>, Value), Failure> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
-    let mut out = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-    let line = out.next_line().await?.ok_or("the server ended at once")?;
-    Ok((child, out, serde_json::from_str(&line)?))
-}
+use crate::server::{Server, Started};
 
 /// A local org.
 pub(crate) struct Org {
@@ -70,11 +29,10 @@ impl Org {
         let clock = SystemClock::new();
         let path = data.to_string_lossy().into_owned();
         let arguments = ["org", "start", "--data", &path, "--listen", "127.0.0.1:0", "--output", "json"];
-        let (child, out, ready) = start(keyholder, &arguments).await?;
-        let origin = ready["origin"].as_str().ok_or("the ready event has no origin")?;
+        let started = Started::new(keyholder, &arguments).await?;
+        let origin = started.ready["origin"].as_str().ok_or("the ready event has no origin")?;
         let port: u16 = origin.rsplit(':').next().unwrap_or_default().parse()?;
-        let target =
-            Target::new(SocketAddr::from(([127, 0, 0, 1], port)), &std::fs::read_to_string(data.join("ca.pem"))?)?;
+        let target = Target::new(port, &std::fs::read_to_string(data.join("ca.pem"))?)?;
         let request = Request::get("/common/.well-known/openid-configuration").header(header::HOST, "localhost");
         send(&mut target.connect().await?, request.body(Full::default())?).await?;
         let first_answer_millis = clock.elapsed().as_secs_f64() * 1e3;
@@ -83,43 +41,59 @@ impl Org {
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
             .collect();
-        Ok(Self { server: Server { child, _out: out, target }, first_answer_millis, environment })
+        Ok(Self { server: Server::new(started, target), first_answer_millis, environment })
     }
 
     fn setting(&self, name: &str) -> &str {
         self.environment.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 
+    pub(crate) fn origin(&self) -> &str {
+        self.setting("KEYHOLDER_ORIGIN")
+    }
+
+    /// The path of the v2 token endpoint.
+    pub(crate) fn token_path(&self) -> String {
+        format!("/{}/oauth2/v2.0/token", self.setting("KEYHOLDER_TENANT_ID"))
+    }
+
     pub(crate) fn resident_megabytes(&self) -> Result<f64, Failure> {
-        process::resident_megabytes(self.server.pid()?)
+        self.server.resident_megabytes()
     }
 
     /// A token request by the administering application's secret.
     pub(crate) fn token_request(&self) -> Request<Full<Bytes>> {
-        let encode = |text: &str| text.replace('%', "%25").replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-        let body = format!(
-            "grant_type=client_credentials&client_id={}&client_secret={}&scope={}/.default",
+        self.token_request_by(
             self.setting("KEYHOLDER_ADMIN_CLIENT_ID"),
-            encode(self.setting("KEYHOLDER_ADMIN_CLIENT_SECRET")),
-            self.setting("KEYHOLDER_ORG_URL"),
-        );
-        let mut request = Request::new(Full::from(body));
-        *request.method_mut() = http::Method::POST;
-        let path = format!("/{}/oauth2/v2.0/token", self.setting("KEYHOLDER_TENANT_ID"));
-        *request.uri_mut() = path.parse().unwrap_or_default();
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, http::HeaderValue::from_static("localhost"));
-        let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(header::CONTENT_TYPE, form);
-        request
+            &[("client_secret", self.setting("KEYHOLDER_ADMIN_CLIENT_SECRET"))],
+        )
     }
 
-    /// A Web API request with a token.
-    pub(crate) async fn api_request(&self, path: &str) -> Result<Request<Full<Bytes>>, Failure> {
+    /// A token request by a client with this proof, for the org.
+    pub(crate) fn token_request_by(&self, client: &str, proof: &[(&str, &str)]) -> Request<Full<Bytes>> {
+        let scope = format!("{}/.default", self.setting("KEYHOLDER_ORG_URL"));
+        let always = [("grant_type", "client_credentials"), ("client_id", client), ("scope", &scope)];
+        form(&self.token_path(), always.iter().chain(proof).copied())
+    }
+
+    /// Asks for something with the administering application's token.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let mut request = self.request(path).await?;
+        *request.method_mut() = method;
+        if let Some(body) = body {
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.body_mut() = Full::from(body.to_string());
+        }
+        let answer = send(&mut self.server.target.connect().await?, request).await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// A request for what is at `path`, with a token.
+    pub(crate) async fn request(&self, path: &str) -> Result<Request<Full<Bytes>>, Failure> {
         let answer = send(&mut self.server.target.connect().await?, self.token_request()).await?;
         let answer: Value = serde_json::from_slice(&answer)?;
         let token = answer["access_token"].as_str().ok_or("no token")?;
-        Ok(Request::get(format!("/api/data/v9.2/{path}"))
+        Ok(Request::get(path)
             .header(header::HOST, "localhost")
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .header(header::ACCEPT, "application/json")
@@ -135,29 +109,19 @@ impl Org {
         self.server.load(request, connections, time).await
     }
 
-    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
-        Ok(self.server.child.kill().await?)
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        self.server.stop().await
     }
 }
 
-/// The constant server.
-pub(crate) struct Constant(Server);
-
-impl Constant {
-    pub(crate) async fn start() -> Result<Self, Failure> {
-        let me = std::env::current_exe()?;
-        let (child, out, ready) = start(&me, &[crate::constant::ARGUMENT]).await?;
-        let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok()).ok_or("no port")?;
-        let target = Target::new(SocketAddr::from(([127, 0, 0, 1], port)), ready["ca"].as_str().unwrap_or_default())?;
-        Ok(Self(Server { child, _out: out, target }))
-    }
-
-    pub(crate) async fn load(&self, connections: usize, time: Duration) -> Result<Load, Failure> {
-        let request = Request::get("/").header(header::HOST, "localhost").body(Full::default())?;
-        self.0.load(&request, connections, time).await
-    }
-
-    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
-        Ok(self.0.child.kill().await?)
-    }
+/// A form that is posted.
+pub(crate) fn form<'a>(path: &str, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Request<Full<Bytes>> {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let mut request = Request::new(Full::from(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    request
 }

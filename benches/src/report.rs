@@ -13,33 +13,73 @@ pub(crate) struct Load {
     pub(crate) p99_millis: f64,
 }
 
-/// Lines in the order of their measuring.
+/// Lines in the order of their measuring: what, how much, and the aim.
 #[derive(Debug, Default)]
-pub(crate) struct Report(Vec<(String, String)>);
+pub(crate) struct Report(Vec<[String; 3]>);
 
 impl Report {
-    pub(crate) fn figure(&mut self, name: &str, value: f64, unit: &str) {
-        self.0.push((name.to_owned(), format!("{value:.1} {unit}")));
+    fn line(&mut self, name: &str, value: String, aim: &str) {
+        // A run takes minutes: whoever waits sees how far it is.
+        eprintln!("{name}: {value}");
+        self.0.push([name.to_owned(), value, aim.to_owned()]);
     }
 
-    pub(crate) fn load(&mut self, name: &str, load: &Load) {
-        let Load { per_second, cpu_micros, p99_millis } = load;
-        self.0.push((
-            name.to_owned(),
-            format!("{per_second:.0} per s, {cpu_micros:.1} us CPU each, p99 {p99_millis:.2} ms"),
-        ));
+    /// Samples of one figure.
+    pub(crate) fn figure(&mut self, name: &str, samples: &[f64], unit: &str, aim: &str) {
+        self.line(name, format!("{} {unit}", spread(samples, 1)), aim);
     }
 
-    pub(crate) fn ratio(&mut self, name: &str, one: f64, other: f64) {
-        self.0.push((name.to_owned(), format!("{:.2}", one / other)));
+    /// What a server did in each round.
+    pub(crate) fn load(&mut self, name: &str, rounds: &[Load]) {
+        let of = |part: fn(&Load) -> f64| rounds.iter().map(part).collect::<Vec<_>>();
+        let rate = median(&of(|load| load.per_second));
+        let cpu = spread(&of(|load| load.cpu_micros), 1);
+        let p99 = median(&of(|load| load.p99_millis));
+        self.line(name, format!("{rate:.0} per s, {cpu} us CPU each, p99 {p99:.2} ms"), "");
+    }
+
+    /// How much of `other` `one` is, round by round.
+    pub(crate) fn ratio(
+        &mut self,
+        name: &str,
+        one: impl IntoIterator<Item = f64>,
+        other: impl IntoIterator<Item = f64>,
+        aim: &str,
+    ) {
+        let ratios: Vec<f64> = one.into_iter().zip(other).map(|(one, other)| one / other).collect();
+        self.line(name, spread(&ratios, 2), aim);
+    }
+
+    /// The same of two loads' CPU.
+    pub(crate) fn cpu_ratio(&mut self, name: &str, one: &[Load], other: &[Load], aim: &str) {
+        let cpu = |load: &Load| load.cpu_micros;
+        self.ratio(name, one.iter().map(cpu), other.iter().map(cpu), aim);
+    }
+
+    /// The same of two loads' rates.
+    pub(crate) fn rate_ratio(&mut self, name: &str, one: &[Load], other: &[Load], aim: &str) {
+        let rate = |load: &Load| load.per_second;
+        self.ratio(name, one.iter().map(rate), other.iter().map(rate), aim);
+    }
+
+    /// Something that was not measured, and why.
+    pub(crate) fn missing(&mut self, name: &str, why: &str) {
+        self.line(name, format!("not measured: {why}"), "");
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| measured | median |\n|---|---|")?;
-        self.0.iter().try_for_each(|(name, value)| writeln!(f, "| {name} | {value} |"))
+        writeln!(f, "| measured | median (lowest to highest) | aim |\n|---|---|---|")?;
+        self.0.iter().try_for_each(|[name, value, aim]| writeln!(f, "| {name} | {value} | {aim} |"))
     }
+}
+
+/// The median, and between what it lies.
+fn spread(samples: &[f64], digits: usize) -> String {
+    let lowest = samples.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = samples.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{:.digits$} ({lowest:.digits$} to {highest:.digits$})", median(samples))
 }
 
 /// The middle of some values; zero of none.
