@@ -2,7 +2,7 @@
 //!
 //! The compiled schema stands in the store as one text. A [`Catalogue`] is what one epoch of it
 //! means in memory: immutable, shared, and held by a request from its first byte to its last. It
-//! also keeps the statements that were printed for this schema, by their shape.
+//! also keeps what was lowered for this schema, by its shape.
 
 mod install;
 pub(crate) mod layout;
@@ -10,24 +10,27 @@ mod migrations;
 pub(crate) mod record;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyholder_dataverse::Schema;
 use keyholder_dataverse::schema::{SchemaDefinition, SchemaError, Table};
+use keyholder_operation::Selection;
 use keyholder_store::Prepared;
 use keyholder_store::statement::Expr;
 
 use crate::error::Failure;
+use crate::lower::Plan;
 
 pub(crate) use install::{install, load};
 pub(crate) use layout::Layout;
 pub(crate) use migrations::migrations;
 pub(crate) use record::Record;
 
-/// The most shapes kept. Real clients repeat a few dozen; one that makes up new ones all the time
-/// shall not fill the memory.
-const MOST_SHAPES: usize = 512;
-/// A statement longer than this, in bytes of SQL, is printed each time. With [`MOST_SHAPES`] this
+/// The most shapes kept of each kind. Real clients repeat a few dozen; one that makes up new ones
+/// all the time shall not fill the memory.
+const MOST_SHAPES: usize = 256;
+/// A statement longer than this, in bytes of SQL, is made each time. With [`MOST_SHAPES`] this
 /// bounds what is kept in bytes too.
 const LONGEST_SHAPE: usize = 16 << 10;
 
@@ -38,25 +41,48 @@ pub(crate) struct Catalogue {
     pub(crate) epoch: i64,
     pub(crate) schema: Arc<Schema>,
     layouts: Mutex<HashMap<i32, Arc<Layout>>>,
-    shapes: Mutex<HashMap<Shape, Prepared>>,
+    statements: Kept<Shape, Prepared>,
+    plans: Kept<PlanShape, Arc<Plan>>,
     type_codes: HashMap<Box<str>, i32>,
 }
 
-/// What a statement depends on, beside the values that travel with it.
+/// What a plan depends on, beside the values that travel with it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Shape {
+pub(crate) enum PlanShape {
     /// A page of rows.
     Page {
         table: i32,
-        /// The positions of the columns shown.
-        shown: Vec<usize>,
+        shown: Shown,
         /// The positions of the columns of the order, and whether largest first.
         sorted: Vec<(usize, bool)>,
         condition: Expr,
         limit: Expr,
     },
     /// One row by its id.
-    One { table: i32, shown: Vec<usize> },
+    One { table: i32, shown: Shown },
+}
+
+/// Which columns are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Shown {
+    /// All that a table shows.
+    All,
+    /// Those at these positions.
+    These(Vec<usize>),
+}
+
+impl Shown {
+    pub(crate) fn of(select: &Selection) -> Self {
+        match select.named() {
+            None => Self::All,
+            Some(_) => Self::These(select.columns().iter().map(|column| column.position).collect()),
+        }
+    }
+}
+
+/// What another statement depends on, beside the values that travel with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Shape {
     /// A number of rows.
     Count { table: i32, condition: Expr },
     /// A change of these columns of a row.
@@ -67,10 +93,51 @@ pub(crate) enum Shape {
     NamedOf(&'static str, i32),
 }
 
+/// What was made of shapes.
+#[derive(Debug)]
+struct Kept<K, V>(Mutex<HashMap<K, V>>);
+
+impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+    fn find_or_make(
+        &self,
+        key: K,
+        make: impl FnOnce() -> Result<V, Failure>,
+        length: impl FnOnce(&V) -> usize,
+    ) -> Result<V, Failure> {
+        if let Some(kept) = lock(&self.0).get(&key) {
+            return Ok(kept.clone());
+        }
+        // Made without the lock: two requests may make the same, which does no harm.
+        let made = make()?;
+        if length(&made) > LONGEST_SHAPE {
+            return Ok(made);
+        }
+        let mut kept = lock(&self.0);
+        if kept.len() >= MOST_SHAPES {
+            kept.clear();
+        }
+        kept.insert(key, made.clone());
+        Ok(made)
+    }
+}
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
 impl Catalogue {
     pub(crate) fn new(epoch: i64, schema: Arc<Schema>) -> Self {
         let type_codes = schema.names().map(|name| (name.logical_name.clone(), name.type_code)).collect();
-        Self { epoch, schema, layouts: Mutex::default(), shapes: Mutex::default(), type_codes }
+        Self {
+            epoch,
+            schema,
+            layouts: Mutex::default(),
+            statements: Kept::default(),
+            plans: Kept::default(),
+            type_codes,
+        }
     }
 
     /// No tables: what an organization has before its schema is read.
@@ -110,20 +177,17 @@ impl Catalogue {
         key: Shape,
         print: impl FnOnce() -> Result<Prepared, Failure>,
     ) -> Result<Prepared, Failure> {
-        if let Some(kept) = lock(&self.shapes).get(&key) {
-            return Ok(kept.clone());
-        }
-        // Printed without the lock: two requests may print the same, which does no harm.
-        let printed = print()?;
-        if printed.len() > LONGEST_SHAPE {
-            return Ok(printed);
-        }
-        let mut shapes = lock(&self.shapes);
-        if shapes.len() >= MOST_SHAPES {
-            shapes.clear();
-        }
-        shapes.insert(key, printed.clone());
-        Ok(printed)
+        self.statements.find_or_make(key, print, Prepared::len)
+    }
+
+    /// The plan of this shape: made now, or kept from an earlier time. The shape must say everything
+    /// that `make` depends on.
+    pub(crate) fn plan(
+        &self,
+        key: PlanShape,
+        make: impl FnOnce() -> Result<Plan, Failure>,
+    ) -> Result<Arc<Plan>, Failure> {
+        self.plans.find_or_make(key, || make().map(Arc::new), |plan| plan.statement.len())
     }
 }
 

@@ -3,7 +3,9 @@
 //! Only tables that `security` has wrapped with their reach are lowered: every function here takes
 //! a [`ReachedTable`], which nobody else can make. It puts the reach into the statement, or hands
 //! out what the reach asks about, and `execute` checks it against the row. A page of rows is one
-//! statement whatever it shows; its shape is printed once and kept.
+//! statement whatever it shows; what follows from its shape ([`Plan`]) is made once and kept. A
+//! caller's reach is part of the shape as far as it changes the statement, and of the values as far
+//! as it names owners and units, which are looked up anew for each request.
 //!
 //! That is what the compiler holds, and no more. Statements of the org's own bookkeeping (whether a
 //! row is there and whose it is, roles, epochs, names of rows) do not come through here and know no
@@ -19,24 +21,23 @@ use std::sync::Arc;
 use keyholder_dataverse::error;
 use keyholder_dataverse::schema::Column;
 use keyholder_operation::query::Within;
-use keyholder_operation::{Order, Query};
+use keyholder_operation::{Order, Query, Selection};
 use keyholder_security::ReachedTable;
 use keyholder_store::statement::{Expr, Select, all, column, parameter};
 use keyholder_store::{Kind, Prepared, Value};
 use uuid::Uuid;
 
 use crate::catalogue::layout::Target;
-use crate::catalogue::{Catalogue, Layout, Shape};
+use crate::catalogue::{Catalogue, Layout, PlanShape, Shape, Shown};
 use crate::error::Failure;
 pub(crate) use condition::comparable;
 use condition::{Conditions, Key};
 use cookie::Cookie;
 
-/// A statement with its values, and where in its rows to find what.
+/// What follows from a query's shape alone: a statement, and where in its rows to find what.
 #[derive(Debug)]
-pub(crate) struct Lowered {
+pub(crate) struct Plan {
     pub(crate) statement: Prepared,
-    pub(crate) values: Vec<Value>,
     pub(crate) cells: Vec<Cell>,
     /// The index of the row's version, where the table has versions.
     pub(crate) version: Option<usize>,
@@ -44,6 +45,16 @@ pub(crate) struct Lowered {
     pub(crate) order: usize,
     /// The index of the row's id.
     pub(crate) id: usize,
+    /// Of a single row: the indexes of its owner and business unit, where it has them.
+    pub(crate) owner: Option<usize>,
+    pub(crate) unit: Option<usize>,
+}
+
+/// A plan with the values of one request.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) values: Vec<Value>,
     /// What the query is, for its cookies.
     pub(crate) shape: u64,
 }
@@ -110,7 +121,6 @@ pub(crate) fn page(
     after: Option<&Cookie>,
 ) -> Result<Lowered, Failure> {
     let layout = catalogue.layout(rows.table());
-    let mut columns = Columns::of(catalogue, &layout, query.select.columns());
     let mut conditions = Conditions::new(&layout);
     let condition = condition_of(catalogue, &mut conditions, rows, query, source)?;
 
@@ -129,34 +139,33 @@ pub(crate) fn page(
     };
     let limit = conditions.value(i64::from(limit));
 
-    let order = columns.names.len();
-    for (key, kind) in keys.iter().zip(kinds) {
-        columns.add(key.expr.clone(), kind);
-    }
-    let id_index = columns.add(id.clone(), Kind::Uuid);
-
-    let shown = query.select.columns().iter().map(|column| column.position).collect();
     let sorted = query.order.iter().map(|order| (order.column.position, order.descending)).collect();
-    let key = Shape::Page {
+    let key = PlanShape::Page {
         table: rows.table().type_code(),
-        shown,
+        shown: Shown::of(&query.select),
         sorted,
         condition: condition.clone(),
         limit: limit.clone(),
     };
-    let names = columns.names;
-    let statement = catalogue.shape(key, || {
+    let plan = catalogue.plan(key, || {
+        let mut columns = Columns::of(catalogue, &layout, query.select.columns());
+        let order = columns.names.len();
+        for (key, kind) in keys.iter().zip(kinds) {
+            columns.add(key.expr.clone(), kind);
+        }
+        let id_index = columns.add(id.clone(), Kind::Uuid);
         let mut select = Select::from(layout.name.clone()).filter(condition).limit(limit);
-        for (expr, kind) in names {
+        for (expr, kind) in columns.names {
             select = select.project(expr, kind);
         }
         for key in keys {
             select = select.order_by(if key.descending { key.expr.descending() } else { key.expr.ascending() });
         }
-        Ok(Prepared::new(select.order_by(id.ascending()))?)
+        let statement = Prepared::new(select.order_by(id.ascending()))?;
+        let (cells, version) = (columns.cells, columns.version);
+        Ok(Plan { statement, cells, version, order, id: id_index, owner: None, unit: None })
     })?;
-    let values = conditions.values;
-    Ok(Lowered { statement, values, cells: columns.cells, version: columns.version, order, id: id_index, shape })
+    Ok(Lowered { plan, values: conditions.values, shape })
 }
 
 /// Lowers the values that one row of a query has now in the columns of its order: what a cookie
@@ -180,41 +189,31 @@ pub(crate) fn place(
     Ok((Prepared::new(select)?, conditions.values))
 }
 
-/// Where a single row's owner and business unit stand, beside what is shown of it.
-#[derive(Debug)]
-pub(crate) struct LoweredRow {
-    pub(crate) lowered: Lowered,
-    pub(crate) owner: Option<usize>,
-    pub(crate) unit: Option<usize>,
-}
-
 /// Lowers one row by its id, with what its reach asks about: a row that is there and out of reach
 /// is refused, not hidden.
 pub(crate) fn one(
     catalogue: &Catalogue,
     rows: &ReachedTable,
     id: Uuid,
-    shown: &[Arc<Column>],
-) -> Result<LoweredRow, Failure> {
-    let layout = catalogue.layout(rows.table());
-    let mut columns = Columns::of(catalogue, &layout, shown);
-    let mut beside = |of: Option<&Arc<Column>>| {
-        let (name, kind) = layout.place(of?)?.value.clone()?;
-        Some(columns.add(column(name), kind))
-    };
-    let (owner, unit) = (beside(rows.owner_column()), beside(rows.business_unit_column()));
-    let order = columns.names.len();
-    let id_index = columns.add(column(layout.id()), Kind::Uuid);
-    let shape =
-        Shape::One { table: rows.table().type_code(), shown: shown.iter().map(|column| column.position).collect() };
-    let names = columns.names;
-    let statement = catalogue.shape(shape, || {
+    select: &Selection,
+) -> Result<Lowered, Failure> {
+    let shape = PlanShape::One { table: rows.table().type_code(), shown: Shown::of(select) };
+    let plan = catalogue.plan(shape, || {
+        let layout = catalogue.layout(rows.table());
+        let mut columns = Columns::of(catalogue, &layout, select.columns());
+        let mut beside = |of: Option<&Arc<Column>>| {
+            let (name, kind) = layout.place(of?)?.value.clone()?;
+            Some(columns.add(column(name), kind))
+        };
+        let (owner, unit) = (beside(rows.owner_column()), beside(rows.business_unit_column()));
+        let order = columns.names.len();
+        let id_index = columns.add(column(layout.id()), Kind::Uuid);
         let select = Select::from(layout.name.clone()).filter(column(layout.id()).equals(parameter(0)));
-        Ok(Prepared::new(names.into_iter().fold(select, |select, (expr, kind)| select.project(expr, kind)))?)
+        let select = columns.names.into_iter().fold(select, |select, (expr, kind)| select.project(expr, kind));
+        let (statement, cells, version) = (Prepared::new(select)?, columns.cells, columns.version);
+        Ok(Plan { statement, cells, version, order, id: id_index, owner, unit })
     })?;
-    let (cells, version) = (columns.cells, columns.version);
-    let lowered = Lowered { statement, values: vec![id.into()], cells, version, order, id: id_index, shape: 0 };
-    Ok(LoweredRow { lowered, owner, unit })
+    Ok(Lowered { plan, values: vec![id.into()], shape: 0 })
 }
 
 /// Lowers the number of rows that a query has, on all its pages together.

@@ -135,20 +135,18 @@ impl RowKey {
     }
 }
 
-/// Which columns an answer shows.
+/// Which columns an answer shows. Clones share the columns, of which there may be hundreds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    named: Option<Vec<Arc<Column>>>,
-    columns: Vec<Arc<Column>>,
+    named: Option<Arc<[Arc<Column>]>>,
+    columns: Arc<[Arc<Column>]>,
 }
 
 impl Selection {
     /// Every column that may be read.
     #[must_use]
     pub fn all(table: &Table) -> Self {
-        let shown =
-            |column: &&Arc<Column>| column.access.read && !matches!(column.kind, ColumnKind::Image | ColumnKind::File);
-        Self { named: None, columns: table.columns().iter().filter(shown).cloned().collect() }
+        Self { named: None, columns: Arc::clone(table.shown()) }
     }
 
     /// The named columns and those that the service adds: the id always, the currency beside an
@@ -170,7 +168,7 @@ impl Selection {
                 columns.push(Arc::clone(added));
             }
         }
-        Self { named: Some(distinct), columns }
+        Self { named: Some(distinct.into()), columns: columns.into() }
     }
 
     /// What the request named, as `@odata.context` repeats it; none when it asked for everything.

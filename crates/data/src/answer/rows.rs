@@ -58,7 +58,7 @@ impl<'a> RowWriter<'a> {
             let _ = write!(out, "{}\"@odata.etag\":\"W/\\\"{version}\\\"\"", if first { "" } else { "," });
             first = false;
         }
-        for cell in &self.lowered.cells {
+        for cell in &self.lowered.plan.cells {
             let Some(index) = cell.value else { continue };
             let value = row.value(index)?;
             if !value.is_null() {
@@ -89,7 +89,7 @@ impl<'a> RowWriter<'a> {
 
     /// The row's version, where its table has versions.
     pub(crate) fn version(&self, row: &Row<'_>) -> Result<Option<i64>, Error> {
-        self.lowered.version.map_or(Ok(None), |index| row.get(index))
+        self.lowered.plan.version.map_or(Ok(None), |index| row.get(index))
     }
 
     /// The annotations of a value, which stand before it.
@@ -151,9 +151,9 @@ fn names(
     grants: &Grants,
 ) -> Result<Names, Failure> {
     let mut wanted: HashMap<i32, HashSet<Uuid>> = HashMap::new();
-    if lowered.cells.iter().any(|cell| cell.target != CellTarget::None) {
-        snapshot.for_each(&lowered.statement, &lowered.values, |row| {
-            for cell in &lowered.cells {
+    if lowered.plan.cells.iter().any(|cell| cell.target != CellTarget::None) {
+        snapshot.for_each(&lowered.plan.statement, &lowered.values, |row| {
+            for cell in &lowered.plan.cells {
                 if let (Some(type_code), Some(index)) = (target_of(row, cell)?, cell.value)
                     && let Some(id) = row.get::<Option<Uuid>>(index)?
                 {

@@ -2,14 +2,13 @@
 
 use http::StatusCode;
 use keyholder_dataverse::error;
-use keyholder_dataverse::schema::Column;
 use keyholder_dataverse::value::write_json_text;
+use keyholder_operation::query::PropertyOf;
 use keyholder_operation::{PageToken, Query, Retrieve, Selection};
 use keyholder_security::{ReachedTable, Reading};
 use keyholder_store::{Error, FromValue, Snapshot, ValueRef};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write;
-use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Session, missing};
@@ -84,7 +83,7 @@ pub(crate) fn query(
     totals(session, snapshot, reading, source, &mut body)?;
     body.push_str(",\"value\":[");
     let (mut rows, mut last, mut more) = (0_u32, None, false);
-    let ended = snapshot.for_each(&lowered.statement, &lowered.values, |row| {
+    let ended = snapshot.for_each(&lowered.plan.statement, &lowered.values, |row| {
         if pages && (rows == limit || body.len() >= FULL_PAGE) {
             more = true;
             return Err(Ended::Early);
@@ -126,9 +125,9 @@ impl From<Error> for Ended {
 
 /// Where a row stands in the order of its query.
 fn place(lowered: &Lowered, row: &keyholder_store::Row<'_>) -> Result<Cookie, Error> {
-    let last =
-        (lowered.order..lowered.id).map(|index| row.value(index).map(ValueRef::to_value)).collect::<Result<_, _>>()?;
-    Ok(Cookie { shape: lowered.shape, last, id: row.get(lowered.id)?, cut: Vec::new() })
+    let plan = &lowered.plan;
+    let last = (plan.order..plan.id).map(|index| row.value(index).map(ValueRef::to_value)).collect::<Result<_, _>>()?;
+    Ok(Cookie { shape: lowered.shape, last, id: row.get(plan.id)?, cut: Vec::new() })
 }
 
 /// The place that a token marks.
@@ -250,7 +249,7 @@ pub(crate) fn retrieve(
             let applied = session.request.bound.preferences.applied(false);
             Ok(Answer::json(StatusCode::OK, shown.body).tagged(shown.version).applied(applied.as_deref()))
         }
-        Some(property) => single(session, snapshot, reading.rows(), id, &property.column, property.raw),
+        Some(property) => single(session, snapshot, reading.rows(), id, &part.select, property),
     }
 }
 
@@ -269,18 +268,17 @@ pub(crate) fn show(
     select: &Selection,
 ) -> Result<Shown, Failure> {
     let table = rows.table();
-    let found = lower::one(session.catalogue, rows, id, select.columns())?;
+    let found = lower::one(session.catalogue, rows, id, select)?;
     let layout = session.catalogue.layout(table);
     let preferences = &session.request.bound.preferences;
-    let writer =
-        RowWriter::new(snapshot, session.catalogue, layout, &found.lowered, preferences, &session.caller.grants)?;
+    let writer = RowWriter::new(snapshot, session.catalogue, layout, &found, preferences, &session.caller.grants)?;
     let mut body = String::with_capacity(2048);
     body.push_str("{\"@odata.context\":");
     let context = format!("{}/$metadata#{}/$entity", session.base(), context(table.entity_set(), select));
     write_json_text(&mut body, &context);
-    let shown = snapshot.first(&found.lowered.statement, &found.lowered.values, |row| {
+    let shown = snapshot.first(&found.plan.statement, &found.values, |row| {
         let at = |index: Option<usize>| index.map_or(Ok(None), |index| row.get::<Option<Uuid>>(index));
-        let reached = rows.reach().covers(at(found.owner)?, at(found.unit)?);
+        let reached = rows.reach().covers(at(found.plan.owner)?, at(found.plan.unit)?);
         if reached {
             writer.members(&mut body, row, false)?;
         }
@@ -301,21 +299,21 @@ fn single(
     snapshot: &mut Snapshot<'_>,
     rows: &ReachedTable,
     id: Uuid,
-    column: &Arc<Column>,
-    raw: bool,
+    select: &Selection,
+    property: &PropertyOf,
 ) -> Result<Answer, Failure> {
     let table = rows.table();
-    let found = lower::one(session.catalogue, rows, id, std::slice::from_ref(column))?;
+    let found = lower::one(session.catalogue, rows, id, select)?;
     let mut value = String::new();
     let mut text = None;
-    let reached = snapshot.first(&found.lowered.statement, &found.lowered.values, |row| {
+    let reached = snapshot.first(&found.plan.statement, &found.values, |row| {
         let at = |index: Option<usize>| index.map_or(Ok(None), |index| row.get::<Option<Uuid>>(index));
-        if let Some(cell) = found.lowered.cells.first() {
+        if let Some(cell) = found.plan.cells.first() {
             RowWriter::value(&mut value, row, cell)?;
             let own = cell.value.map(|index| row.value(index)).transpose()?;
             text = own.and_then(String::from_value);
         }
-        Ok(rows.reach().covers(at(found.owner)?, at(found.unit)?))
+        Ok(rows.reach().covers(at(found.plan.owner)?, at(found.plan.unit)?))
     })?;
     match reached {
         None => return Err(error::row_not_found(table.schema_name(), id).into()),
@@ -327,12 +325,13 @@ fn single(
     if value == "null" {
         return Ok(super::no_content());
     }
-    if raw {
+    if property.raw {
         // A text as it is; anything else as in JSON, without quotes.
         return Ok(Answer::text(text.unwrap_or_else(|| value.trim_matches('"').to_owned())));
     }
     let mut body = String::from("{\"@odata.context\":");
-    let address = format!("{}/$metadata#{}({id})/{}", session.base(), table.entity_set(), column.property_name());
+    let address =
+        format!("{}/$metadata#{}({id})/{}", session.base(), table.entity_set(), property.column.property_name());
     write_json_text(&mut body, &address);
     let _ = write!(body, ",\"value\":{value}}}");
     Ok(Answer::json(StatusCode::OK, body))

@@ -116,6 +116,31 @@ async fn a_disabled_user_is_refused_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn one_querys_shape_serves_callers_of_different_reach() {
+    let world = World::new().await;
+    let role = world.role("own rows", &[("prvReadContact", "Basic"), ("prvCreateContact", "Basic")]).await;
+    let mut callers = Vec::new();
+    for (number, name) in [(2, "one"), (3, "other")] {
+        let (caller, user) = world.application_user(number, name).await;
+        world.assign(user, role).await.ok();
+        let body = Some(json!({ "lastname": name }));
+        let made = world.send(&caller, Method::POST, "contacts", &[], body).await.ok().id();
+        callers.push((caller, made));
+    }
+    for _ in 0..2 {
+        // The administrator's statement has no condition, the others' differ in their values only.
+        assert_eq!(world.get("contacts?$top=3").await.ok().rows().len(), 3);
+        for (caller, own) in &callers {
+            let found = world.get_as(caller, "contacts?$top=3").await.ok();
+            let ids: Vec<_> = found.rows().iter().map(|row| row["contactid"].as_str().unwrap().to_owned()).collect();
+            assert_eq!(ids, [own.to_string()]);
+        }
+        let (first, others) = (&callers[0].0, callers[1].1);
+        world.get_as(first, &format!("contacts({others})")).await.refused(403, "0x80048306");
+    }
+}
+
+#[tokio::test]
 async fn disabling_a_user_is_a_privilege_of_its_own() {
     let world = World::new().await;
     let (caller, user) = world.application_user(2, "helper").await;

@@ -22,6 +22,7 @@ pub struct Table {
     verbs: Vec<Verb>,
     guards: Vec<Guard>,
     columns: Vec<Arc<Column>>,
+    shown: Arc<[Arc<Column>]>,
     /// Columns by their names in the Web API and by their logical names.
     by_property: HashMap<Box<str>, Arc<Column>>,
     by_name: HashMap<Box<str>, Arc<Column>>,
@@ -166,6 +167,7 @@ impl Table {
             display_name: definition.display_name.into(),
             type_code: definition.type_code,
             ownership: definition.ownership,
+            shown: columns.iter().filter(|column| is_shown(column)).cloned().collect(),
             columns,
             by_property,
             by_name,
@@ -221,6 +223,13 @@ impl Table {
     #[must_use]
     pub fn columns(&self) -> &[Arc<Column>] {
         &self.columns
+    }
+
+    /// The columns that an answer shows when nobody says which: those that may be read, but no
+    /// images and files.
+    #[must_use]
+    pub fn shown(&self) -> &Arc<[Arc<Column>]> {
+        &self.shown
     }
 
     /// The column with this logical name.
@@ -311,4 +320,8 @@ impl Table {
     pub fn privilege_name(&self, verb: Verb) -> Option<String> {
         self.verbs.contains(&verb).then(|| format!("prv{verb}{}", self.privilege_stem))
     }
+}
+
+fn is_shown(column: &Column) -> bool {
+    column.access.read && !matches!(column.kind, ColumnKind::Image | ColumnKind::File)
 }
