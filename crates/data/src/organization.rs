@@ -28,6 +28,8 @@ use crate::seed::{self, Administrator};
 const PREFIX: &str = "/api/data/";
 /// The directory could not be asked, in the service's own words.
 const DIRECTORY_ERROR: u32 = 0x8004_1D54;
+/// A page of at most this many rows is little to read.
+const FEW_ROWS: u32 = 50;
 /// A request whose schema moves under it is bound again this often.
 const MOST_REBINDS: usize = 3;
 
@@ -303,7 +305,7 @@ impl Core {
                 }
                 None => None,
             };
-            let writes = changes_rows(&bound);
+            let (writes, little) = (changes_rows(&bound), reads_little(&bound));
             let prepared = Arc::new(PreparedRequest {
                 bound,
                 path: path.to_owned(),
@@ -332,7 +334,7 @@ impl Core {
                     let caller = &*entered.caller;
                     Session { core: &core, catalogue: &catalogue, caller, request: &prepared }.read(snapshot)
                 };
-                self.database.read(work).await
+                if little { self.database.read_little(work).await } else { self.database.read(work).await }
             };
             match outcome {
                 Err(Failure::Stale) => self.reload().await?,
@@ -401,4 +403,17 @@ fn changes_rows(bound: &Bound) -> bool {
             | Operation::Retrieve(_)
             | Operation::Function(_)
     )
+}
+
+/// Whether an operation is likely to read no more than a few rows. A guess costs nothing but time:
+/// the store gives up what turns out longer, and does it elsewhere.
+fn reads_little(bound: &Bound) -> bool {
+    match &bound.operation {
+        Operation::ServiceDocument | Operation::Retrieve(_) | Operation::Function(_) => true,
+        Operation::Query(query) => {
+            let rows = bound.preferences.max_page_size.or(query.top);
+            !query.count && rows.is_some_and(|rows| rows <= FEW_ROWS)
+        }
+        _ => false,
+    }
 }

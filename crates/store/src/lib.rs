@@ -6,7 +6,8 @@
 //!
 //! - **SQLite** (here): one file is one [`Database`]. One writer thread takes all writes that wait,
 //!   runs them in one transaction with a savepoint each, and answers them after the commit; a few
-//!   reader threads run beside it, each closure on one snapshot. The network is never waited for.
+//!   reader threads run beside it, each closure on one snapshot. A small read is done by whoever asks,
+//!   within a bound, when a connection is free. The network is never waited for.
 //! - **PostgreSQL** (later): one schema is one `Database`; closures run on a blocking pool and are
 //!   repeated on serialization failures. Its dialect is printed and checked from the first day
 //!   ([`dialect`]), nothing of it is executed yet.

@@ -4,6 +4,7 @@ mod connection;
 mod copy;
 mod open;
 mod queue;
+mod readers;
 mod threads;
 
 pub(crate) use connection::{Connection, Row};

@@ -1,7 +1,10 @@
 //! One connection: binding values, reading rows, and what SQLite's errors mean.
 
+use std::cell::Cell;
+use std::ffi::c_int;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use keyholder_foundation::Timestamp;
 use rusqlite::ffi;
@@ -12,6 +15,8 @@ use uuid::Uuid;
 use crate::value::{decimal_from_bytes, decimal_to_bytes};
 use crate::{Error, Kind, Prepared, Value, ValueRef};
 
+/// How long to wait for another process that has the file.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// The plan of a select whose text is longer than this, in bytes, is not kept.
 const LONGEST_CACHED: usize = 16 << 10;
 
@@ -20,9 +25,36 @@ const LONGEST_CACHED: usize = 16 << 10;
 pub(crate) struct Connection {
     pub(super) raw: rusqlite::Connection,
     pub(super) path: PathBuf,
+    held_up: Cell<bool>,
 }
 
 impl Connection {
+    pub(super) fn new(raw: rusqlite::Connection, path: &Path) -> Self {
+        Self { raw, path: path.to_owned(), held_up: Cell::new(false) }
+    }
+
+    /// Asks `is_over` after every so many of the engine's instructions, and ends what is under way
+    /// when it is.
+    pub(super) fn ask_every(
+        &mut self,
+        instructions: u32,
+        is_over: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        let instructions = c_int::try_from(instructions).unwrap_or(c_int::MAX);
+        self.raw.progress_handler(instructions, Some(is_over)).map_err(|error| explain(error, &self.path))
+    }
+
+    /// Whether to wait for another process that has the file, or to fail at once.
+    pub(super) fn wait_for_locks(&self, wait: bool) -> Result<(), Error> {
+        let wait = if wait { LOCK_WAIT } else { Duration::ZERO };
+        self.raw.busy_timeout(wait).map_err(|error| self.error(error))
+    }
+
+    /// Whether something failed since the last time for want of time or of a lock.
+    pub(super) fn was_held_up(&self) -> bool {
+        self.held_up.take()
+    }
+
     pub(crate) fn for_each<E: From<Error>>(
         &self,
         select: &Prepared,
@@ -126,6 +158,10 @@ impl Connection {
     }
 
     pub(super) fn error(&self, error: rusqlite::Error) -> Error {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, OperationInterrupted};
+        if matches!(error.sqlite_error_code(), Some(OperationInterrupted | DatabaseBusy | DatabaseLocked)) {
+            self.held_up.set(true);
+        }
         explain(error, &self.path)
     }
 }

@@ -16,8 +16,6 @@ use crate::{Durability, Error, Migration, dialect};
 const APPLICATION_ID: u32 = 0x4b45_5948;
 /// Plans kept per connection. A plan is some kilobytes; an idle process has to stay small.
 const CACHED_STATEMENTS: usize = 64;
-/// How long to wait for another process that has the file, in milliseconds.
-const LOCK_WAIT_MILLIS: u32 = 2_000;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +30,7 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> Result<Connection, Error
         inspect(path)?;
     }
     let raw = rusqlite::Connection::open(path).map_err(|error| explain(error, path))?;
-    let connection = Connection { raw, path: path.to_owned() };
+    let connection = Connection::new(raw, path);
     connection.raw.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // A plan is made for a shape, once. Without this, SQLite looks at the values of some parameters
     // (a limit's, a pattern's) and plans anew each time that they are bound.
@@ -41,9 +39,8 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> Result<Connection, Error
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(|error| connection.error(error))?;
     rusqlite::vtab::array::load_module(&connection.raw).map_err(|error| connection.error(error))?;
-    connection.run(&format!(
-        "PRAGMA busy_timeout = {LOCK_WAIT_MILLIS}; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
-    ))?;
+    connection.wait_for_locks(true)?;
+    connection.run("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")?;
     match purpose {
         Purpose::Write { durability } => {
             claim(&connection)?;

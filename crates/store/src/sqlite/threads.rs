@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use super::Connection;
 use super::open::{self, Purpose};
 use super::queue::{Queue, Refused};
+use super::readers::Readers;
 use crate::database::{Location, WriteJob};
 use crate::{DatabaseOptions, Error, Migration, Snapshot, Transaction};
 
@@ -24,6 +25,7 @@ type Write = Box<dyn WriteJob>;
 /// The threads of one open database.
 pub(crate) struct Threads {
     path: PathBuf,
+    readers: Arc<Readers>,
     reads: Arc<Queue<Read>>,
     writes: Arc<Queue<Write>>,
     running: Mutex<Vec<JoinHandle<()>>>,
@@ -48,6 +50,7 @@ impl Threads {
             (0..options.readers).map(|_| open::connect(&path, Purpose::Read)).collect::<Result<Vec<_>, _>>()?;
 
         let threads = Self {
+            readers: Arc::new(Readers::new(readers)?),
             reads: Arc::new(Queue::new(options.queue)),
             writes: Arc::new(Queue::new(options.queue)),
             running: Mutex::default(),
@@ -55,9 +58,10 @@ impl Threads {
             _folder: folder,
         };
         // When a thread cannot be started, dropping `threads` ends those that were.
-        for reader in readers {
-            let reads = Arc::clone(&threads.reads);
-            threads.spawn("store-reader", move || run_reads(&reader, &reads))?;
+        for _ in 0..options.readers {
+            let (readers, reads) = (Arc::clone(&threads.readers), Arc::clone(&threads.reads));
+            let path = threads.path.clone();
+            threads.spawn("store-reader", move || run_reads(&readers, &reads, &path))?;
         }
         let writes = Arc::clone(&threads.writes);
         threads.spawn("store-writer", move || run_writes(&writer, &writes))?;
@@ -80,6 +84,11 @@ impl Threads {
 
     pub(crate) fn read(&self, job: Read) -> Result<(), Error> {
         self.reads.push(job).map_err(|refused| self.refused(&refused))
+    }
+
+    /// Reads on the calling thread; nothing when that is not the time or the read for it.
+    pub(crate) fn read_here<T>(&self, work: impl FnOnce(&mut Snapshot<'_>) -> T) -> Option<thread::Result<T>> {
+        self.readers.here(work)
     }
 
     pub(crate) fn write(&self, job: Write) -> Result<(), Error> {
@@ -106,6 +115,7 @@ impl Threads {
                 drop(thread.join());
             }
         }
+        self.readers.close();
     }
 }
 
@@ -121,19 +131,12 @@ impl fmt::Debug for Threads {
     }
 }
 
-fn run_reads(connection: &Connection, reads: &Queue<Read>) {
+fn run_reads(readers: &Readers, reads: &Queue<Read>, path: &Path) {
     let mut next = Vec::with_capacity(1);
     loop {
         reads.take(1, &mut next);
         let Some(job) = next.pop() else { return };
-        match connection.run_cached("BEGIN DEFERRED") {
-            Ok(()) => {
-                job(Ok(Snapshot::new(connection)));
-                // Nothing was written, so ending this way or that is the same; it cannot fail.
-                drop(connection.run_cached("COMMIT"));
-            }
-            Err(error) => job(Err(error)),
-        }
+        readers.run(|| Error::Closed { path: path.to_owned() }, job);
     }
 }
 

@@ -6,6 +6,7 @@ mod copying;
 mod grouping;
 mod kill;
 mod opening;
+mod reading;
 mod values;
 
 use keyholder_store::statement::{Insert, Select, TableDefinition, column};

@@ -1,0 +1,120 @@
+//! Small reads, done by whoever asks, and how they fall back on the reading threads.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use keyholder_store::statement::{Select, column};
+use keyholder_store::{Database, DatabaseOptions, Error, Kind, Prepared, Snapshot};
+
+use crate::{add, ephemeral, migrations};
+
+/// More rows than a read may go through on the thread that asks.
+const MANY: i64 = 20_000;
+
+fn all() -> Prepared {
+    let select = Select::from("note").column("number", Kind::Integer).order_by(column("number").ascending());
+    Prepared::new(select).unwrap()
+}
+
+/// How many notes there are, and on which thread they were counted.
+fn count(snapshot: &mut Snapshot<'_>) -> Result<(usize, Option<String>), Error> {
+    let numbers: Vec<i64> = snapshot.list(&all(), &[], |row| row.get(0))?;
+    Ok((numbers.len(), thread::current().name().map(str::to_owned)))
+}
+
+async fn fill(database: &Database, rows: i64) {
+    let add = add();
+    let fill = move |tx: &mut keyholder_store::Transaction<'_>| {
+        tx.execute_each(&add, (0..rows).map(|number| [number.into(), format!("note {number}").into()]))
+    };
+    database.write::<_, Error, _>(fill).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_small_read_is_done_by_whoever_asks() {
+    let database = ephemeral();
+    fill(&database, 3).await;
+    let asking = thread::current().name().map(str::to_owned);
+    assert_eq!(database.read_little(count).await, Ok((3, asking)));
+}
+
+#[tokio::test]
+async fn a_read_that_turns_out_long_is_done_by_a_reading_thread() {
+    let database = ephemeral();
+    fill(&database, MANY).await;
+    let reading = Some("store-reader".to_owned());
+    assert_eq!(database.read_little(count).await, Ok((MANY as usize, reading)));
+    // What was given up leaves nothing behind: the connection is as good as before.
+    let few = |snapshot: &mut Snapshot<'_>| snapshot.first(&all(), &[], |row| row.get::<i64>(0));
+    assert_eq!(database.read_little::<_, Error, _>(few).await, Ok(Some(0)));
+    fill_more(&database).await;
+    assert_eq!(database.read_little(count).await.map(|(count, _)| count), Ok(MANY as usize + 1));
+}
+
+async fn fill_more(database: &Database) {
+    let add = add();
+    database.write::<_, Error, _>(move |tx| tx.execute(&add, &[MANY.into(), "one more".into()])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closure_that_hides_that_it_was_given_up_is_run_again_all_the_same() {
+    let database = ephemeral();
+    fill(&database, MANY).await;
+    let hiding = |snapshot: &mut Snapshot<'_>| Ok::<_, Error>(count(snapshot).map_or(0, |(count, _)| count));
+    assert_eq!(database.read_little(hiding).await, Ok(MANY as usize));
+}
+
+#[tokio::test]
+async fn small_reads_see_what_was_written_before_them() {
+    let database = ephemeral();
+    for rows in 1..20_i64 {
+        let add = add();
+        let write = move |tx: &mut keyholder_store::Transaction<'_>| {
+            tx.execute(&add, &[rows.into(), format!("note {rows}").into()])
+        };
+        database.write::<_, Error, _>(write).await.unwrap();
+        assert_eq!(database.read_little(count).await.map(|(count, _)| count), Ok(rows as usize));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_small_read_reaches_its_caller_and_nobody_else() {
+    let database = Database::open(&DatabaseOptions::ephemeral().readers(1), &migrations()).unwrap();
+    for _ in 0..3 {
+        let shaky = database.clone();
+        let panicked =
+            tokio::spawn(async move { shaky.read_little::<(), Error, _>(|_| panic!("a bug in a closure")).await });
+        assert!(panicked.await.unwrap_err().is_panic());
+    }
+    assert_eq!(database.read_little(count).await.map(|(count, _)| count), Ok(0));
+}
+
+#[tokio::test]
+async fn while_every_connection_is_in_use_small_reads_wait_their_turn() {
+    let database = Database::open(&DatabaseOptions::ephemeral().readers(1), &migrations()).unwrap();
+    let (begun, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let long = {
+        let (database, begun, go) = (database.clone(), Arc::clone(&begun), Arc::clone(&go));
+        tokio::spawn(async move {
+            let work = move |_: &mut Snapshot<'_>| {
+                begun.wait();
+                go.wait();
+                Ok::<_, Error>(())
+            };
+            database.read(work).await
+        })
+    };
+    tokio::task::yield_now().await;
+    begun.wait();
+    let (waited, _) = tokio::join!(database.read_little(count), async { go.wait() });
+    assert_eq!(waited, Ok((0, Some("store-reader".to_owned()))));
+    long.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_database_takes_no_small_reads() {
+    let database = ephemeral();
+    let other = database.clone();
+    database.close();
+    assert!(matches!(other.read_little(count).await, Err(Error::Closed { .. })));
+}
