@@ -61,7 +61,7 @@ async fn answer(
     let mut rows = Vec::new();
     // Where somebody is only as a partner's administrator is not told.
     for org in state.orgs.iter().filter(|org| org.tenant == caller.tenant && !caller.delegated) {
-        let user = org.organization.membership(&token_facts(&caller)).await.map_err(|_| error::unexpected())?;
+        let user = org.organization.membership(&token_facts(caller)).await.map_err(|_| error::unexpected())?;
         let Some(user) = user.filter(|user| !user.is_disabled) else { continue };
         let row = instance(org, user.is_administrator);
         if options.admits(&row)? {

@@ -165,7 +165,8 @@ async fn check(call: &Call<'_>, id: ObjectId, objects: bool) -> Result<Answer, P
         return Err(Problem::request("Too many ids were specified; the limit is 20."));
     }
     let known = ids(call, id, objects).await?;
-    Ok(texts(call, asked.into_iter().filter(|id| known.contains(id)).collect()))
+    let held: Vec<Uuid> = asked.into_iter().filter(|id| known.contains(id)).collect();
+    Ok(texts(call, &held))
 }
 
 async fn get(call: &Call<'_>, id: ObjectId, objects: bool) -> Result<Answer, Problem> {
@@ -175,7 +176,7 @@ async fn get(call: &Call<'_>, id: ObjectId, objects: bool) -> Result<Answer, Pro
     // Every group here is a security group.
     let _: bool = body.require("securityEnabledOnly")?;
     body.finish()?;
-    Ok(texts(call, ids(call, id, objects).await?))
+    Ok(texts(call, &ids(call, id, objects).await?))
 }
 
 /// Everybody may ask about themselves.
@@ -183,7 +184,7 @@ fn may_ask(call: &Call<'_>, id: ObjectId) -> Result<(), Problem> {
     if id == call.caller.id { Ok(()) } else { call.caller.may(Action::ReadGroups) }
 }
 
-fn texts(call: &Call<'_>, ids: Vec<Uuid>) -> Answer {
+fn texts(call: &Call<'_>, ids: &[Uuid]) -> Answer {
     let context = format!("{}/{}/$metadata#Collection(Edm.String)", call.identity.origin, call.version);
     Answer::Found(Map::from_iter([("@odata.context".to_owned(), context.into()), ("value".to_owned(), json!(ids))]))
 }
