@@ -67,6 +67,12 @@ impl Dataverse {
         Self { api: Api { root: connection.url.web_api(""), scope: found.scope(), tokens, http, refusal } }
     }
 
+    /// The same org with other tokens: as somebody else.
+    #[must_use]
+    pub fn with_tokens(&self, tokens: Arc<Tokens>) -> Self {
+        Self { api: Api { tokens, ..self.api.clone() } }
+    }
+
     /// The tokens that requests are sent with.
     #[must_use]
     pub fn tokens(&self) -> &Arc<Tokens> {

@@ -4,6 +4,8 @@ use keyholder_client::{Error as ClientError, ErrorKind};
 use keyholder_foundation::ClientId;
 use uuid::Uuid;
 
+use crate::journal::JournalError;
+use crate::non_interactive::Problem;
 use crate::sink::SinkError;
 
 /// Why an application user could not be provisioned or removed.
@@ -84,6 +86,12 @@ pub enum Error {
     /// The key could not be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// What is borrowed could not be written down, so nothing was borrowed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Somebody cannot be a non-interactive user.
+    #[error(transparent)]
+    NonInteractive(#[from] Box<Problem>),
 }
 
 fn listed(ids: &[ClientId]) -> String {
@@ -101,7 +109,8 @@ impl Error {
             | Self::UnexplainedCredentials { .. }
             | Self::NoSuchRegistration { .. } => ErrorKind::Configuration,
             Self::NoSuchPrivilege(_) | Self::ForeignRole { .. } | Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
-            Self::NoRootBusinessUnit | Self::Sink(_) => ErrorKind::Other,
+            Self::NoRootBusinessUnit | Self::Sink(_) | Self::Journal(_) => ErrorKind::Other,
+            Self::NonInteractive(problem) => problem.kind(),
         }
     }
 
@@ -135,7 +144,15 @@ impl Error {
             Self::NoRoleInUnit { .. } => vec!["move the user to the root business unit".to_owned()],
             Self::NoRootBusinessUnit => vec!["the administrator may lack the right to read business units".to_owned()],
             Self::Sink(error) => error.hints(),
+            Self::Journal(error) => error.hints(),
+            Self::NonInteractive(problem) => problem.hints(),
         }
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Box::new(problem).into()
     }
 }
 

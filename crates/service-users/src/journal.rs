@@ -88,6 +88,18 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// What the reader can do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        vec![match self {
+            Self::File(_) => "the folder must be one that you may write to".to_owned(),
+            Self::Damaged { .. } => "look what is in it, give back by hand what it names, and delete it".to_owned(),
+            Self::InUse { .. } => "wait until that run has ended, or stop it".to_owned(),
+        }]
+    }
+}
+
 /// A loan that is recorded, and that this run alone works with.
 #[derive(Debug)]
 pub struct Recorded {

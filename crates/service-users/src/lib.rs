@@ -28,6 +28,7 @@ pub mod declaration;
 mod definition;
 mod error;
 pub mod journal;
+pub mod non_interactive;
 mod patience;
 mod provision;
 mod remove;

@@ -32,6 +32,22 @@ pub enum Step {
     WhoAmI,
     /// The rows that it was made for.
     Query,
+    /// The person in the directory.
+    Person,
+    /// The person's password, and where it is kept.
+    Password,
+    /// A licence that is borrowed.
+    Licence,
+    /// The person's user in the org.
+    OrgUser,
+    /// The business unit that it is in.
+    BusinessUnit,
+    /// Its access mode.
+    AccessMode,
+    /// Licences taken off the person again.
+    LicenceReturn,
+    /// That it stands as it was made.
+    Confirmation,
 }
 
 /// What was done about it.

@@ -141,6 +141,14 @@ pub enum SinkError {
         /// What stands there instead.
         reason: String,
     },
+    /// What it was handed to did not take it.
+    #[error("{place} did not take the secret: {reason}")]
+    Refused {
+        /// The place.
+        place: String,
+        /// What it said.
+        reason: String,
+    },
 }
 
 impl SinkError {
@@ -153,6 +161,7 @@ impl SinkError {
             }
             Self::File(_) => Vec::new(),
             Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
+            Self::Refused { .. } => vec!["it must read its standard input to the end and exit with 0".to_owned()],
         }
     }
 }

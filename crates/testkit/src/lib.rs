@@ -126,6 +126,12 @@ impl World {
         self.org.folder().file(name)
     }
 
+    /// The clock that the org's time follows.
+    #[must_use]
+    pub fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+
     /// Moves the org's time forward; the machine's stays.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);

@@ -8,5 +8,6 @@
 mod declaration;
 mod keys;
 mod killed;
+mod non_interactive;
 mod path;
 mod world;

@@ -1,0 +1,82 @@
+//! What a run works with: the directory, the orgs, and how long it may wait.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyholder_client::{Dataverse, Error as ClientError, Graph, Http, OrgUrl, PowerPlatform};
+use keyholder_foundation::{Random, Timestamp, WallClock};
+
+use crate::journal::Journal;
+use crate::{Administrator, Patience};
+
+/// How long an org user is waited for when nothing else is said: "minutes to hours".
+pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// An org, signed in to as somebody who may administer it.
+#[derive(Debug, Clone)]
+pub struct OrgAccess {
+    /// Its name for people.
+    pub name: String,
+    /// Its address.
+    pub url: OrgUrl,
+    /// Its Web API.
+    pub org: Dataverse,
+    /// Power Platform's administration, which can bring a person over at once.
+    pub power_platform: Option<PowerPlatform>,
+    /// The environment's id, where it is not found by the address.
+    pub environment: Option<String>,
+}
+
+/// The directory of a tenant, and orgs of it.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The directory.
+    pub graph: Graph,
+    /// The orgs, all of the directory's tenant.
+    pub orgs: Vec<OrgAccess>,
+    /// What requests are sent with.
+    pub http: Http,
+    /// How long the directory's own replication is waited out.
+    pub patience: Patience,
+    /// How long an org user is waited for.
+    pub wait: Duration,
+    /// Where loans are recorded.
+    pub journal: Journal,
+    /// Where passwords come from.
+    pub random: Arc<dyn Random>,
+    /// The CA file that goes with a way in, absolute.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Access {
+    /// The directory and the one org of an administrator.
+    ///
+    /// # Errors
+    /// As [`PowerPlatform::connect`].
+    pub fn new(administrator: &Administrator, journal: Journal, random: Arc<dyn Random>) -> Result<Self, ClientError> {
+        let url = &administrator.connection.url;
+        let tokens = administrator.org.tokens().clone();
+        let power_platform = PowerPlatform::connect(tokens, url.as_url().host_str(), administrator.http.clone())?;
+        Ok(Self {
+            graph: administrator.graph.clone(),
+            orgs: vec![OrgAccess {
+                name: url.to_string(),
+                url: url.clone(),
+                org: administrator.org.clone(),
+                power_platform: Some(power_platform),
+                environment: None,
+            }],
+            http: administrator.http.clone(),
+            patience: administrator.patience,
+            wait: DEFAULT_WAIT,
+            journal,
+            random,
+            ca_file: administrator.connection.ca_file.as_deref().and_then(|file| std::path::absolute(file).ok()),
+        })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.http.clock().now()
+    }
+}

@@ -1,0 +1,293 @@
+//! A password that nobody chose, and where it goes.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use keyholder_client::OrgUrl;
+use keyholder_client::connection::names;
+use keyholder_foundation::{Random, Secret};
+use keyholder_platform::{EnvFile, EnvFileError, FileError, env_file};
+use url::Url;
+
+use crate::declaration::Sink;
+use crate::sink::SinkError;
+
+/// How many characters: 28 of 59 are more than 160 bits.
+const LENGTH: usize = 28;
+/// Letters and digits that no font confuses, and signs that no shell, URL or connection string
+/// takes for its own.
+const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789-_.";
+/// The largest file that a password is looked for in, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+/// Makes a password that directories accept: all four kinds of characters, and nothing of the name.
+pub(super) fn generate(random: &dyn Random, nickname: &str) -> Secret {
+    let limit = u8::try_from(256 - 256 % ALPHABET.len()).unwrap_or(u8::MAX);
+    loop {
+        // Filled without ever growing: no copy of it stays behind.
+        let mut text = String::with_capacity(LENGTH);
+        while text.len() < LENGTH {
+            let mut byte = [0];
+            random.fill(&mut byte);
+            // Each character is as likely as any other.
+            if byte[0] < limit
+                && let Some(character) = ALPHABET.get(usize::from(byte[0]) % ALPHABET.len())
+            {
+                text.push(char::from(*character));
+            }
+        }
+        let has = |kind: fn(&u8) -> bool| text.as_bytes().iter().any(&kind);
+        let kinds = [
+            has(u8::is_ascii_uppercase),
+            has(u8::is_ascii_lowercase),
+            has(u8::is_ascii_digit),
+            has(u8::is_ascii_punctuation),
+        ];
+        let holds_name = nickname.len() >= 3 && text.to_ascii_lowercase().contains(&nickname.to_ascii_lowercase());
+        if kinds == [true; 4] && !holds_name {
+            return Secret::new(text);
+        }
+    }
+}
+
+/// A person's way into an org.
+#[derive(Debug, Clone)]
+pub struct WayIn {
+    /// The orgs, the main one first.
+    pub urls: Vec<OrgUrl>,
+    /// The tenant.
+    pub tenant: String,
+    /// The token service, when it has to be vouched for.
+    pub authority: Option<Url>,
+    /// The user name.
+    pub user_name: String,
+    /// The password.
+    pub password: Secret,
+    /// The CA file, absolute.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// What a place holds.
+#[derive(Debug, Clone)]
+pub enum KeptPassword {
+    /// No password of this person.
+    Nothing,
+    /// A password of this person.
+    Held(Secret),
+    /// Nobody can tell: what was handed over there does not come back.
+    Unknown,
+}
+
+/// A place that keeps one person's password.
+pub trait PasswordSink: Send + Sync {
+    /// The place's name for people.
+    fn place(&self) -> &str;
+
+    /// What it holds for that person.
+    ///
+    /// # Errors
+    /// When the place cannot be looked at, or holds something else that must not be lost.
+    fn load(&self, user_name: &str) -> Result<KeptPassword, SinkError>;
+
+    /// Keeps the password, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn save(&self, way_in: &WayIn) -> Result<(), SinkError>;
+}
+
+/// A password's place as declarations and command lines name it: an env file, a file of its own, or
+/// a program's standard input.
+#[derive(Debug, Clone)]
+pub struct PasswordFile {
+    sink: Sink,
+    place: String,
+}
+
+impl PasswordFile {
+    /// The place that was named.
+    ///
+    /// # Errors
+    /// When the current folder, to which a relative path relates, cannot be told.
+    pub fn new(sink: &Sink) -> Result<Self, SinkError> {
+        let absolute = |path: &PathBuf| {
+            let failed = |source| FileError::Io { doing: "find", path: path.clone(), source };
+            std::path::absolute(path).map_err(failed)
+        };
+        let sink = match sink {
+            Sink::EnvFile(path) => Sink::EnvFile(absolute(path)?),
+            Sink::File(path) => Sink::File(absolute(path)?),
+            Sink::Command(words) => Sink::Command(words.clone()),
+        };
+        let place = match &sink {
+            Sink::EnvFile(path) | Sink::File(path) => path.display().to_string(),
+            Sink::Command(words) => format!("the program {}", words.first().map_or("", String::as_str)),
+        };
+        Ok(Self { sink, place })
+    }
+
+    fn foreign(&self, reason: &str) -> SinkError {
+        SinkError::Foreign { place: self.place.clone(), reason: reason.to_owned() }
+    }
+}
+
+impl PasswordSink for PasswordFile {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn load(&self, user_name: &str) -> Result<KeptPassword, SinkError> {
+        match &self.sink {
+            Sink::EnvFile(path) => {
+                let file = match EnvFile::read(path) {
+                    Ok(file) => file,
+                    Err(EnvFileError::File(error)) if error.is_missing() => return Ok(KeptPassword::Nothing),
+                    Err(EnvFileError::File(error @ FileError::Io { .. })) => return Err(error.into()),
+                    Err(unusable) => return Err(self.foreign(&unusable.to_string())),
+                };
+                let value = |name| file.get(name).map(|variable| variable.value.clone());
+                match (value(names::USERNAME), value(names::PASSWORD)) {
+                    (Some(held), _) if !held.expose().eq_ignore_ascii_case(user_name) => {
+                        Err(self.foreign("it holds the password of another person"))
+                    }
+                    (_, Some(password)) if !password.is_empty() => Ok(KeptPassword::Held(password)),
+                    _ if value(names::CLIENT_SECRET).is_some() => {
+                        Err(self.foreign("it holds the key of an application"))
+                    }
+                    _ => Ok(KeptPassword::Nothing),
+                }
+            }
+            Sink::File(path) => match keyholder_platform::read_bounded(path, LARGEST) {
+                // It does not say whose it is, so one that exists is believed to be this person's.
+                Ok(text) => match text.lines().collect::<Vec<_>>().as_slice() {
+                    [] | [""] => Ok(KeptPassword::Nothing),
+                    [line] => Ok(KeptPassword::Held(Secret::new(*line))),
+                    _ => Err(self.foreign("it has more than one line, which no password has")),
+                },
+                Err(error) if error.is_missing() => Ok(KeptPassword::Nothing),
+                Err(error) => Err(error.into()),
+            },
+            Sink::Command(_) => Ok(KeptPassword::Unknown),
+        }
+    }
+
+    fn save(&self, way_in: &WayIn) -> Result<(), SinkError> {
+        match &self.sink {
+            Sink::EnvFile(path) => {
+                let old = EnvFile::read(path).ok();
+                let mut lines: Vec<(&str, String)> = Vec::new();
+                if let Some(url) = way_in.urls.first() {
+                    lines.push((names::ORG_URL, url.to_string()));
+                }
+                lines.push((names::TENANT_ID, way_in.tenant.clone()));
+                lines.extend(way_in.authority.as_ref().map(|url| (names::AUTHORITY, url.to_string())));
+                lines.extend(way_in.ca_file.as_ref().map(|file| (names::CA_FILE, file.display().to_string())));
+                lines.push((names::USERNAME, way_in.user_name.clone()));
+                let known: Vec<&str> = lines.iter().map(|(name, _)| *name).chain([names::PASSWORD]).collect();
+                let kept =
+                    old.iter().flat_map(|file| file.variables()).filter(|old| !known.contains(&old.name.as_str()));
+                let all = lines.iter().map(|(name, value)| (*name, value.as_str()));
+                let all = all.chain([(names::PASSWORD, way_in.password.expose())]);
+                let all = all.chain(kept.map(|old| (old.name.as_str(), old.value.expose())));
+                let comment = "Written by Keyholder: the way into an org for one non-interactive user.\n\
+                     It holds a password: keep it private.";
+                let text = env_file::print(comment, all);
+                Ok(keyholder_platform::write_private(path, text.expose().as_bytes())?)
+            }
+            Sink::File(path) => {
+                let line = Secret::new(format!("{}\n", way_in.password.expose()));
+                Ok(keyholder_platform::write_private(path, line.expose().as_bytes())?)
+            }
+            Sink::Command(words) => {
+                let refused = |reason: String| SinkError::Refused { place: self.place.clone(), reason };
+                let (program, arguments) =
+                    words.split_first().ok_or_else(|| refused("no program was named".to_owned()))?;
+                let mut child = Command::new(program)
+                    .args(arguments)
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::inherit())
+                    .spawn()
+                    .map_err(|error| refused(error.to_string()))?;
+                // The pipe is closed with the end of this block: the program sees the end.
+                let written = match child.stdin.take() {
+                    Some(mut input) => {
+                        let line = Secret::new(format!("{}\n", way_in.password.expose()));
+                        input.write_all(line.expose().as_bytes())
+                    }
+                    None => Ok(()),
+                };
+                let status = child.wait().map_err(|error| refused(error.to_string()))?;
+                match (status.success(), written) {
+                    (true, Ok(())) => Ok(()),
+                    (true, Err(error)) => Err(refused(format!("it did not read its input: {error}"))),
+                    (false, _) => Err(refused(format!("it ended with {status}"))),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyholder_foundation::SeededRandom;
+
+    fn way_in(password: &str) -> WayIn {
+        WayIn {
+            urls: vec!["https://contoso.crm4.dynamics.com".parse().unwrap()],
+            tenant: "t".to_owned(),
+            authority: None,
+            user_name: "svc-orders@contoso.com".to_owned(),
+            password: Secret::new(password),
+            ca_file: None,
+        }
+    }
+
+    #[test]
+    fn passwords_are_long_varied_unlike_each_other_and_fit_everywhere() {
+        let random = SeededRandom::new(7);
+        let all: Vec<_> = (0..200).map(|_| generate(&random, "svc-orders").expose().to_owned()).collect();
+        for (at, one) in all.iter().enumerate() {
+            assert_eq!(one.len(), LENGTH);
+            assert!(!all[..at].contains(one));
+            assert!(one.bytes().all(|byte| ALPHABET.contains(&byte)));
+        }
+        let bits = LENGTH as f64 * (ALPHABET.len() as f64).log2();
+        assert!(bits > 160.0, "{bits}");
+        let counts = ALPHABET.iter().map(|c| all.iter().flat_map(|one| one.bytes()).filter(|b| b == c).count());
+        let (least, most) = (counts.clone().min().unwrap(), counts.max().unwrap());
+        assert!(least > 50 && most < 150, "{least} to {most} of about 93 each");
+    }
+
+    #[test]
+    fn a_file_keeps_a_password_for_its_owner_and_gives_it_back() {
+        let folder = tempfile::tempdir().unwrap();
+        for sink in [Sink::EnvFile(folder.path().join("a.env")), Sink::File(folder.path().join("password"))] {
+            let place = PasswordFile::new(&sink).unwrap();
+            assert!(matches!(place.load("svc-orders@contoso.com").unwrap(), KeptPassword::Nothing));
+            place.save(&way_in("Pass-word-9")).unwrap();
+            let held = place.load("SVC-orders@contoso.com").unwrap();
+            assert!(matches!(&held, KeptPassword::Held(held) if held.matches("Pass-word-9")), "{held:?}");
+            assert!(!format!("{held:?}").contains("Pass-word-9"));
+        }
+        let place = PasswordFile::new(&Sink::EnvFile(folder.path().join("a.env"))).unwrap();
+        let error = place.load("other@contoso.com").unwrap_err().to_string();
+        assert!(error.contains("another person") && error.contains("a.env"), "{error}");
+        assert!(keyholder_platform::is_private(&folder.path().join("password")).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_gets_the_password_on_its_standard_input_and_may_refuse_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("got").display().to_string();
+        let shell =
+            |script: String| PasswordFile::new(&Sink::Command(vec!["sh".to_owned(), "-c".to_owned(), script])).unwrap();
+        shell(format!("cat > {file}")).save(&way_in("Pass-word-9")).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "Pass-word-9\n");
+        let error = shell("cat > /dev/null; exit 3".to_owned()).save(&way_in("Pass-word-9")).unwrap_err().to_string();
+        assert!(error.contains("sh") && error.contains('3') && !error.contains("Pass-word-9"), "{error}");
+    }
+}

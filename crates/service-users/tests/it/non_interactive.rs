@@ -1,0 +1,9 @@
+//! Non-interactive users on a whole local org, over a transport that can be cut at any request. The
+//! clock is moved by whoever waits: hours take no time.
+
+mod convert;
+mod create;
+mod killed;
+mod limits;
+mod release;
+mod world;
