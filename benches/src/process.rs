@@ -1,5 +1,7 @@
 //! Processes from outside: how long they take, what CPU and memory the system says they used.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -29,20 +31,30 @@ pub(crate) fn wall_millis(program: &Path, arguments: &[&str]) -> Result<f64, Fai
     Ok(clock.elapsed().as_secs_f64() * 1e3)
 }
 
-/// The CPU of all threads of a process so far, in microseconds.
+/// The CPU of each thread of a process so far, in microseconds.
 ///
-/// The sum of its threads' own accounts, which are kept in nanoseconds: those of the process as a
-/// whole are in hundredths of a second. A thread that ends takes its account with it; servers keep
-/// theirs.
-pub(crate) fn cpu_micros(pid: u32) -> Result<f64, Failure> {
-    let mut micros = 0.0;
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        // One that has ended between the two looks has nothing to tell.
-        if let Ok(account) = std::fs::read_to_string(thread?.path().join("schedstat")) {
-            micros += on_cpu(&account)?;
+/// The threads' own accounts are kept in nanoseconds, that of the process in hundredths of a second.
+#[derive(Debug)]
+pub(crate) struct Accounts(HashMap<OsString, f64>);
+
+impl Accounts {
+    pub(crate) fn of(pid: u32) -> Result<Self, Failure> {
+        let mut accounts = HashMap::new();
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let thread = thread?;
+            // One that has ended between the two looks has nothing to tell.
+            if let Ok(account) = std::fs::read_to_string(thread.path().join("schedstat")) {
+                accounts.insert(thread.file_name(), on_cpu(&account)?);
+            }
         }
+        Ok(Self(accounts))
     }
-    Ok(micros)
+
+    /// What was used since `earlier`, in microseconds, by the threads that are there now. One that
+    /// has ended meanwhile took its account with it: those that serve stay, idle helpers end.
+    pub(crate) fn since(&self, earlier: &Self) -> f64 {
+        self.0.iter().map(|(thread, micros)| micros - earlier.0.get(thread).copied().unwrap_or_default()).sum()
+    }
 }
 
 /// The CPU of the calling thread so far, in microseconds.

@@ -81,9 +81,9 @@ impl Server {
         let mut senders = self.target.connect_all(connections).await?;
         self.target.load(&mut senders, request, time / WARM_UP).await?;
         let (pid, clock) = (self.pid()?, SystemClock::new());
-        let before = process::cpu_micros(pid)?;
+        let before = process::Accounts::of(pid)?;
         let mut times = self.target.load(&mut senders, request, time).await?;
-        let (wall, cpu) = (clock.elapsed().as_secs_f64(), process::cpu_micros(pid)? - before);
+        let (wall, cpu) = (clock.elapsed().as_secs_f64(), process::Accounts::of(pid)?.since(&before));
         times.sort_by(f64::total_cmp);
         let answered = times.len() as f64;
         let p99_millis = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
