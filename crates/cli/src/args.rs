@@ -43,6 +43,10 @@ pub(crate) struct Arguments {
     /// How to print the result: for people, or as one JSON document
     #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub(crate) output: Output,
+
+    /// Say nothing but the result, and why a command failed
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
 }
 
 const EXIT_CODES: &str = "Start here:  keyholder quickstart\n\n\
@@ -106,6 +110,33 @@ pub(crate) enum Command {
     #[command(long_about = "Reads rows with a Web API query and prints them as a table, or as JSON with \
         `--output json`. The query is what follows /api/data/v9.2/ in a URL; quote it for the shell.")]
     Query(Query),
+    /// Print a script that completes this command line in a shell
+    #[command(long_about = "Prints a script by which a shell completes the commands and flags of keyholder.\n\n\
+        Examples:\n  \
+        keyholder completions bash > ~/.local/share/bash-completion/completions/keyholder\n  \
+        keyholder completions zsh > ~/.zfunc/_keyholder\n  \
+        keyholder completions powershell >> $PROFILE")]
+    Completions(Completions),
+    /// Write the manual pages, one for each command, to a folder
+    #[command(long_about = "Writes the manual pages, one for each command, to a folder, which is made when it is not \
+        there. Each says what `--help` says.\n\nExample:\n  keyholder man ~/.local/share/man/man1")]
+    Man(Man),
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 /// `quickstart`.

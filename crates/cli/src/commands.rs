@@ -3,6 +3,7 @@
 
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod manual;
 pub(crate) mod org;
 pub(crate) mod query;
 pub(crate) mod quickstart;

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             .into();
         }
     };
-    let printer = Printer::new(arguments.output);
+    let printer = Printer::new(arguments.output, arguments.quiet);
     let outcome = runtime(&arguments.command).and_then(|runtime| {
         let outcome = runtime.block_on(run(&arguments.command, printer));
         // A thread that still reads standard input or a name server's answer must not hold us up.
@@ -75,5 +75,10 @@ async fn run(command: &Command, printer: Printer) -> Result<(), Failure> {
         Command::Token(arguments) => commands::token::run(arguments, printer).await,
         Command::Whoami(arguments) => commands::whoami::run(arguments, printer).await,
         Command::Query(arguments) => commands::query::run(arguments, printer).await,
+        Command::Completions(arguments) => {
+            commands::manual::completions(arguments, printer);
+            Ok(())
+        }
+        Command::Man(arguments) => commands::manual::pages(arguments, printer),
     }
 }

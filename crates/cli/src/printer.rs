@@ -15,11 +15,12 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer {
     output: Output,
+    quiet: bool,
 }
 
 impl Printer {
-    pub(crate) fn new(output: Output) -> Self {
-        Self { output }
+    pub(crate) fn new(output: Output, quiet: bool) -> Self {
+        Self { output, quiet }
     }
 
     /// Whether one JSON document is wanted instead of lines.
@@ -56,9 +57,11 @@ impl Printer {
         }
     }
 
-    /// Something worth knowing that is not the result.
+    /// Something worth knowing that is not the result; nothing when only the result is wanted.
     pub(crate) fn note(self, text: &str) {
-        let _ = writeln!(io::stderr(), "note: {text}");
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "note: {text}");
+        }
     }
 
     /// Why the command failed, and what to do.

@@ -9,6 +9,7 @@ mod house;
 mod killed;
 mod killed_restore;
 mod login;
+mod manual;
 mod org;
 mod person;
 mod program;
