@@ -5,6 +5,7 @@
 //! machine.
 
 mod connection;
+mod declared;
 mod org;
 pub(crate) mod people;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
 pub(crate) use connection::{ConnectionFlags, FederatedSource, Login, Logout, PlaceFlags};
+pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
 pub(crate) use org::{
     Behaviour, Clock, Credentials, Folder, IssuerKeys, Org, OrgAdd, Pretence, Sample, SecurityGroup, Snapshot,
     Snapshots, Start, Tenant,
@@ -40,7 +42,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// How to print the result: for people, or as one JSON document
+    /// How to print the result: for people, as one JSON document, or as lines of JSON as it happens
     #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub(crate) output: Output,
 
@@ -53,13 +55,13 @@ const EXIT_CODES: &str = "Start here:  keyholder quickstart\n\n\
 Exit codes:\n  \
   0  done\n  \
   1  failed for a reason that none of the others names\n  \
+  2  `plan`: there are changes\n  \
  64  the command line is wrong\n  \
  65  data that was given or received is wrong\n  \
  69  a service is out of reach\n  \
  73  a file, folder or port cannot be made or opened\n  \
  77  not allowed: wrong credentials or a missing right\n  \
- 78  a setting is missing or wrong\n\
-(2 is kept for `plan`: there are changes.)";
+ 78  a setting is missing or wrong";
 
 /// The forms of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,6 +70,8 @@ pub(crate) enum Output {
     Text,
     /// One JSON document
     Json,
+    /// JSON, one line for each thing that happens and one for the result
+    Jsonl,
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +83,17 @@ pub(crate) enum Command {
         It is safe to run again: what is in place is found and left alone. The secret is written to \
         DIR/orders-sync.env (readable by you alone) and never printed.")]
     Quickstart(Quickstart),
+    /// Say what `apply` would do about the declared service users, and why
+    #[command(long_about = "Compares what keyholder.toml declares with what there is, in the directories and the \
+        orgs, and says what `apply` would do about it: `+` make, `~` change, `-` remove, `=` in place, each with its \
+        reason and what it really grants. It changes nothing.\n\n\
+        Ends with 0 when there is nothing to do, with 2 when there is.")]
+    Plan(Plan),
+    /// Bring the declared service users about, and prove each way in
+    #[command(long_about = "Does what `plan` says: the directories beside the orgs, and each org beside the others. \
+        Then each application signs in with nothing but its own credential, and tries the rights that it was given. \
+        A run that was stopped is simply run again.")]
+    Apply(Apply),
     /// Run and look after the local org
     #[command(subcommand, arg_required_else_help = true)]
     Org(Org),

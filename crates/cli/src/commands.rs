@@ -1,10 +1,13 @@
 //! One file per command. A command takes what was typed and a printer, and ends in an exit code
 //! or a failure; it holds no logic of its own.
 
+pub(crate) mod apply;
+mod declared;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod manual;
 pub(crate) mod org;
+pub(crate) mod plan;
 pub(crate) mod query;
 pub(crate) mod quickstart;
 pub(crate) mod token;

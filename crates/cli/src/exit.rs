@@ -10,6 +10,8 @@ pub(crate) enum Exit {
     Done = 0,
     /// It failed, for a reason that none of the others names.
     Failed = 1,
+    /// `plan`: there are changes.
+    Changes = 2,
     /// The command line is wrong.
     Usage = 64,
     /// Data that was given or received is wrong.

@@ -6,6 +6,7 @@ use keyholder_org::folder::FolderError;
 use keyholder_org::listen::ListenError;
 use keyholder_org::{Refused, StartError};
 use keyholder_platform::FileError;
+use keyholder_service_users::declaration::ReadError;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -88,11 +89,28 @@ impl From<FolderError> for Failure {
     }
 }
 
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::File(file) if file.is_missing() => Self::new(Exit::BadConfiguration, file.to_string())
+                .hint("name the declaration with `--file`, or write one: docs/keyholder-toml.md says how"),
+            ReadError::File(file) => file.into(),
+            ReadError::Mistakes(mistakes) => Self::new(Exit::BadConfiguration, mistakes.to_string()),
+        }
+    }
+}
+
 impl From<keyholder_service_users::Error> for Failure {
     fn from(error: keyholder_service_users::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&keyholder_service_users::Error> for Failure {
+    fn from(error: &keyholder_service_users::Error) -> Self {
         let exit = exit_of(error.kind());
         let mut message = error.to_string();
-        let mut next = std::error::Error::source(&error);
+        let mut next = std::error::Error::source(error);
         while let Some(cause) = next {
             message.push_str(&format!("\n  caused by: {cause}"));
             next = cause.source();

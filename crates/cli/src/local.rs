@@ -4,16 +4,20 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use keyholder_client::{Http, NetworkOptions};
+use keyholder_client::{Connection, EnvFile, Http, NetworkOptions};
 use keyholder_foundation::{Clocks, OsRandom};
 use keyholder_org::folder::RunningNote;
 use keyholder_org::world::DEFAULT_ORIGIN;
-use keyholder_org::{DataFolder, Listen, LocalOrg, OpenWorld, Options, Place, Settings, WorldOptions, control};
+use keyholder_org::{
+    DataFolder, Listen, LocalOrg, OpenWorld, Options, Place, Settings, WorldOptions, control, env_file,
+};
+use keyholder_platform::EnvFileError;
 use serde_json::Value;
 
 use crate::args::{Data, Durability, ListenFlags};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::printer::Printer;
 
 /// How a world is opened from the command line.
 fn world_options(durability: Durability, settings: Settings) -> WorldOptions {
@@ -75,6 +79,84 @@ pub(crate) async fn holder(path: &Path) -> Result<Holder, Failure> {
                     .await?;
             Ok(Holder::Opened(Box::new(world)))
         }
+    }
+}
+
+/// The local org of a folder, for one command: the running one, or one that runs as long as the command.
+pub(crate) enum LocalPlace {
+    /// In this process.
+    Here(Box<LocalOrg>),
+    /// In another process, which has the folder.
+    Elsewhere(DataFolder),
+}
+
+impl LocalPlace {
+    /// Finds the running org of a folder, or starts one.
+    pub(crate) async fn find(path: &Path, printer: Printer) -> Result<Self, Failure> {
+        let folder = DataFolder::new(path)?;
+        if let Some(note) = folder.running()? {
+            printer.note(&format!("using the local org that runs at {} (process {})", note.origin, note.pid));
+            return Ok(Self::Elsewhere(folder));
+        }
+        let data = Data { data: path.to_path_buf(), ephemeral: false, durability: Durability::Normal };
+        let listen = ListenFlags { listen: None, also_listen: Vec::new(), http: None, host: None };
+        let org = start(&data, &listen, Settings::default()).await?;
+        for note in org.notes() {
+            printer.note(note);
+        }
+        Ok(Self::Here(Box::new(org)))
+    }
+
+    pub(crate) fn folder(&self) -> &DataFolder {
+        match self {
+            Self::Here(org) => org.folder(),
+            Self::Elsewhere(folder) => folder,
+        }
+    }
+
+    /// Stops the org, if it was started here.
+    pub(crate) async fn end(self) {
+        if let Self::Here(org) = self {
+            org.stop().await;
+        }
+    }
+}
+
+/// The sign-in of the administering application of the folder's `org.env`.
+pub(crate) fn administrator(folder: &DataFolder) -> Result<Connection, Failure> {
+    let path = folder.env_file();
+    let damaged = |what: &str| Failure::new(Exit::BadData, format!("`{}` is damaged: {what}", path.display()));
+    let lost = || {
+        Failure::new(
+            Exit::BadConfiguration,
+            format!("`{}` is lost or lacks the administrators' secrets", path.display()),
+        )
+        .hint("make new ones with `keyholder org credentials --reset`")
+    };
+    let file = match EnvFile::read(&path) {
+        Err(EnvFileError::File(error)) if error.is_missing() => return Err(lost()),
+        read => read.map_err(|error| damaged(&error.to_string()))?,
+    };
+    let admin = env_file::admin(&file).ok_or_else(lost)?;
+    let setting = |name| file.get(name).map(|variable| variable.value.expose().to_owned());
+    let url = setting(env_file::names::ORG_URL).ok_or_else(lost)?;
+    let origin = setting(env_file::names::ORIGIN).ok_or_else(lost)?;
+    Ok(Connection {
+        url: url.parse().map_err(|error| damaged(&format!("the org's URL {error}")))?,
+        tenant: setting(env_file::names::TENANT_ID),
+        authority: Some(origin.parse().map_err(|_| damaged("the origin is no URL"))?),
+        client_id: admin.client_id.parse().map_err(|_| damaged("the client id is no GUID"))?,
+        credential: admin.client_secret.into(),
+        ca_file: Some(folder.ca_file()),
+    })
+}
+
+/// The control endpoint of the org that runs on a folder.
+pub(crate) fn running(path: &Path) -> Result<Control, Failure> {
+    let folder = DataFolder::new(path)?;
+    match folder.running()? {
+        Some(note) => Control::new(&folder, note),
+        None => Err(Failure::new(Exit::Failed, format!("no local org runs on `{}` any more", path.display()))),
     }
 }
 

@@ -10,6 +10,7 @@ mod failure;
 mod issuers;
 mod local;
 mod printer;
+mod progress;
 mod settings;
 mod table;
 
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         outcome
     });
     match outcome {
-        Ok(()) => Exit::Done.into(),
+        Ok(exit) => exit.into(),
         Err(failure) => {
             printer.failure(&failure);
             failure.exit().into()
@@ -55,7 +56,12 @@ fn main() -> ExitCode {
 /// A command that serves gets a thread for each processor, one that only asks makes do with its
 /// own.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
-    let serves = matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
+    let rehearses = match command {
+        Command::Plan(arguments) => arguments.declared.local.is_some(),
+        Command::Apply(arguments) => arguments.declared.local.is_some(),
+        _ => false,
+    };
+    let serves = rehearses || matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
     let mut builder = if serves {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -66,8 +72,10 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
     })
 }
 
-async fn run(command: &Command, printer: Printer) -> Result<(), Failure> {
+async fn run(command: &Command, printer: Printer) -> Result<Exit, Failure> {
     match command {
+        Command::Plan(arguments) => return Box::pin(commands::plan::run(arguments, printer)).await,
+        Command::Apply(arguments) => return Box::pin(commands::apply::run(arguments, printer)).await,
         Command::Quickstart(arguments) => Box::pin(commands::quickstart::run(arguments, printer)).await,
         Command::Org(arguments) => commands::org::run(arguments, printer).await,
         Command::Login(arguments) => commands::login::run(arguments, printer).await,
@@ -81,4 +89,5 @@ async fn run(command: &Command, printer: Printer) -> Result<(), Failure> {
         }
         Command::Man(arguments) => commands::manual::pages(arguments, printer),
     }
+    .map(|()| Exit::Done)
 }

@@ -23,9 +23,9 @@ impl Printer {
         Self { output, quiet }
     }
 
-    /// Whether one JSON document is wanted instead of lines.
+    /// Whether JSON is wanted instead of lines.
     pub(crate) fn is_json(self) -> bool {
-        self.output == Output::Json
+        self.output != Output::Text
     }
 
     /// A line of the result, for people; nothing when JSON is wanted.
@@ -45,8 +45,17 @@ impl Printer {
 
     /// The JSON form of the result; nothing when lines are wanted.
     pub(crate) fn json(self, value: &Value) {
-        if self.is_json() {
-            self.data(&serde_json::to_string_pretty(value).unwrap_or_default());
+        match self.output {
+            Output::Text => {}
+            Output::Json => self.data(&serde_json::to_string_pretty(value).unwrap_or_default()),
+            Output::Jsonl => self.data(&value.to_string()),
+        }
+    }
+
+    /// A JSON object on a line of its own, as something happens.
+    pub(crate) fn progress(self, value: &Value) {
+        if self.output == Output::Jsonl {
+            self.data(&value.to_string());
         }
     }
 

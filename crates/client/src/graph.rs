@@ -1,7 +1,10 @@
 //! The directory: Microsoft Graph v1.0, as far as service users need it.
 
 mod applications;
+mod bulk;
+mod federated;
 mod grants;
+mod rights;
 mod service_principals;
 pub mod users;
 

@@ -249,3 +249,51 @@ impl Default for Policies {
         }
     }
 }
+
+/// The name of the org in a declaration that is made in code for one org.
+pub const ONE_ORG: &str = "org";
+
+impl Declaration {
+    /// The org that an application user's key leads to: the first that is declared for it.
+    #[must_use]
+    pub fn home(&self, user: &str) -> Option<(&str, &Org)> {
+        let name = self.application_users.get(user)?.orgs.first()?;
+        Some((name, self.orgs.get(name)?))
+    }
+
+    /// One application user of one org, with a role of its own that has these rights and the same name,
+    /// and a client secret.
+    #[must_use]
+    pub fn of_one(name: &str, url: &OrgUrl, rights: Vec<Right>, lifetime: Duration, sink: Sink) -> Self {
+        let org = Org { url: url.clone(), tenant: None, environment: None };
+        let role = Role { name: name.to_owned(), source: RoleSource::Rights(rights), adopt: false };
+        let user = ApplicationUser {
+            name: name.to_owned(),
+            client_id: None,
+            orgs: vec![ONE_ORG.to_owned()],
+            business_unit: None,
+            roles: vec![name.to_owned()],
+            credentials: vec![Credential::Secret { lifetime, sink }],
+            user_impersonation: false,
+            multi_tenant: false,
+        };
+        Self {
+            orgs: BTreeMap::from([(ONE_ORG.to_owned(), org)]),
+            roles: BTreeMap::from([(name.to_owned(), role)]),
+            application_users: BTreeMap::from([(name.to_owned(), user)]),
+            ..Self::default()
+        }
+    }
+
+    /// The quickstart's: an application that reads every contact, and nothing else, for 180 days, with
+    /// the API permission that the guides ask for.
+    #[must_use]
+    pub fn reading_contacts(name: &str, url: &OrgUrl, sink: Sink) -> Self {
+        let right = Right::Table { table: "contact".to_owned(), verb: Verb::Read, depth: Depth::Global };
+        let mut declaration = Self::of_one(name, url, vec![right], Duration::from_secs(180 * 24 * 60 * 60), sink);
+        for user in declaration.application_users.values_mut() {
+            user.user_impersonation = true;
+        }
+        declaration
+    }
+}

@@ -1,11 +1,11 @@
 //! What can stop provisioning, with what to do about it.
 
 use keyholder_client::{Error as ClientError, ErrorKind};
-use keyholder_foundation::ClientId;
 use uuid::Uuid;
 
 use crate::journal::JournalError;
 use crate::non_interactive::Problem;
+use crate::plan::Finding;
 use crate::sink::SinkError;
 
 /// Why an application user could not be provisioned or removed.
@@ -21,60 +21,23 @@ pub enum Error {
         #[source]
         source: ClientError,
     },
-    /// More than one registration has the name.
-    #[error("{} app registrations are called `{name}`: {}", ids.len(), listed(ids))]
-    SeveralRegistrations {
-        /// The name.
-        name: String,
-        /// Their client ids.
-        ids: Vec<ClientId>,
-    },
-    /// The one registration of that name is somebody else's.
-    #[error("there is an app registration `{name}` (client id {client_id}) that Keyholder did not make")]
-    ForeignRegistration {
-        /// The name.
-        name: String,
-        /// Its client id.
-        client_id: ClientId,
-    },
-    /// Somebody else can sign in as the registration of that name.
-    #[error(
-        "the app registration `{name}` (client id {client_id}) bears Keyholder's mark, but has credentials that do not \
-         come from here: {}", credentials.join(", ")
-    )]
-    UnexplainedCredentials {
-        /// The name.
-        name: String,
-        /// Its client id.
-        client_id: ClientId,
-        /// The credentials, each with its kind and id.
-        credentials: Vec<String>,
-    },
-    /// No registration has the client id that was asked for.
-    #[error("the tenant has no app registration with the client id {client_id}")]
-    NoSuchRegistration {
-        /// The client id.
-        client_id: ClientId,
-    },
-    /// The org knows no privilege of that name.
-    #[error("the org has no privilege called {}", .0.join(", "))]
-    NoSuchPrivilege(
-        /// The names that it does not know.
-        Vec<String>,
+    /// What is declared must not be done.
+    #[error("{}", stopped(.0))]
+    Stopped(
+        /// What stands in the way.
+        Vec<Finding>,
     ),
-    /// A role of that name exists, is somebody else's, and grants too little.
-    #[error("there is a role `{name}` ({id}) that Keyholder did not make, and it lacks {}", missing.join(", "))]
-    ForeignRole {
-        /// The role's name.
+    /// What was planned of does not exist: the plan is of another observation.
+    #[error("the plan does not fit what there is: {0} is missing")]
+    Unplanned(String),
+    /// The application user does not hold what its roles were to give.
+    #[error("`{name}` does not hold {}", missing.join(", "))]
+    RightsMissing {
+        /// The application user.
         name: String,
-        /// Its id.
-        id: Uuid,
-        /// The privileges that it would need.
+        /// The privileges, each with its reach.
         missing: Vec<String>,
     },
-    /// The org has no business unit without a parent, which no real org lacks.
-    #[error("the org shows no root business unit")]
-    NoRootBusinessUnit,
     /// The role has no copy in the user's business unit.
     #[error("the role `{role}` has no copy in the application user's business unit {business_unit}")]
     NoRoleInUnit {
@@ -94,8 +57,8 @@ pub enum Error {
     NonInteractive(#[from] Box<Problem>),
 }
 
-fn listed(ids: &[ClientId]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn stopped(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 impl Error {
@@ -104,12 +67,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Service { source, .. } => source.kind(),
-            Self::SeveralRegistrations { .. }
-            | Self::ForeignRegistration { .. }
-            | Self::UnexplainedCredentials { .. }
-            | Self::NoSuchRegistration { .. } => ErrorKind::Configuration,
-            Self::NoSuchPrivilege(_) | Self::ForeignRole { .. } | Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
-            Self::NoRootBusinessUnit | Self::Sink(_) | Self::Journal(_) => ErrorKind::Other,
+            Self::Stopped(findings) => findings.first().map_or(ErrorKind::Other, |finding| finding.kind),
+            Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
+            Self::RightsMissing { .. } => ErrorKind::NotAllowed,
+            Self::Unplanned(_) | Self::Sink(_) | Self::Journal(_) => ErrorKind::Other,
             Self::NonInteractive(problem) => problem.kind(),
         }
     }
@@ -119,30 +80,12 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Service { source, .. } => source.hints(),
-            Self::SeveralRegistrations { .. } => vec!["say which with `--client-id`".to_owned()],
-            Self::ForeignRegistration { client_id, .. } => {
-                vec![format!(
-                    "to use it all the same, name it with `--client-id {client_id}`; it will not be removed later"
-                )]
-            }
-            Self::UnexplainedCredentials { client_id, .. } => vec![
-                "whoever made those credentials would get the same way in: find out who that was".to_owned(),
-                format!("if they are yours (another folder's or machine's), name it with `--client-id {client_id}`"),
-            ],
-            Self::NoSuchRegistration { .. } => {
-                vec!["check the client id; the object id of a registration is another one".to_owned()]
-            }
-            Self::NoSuchPrivilege(_) => {
-                vec![
-                    "privileges are called `prv`, the verb and the table's schema name, like `prvReadContact`"
-                        .to_owned(),
-                ]
-            }
-            Self::ForeignRole { .. } => {
-                vec!["rename that role, choose another name, or add the privileges to it by hand".to_owned()]
+            Self::Stopped(findings) => findings.iter().flat_map(|finding| finding.hints.clone()).collect(),
+            Self::Unplanned(_) => vec!["plan again".to_owned()],
+            Self::RightsMissing { .. } => {
+                vec!["somebody may have changed the role or taken it away meanwhile: plan again".to_owned()]
             }
             Self::NoRoleInUnit { .. } => vec!["move the user to the root business unit".to_owned()],
-            Self::NoRootBusinessUnit => vec!["the administrator may lack the right to read business units".to_owned()],
             Self::Sink(error) => error.hints(),
             Self::Journal(error) => error.hints(),
             Self::NonInteractive(problem) => problem.hints(),

@@ -1,20 +1,22 @@
-//! Service users as a domain: an application gets its own way into an org, provably, and loses it
-//! again without a trace.
+//! Service users as a domain: declared as data, brought about in orgs and tenants, proved from outside,
+//! and removed without a trace.
 //!
-//! [`provision()`] does what the guides describe as thirty clicks in two portals. It works through
-//! public documents' own requests (Microsoft Graph v1.0, the Dataverse Web API), so it does the
-//! same on the local org and on the real services. This crate knows no terminal: it reports each
-//! step to a [`Reporter`] as it happens and returns facts.
+//! Four stages, each with a type of its own (docs/decisions/0010): a [`Declaration`](declaration::Declaration)
+//! says what there shall be; [`observe()`] reads what there is; [`plan()`](plan::plan) compares the two, without any
+//! I/O; [`apply()`](apply::apply) carries the plan out and proves each way in. [`bring_about`] is all of them at once. The
+//! requests are public documents' own (Microsoft Graph v1.0, the Dataverse Web API), so they do the same on
+//! the local org and on the real services. This crate knows no terminal: it reports each step to a
+//! [`Reporter`] as it happens and returns facts.
 //!
 //! # A run may be killed anywhere and repeated
 //!
-//! There is no state file. Every step looks before it acts, and what Keyholder made is found again:
+//! There is no state file. What Keyholder made is found again:
 //!
-//! - the registration by its name and the tag [`TAG`] (or by its client id, when the caller gives it);
+//! - a registration by its name and the tag [`TAG`] (or by its client id, when the declaration gives it);
 //! - a client secret by its display name, which says where its value was written ([`SecretSink`]);
-//! - the role by its id, which is derived from the org's id and the role's name ([`role_id`]), so that
+//! - a role by its id, which is derived from the org's id and the role's name ([`role_id`]), so that
 //!   a create that may have happened cannot happen twice;
-//! - the application user by the application id.
+//! - an application user by the application id.
 //!
 //! What merely has the same name but bears no such mark belongs to somebody else: it is used only
 //! when named by its id or when it needs no change, and is never removed.
@@ -24,32 +26,67 @@
 //! The directory, the token service and the org learn of each other's changes late. The few
 //! errors that mean "not yet" are retried within [`Patience`]; every other error is told at once.
 
+pub mod apply;
 pub mod declaration;
-mod definition;
 mod error;
+mod estate;
 pub mod journal;
+mod marks;
 pub mod non_interactive;
+pub mod observe;
 mod patience;
-mod provision;
+pub mod plan;
 mod remove;
 mod report;
+pub mod rights;
 mod sink;
+mod wishes;
 
 use keyholder_client::{Connection, Dataverse, Graph, Http};
 use keyholder_foundation::Timestamp;
 use keyholder_foundation::WallClock;
 
-pub use definition::{ApplicationUserDefinition, RoleDefinition, role_id};
-pub use error::Error;
-pub use journal::{Journal, JournalError, Loan, Recorded};
-pub use patience::Patience;
-pub use provision::{Provisioned, provision};
-pub use remove::remove;
-pub use report::{Event, Outcome, Reporter, Step};
-pub use sink::{EnvFileSink, Kept, Key, SecretSink, SinkError, variables};
+use crate::apply::{Applied, Proving};
+use crate::declaration::Declaration;
+use crate::observe::Look;
+use crate::plan::{Leave, Plan};
 
-/// The tag on the registrations and service principals that Keyholder makes.
-pub const TAG: &str = "keyholder";
+pub use apply::Provisioned;
+pub use error::Error;
+pub use estate::Estate;
+pub use journal::{Journal, JournalError, Loan, Recorded};
+pub use marks::{TAG, role_id};
+pub use observe::observe;
+pub use patience::Patience;
+pub use remove::remove;
+pub use report::{Event, InOrder, Outcome, Reporter, Step};
+pub use sink::{EnvFileSink, Kept, Key, SecretSink, SinkError, Sinks, variables};
+pub use wishes::{OfTable, Wish, Wishes};
+
+/// Observes, plans and applies in one go, for a declaration that is made in code: whatever stops a part
+/// of it stops all of it.
+///
+/// # Errors
+/// [`Error::Stopped`] with what stands in the way, before anything was changed; else the first failure.
+pub async fn bring_about(
+    estate: &Estate,
+    declaration: &Declaration,
+    sinks: &Sinks,
+    proving: Proving,
+    reporter: &dyn Reporter,
+) -> Result<(Plan, Applied), Error> {
+    let seen = observe(estate, declaration, sinks, Look::default()).await?;
+    let plan = plan::plan(declaration, &seen, Leave::default());
+    let stops: Vec<_> = plan.stops().cloned().collect();
+    if !stops.is_empty() {
+        return Err(Error::Stopped(stops));
+    }
+    let mut applied = apply::apply(estate, declaration, &seen, &plan, sinks, proving, reporter).await;
+    if applied.failures.is_empty() {
+        return Ok((plan, applied));
+    }
+    Err(applied.failures.swap_remove(0).error)
+}
 
 /// Somebody who may administer a tenant's directory and one of its orgs, signed in to both.
 #[derive(Debug, Clone)]
@@ -76,6 +113,12 @@ impl Administrator {
         let host = connection.url.as_url().host_str();
         let graph = Graph::connect(org.tokens().clone(), host, http.clone()).await?;
         Ok(Self { connection, org, graph, http, patience: Patience::default() })
+    }
+
+    /// The tenant, by its authority.
+    #[must_use]
+    pub fn tenant(&self) -> String {
+        self.org.tokens().authority().to_string()
     }
 
     fn now(&self) -> Timestamp {

@@ -58,7 +58,7 @@ pub async fn provision(
     access: &Access,
     definition: &NonInteractiveDefinition,
     sink: Option<&dyn PasswordSink>,
-    reporter: &mut dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<NonInteractive, Error> {
     let observed = observe::observe(access, definition, sink).await?;
     let changes = plan(definition, &observed)?;

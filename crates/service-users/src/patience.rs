@@ -36,7 +36,7 @@ impl Patience {
         self,
         what: &str,
         http: &Http,
-        reporter: &mut dyn Reporter,
+        reporter: &dyn Reporter,
         not_yet: impl Fn(&Error) -> bool,
         mut attempt: impl FnMut() -> F,
     ) -> Result<T, Error> {

@@ -1,20 +1,20 @@
 //! Taking an application's way in away again, all of what Keyholder made and nothing else.
 
-use keyholder_client::Error as ClientError;
 use keyholder_entra::graph::Application;
 use keyholder_foundation::ClientId;
 use serde::Deserialize;
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::definition::{ApplicationUserDefinition, role_id};
+use crate::Administrator;
+use crate::apply::{delete_users, tolerate_missing};
+use crate::declaration::{ApplicationUser, Role};
 use crate::error::{Error, While};
-use crate::provision::{FoundUsers, Labels, Run, find_registration, find_users};
+use crate::marks::{Labels, is_ours, role_id};
+use crate::plan::Finding;
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::sink::{Kept, SecretSink};
-use crate::{Administrator, TAG};
 
-/// Removes the application user, the role, the service principal, the registration and the key,
+/// Removes the application user, its role, the service principal, the registration and the key,
 /// in the order that leaves nothing unreachable when the run is killed: each is found through
 /// something that is removed after it. What is not there is said to be absent.
 ///
@@ -25,16 +25,14 @@ use crate::{Administrator, TAG};
 /// The first step's that fails; a further run goes on from there.
 pub async fn remove(
     administrator: &Administrator,
-    definition: &ApplicationUserDefinition,
+    user: &ApplicationUser,
+    role: &Role,
     sink: &dyn SecretSink,
-    reporter: &mut dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<(), Error> {
-    let mut run = Run { administrator, definition, reporter, changed: false, beyond: Vec::new() };
-    let application = match find_registration(&administrator.graph, definition).await {
-        Err(Error::NoSuchRegistration { .. }) => None,
-        found => found?,
-    };
-    let is_ours = application.as_ref().is_none_or(|application| application.tags.iter().any(|tag| tag == TAG));
+    let run = Run { administrator, name: &user.name, reporter };
+    let application = find(administrator, user).await?;
+    let is_ours = application.as_ref().is_none_or(is_ours);
     // With the registration gone, the key still tells whose user to look for.
     let held = match sink.load()? {
         Kept::Key { key, .. } => Some(key.client_id),
@@ -43,48 +41,51 @@ pub async fn remove(
     let client = application.as_ref().map(|application| application.app_id).or(held);
 
     if is_ours {
-        remove_user(&mut run, client).await?;
+        run.user(client).await?;
     } else {
-        let kept =
-            Event::new(Step::ApplicationUser, Outcome::Kept, format!("application user of `{}`", definition.name));
-        run.report(&kept.note("Keyholder did not make the registration that it belongs to"));
+        let kept = Event::new(Step::ApplicationUser, Outcome::Kept, format!("application user of `{}`", user.name));
+        reporter.done(&kept.note("Keyholder did not make the registration that it belongs to"));
     }
-    remove_role(&mut run).await?;
+    run.role(&role.name).await?;
     if is_ours {
-        remove_principal(&mut run, client).await?;
+        run.principal(client).await?;
     }
-    remove_registration(&mut run, application.as_ref(), is_ours, sink).await?;
+    run.registration(application.as_ref(), is_ours, sink).await?;
     let removed = sink.remove()?;
     let outcome = if removed { Outcome::Removed } else { Outcome::Absent };
-    run.report(&Event::new(Step::ClientSecret, outcome, format!("client secret in `{}`", sink.place())));
+    reporter.done(&Event::new(Step::ClientSecret, outcome, format!("client secret in `{}`", sink.place())));
     Ok(())
 }
 
-/// Disabled, deleted, and deleted once more: the first delete leaves a row behind that blocks a
-/// new user of the same application.
-async fn remove_user(run: &mut Run<'_>, client: Option<ClientId>) -> Result<(), Error> {
-    let org = &run.administrator.org;
-    let name = &run.definition.name;
-    let doing = || format!("remove the application user of `{name}`");
-    let found = match client {
-        Some(client) => find_users(org, client).await.while_doing(doing)?,
-        None => FoundUsers { user: None, deleted: Vec::new() },
+/// The registration that is meant, whoever made it; a client id that the tenant does not know is none.
+async fn find(administrator: &Administrator, user: &ApplicationUser) -> Result<Option<Application>, Error> {
+    let (names, clients) = match user.client_id {
+        Some(client) => (Vec::new(), vec![client]),
+        None => (vec![user.name.as_str()], Vec::new()),
     };
-    let mut outcome = Outcome::Absent;
-    if let Some(user) = &found.user {
-        if !user.is_disabled {
-            let changes = json!({ "isdisabled": true, "applicationid": client });
-            is_gone(org.update("systemusers", user.id, &changes).await).while_doing(doing)?;
-        }
-        is_gone(org.delete("systemusers", user.id).await).while_doing(doing)?;
-        outcome = Outcome::Removed;
+    let found = administrator.graph.applications_of(&names, &clients).await;
+    let mut found = found.while_doing(|| format!("look for the app registration `{}`", user.name))?;
+    // The directory compares without case; another spelling is another name.
+    found.retain(|application| user.client_id.is_some() || application.display_name.as_ref() == Some(&user.name));
+    if found.len() > 1 {
+        let ids: Vec<ClientId> = found.iter().map(|application| application.app_id).collect();
+        return Err(Error::Stopped(vec![Finding::several_registrations(&user.name, &user.name, &ids)]));
     }
-    for user in found.user.iter().chain(&found.deleted) {
-        is_gone(org.delete("systemusers", user.id).await).while_doing(doing)?;
-        outcome = Outcome::Removed;
-    }
-    run.report(&Event::new(Step::ApplicationUser, outcome, format!("application user of `{name}`")));
-    Ok(())
+    Ok(found.pop())
+}
+
+/// What every step needs.
+struct Run<'a> {
+    administrator: &'a Administrator,
+    name: &'a str,
+    reporter: &'a dyn Reporter,
+}
+
+#[derive(Deserialize)]
+struct UserRow {
+    systemuserid: Uuid,
+    #[serde(default)]
+    deletedstate: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -103,94 +104,109 @@ struct RoleRow {
     name: String,
 }
 
-async fn remove_role(run: &mut Run<'_>) -> Result<(), Error> {
-    let org = &run.administrator.org;
-    let name = &run.definition.role.name;
-    let doing = || format!("remove the role `{name}`");
-    let me = org.who_am_i().await.while_doing(|| "ask the org who the administrator is".to_owned())?;
-    let id = role_id(me.organization_id, name);
-    let rows = org.query(&format!("roles?$select=name&$filter=roleid eq {id}")).collect_as::<RoleRow>().await;
-    let event = match rows.while_doing(doing)?.first() {
-        None => Event::new(Step::Role, Outcome::Absent, format!("security role `{name}`")),
-        Some(row) => {
-            // The copies that other business units have of it go with it.
-            let copies = format!("roles?$select=roleid&$filter=_parentrootroleid_value eq {id} and roleid ne {id}");
-            let copies = org.query(&copies).collect_as::<RoleCopy>().await.while_doing(doing)?;
-            let mut is_held = false;
-            for role in std::iter::once(id).chain(copies.into_iter().map(|copy| copy.roleid)) {
-                let holders = format!("roles({role})/systemuserroles_association?$select=systemuserid&$top=1");
-                is_held |= !org.query(&holders).collect_as::<Holder>().await.while_doing(doing)?.is_empty();
-            }
-            if !is_held {
-                is_gone(org.delete("roles", id).await).while_doing(doing)?;
-                Event::new(Step::Role, Outcome::Removed, format!("security role `{}`", row.name))
-            } else {
-                Event::new(Step::Role, Outcome::Kept, format!("security role `{}`", row.name))
-                    .note("other users hold it")
-            }
+impl Run<'_> {
+    async fn user(&self, client: Option<ClientId>) -> Result<(), Error> {
+        let org = &self.administrator.org;
+        let mut rows: Vec<UserRow> = Vec::new();
+        if let Some(client) = client {
+            let query = format!("systemusers?$select=systemuserid,deletedstate&$filter=applicationid eq {client}");
+            let found = org.query(&query).collect_as().await;
+            rows = found.while_doing(|| format!("remove the application user of `{}`", self.name))?;
+            let is_deleted = |row: &&UserRow| row.deletedstate.unwrap_or(0) != 0;
+            let (deleted, living): (Vec<_>, Vec<_>) = rows.iter().partition(is_deleted);
+            let ids = |rows: Vec<&UserRow>| rows.iter().map(|row| row.systemuserid).collect::<Vec<_>>();
+            delete_users(org, self.name, client, &ids(living), &ids(deleted)).await?;
         }
-    };
-    run.report(&event.fact("roleId", &id));
-    Ok(())
-}
+        let outcome = if rows.is_empty() { Outcome::Absent } else { Outcome::Removed };
+        let event = Event::new(Step::ApplicationUser, outcome, format!("application user of `{}`", self.name));
+        self.reporter.done(&event);
+        Ok(())
+    }
 
-async fn remove_principal(run: &mut Run<'_>, client: Option<ClientId>) -> Result<(), Error> {
-    let graph = &run.administrator.graph;
-    let name = &run.definition.name;
-    let doing = || format!("remove the service principal of `{name}`");
-    let principal = match client {
-        Some(client) => graph.service_principal(client).await.while_doing(doing)?,
-        None => None,
-    };
-    let outcome = match principal {
-        None => Outcome::Absent,
-        Some(principal) => {
-            is_gone(graph.delete_service_principal(principal.id).await).while_doing(doing)?;
-            Outcome::Removed
-        }
-    };
-    run.report(&Event::new(Step::ServicePrincipal, outcome, format!("service principal of `{name}`")));
-    Ok(())
-}
-
-async fn remove_registration(
-    run: &mut Run<'_>,
-    application: Option<&Application>,
-    is_ours: bool,
-    sink: &dyn SecretSink,
-) -> Result<(), Error> {
-    let graph = &run.administrator.graph;
-    let name = &run.definition.name;
-    let doing = || format!("remove the app registration `{name}`");
-    let event = Event::new(Step::Registration, Outcome::Absent, format!("app registration `{name}`"));
-    let event = match application {
-        None => event,
-        Some(application) if is_ours => {
-            is_gone(graph.delete_application(application.id).await).while_doing(doing)?;
-            Event { outcome: Outcome::Removed, ..event }.note("the directory keeps it restorable for 30 days")
-        }
-        Some(application) => {
-            let labels = Labels::of(sink)?;
-            let held = match sink.load()? {
-                Kept::Key { key, .. } => key.key_id,
-                _ => None,
-            };
-            let mut removed = 0;
-            for credential in &application.password_credentials {
-                if labels.is_own(credential, held) {
-                    graph.remove_password(application.id, credential.key_id).await.while_doing(doing)?;
-                    removed += 1;
+    async fn role(&self, name: &str) -> Result<(), Error> {
+        let org = &self.administrator.org;
+        let doing = || format!("remove the role `{name}`");
+        let me = org.who_am_i().await.while_doing(|| "ask the org who the administrator is".to_owned())?;
+        let id = role_id(me.organization_id, name);
+        let rows = org.query(&format!("roles?$select=name&$filter=roleid eq {id}")).collect_as::<RoleRow>().await;
+        let event = match rows.while_doing(doing)?.first() {
+            None => Event::new(Step::Role, Outcome::Absent, format!("security role `{name}`")),
+            Some(row) => {
+                // The copies that other business units have of it go with it.
+                let copies = format!("roles?$select=roleid&$filter=_parentrootroleid_value eq {id} and roleid ne {id}");
+                let copies = org.query(&copies).collect_as::<RoleCopy>().await.while_doing(doing)?;
+                let mut is_held = false;
+                for role in std::iter::once(id).chain(copies.into_iter().map(|copy| copy.roleid)) {
+                    let holders = format!("roles({role})/systemuserroles_association?$select=systemuserid&$top=1");
+                    is_held |= !org.query(&holders).collect_as::<Holder>().await.while_doing(doing)?.is_empty();
+                }
+                if !is_held {
+                    tolerate_missing(org.delete("roles", id).await).while_doing(doing)?;
+                    Event::new(Step::Role, Outcome::Removed, format!("security role `{}`", row.name))
+                } else {
+                    Event::new(Step::Role, Outcome::Kept, format!("security role `{}`", row.name))
+                        .note("other users hold it")
                 }
             }
-            Event { outcome: Outcome::Kept, ..event }
-                .note(format!("Keyholder did not make it; {removed} of its secrets, which it did make, are removed"))
-        }
-    };
-    run.report(&event);
-    Ok(())
-}
+        };
+        self.reporter.done(&event.fact("roleId", &id));
+        Ok(())
+    }
 
-/// What is gone already is as good as removed just now.
-fn is_gone(done: Result<(), ClientError>) -> Result<(), ClientError> {
-    crate::provision::tolerate_missing(done)
+    async fn principal(&self, client: Option<ClientId>) -> Result<(), Error> {
+        let graph = &self.administrator.graph;
+        let doing = || format!("remove the service principal of `{}`", self.name);
+        let principal = match client {
+            Some(client) => graph.service_principal(client).await.while_doing(doing)?,
+            None => None,
+        };
+        let outcome = match principal {
+            None => Outcome::Absent,
+            Some(principal) => {
+                tolerate_missing(graph.delete_service_principal(principal.id).await).while_doing(doing)?;
+                Outcome::Removed
+            }
+        };
+        let subject = format!("service principal of `{}`", self.name);
+        self.reporter.done(&Event::new(Step::ServicePrincipal, outcome, subject));
+        Ok(())
+    }
+
+    async fn registration(
+        &self,
+        application: Option<&Application>,
+        is_ours: bool,
+        sink: &dyn SecretSink,
+    ) -> Result<(), Error> {
+        let graph = &self.administrator.graph;
+        let name = self.name;
+        let doing = || format!("remove the app registration `{name}`");
+        let event = Event::new(Step::Registration, Outcome::Absent, format!("app registration `{name}`"));
+        let event = match application {
+            None => event,
+            Some(application) if is_ours => {
+                tolerate_missing(graph.delete_application(application.id).await).while_doing(doing)?;
+                Event { outcome: Outcome::Removed, ..event }.note("the directory keeps it restorable for 30 days")
+            }
+            Some(application) => {
+                let labels = Labels::of(sink)?;
+                let held = match sink.load()? {
+                    Kept::Key { key, .. } => key.key_id,
+                    _ => None,
+                };
+                let mut removed = 0;
+                for credential in &application.password_credentials {
+                    if labels.is_own(credential, held) {
+                        graph.remove_password(application.id, credential.key_id).await.while_doing(doing)?;
+                        removed += 1;
+                    }
+                }
+                Event { outcome: Outcome::Kept, ..event }.note(format!(
+                    "Keyholder did not make it; {removed} of its secrets, which it did make, are removed"
+                ))
+            }
+        };
+        self.reporter.done(&event);
+        Ok(())
+    }
 }

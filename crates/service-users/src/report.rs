@@ -1,12 +1,13 @@
 //! What happened, step by step, as data.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One thing that provisioning looks after, in the order of doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Step {
@@ -20,6 +21,8 @@ pub enum Step {
     Consent,
     /// The client secret, and where it is kept.
     ClientSecret,
+    /// The tokens of another issuer that are accepted instead of a secret.
+    Federation,
     /// The security role.
     Role,
     /// The application user in the org.
@@ -48,6 +51,8 @@ pub enum Step {
     LicenceReturn,
     /// That it stands as it was made.
     Confirmation,
+    /// The declared rights that cannot be tried without changing data.
+    Rights,
 }
 
 /// What was done about it.
@@ -84,21 +89,44 @@ impl Outcome {
 /// A step that is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
+    /// The place of what it is about in the order of doing; what is done side by side is told of as it
+    /// happens.
+    #[serde(skip)]
+    pub index: usize,
+    /// Whether there is more to come about the same.
+    #[serde(skip)]
+    pub is_last: bool,
     /// Which.
     pub step: Step,
     /// What was done.
     pub outcome: Outcome,
     /// What it is about, for people: "app registration `orders-sync`".
     pub subject: String,
+    /// The declared service user or role.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub item: String,
+    /// The org by its name in the declaration, for what happens in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
     /// What else there is to know, for people: one sentence each.
     pub notes: Vec<String>,
     /// Ids and other facts, for programs.
-    pub facts: BTreeMap<&'static str, String>,
+    pub facts: BTreeMap<String, String>,
 }
 
 impl Event {
     pub(crate) fn new(step: Step, outcome: Outcome, subject: impl Into<String>) -> Self {
-        Self { step, outcome, subject: subject.into(), notes: Vec::new(), facts: BTreeMap::new() }
+        Self {
+            index: 0,
+            is_last: true,
+            step,
+            outcome,
+            subject: subject.into(),
+            item: String::new(),
+            org: None,
+            notes: Vec::new(),
+            facts: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
@@ -106,28 +134,89 @@ impl Event {
         self
     }
 
-    pub(crate) fn notes(mut self, notes: Vec<String>) -> Self {
-        self.notes.extend(notes);
-        self
-    }
-
-    pub(crate) fn fact(mut self, name: &'static str, value: &impl ToString) -> Self {
-        self.facts.insert(name, value.to_string());
+    pub(crate) fn fact(mut self, name: &str, value: &impl ToString) -> Self {
+        self.facts.insert(name.to_owned(), value.to_string());
         self
     }
 }
 
-/// Hears of each step as it is done. Any `FnMut(&Event)` that may cross threads is one.
+/// Hears of each step as it is done, from several threads at once. Any `Fn(&Event)` that may cross
+/// threads is one.
 pub trait Reporter: Send + Sync {
     /// A step is done.
-    fn done(&mut self, event: &Event);
+    fn done(&self, event: &Event);
 
     /// Something is waited for, `wait` from now.
-    fn waiting(&mut self, _what: &str, _wait: Duration) {}
+    fn waiting(&self, _what: &str, _wait: Duration) {}
 }
 
-impl<F: FnMut(&Event) + Send + Sync> Reporter for F {
-    fn done(&mut self, event: &Event) {
+impl<F: Fn(&Event) + Send + Sync> Reporter for F {
+    fn done(&self, event: &Event) {
         self(event);
+    }
+}
+
+/// Passes events on in the order of doing, whatever order they come in: what is ahead is held back
+/// until all before it has come.
+pub struct InOrder<'a> {
+    to: &'a dyn Reporter,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    next: usize,
+    events: BTreeMap<usize, Vec<Event>>,
+}
+
+impl<'a> InOrder<'a> {
+    /// Passes on to `to`.
+    pub fn new(to: &'a dyn Reporter) -> Self {
+        Self { to, held: Mutex::default() }
+    }
+
+    /// Passes on what is still held back: what should have come before never will.
+    pub fn flush(&self) {
+        let held = std::mem::take(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner).events);
+        held.values().flatten().for_each(|event| self.to.done(event));
+    }
+}
+
+impl Reporter for InOrder<'_> {
+    fn done(&self, event: &Event) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.events.entry(event.index).or_default().push(event.clone());
+        loop {
+            let next = held.next;
+            let events = held.events.remove(&next).unwrap_or_default();
+            events.iter().for_each(|event| self.to.done(event));
+            if !events.last().is_some_and(|event| event.is_last) {
+                return;
+            }
+            held.next += 1;
+        }
+    }
+
+    fn waiting(&self, what: &str, wait: Duration) {
+        self.to.waiting(what, wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_passed_on_in_the_order_of_doing() {
+        let heard = Mutex::new(Vec::new());
+        let listen = |event: &Event| heard.lock().unwrap().push((event.index, event.is_last));
+        let in_order = InOrder::new(&listen);
+        let event = |index, is_last| Event { index, is_last, ..Event::new(Step::Role, Outcome::Created, "role") };
+        for (index, is_last) in [(2, false), (0, true), (4, true), (1, true), (2, true)] {
+            in_order.done(&event(index, is_last));
+        }
+        assert_eq!(*heard.lock().unwrap(), [(0, true), (1, true), (2, false), (2, true)]);
+        in_order.flush();
+        assert_eq!(heard.lock().unwrap().last(), Some(&(4, true)));
     }
 }

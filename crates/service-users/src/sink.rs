@@ -5,12 +5,16 @@
 
 mod env_file;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use keyholder_client::connection::names;
 use keyholder_client::{Connection, OrgUrl};
 use keyholder_foundation::{ClientId, KeyId, Secret, Timestamp};
 use url::Url;
+
+use crate::declaration::{Credential, Declaration, Sink};
 
 pub use env_file::EnvFileSink;
 
@@ -126,6 +130,52 @@ pub trait SecretSink: Send + Sync {
     fn remove(&self) -> Result<bool, SinkError>;
 }
 
+/// The sinks of a declaration's application users, by user and number of the credential.
+#[derive(Default, Clone)]
+pub struct Sinks(BTreeMap<(String, usize), Arc<dyn SecretSink>>);
+
+impl Sinks {
+    /// The declared sinks.
+    ///
+    /// # Errors
+    /// When a place cannot be told.
+    pub fn of(declaration: &Declaration) -> Result<Self, SinkError> {
+        let mut sinks = Self::default();
+        for (name, user) in &declaration.application_users {
+            for (number, credential) in user.credentials.iter().enumerate() {
+                if let Credential::Secret { sink, .. } = credential {
+                    sinks.insert(name, number, open(sink)?);
+                }
+            }
+        }
+        Ok(sinks)
+    }
+
+    /// Uses this sink for a credential instead of the declared one.
+    pub fn insert(&mut self, user: &str, credential: usize, sink: Arc<dyn SecretSink>) {
+        self.0.insert((user.to_owned(), credential), sink);
+    }
+
+    /// The sink of a credential.
+    #[must_use]
+    pub fn get(&self, user: &str, credential: usize) -> Option<&dyn SecretSink> {
+        self.0.get(&(user.to_owned(), credential)).map(AsRef::as_ref)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&(String, usize), &dyn SecretSink)> {
+        self.0.iter().map(|(whose, sink)| (whose, sink.as_ref()))
+    }
+}
+
+fn open(sink: &Sink) -> Result<Arc<dyn SecretSink>, SinkError> {
+    match sink {
+        Sink::EnvFile(path) => Ok(Arc::new(EnvFileSink::new(path)?)),
+        Sink::File(path) => Err(SinkError::Unsupported(format!("the file `{}` alone", path.display()))),
+        Sink::Command(_) => Err(SinkError::Unsupported("a command".to_owned())),
+    }
+}
+
 /// Why a key could not be kept, read or removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -149,6 +199,9 @@ pub enum SinkError {
         /// What it said.
         reason: String,
     },
+    /// A kind of place that cannot be written to yet.
+    #[error("{0} cannot be given a secret yet: use an env file")]
+    Unsupported(String),
 }
 
 impl SinkError {
@@ -162,6 +215,7 @@ impl SinkError {
             Self::File(_) => Vec::new(),
             Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
             Self::Refused { .. } => vec!["it must read its standard input to the end and exit with 0".to_owned()],
+            Self::Unsupported(_) => Vec::new(),
         }
     }
 }

@@ -6,27 +6,29 @@
 
 mod next;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
-use keyholder_client::{Connection, Http, NetworkOptions};
 use keyholder_org::folder::RunningNote;
-use keyholder_org::{DataFolder, LocalOrg, env_file};
-use keyholder_platform::{EnvFile, EnvFileError};
-use keyholder_service_users::{
-    Administrator, ApplicationUserDefinition, EnvFileSink, Event, Outcome, Provisioned, Reporter, provision, remove,
-};
-use serde_json::{Value, json};
+use keyholder_org::{DataFolder, LocalOrg};
+use keyholder_service_users::apply::Proving;
+use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
+use keyholder_service_users::{Administrator, EnvFileSink, Estate, InOrder, Provisioned, Sinks, bring_about, remove};
+use serde_json::json;
 
 use crate::args::{Durability, Quickstart};
 use crate::commands::org::{interruption, serve};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::{local, table};
+use crate::progress::{Lines, shown};
+use crate::{local, settings, table};
 
 /// The application of the quickstart, its role and its env file.
 const NAME: &str = "orders-sync";
+/// How many contacts it reads to prove that it may.
+const ROWS: u32 = 3;
 
 pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), Failure> {
     let data = &arguments.data;
@@ -36,31 +38,54 @@ pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), 
         return Ok(());
     }
     let place = Place::find(arguments, printer).await?;
-    let administrator = administrator(place.folder()).await?;
+    let connection = local::administrator(place.folder())?;
+    let http = settings::http(connection.ca_file.clone())?;
+    let administrator = Administrator::connect(connection, http).await?;
+    let url = administrator.connection.url.clone();
     let path = place.folder().file(&format!("{NAME}.env"));
     let sink = EnvFileSink::new(&path).map_err(keyholder_service_users::Error::from)?.ours();
-    let mut definition = ApplicationUserDefinition::reading_contacts(NAME);
-    definition.client_id = arguments.client_id;
+    let mut declaration = Declaration::reading_contacts(NAME, &url, Sink::EnvFile(path));
+    for user in declaration.application_users.values_mut() {
+        user.client_id = arguments.client_id;
+    }
 
-    let mut lines = Lines { printer, folder: place.folder().path().to_path_buf(), events: Vec::new() };
+    let lines = Lines::of_all(printer, place.folder().path());
     if arguments.remove {
-        printer.line(&format!("Taking `{NAME}` out of the local org at {}:\n", administrator.connection.url));
-        remove(&administrator, &definition, &sink, &mut lines).await?;
-        let any = |outcome: &str| lines.events.iter().any(|event| event["outcome"] == outcome);
-        let ended = match (any("kept"), any("removed")) {
+        printer.line(&format!("Taking `{NAME}` out of the local org at {url}:\n"));
+        for (user, role) in declaration.application_users.values().zip(declaration.roles.values()) {
+            remove(&administrator, user, role, &sink, &lines).await?;
+        }
+        let ended = match (lines.any("kept"), lines.any("removed")) {
             (true, _) => "What is marked `kept` stays: it is not ours, or others use it.",
             (false, true) => "All of it is gone.",
             (false, false) => "There was nothing to remove.",
         };
         printer.line(&format!("\n{ended} The local org itself is the folder {}.", shown(place.folder().path())));
-        printer.json(&json!({"steps": lines.events, "removed": any("removed")}));
+        printer.json(&json!({"steps": lines.events(), "removed": lines.any("removed")}));
         return place.end(false, printer).await;
     }
-    printer.line(&format!("Giving `{NAME}` its own way into the local org at {}:\n", administrator.connection.url));
-    let made = provision(&administrator, &definition, &sink, &mut lines).await?;
+    printer.line(&format!("Giving `{NAME}` its own way into the local org at {url}:\n"));
+    let made = provision(administrator, &declaration, sink, &lines).await?;
     printer.line(&format!("\n{}\n", table::of(&made.rows, false, table::width()).text));
     conclude(&made, &place, arguments, &lines, printer);
     place.end(arguments.serve, printer).await
+}
+
+/// The one way in that the quickstart makes, each step told in its order.
+async fn provision(
+    administrator: Administrator,
+    declaration: &Declaration,
+    sink: EnvFileSink,
+    lines: &Lines,
+) -> Result<Provisioned, Failure> {
+    let estate = Estate::new(declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
+    let mut sinks = Sinks::default();
+    sinks.insert(NAME, 0, Arc::new(sink));
+    let in_order = InOrder::new(lines);
+    let done = bring_about(&estate, declaration, &sinks, Proving { all: true, rows: ROWS }, &in_order).await;
+    in_order.flush();
+    let (_, mut applied) = done?;
+    applied.proved.pop().ok_or_else(|| Failure::new(Exit::Failed, format!("`{NAME}` was not proved")))
 }
 
 /// Says what exists now and what to try next.
@@ -76,7 +101,7 @@ fn conclude(made: &Provisioned, place: &Place, arguments: &Quickstart, lines: &L
     printer.line(&format!("  client secret      in {}{until}", shown(Path::new(&made.secret_place))));
     printer.line(&format!(
         "  security role      {}: may read every contact in the org{}",
-        made.role,
+        made.roles.join(", "),
         match made.beyond.as_slice() {
             [] => ", and nothing else",
             _ => "; BUT ALSO MORE than that:",
@@ -96,7 +121,7 @@ fn conclude(made: &Provisioned, place: &Place, arguments: &Quickstart, lines: &L
         }
     }
     printer.json(&json!({
-        "steps": lines.events,
+        "steps": lines.events(),
         "result": made,
         "next": next.iter().map(|step| json!({"why": step.why, "command": step.command})).collect::<Vec<_>>(),
     }));
@@ -170,76 +195,4 @@ fn refuse_idle_flags(arguments: &Quickstart, note: &RunningNote) -> Result<(), F
             Err(Failure::new(Exit::Usage, message).hint("leave the flag out, or stop that org with Ctrl-C first"))
         }
     }
-}
-
-/// Signs in as the administering application of the folder's `org.env`.
-async fn administrator(folder: &DataFolder) -> Result<Administrator, Failure> {
-    let path = folder.env_file();
-    let damaged = |what: &str| Failure::new(Exit::BadData, format!("`{}` is damaged: {what}", path.display()));
-    let lost = || {
-        Failure::new(
-            Exit::BadConfiguration,
-            format!("`{}` is lost or lacks the administrators' secrets", path.display()),
-        )
-        .hint("make new ones with `keyholder org credentials --reset`")
-    };
-    let file = match EnvFile::read(&path) {
-        Err(EnvFileError::File(error)) if error.is_missing() => return Err(lost()),
-        read => read.map_err(|error| damaged(&error.to_string()))?,
-    };
-    let admin = env_file::admin(&file).ok_or_else(lost)?;
-    let setting = |name| file.get(name).map(|variable| variable.value.expose().to_owned());
-    let url = setting(env_file::names::ORG_URL).ok_or_else(lost)?;
-    let origin = setting(env_file::names::ORIGIN).ok_or_else(lost)?;
-    let connection = Connection {
-        url: url.parse().map_err(|error| damaged(&format!("the org's URL {error}")))?,
-        tenant: setting(env_file::names::TENANT_ID),
-        authority: Some(origin.parse().map_err(|_| damaged("the origin is no URL"))?),
-        client_id: admin.client_id.parse().map_err(|_| damaged("the client id is no GUID"))?,
-        credential: admin.client_secret.into(),
-        ca_file: Some(folder.ca_file()),
-    };
-    let http = Http::over_network(NetworkOptions { ca_file: connection.ca_file.clone(), ..NetworkOptions::default() })?;
-    Ok(Administrator::connect(connection, http).await?)
-}
-
-/// Prints each step as it happens, and remembers it for the JSON at the end.
-struct Lines {
-    printer: Printer,
-    folder: PathBuf,
-    events: Vec<Value>,
-}
-
-impl Reporter for Lines {
-    fn done(&mut self, event: &Event) {
-        let word = match event.outcome {
-            Outcome::Created => "created",
-            Outcome::Found => "found",
-            Outcome::Changed => "changed",
-            Outcome::Proved => "proved",
-            Outcome::Skipped => "skipped",
-            Outcome::Removed => "removed",
-            Outcome::Absent => "absent",
-            Outcome::Kept => "kept",
-            _ => "done",
-        };
-        // The library names a place by its whole path; a person stands beside it.
-        let subject = event.subject.replace(&self.folder.display().to_string(), &shown(&self.folder));
-        let id = event.facts.get("clientId").map(|id| format!(" (client id {id})")).unwrap_or_default();
-        self.printer.line(&format!("  {word:<8} {subject}{id}"));
-        for note in &event.notes {
-            self.printer.line(&format!("           {note}"));
-        }
-        self.events.push(serde_json::to_value(event).unwrap_or_default());
-    }
-
-    fn waiting(&mut self, what: &str, wait: Duration) {
-        self.printer.note(&format!("waiting for {what}, asking again in {:.1} s", wait.as_secs_f64()));
-    }
-}
-
-/// A path as a person would type it here.
-fn shown(path: &Path) -> String {
-    let relative = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
-    relative.filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| path.to_path_buf()).display().to_string()
 }

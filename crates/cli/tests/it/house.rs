@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["foundation", "platform", "entra", "dataverse", "org", "client", "service-users"]),
     ("testkit", &["foundation", "platform", "org", "client"]),
     ("interop", &[]),
-    ("benches", &["foundation", "org"]),
+    ("benches", &["foundation", "entra", "store", "identity", "org"]),
 ];
 
 /// Rooms that do no I/O, so that both sides of the wire can share them.

@@ -1,16 +1,22 @@
 //! A run that is killed after any request and repeated ends as an undisturbed one does.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use keyholder_client::error::Unreachable;
-use keyholder_client::time::RuntimeSleep;
+use keyholder_client::time::{RuntimeSleep, Sleep};
 use keyholder_client::transport::Network;
-use keyholder_client::{Error, Http, NetworkOptions, RetryPolicy, Transport};
+use keyholder_client::{Error, Http, NetworkOptions, OrgUrl, RetryPolicy, Transport};
 use keyholder_foundation::SystemClock;
-use keyholder_service_users::{Administrator, ApplicationUserDefinition, EnvFileSink, Event, provision, remove};
+use keyholder_org::Settings;
+use keyholder_service_users::apply::Proving;
+use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
+use keyholder_service_users::{Administrator, EnvFileSink, Estate, Event, Sinks, bring_about, remove};
 use keyholder_testkit::World;
 
 /// A network that carries out a number of requests and is then gone: the last one reaches the
@@ -48,6 +54,43 @@ fn mortal(world: &World, requests: usize) -> Http {
         .with_retries(RetryPolicy::never())
 }
 
+/// Waits by moving the org's clock: a minute of waiting takes none.
+struct Moving(Arc<World>);
+
+impl std::fmt::Debug for Moving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Moving")
+    }
+}
+
+impl Sleep for Moving {
+    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        self.0.advance(duration);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_directory_and_org_do_not_know_yet_is_waited_for() {
+    let lags = Settings {
+        directory_lag: Duration::from_secs(40),
+        propagation_delay: Duration::from_secs(30),
+        ..Settings::default()
+    };
+    let world = Arc::new(World::behaving(lags).await);
+    let folder = tempfile::tempdir().unwrap();
+    let env = folder.path().join("app.env");
+    let ca_file = Some(world.file("ca.pem"));
+    let network = Network::new(NetworkOptions { ca_file, ..NetworkOptions::default() }).unwrap();
+    let network: Arc<dyn Transport> = Arc::new(network);
+    let http = || Http::new(network.clone(), Arc::new(SystemClock::new()), Arc::new(Moving(world.clone())));
+    let administrator = || async { Administrator::connect(world.connection(), http()).await.unwrap() };
+    assert!(bring_about_once(administrator().await, &env).await);
+    let there = census(&world).await;
+    assert!(bring_about_once(administrator().await, &env).await);
+    assert_eq!(census(&world).await, there);
+}
+
 /// What there is of `orders-sync`, counted as an administrator sees it.
 async fn census(world: &World) -> String {
     let token = world.admin_token().await;
@@ -83,40 +126,57 @@ async fn census(world: &World) -> String {
     )
 }
 
+/// What quickstart does; whether it came to its end.
+async fn bring_about_once(administrator: Administrator, env: &Path) -> bool {
+    let declaration = declaration(&administrator.connection.url, env);
+    let estate = Estate::new(&declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
+    let mut sinks = Sinks::default();
+    sinks.insert("orders-sync", 0, Arc::new(EnvFileSink::new(env).unwrap().ours()));
+    let proving = Proving { all: true, rows: 1 };
+    bring_about(&estate, &declaration, &sinks, proving, &|_: &Event| {}).await.is_ok()
+}
+
+async fn remove_once(administrator: &Administrator, env: &Path) -> bool {
+    let declaration = declaration(&administrator.connection.url, env);
+    let (user, role) = (&declaration.application_users["orders-sync"], &declaration.roles["orders-sync"]);
+    let sink = EnvFileSink::new(env).unwrap().ours();
+    remove(administrator, user, role, &sink, &|_: &Event| {}).await.is_ok()
+}
+
+fn declaration(url: &OrgUrl, env: &Path) -> Declaration {
+    Declaration::reading_contacts("orders-sync", url, Sink::EnvFile(env.to_path_buf()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn provisioning_and_removal_can_be_killed_after_any_request() {
     let world = World::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap().ours();
-    let definition = ApplicationUserDefinition::reading_contacts("orders-sync");
-    let quiet = &mut |_: &Event| {};
+    let env = folder.path().join("app.env");
     let whole = || async { Administrator::connect(world.connection(), world.http().clone()).await.unwrap() };
     let nothing = census(&world).await;
-    provision(&whole().await, &definition, &sink, quiet).await.unwrap();
+    assert!(bring_about_once(whole().await, &env).await);
     let everything = census(&world).await;
     assert!(
         everything.starts_with("1 registrations, 1 secrets, 1 principals, 1 grants, 1 roles with 10"),
         "{everything}"
     );
-    remove(&whole().await, &definition, &sink, quiet).await.unwrap();
+    assert!(remove_once(&whole().await, &env).await);
     assert_eq!(census(&world).await, nothing);
 
     let mut kills = 0;
     for requests in 1.. {
-        let http = mortal(&world, requests);
-        let killed = match Administrator::connect(world.connection(), http).await {
-            Ok(administrator) => provision(&administrator, &definition, &sink, quiet).await.is_err(),
+        let killed = match Administrator::connect(world.connection(), mortal(&world, requests)).await {
+            Ok(administrator) => !bring_about_once(administrator, &env).await,
             Err(_) => true,
         };
-        provision(&whole().await, &definition, &sink, quiet).await.unwrap();
+        assert!(bring_about_once(whole().await, &env).await, "after a kill at request {requests}");
         assert_eq!(census(&world).await, everything, "after a kill at request {requests}");
 
-        let http = mortal(&world, requests);
-        let removal_killed = match Administrator::connect(world.connection(), http).await {
-            Ok(administrator) => remove(&administrator, &definition, &sink, quiet).await.is_err(),
+        let removal_killed = match Administrator::connect(world.connection(), mortal(&world, requests)).await {
+            Ok(administrator) => !remove_once(&administrator, &env).await,
             Err(_) => true,
         };
-        remove(&whole().await, &definition, &sink, quiet).await.unwrap();
+        assert!(remove_once(&whole().await, &env).await, "after a removal killed at request {requests}");
         assert_eq!(census(&world).await, nothing, "after a removal killed at request {requests}");
         if !killed && !removal_killed {
             break;

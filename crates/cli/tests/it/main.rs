@@ -3,6 +3,7 @@
 
 mod connection;
 mod control;
+mod declared;
 mod documents;
 mod guide;
 mod house;

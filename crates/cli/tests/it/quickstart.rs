@@ -189,12 +189,22 @@ fn s10_rights_beyond_the_definition_are_said_where_people_read() {
         let role = find("roles?$select=roleid&$filter=name eq 'orders-sync'", "roleid").await;
         let privilege = find("privileges?$select=privilegeid&$filter=name eq 'prvDeleteAccount'", "privilegeid").await;
         let body = serde_json::json!({"Privileges": [{"PrivilegeId": privilege, "Depth": "Global"}]});
-        let action = format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
-        admin.action(&action, &body).await.unwrap();
+        let add = |role: &str| format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole");
+        admin.action(&add(&role), &body).await.unwrap();
+        // Another role, given to the user by hand.
+        let other = admin.create("roles", &serde_json::json!({"name": "By hand"})).await.unwrap();
+        admin.action(&add(&other.to_string()), &body).await.unwrap();
+        let user = find(
+            "systemusers?$select=systemuserid&$filter=applicationid ne null and contains(fullname,'orders-sync')",
+            "systemuserid",
+        );
+        let user = ("systemusers", user.await.parse().unwrap());
+        admin.associate(user, "systemuserroles_association", ("roles", other)).await.unwrap();
     });
     drop(org);
     let said = quickstart(folder.path(), &port, &[]).done();
-    assert!(said.contains("BUT ALSO MORE") && said.contains("prvDeleteAccount"), "{said}");
+    assert!(said.contains("it granted prvDeleteAccount beyond the declaration: taken away"), "{said}");
+    assert!(said.contains("BUT ALSO MORE") && said.contains("`By hand`"), "{said}");
     assert!(!said.contains("and nothing else\n"), "{said}");
     let facts = quickstart(folder.path(), &port, &["--output", "json"]).json();
     assert_eq!(facts["result"]["beyond"].as_array().unwrap().len(), 1, "{facts}");

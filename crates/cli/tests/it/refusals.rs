@@ -1,25 +1,44 @@
 //! The real 403s, and what the command makes of them; the application user's own rules.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
 use keyholder_client::{Connection, Dataverse};
 use keyholder_foundation::Secret;
 use keyholder_security::Depth;
-use keyholder_service_users::{Administrator, ApplicationUserDefinition, EnvFileSink, Event, provision};
+use keyholder_service_users::apply::Proving;
+use keyholder_service_users::declaration::{Declaration, ONE_ORG, Right, RoleSource, Sink};
+use keyholder_service_users::{Administrator, EnvFileSink, Error, Estate, Event, Sinks, bring_about};
 use keyholder_testkit::World;
 use serde_json::json;
 
 use crate::program::{Ended, ended, keyholder};
 
+/// The quickstart's declaration for a world, its env file being `app.env` in the folder.
+fn declaration(world: &World, folder: &Path) -> Declaration {
+    let sink = Sink::EnvFile(folder.join("app.env"));
+    Declaration::reading_contacts("orders-sync", &world.connection().url, sink)
+}
+
+async fn provision(administrator: &Administrator, declaration: &Declaration, folder: &Path) -> Result<(), Error> {
+    let estate = Estate::new(declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator.clone()))]));
+    let mut sinks = Sinks::default();
+    sinks.insert("orders-sync", 0, Arc::new(EnvFileSink::new(&folder.join("app.env")).unwrap().ours()));
+    bring_about(&estate, declaration, &sinks, Proving::default(), &|_: &Event| {}).await.map(drop)
+}
+
 /// A world with an application user whose role grants these privileges; its env file is `app.env`.
-async fn world_with(privileges: &[&str]) -> (World, Administrator, ApplicationUserDefinition, tempfile::TempDir) {
+async fn world_with(privileges: &[&str]) -> (World, Administrator, tempfile::TempDir) {
     let world = World::start().await;
     let folder = tempfile::tempdir().unwrap();
     let administrator = Administrator::connect(world.connection(), world.http().clone()).await.unwrap();
-    let mut definition = ApplicationUserDefinition::reading_contacts("orders-sync");
-    definition.role.privileges = privileges.iter().map(|name| ((*name).to_owned(), Depth::Global)).collect();
-    definition.proof = "WhoAmI".to_owned();
-    let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap().ours();
-    provision(&administrator, &definition, &sink, &mut |_: &Event| {}).await.unwrap();
-    (world, administrator, definition, folder)
+    let mut declaration = declaration(&world, folder.path());
+    let right = |name: &&str| Right::Privilege { name: (*name).to_owned(), depth: Depth::Global };
+    let rights = privileges.iter().map(right).collect();
+    declaration.roles.get_mut("orders-sync").unwrap().source = RoleSource::Rights(rights);
+    provision(&administrator, &declaration, folder.path()).await.unwrap();
+    (world, administrator, folder)
 }
 
 fn query(folder: &tempfile::TempDir, query: &str) -> Ended {
@@ -28,7 +47,7 @@ fn query(folder: &tempfile::TempDir, query: &str) -> Ended {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s10_a_role_without_the_privilege_is_refused_and_the_privilege_is_named() {
-    let (_world, _, _, folder) = world_with(&["prvReadAccount"]).await;
+    let (_world, _, folder) = world_with(&["prvReadAccount"]).await;
     query(&folder, "accounts?$top=3").done();
     let said = query(&folder, "contacts?$top=3").failed(77);
     assert!(said.contains("0x80040220") && said.contains("is missing prvReadContact privilege"), "{said}");
@@ -38,7 +57,7 @@ async fn s10_a_role_without_the_privilege_is_refused_and_the_privilege_is_named(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s10_a_user_without_any_role_is_refused_as_such() {
-    let (_world, administrator, _, folder) = world_with(&["prvReadContact"]).await;
+    let (_world, administrator, folder) = world_with(&["prvReadContact"]).await;
     let org = &administrator.org;
     let client = std::fs::read_to_string(folder.path().join("app.env")).unwrap();
     let client = client.lines().find_map(|line| line.strip_prefix("KEYHOLDER_CLIENT_ID=")).unwrap().to_owned();
@@ -57,7 +76,7 @@ async fn s10_a_user_without_any_role_is_refused_as_such() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s09_an_application_without_a_user_is_no_member_and_a_disabled_one_is_told() {
-    let (world, administrator, _, folder) = world_with(&["prvReadContact"]).await;
+    let (world, administrator, folder) = world_with(&["prvReadContact"]).await;
     let token = world.admin_token().await;
     let client = std::fs::read_to_string(folder.path().join("app.env")).unwrap();
     let client = client.lines().find_map(|line| line.strip_prefix("KEYHOLDER_CLIENT_ID=")).unwrap().to_owned();
@@ -86,7 +105,7 @@ async fn s09_an_application_without_a_user_is_no_member_and_a_disabled_one_is_to
 #[tokio::test(flavor = "multi_thread")]
 async fn s15_what_an_application_makes_bears_its_name() {
     let privileges = ["prvReadContact", "prvCreateContact", "prvWriteContact", "prvReadUser"];
-    let (world, _, _, folder) = world_with(&privileges).await;
+    let (world, _, folder) = world_with(&privileges).await;
     let env = std::fs::read_to_string(folder.path().join("app.env")).unwrap();
     let setting =
         |name: &str| env.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim_matches('\'').to_owned();
@@ -112,16 +131,15 @@ async fn two_registrations_of_a_name_are_not_guessed_between() {
     }
     let folder = tempfile::tempdir().unwrap();
     let administrator = Administrator::connect(world.connection(), world.http().clone()).await.unwrap();
-    let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap().ours();
-    let mut definition = ApplicationUserDefinition::reading_contacts("orders-sync");
-    let error = provision(&administrator, &definition, &sink, &mut |_: &Event| {}).await.unwrap_err();
+    let mut declaration = declaration(&world, folder.path());
+    let error = provision(&administrator, &declaration, folder.path()).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("2 app registrations") && error.hints()[0].contains("--client-id"), "{text}");
     let found = world.graph(&token, "GET", "applications?$filter=displayName eq 'orders-sync'", None).await;
     let one = found.body["value"][0]["appId"].as_str().unwrap();
     assert!(text.contains(one), "{text}");
-    definition.client_id = Some(one.parse().unwrap());
-    provision(&administrator, &definition, &sink, &mut |_: &Event| {}).await.unwrap();
+    declaration.application_users.get_mut("orders-sync").unwrap().client_id = Some(one.parse().unwrap());
+    provision(&administrator, &declaration, folder.path()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,9 +154,8 @@ async fn a_registration_that_somebody_else_can_sign_in_as_is_not_adopted() {
 
     let folder = tempfile::tempdir().unwrap();
     let administrator = Administrator::connect(world.connection(), world.http().clone()).await.unwrap();
-    let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap().ours();
-    let definition = ApplicationUserDefinition::reading_contacts("orders-sync");
-    let error = provision(&administrator, &definition, &sink, &mut |_: &Event| {}).await.unwrap_err();
+    let declaration = declaration(&world, folder.path());
+    let error = provision(&administrator, &declaration, folder.path()).await.unwrap_err();
     assert!(error.to_string().contains("do not come from here") && error.to_string().contains(client), "{error}");
     let roles = world.api(&token, "GET", "roles?$filter=name eq 'orders-sync'", None).await;
     assert_eq!(roles.body["value"], json!([]), "nothing was given to it");

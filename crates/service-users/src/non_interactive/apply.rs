@@ -74,7 +74,7 @@ pub struct InOrg {
 ///
 /// # Errors
 /// What the journal and the directory say; what could not be given back stays recorded.
-pub async fn give_back_left(access: &Access, except: Option<&str>, reporter: &mut dyn Reporter) -> Result<(), Error> {
+pub async fn give_back_left(access: &Access, except: Option<&str>, reporter: &dyn Reporter) -> Result<(), Error> {
     let left = access.journal.left()?;
     if left.is_empty() {
         return Ok(());
@@ -119,7 +119,7 @@ struct Run<'a> {
     definition: &'a NonInteractiveDefinition,
     sink: Option<&'a dyn PasswordSink>,
     observed: Observed,
-    reporter: &'a mut dyn Reporter,
+    reporter: &'a dyn Reporter,
     loans: Vec<Recorded>,
     /// The users in the orgs, as far as they are there by now.
     users: Vec<Option<OrgUser>>,
@@ -134,7 +134,7 @@ pub(super) async fn apply(
     sink: Option<&dyn PasswordSink>,
     observed: Observed,
     changes: &[Change],
-    reporter: &mut dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<NonInteractive, Error> {
     let users = observed.orgs.iter().map(|org| org.user.clone()).collect();
     let mut run = Run {
@@ -396,7 +396,6 @@ impl Run<'_> {
 
     async fn await_user(&mut self, at: usize) -> Result<(), Error> {
         let (id, name) = (self.person()?.id, self.definition.user_name.clone());
-        // Fields one by one: the reporter is borrowed apart from the rest.
         let (Some(org), Some(found)) = (self.access.orgs.get(at), self.observed.orgs.get(at)) else {
             return Err(self.unplanned(at));
         };

@@ -34,7 +34,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// Waits once more; `false` when the deadline has passed.
-    async fn again(&mut self, reporter: &mut dyn Reporter) -> bool {
+    async fn again(&mut self, reporter: &dyn Reporter) -> bool {
         if self.waited >= self.deadline {
             return false;
         }
@@ -89,7 +89,7 @@ pub(super) async fn arrival(
     user_name: &str,
     person: ObjectId,
     notes: &mut Vec<String>,
-    reporter: &mut dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<OrgUser, Error> {
     let left_out = || Problem::left_out(found, user_name);
     let mut waiting = Waiting::new(access, format!("`{user_name}` to appear in {}", found.name), access.wait);
@@ -148,7 +148,7 @@ pub(super) async fn confirmation(
     user_name: &str,
     person: ObjectId,
     licence_is_gone: bool,
-    reporter: &mut dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<Confirmed, Error> {
     let what = format!("{name} to notice that `{user_name}` has no licence any more");
     let mut waiting = Waiting::new(access, what, access.wait.min(LONGEST_CONFIRMATION));

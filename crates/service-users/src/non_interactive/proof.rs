@@ -42,7 +42,7 @@ pub(super) async fn prove(
     user_name: &str,
     password: Secret,
     is_new: bool,
-    reporter: &mut dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<Proof, ClientError> {
     let credential = UsernamePassword::new(user_name, password);
     let authority = org.org.tokens().authority().clone();

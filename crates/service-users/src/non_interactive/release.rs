@@ -58,7 +58,7 @@ pub async fn release(
     access: &Access,
     user_name: &str,
     what: Release,
-    reporter: &mut dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<Released, Error> {
     let person =
         access.graph.user(user_name).await.while_doing(|| format!("look for `{user_name}` in the directory"))?;
@@ -122,7 +122,7 @@ struct Run<'a> {
     access: &'a Access,
     user_name: &'a str,
     person: User,
-    reporter: &'a mut dyn Reporter,
+    reporter: &'a dyn Reporter,
     changed: bool,
     freed: Vec<String>,
     removed: Vec<String>,

@@ -6,8 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod declaration;
+mod directory;
 mod keys;
 mod killed;
 mod non_interactive;
+mod org;
 mod path;
+mod plans;
 mod world;

@@ -1,9 +1,30 @@
 //! The path from nothing to a proof, and back.
 
-use keyholder_service_users::{ApplicationUserDefinition, Error, Outcome, Step, role_id};
+use keyholder_service_users::declaration::Declaration;
+use keyholder_service_users::{Error, Outcome, Step, role_id};
 use serde_json::json;
 
+use crate::org::READ_ACCOUNT;
 use crate::world::{NAME, ORG, PRIVILEGE, World, event, outcomes};
+
+/// The declaration, naming the registration by its client id.
+fn naming(world: &World, client_id: keyholder_foundation::ClientId) -> Declaration {
+    let mut declaration = world.declaration();
+    declaration.application_users.get_mut(NAME).unwrap().client_id = Some(client_id);
+    declaration
+}
+
+/// The kind of finding that stopped a run.
+pub(crate) fn stopped_by(error: &Error) -> &str {
+    match error {
+        Error::Stopped(findings) => &findings[0].code,
+        other => panic!("{other}"),
+    }
+}
+
+fn our_role() -> String {
+    role_id(ORG.parse().unwrap(), NAME).to_string()
+}
 
 #[tokio::test]
 async fn from_nothing_to_a_proven_application_user() {
@@ -28,10 +49,12 @@ async fn from_nothing_to_a_proven_application_user() {
     );
     assert!(done.changed);
     assert_eq!(done.rows.len(), 2);
-    assert_eq!(done.role_id, role_id(ORG.parse().unwrap(), NAME));
+    let role = role_id(ORG.parse().unwrap(), NAME).to_string();
+    assert_eq!(done.roles, [NAME]);
     assert_eq!(done.secret_expires.unwrap().date(), "2027-07-14");
     let state = world.state();
-    assert_eq!(state.role_privileges[&done.role_id.to_string()][PRIVILEGE], "Global");
+    assert_eq!(state.org.own_privileges(&role), [(PRIVILEGE.to_owned(), "Global".to_owned())].into());
+    assert_eq!(state.org.role_privileges[&role].len(), 10, "and what every new role gets");
     let application = state.applications.values().next().unwrap();
     assert_eq!(application["signInAudience"], "AzureADMyOrg");
     assert_eq!(application["tags"], json!(["keyholder"]));
@@ -86,7 +109,7 @@ async fn removal_leaves_nothing_and_is_repeatable() {
     {
         let state = world.state();
         assert!(state.applications.is_empty() && state.principals.is_empty());
-        assert!(state.users.is_empty() && state.roles.is_empty());
+        assert!(state.org.users.is_empty() && state.org.roles.is_empty());
     }
     assert!(!world.env_path().exists());
     let (done, events) = world.remove().await;
@@ -108,10 +131,7 @@ async fn two_registrations_of_that_name_are_not_guessed_between() {
     assert!(error.hints()[0].contains("--client-id"));
     world.remove().await.0.unwrap_err();
 
-    let definition = ApplicationUserDefinition {
-        client_id: Some(first.parse().unwrap()),
-        ..ApplicationUserDefinition::reading_contacts(NAME)
-    };
+    let definition = naming(&world, first.parse().unwrap());
     assert!(!world.provision_as(&definition).await.0.unwrap().changed);
 }
 
@@ -125,11 +145,8 @@ async fn somebody_elses_registration_is_used_only_by_id_and_never_removed() {
     });
     world.state().applications.insert(id.to_owned(), theirs);
     let error = world.provision().await.0.unwrap_err();
-    assert!(matches!(error, Error::ForeignRegistration { .. }), "{error}");
-    let definition = ApplicationUserDefinition {
-        client_id: Some(id.parse().unwrap()),
-        ..ApplicationUserDefinition::reading_contacts(NAME)
-    };
+    assert_eq!(stopped_by(&error), "foreignRegistration", "{error}");
+    let definition = naming(&world, id.parse().unwrap());
     world.provision_as(&definition).await.0.unwrap();
     let (done, events) = world.remove().await;
     done.unwrap();
@@ -159,60 +176,64 @@ async fn what_is_not_known_everywhere_yet_is_waited_for() {
 async fn a_disabled_user_is_enabled_and_a_deleted_one_is_cleared_away() {
     let world = World::new();
     let user = world.provision().await.0.unwrap().user_id.to_string();
-    world.state().users.get_mut(&user).unwrap()["isdisabled"] = json!(true);
+    world.state().org.users.get_mut(&user).unwrap()["isdisabled"] = json!(true);
     let (done, events) = world.provision().await;
     done.unwrap();
     assert_eq!(event(&events, Step::ApplicationUser).outcome, Outcome::Changed);
 
-    world.state().users.get_mut(&user).unwrap()["deletedstate"] = json!(1);
-    world.state().assigned.clear();
+    world.state().org.users.get_mut(&user).unwrap()["deletedstate"] = json!(1);
+    world.state().org.assigned.clear();
     let (done, events) = world.provision().await;
     assert_ne!(done.unwrap().user_id.to_string(), user);
     assert_eq!(event(&events, Step::ApplicationUser).outcome, Outcome::Created);
-    assert_eq!(world.state().users.len(), 1);
+    assert_eq!(world.state().org.users.len(), 1);
 }
 
 #[tokio::test]
-async fn drift_in_the_role_is_put_right_or_told() {
+async fn drift_in_the_role_is_put_right_and_told() {
     let world = World::new();
-    let role = world.provision().await.0.unwrap().role_id.to_string();
+    world.provision().await.0.unwrap();
+    let role = our_role();
     let other = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7cff";
-    world.state().role_privileges.insert(role.clone(), [(other.to_owned(), "Global".to_owned())].into());
+    let strange = [(other.to_owned(), "Global".to_owned())];
+    world.state().org.role_privileges.insert(role.clone(), strange.into());
     let (done, events) = world.provision().await;
     done.unwrap();
     let event = event(&events, Step::Role);
     assert_eq!(event.outcome, Outcome::Changed);
     let notes = event.notes.join("; ");
     assert!(notes.contains("it lacked prvReadContact") && notes.contains(other), "{notes}");
-    assert_eq!(world.state().role_privileges[&role].len(), 2, "what is too much is told, not taken");
+    let held = world.state().org.role_privileges[&role].clone();
+    assert_eq!(held, [(PRIVILEGE.to_owned(), "Global".to_owned())].into(), "exactly what is declared");
+    assert!(!world.provision().await.0.unwrap().changed);
 }
 
 #[tokio::test]
 async fn somebody_elses_role_is_not_widened() {
     let world = World::new();
     let id = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7cfe";
-    world.state().roles.insert(id.to_owned(), json!({ "roleid": id, "name": NAME }));
+    world.state().org.add_role(json!({ "roleid": id, "name": NAME }));
     let error = world.provision().await.0.unwrap_err();
-    assert!(matches!(error, Error::ForeignRole { .. }), "{error}");
-    world.state().role_privileges.insert(id.to_owned(), [(PRIVILEGE.to_owned(), "Global".to_owned())].into());
+    assert_eq!(stopped_by(&error), "foreignRole", "{error}");
+    assert!(world.state().applications.is_empty(), "nothing is begun that cannot be ended");
+    let held = [(PRIVILEGE.to_owned(), "Global".to_owned()), (READ_ACCOUNT.to_owned(), "Global".to_owned())];
+    world.state().org.role_privileges.get_mut(id).unwrap().extend(held);
     let (done, events) = world.provision().await;
-    done.unwrap();
+    assert_eq!(done.unwrap().beyond, ["the role also grants prvReadAccount"]);
     assert_eq!(event(&events, Step::Role).outcome, Outcome::Found);
     let (done, events) = world.remove().await;
     done.unwrap();
     assert_eq!(event(&events, Step::Role).outcome, Outcome::Absent, "ours was never there");
-    assert!(world.state().roles.contains_key(id));
+    assert!(world.state().org.roles.contains_key(id));
 }
 
-/// Orgs are to be provisioned side by side, on a runtime of many threads.
+/// Orgs are provisioned side by side, on a runtime of many threads.
 #[tokio::test]
 async fn runs_can_be_spawned() {
-    let world = World::new();
-    let administrator = world.administrator().await.unwrap();
-    let sink = world.sink();
-    let run = tokio::spawn(async move {
-        let definition = ApplicationUserDefinition::reading_contacts(NAME);
-        keyholder_service_users::provision(&administrator, &definition, &sink, &mut |_: &_| {}).await.map(|_| ())
+    let world = std::sync::Arc::new(World::new());
+    let run = tokio::spawn({
+        let world = world.clone();
+        async move { world.provision().await.0.map(|_| ()) }
     });
     run.await.unwrap().unwrap();
 }
@@ -229,6 +250,6 @@ async fn the_user_of_a_service_principal_that_was_made_anew_is_made_anew() {
     let event = event(&events, Step::ApplicationUser);
     assert_eq!(event.outcome, Outcome::Changed);
     assert!(event.notes[0].contains("service principal that was deleted"), "{event:?}");
-    assert_eq!(world.state().users.len(), 1, "nothing is left of the old one");
+    assert_eq!(world.state().org.users.len(), 1, "nothing is left of the old one");
     assert!(!world.provision().await.0.unwrap().changed);
 }

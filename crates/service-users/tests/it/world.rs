@@ -1,4 +1,4 @@
-//! A tenant and an org in memory, behind the client's transport seam.
+//! A tenant and orgs in memory, behind the client's transport seam.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,32 +12,40 @@ use keyholder_client::error::Unreachable;
 use keyholder_client::time::SkippingSleep;
 use keyholder_client::{Connection, Error as ClientError, Http, RetryPolicy, Transport};
 use keyholder_foundation::{ManualClock, Secret, Timestamp, WallClock};
+use keyholder_service_users::apply::{Applied, Proving, apply};
+use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
+use keyholder_service_users::observe::{Look, Observation, observe};
+use keyholder_service_users::plan::{Leave, Plan, plan};
 use keyholder_service_users::{
-    Administrator, ApplicationUserDefinition, EnvFileSink, Error, Event, Outcome, Provisioned, Step, provision, remove,
+    Administrator, EnvFileSink, Error, Estate, Event, InOrder, Outcome, Provisioned, Sinks, Step, bring_about, remove,
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
+
+use crate::directory::directory;
+use crate::org::{OrgState, org};
 
 pub(crate) const TENANT: &str = "9f0c1f3e-7b7a-4a43-8d2a-0a8a6c9c6a01";
 pub(crate) const ORG: &str = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c01";
 pub(crate) const UNIT: &str = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c02";
 pub(crate) const PRIVILEGE: &str = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c03";
-const ADMIN: &str = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c04";
-const CRM: &str = "00000007-0000-0000-c000-000000000000";
+pub(crate) const ADMIN: &str = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c04";
 pub(crate) const NAME: &str = "orders-sync";
 
 /// What the services know.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) applications: BTreeMap<String, Value>,
     pub(crate) principals: BTreeMap<String, Value>,
     pub(crate) grants: Vec<Value>,
+    pub(crate) federations: BTreeMap<String, Vec<Value>>,
+    /// The directory roles of whoever calls, by their templates.
+    pub(crate) caller_roles: Vec<String>,
     /// Secret texts by key id, with their client id.
     pub(crate) secrets: BTreeMap<String, (String, String)>,
-    pub(crate) users: BTreeMap<String, Value>,
-    pub(crate) roles: BTreeMap<String, Value>,
-    pub(crate) role_privileges: BTreeMap<String, BTreeMap<String, String>>,
-    pub(crate) assigned: Vec<(String, String)>,
+    /// The org at `localhost`.
+    pub(crate) org: OrgState,
+    /// Further orgs, by their host.
+    pub(crate) others: BTreeMap<String, OrgState>,
     /// Requests so far.
     pub(crate) requests: Vec<String>,
     /// The request after which nothing works any more, and whether that one is still carried out.
@@ -47,13 +55,32 @@ pub(crate) struct State {
     next: u128,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            applications: BTreeMap::new(),
+            principals: BTreeMap::new(),
+            grants: Vec::new(),
+            federations: BTreeMap::new(),
+            caller_roles: Vec::new(),
+            secrets: BTreeMap::new(),
+            org: OrgState::new(ORG),
+            others: BTreeMap::new(),
+            requests: Vec::new(),
+            dies_at: None,
+            lag: 0,
+            next: 0,
+        }
+    }
+}
+
 impl State {
-    fn id(&mut self) -> String {
+    pub(crate) fn id(&mut self) -> String {
         self.next += 1;
-        Uuid::from_u128(0xa000_0000_0000_4000_8000_0000_0000_0000 + self.next).to_string()
+        uuid::Uuid::from_u128(0xa000_0000_0000_4000_8000_0000_0000_0000 + self.next).to_string()
     }
 
-    fn lags(&mut self) -> bool {
+    pub(crate) fn lags(&mut self) -> bool {
         let lags = self.lag > 0;
         self.lag = self.lag.saturating_sub(1);
         lags
@@ -63,10 +90,11 @@ impl State {
     pub(crate) fn shape(&self) -> Value {
         let secrets: Vec<_> =
             self.applications.values().map(|a| a["passwordCredentials"].as_array().unwrap().len()).collect();
+        let orgs: Vec<_> = std::iter::once(&self.org).chain(self.others.values()).map(OrgState::shape).collect();
         json!({
             "applications": self.applications.len(), "principals": self.principals.len(),
-            "grants": self.grants.len(), "secrets": secrets, "users": self.users.values().map(|u| &u["isdisabled"]).collect::<Vec<_>>(),
-            "roles": self.roles, "privileges": self.role_privileges, "assigned": self.assigned.len(),
+            "grants": self.grants.len(), "secrets": secrets, "orgs": orgs,
+            "federations": self.federations.values().map(Vec::len).collect::<Vec<_>>(),
         })
     }
 }
@@ -88,22 +116,58 @@ impl Transport for Services {
     }
 }
 
-fn answer(status: u16, body: &Value) -> Response<Bytes> {
+pub(crate) fn answer(status: u16, body: &Value) -> Response<Bytes> {
     let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
     Response::builder().status(status).body(body).unwrap()
 }
 
-fn refused(status: u16, code: &str, message: &str) -> Response<Bytes> {
+pub(crate) fn refused(status: u16, code: &str, message: &str) -> Response<Bytes> {
     answer(status, &json!({ "error": { "code": code, "message": message } }))
 }
 
-fn list(rows: Vec<Value>) -> Response<Bytes> {
+pub(crate) fn list(rows: Vec<Value>) -> Response<Bytes> {
     answer(200, &json!({ "value": Value::Array(rows) }))
 }
 
 /// The text between `start` and `end`.
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     text.split_once(start)?.1.split_once(end).map(|(inside, _)| inside)
+}
+
+/// The rows that a query's `$filter` lets through; all of them when there is none.
+pub(crate) fn filtered<'a>(query: &str, rows: impl Iterator<Item = &'a Value>) -> Vec<Value> {
+    let filter = query.split_once("$filter=").map(|(_, rest)| rest.split("&$").next().unwrap().trim());
+    rows.filter(|row| filter.is_none_or(|filter| matches(filter, row))).cloned().collect()
+}
+
+/// `or` over `and` over comparisons, as far as Keyholder asks.
+fn matches(filter: &str, row: &Value) -> bool {
+    filter.split(" or ").any(|some| some.split(" and ").all(|one| compares(one.trim(), row)))
+}
+
+fn compares(condition: &str, row: &Value) -> bool {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_lowercase();
+    let literal = |text: &str| text.trim_matches('\'').to_lowercase();
+    if let Some(tag) = between(condition, "tags/any(t:t eq '", "')") {
+        return row["tags"].as_array().is_some_and(|tags| tags.iter().any(|known| known == tag));
+    }
+    if let Some(inside) = between(condition, "endswith(", "')") {
+        let (column, end) = inside.split_once(",'").unwrap();
+        return text(&row[column]).ends_with(&end.to_lowercase());
+    }
+    if let Some((property, values)) = condition.split_once(" in (") {
+        let mut values = values.trim_end_matches(')').split(',').map(literal);
+        return values.any(|value| value == text(&row[property]));
+    }
+    match condition.split_once(" eq ") {
+        Some((property, "null")) => row.get(property).is_none_or(Value::is_null),
+        Some((property, value)) => text(&row[property]) == literal(value),
+        None => match condition.split_once(" ne ") {
+            Some((property, "null")) => !row[property].is_null(),
+            Some((property, value)) => text(&row[property]) != literal(value),
+            None => panic!("{condition}"),
+        },
+    }
 }
 
 impl Services {
@@ -121,38 +185,43 @@ impl Services {
                 }
                 None
             }
-            _ => Some(handle(&mut state, request, &url)),
+            _ => handle(&mut state, request, &url),
         }
     }
 }
 
-fn url_decoded(text: &str) -> String {
+pub(crate) fn url_decoded(text: &str) -> String {
     let pairs = form_urlencoded::parse(text.as_bytes());
     // One "pair" per `&`; values with `=` in them come back whole.
     pairs.map(|(k, v)| if v.is_empty() { k.into_owned() } else { format!("{k}={v}") }).collect::<Vec<_>>().join("&")
 }
 
-fn handle(state: &mut State, request: &Request<Bytes>, url: &str) -> Response<Bytes> {
+fn handle(state: &mut State, request: &Request<Bytes>, url: &str) -> Option<Response<Bytes>> {
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
     let caller = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
     let method = request.method().as_str();
     if let Some(graph) = url.strip_prefix("/v1.0/") {
-        return directory(state, method, graph, &body);
+        return Some(directory(state, method, graph, &body));
     }
     if let Some(api) = url.strip_prefix("/api/data/v9.2/") {
+        let host = request.uri().host().unwrap();
+        let is_down = if host == "localhost" { state.org.is_down } else { state.others.get(host)?.is_down };
+        if is_down {
+            return None;
+        }
         let Some(caller) = caller else {
             let challenge = format!(
-                "Bearer authorization_uri=https://localhost:8443/{TENANT}/oauth2/authorize, resource_id=https://localhost:8443/"
+                "Bearer authorization_uri=https://localhost:8443/{TENANT}/oauth2/authorize, resource_id=https://{host}:8443/"
             );
-            return Response::builder().status(401).header("www-authenticate", challenge).body(Bytes::new()).unwrap();
+            return Response::builder().status(401).header("www-authenticate", challenge).body(Bytes::new()).ok();
         };
-        return org(state, method, api, &body, caller.strip_prefix("Bearer ").unwrap());
+        return Some(org(state, host, method, api, &body, caller.strip_prefix("Bearer ").unwrap()));
     }
     if url.ends_with("openid-configuration") {
-        return answer(200, &json!({ "msgraph_host": "localhost:8443" }));
+        return Some(answer(200, &json!({ "msgraph_host": "localhost:8443" })));
     }
     assert!(url.ends_with("/oauth2/v2.0/token"), "{url}");
-    token(state, request.body())
+    Some(token(state, request.body()))
 }
 
 fn token(state: &mut State, body: &[u8]) -> Response<Bytes> {
@@ -164,239 +233,6 @@ fn token(state: &mut State, body: &[u8]) -> Response<Bytes> {
         return answer(401, &json!({ "error": "invalid_client", "error_description": description }));
     }
     answer(200, &json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": client }))
-}
-
-fn directory(state: &mut State, method: &str, path: &str, body: &Value) -> Response<Bytes> {
-    let (collection, rest) = path.split_once(['?', '/']).unwrap_or((path, ""));
-    match (method, collection) {
-        ("GET", "applications") => {
-            let name = between(rest, "displayName eq '", "'");
-            let client = between(rest, "appId eq '", "'");
-            let hit =
-                |a: &&Value| name.is_some_and(|n| a["displayName"] == n) || client.is_some_and(|c| a["appId"] == c);
-            list(state.applications.values().filter(hit).cloned().collect())
-        }
-        ("POST", "applications") if rest.is_empty() => {
-            let (id, client) = (state.id(), state.id());
-            let mut made = body.clone();
-            made["id"] = json!(id);
-            made["appId"] = json!(client);
-            made["passwordCredentials"] = json!([]);
-            state.applications.insert(id, made.clone());
-            answer(201, &made)
-        }
-        (_, "applications") => application(state, method, rest, body),
-        ("GET", "servicePrincipals") => {
-            let client = between(rest, "appId eq '", "'").unwrap();
-            if client == CRM {
-                return list(vec![json!({ "id": ADMIN, "appId": CRM })]);
-            }
-            list(state.principals.values().filter(|p| p["appId"] == client).cloned().collect())
-        }
-        ("POST", "servicePrincipals") => {
-            let client = &body["appId"];
-            if state.lags() {
-                let text = format!(
-                    "The appId '{client}' of the service principal does not reference a valid application object."
-                );
-                return refused(400, "Request_BadRequest", &text);
-            }
-            if state.principals.values().any(|p| p["appId"] == *client) {
-                return refused(409, "Request_MultipleObjectsWithSameKeyValue", "already in use");
-            }
-            let id = state.id();
-            let made = json!({ "id": id, "appId": client, "tags": body["tags"] });
-            state.principals.insert(id, made.clone());
-            answer(201, &made)
-        }
-        ("DELETE", "servicePrincipals") => match state.principals.remove(rest) {
-            Some(_) => answer(204, &Value::Null),
-            None => refused(404, "Request_ResourceNotFound", "gone"),
-        },
-        ("GET", "oauth2PermissionGrants") => list(state.grants.clone()),
-        ("POST", "oauth2PermissionGrants") => {
-            let mut made = body.clone();
-            made["id"] = json!(state.id());
-            state.grants.push(made.clone());
-            answer(201, &made)
-        }
-        other => panic!("{other:?} {path}"),
-    }
-}
-
-fn application(state: &mut State, method: &str, rest: &str, body: &Value) -> Response<Bytes> {
-    let (id, action) = rest.split_once('/').unwrap_or((rest, ""));
-    let key = state.id();
-    let Some(application) = state.applications.get_mut(id) else {
-        return refused(404, "Request_ResourceNotFound", "gone");
-    };
-    match (method, action) {
-        ("PATCH", "") => {
-            for (name, value) in body.as_object().unwrap() {
-                application[name] = value.clone();
-            }
-            answer(204, &Value::Null)
-        }
-        ("DELETE", "") => {
-            let client = application["appId"].clone();
-            state.applications.remove(id);
-            state.principals.retain(|_, principal| principal["appId"] != client);
-            answer(204, &Value::Null)
-        }
-        ("POST", "addPassword") => {
-            let mut made = body["passwordCredential"].clone();
-            made["keyId"] = json!(key);
-            application["passwordCredentials"].as_array_mut().unwrap().push(made.clone());
-            let text = format!("text-of-{key}");
-            let client = application["appId"].as_str().unwrap().to_owned();
-            state.secrets.insert(key, (client, text.clone()));
-            made["secretText"] = json!(text);
-            answer(200, &made)
-        }
-        ("POST", "removePassword") => {
-            let key = body["keyId"].as_str().unwrap();
-            application["passwordCredentials"].as_array_mut().unwrap().retain(|c| c["keyId"] != key);
-            match state.secrets.remove(key) {
-                Some(_) => answer(204, &Value::Null),
-                None => refused(400, "Request_BadRequest", "No password credential found with keyId."),
-            }
-        }
-        other => panic!("{other:?} {rest}"),
-    }
-}
-
-fn org(state: &mut State, method: &str, path: &str, body: &Value, caller: &str) -> Response<Bytes> {
-    let created = |set: &str, id: &str| {
-        let entity = format!("https://localhost:8443/api/data/v9.2/{set}({id})");
-        Response::builder().status(204).header("OData-EntityId", entity).body(Bytes::new()).unwrap()
-    };
-    let none = || answer(204, &Value::Null);
-    let missing = || refused(404, "0x80040217", "Does Not Exist");
-    let (set, rest) = path.split_once(['?', '(']).unwrap_or((path, ""));
-    let id = rest.split_once(')').map_or("", |(id, _)| id).to_owned();
-    match (method, set) {
-        ("GET", "WhoAmI") => {
-            let user = if caller == ADMIN {
-                ADMIN.to_owned()
-            } else {
-                // The token names the principal that there is now.
-                let principal = |user: &Value| {
-                    let known = &user["azureactivedirectoryobjectid"];
-                    state.principals.values().any(|principal| principal["id"] == *known)
-                };
-                let found = state.users.iter().find(|(_, user)| {
-                    user["applicationid"] == caller && user["isdisabled"] == false && principal(user)
-                });
-                let Some((id, _)) = found else {
-                    return refused(403, "0x80072560", "The user is not a member of the organization.");
-                };
-                let id = id.clone();
-                if !state.assigned.iter().any(|(user, _)| *user == id) {
-                    return refused(403, "0x80042F09", "no roles");
-                }
-                id
-            };
-            answer(200, &json!({ "UserId": user, "BusinessUnitId": UNIT, "OrganizationId": ORG }))
-        }
-        ("GET", "contacts") => list(vec![json!({ "fullname": "A" }), json!({ "fullname": "B" })]),
-        ("GET", "businessunits") => list(vec![json!({ "businessunitid": UNIT })]),
-        ("GET", "privileges") => list(vec![json!({ "privilegeid": PRIVILEGE, "name": "prvReadContact" })]),
-        ("GET", "RetrieveRolePrivilegesRole") => {
-            let role = rest.rsplit_once('=').unwrap().1;
-            let held = state.role_privileges.get(role).cloned().unwrap_or_default();
-            let held: Vec<_> = held.iter().map(|(id, depth)| json!({ "PrivilegeId": id, "Depth": depth })).collect();
-            answer(200, &json!({ "RolePrivileges": held }))
-        }
-        ("GET", "roles") if rest.contains("/systemuserroles_association") => list(
-            state
-                .assigned
-                .iter()
-                .filter(|(_, role)| *role == id)
-                .map(|(user, _)| json!({ "systemuserid": user }))
-                .collect(),
-        ),
-        // Only one business unit here, so no copies.
-        ("GET", "roles") if rest.contains("roleid ne ") => list(Vec::new()),
-        ("GET", "roles") => {
-            let by_id = between(rest, "roleid eq ", " ").or_else(|| rest.rsplit_once("roleid eq ").map(|(_, id)| id));
-            let by_name = between(rest, "name eq '", "'").filter(|_| rest.contains(" or (name"));
-            let hit = |(id, role): &(&String, &Value)| {
-                Some(id.as_str()) == by_id || by_name.is_some_and(|n| role["name"] == n)
-            };
-            list(state.roles.iter().filter(hit).map(|(_, role)| role.clone()).collect())
-        }
-        ("POST", "roles") if rest.contains("AddPrivilegesRole") => {
-            let held = state.role_privileges.entry(id).or_default();
-            for added in body["Privileges"].as_array().unwrap() {
-                held.insert(
-                    added["PrivilegeId"].as_str().unwrap().to_owned(),
-                    added["Depth"].as_str().unwrap().to_owned(),
-                );
-            }
-            none()
-        }
-        ("POST", "roles") => {
-            let id = body["roleid"].as_str().unwrap().to_owned();
-            if state.roles.contains_key(&id) {
-                return refused(412, "0x80040237", "Cannot insert duplicate key.");
-            }
-            state.roles.insert(id.clone(), body.clone());
-            created("roles", &id)
-        }
-        ("DELETE", "roles") => {
-            state.role_privileges.remove(&id);
-            state.roles.remove(&id).map_or_else(missing, |_| none())
-        }
-        ("GET", "systemusers") if rest.contains("/systemuserroles_association") => {
-            let roles = state.assigned.iter().filter(|(user, _)| *user == id);
-            list(roles.map(|(_, role)| state.roles[role].clone()).collect())
-        }
-        ("GET", "systemusers") => {
-            let client = rest.rsplit_once("applicationid eq ").unwrap().1;
-            list(state.users.values().filter(|user| user["applicationid"] == client).cloned().collect())
-        }
-        ("POST", "systemusers") if rest.contains("/$ref") => {
-            let role = body["@odata.id"].as_str().and_then(|uri| between(uri, "roles(", ")")).unwrap().to_owned();
-            state.assigned.push((id, role));
-            none()
-        }
-        ("POST", "systemusers") => {
-            if state.lags() {
-                return refused(400, "0x8004F510", "We didn't find that application ID");
-            }
-            if state.users.values().any(|user| user["applicationid"] == body["applicationid"]) {
-                return refused(412, "0x80040237", "A record with matching key values already exists.");
-            }
-            let id = state.id();
-            let of_application = |principal: &&Value| principal["appId"] == body["applicationid"];
-            let principal = state.principals.values().find(of_application).map(|principal| principal["id"].clone());
-            let user = json!({
-                "systemuserid": id, "applicationid": body["applicationid"], "isdisabled": false,
-                "_businessunitid_value": UNIT, "azureactivedirectoryobjectid": principal, "deletedstate": 0,
-            });
-            state.users.insert(id.clone(), user);
-            created("systemusers", &id)
-        }
-        ("PATCH", "systemusers") => match state.users.get_mut(&id) {
-            Some(user) => {
-                user["isdisabled"] = body["isdisabled"].clone();
-                none()
-            }
-            None => missing(),
-        },
-        ("DELETE", "systemusers") => {
-            let Some(user) = state.users.get_mut(&id) else { return missing() };
-            if user["deletedstate"] == 0 {
-                assert_eq!(user["isdisabled"], true, "an enabled user cannot be deleted");
-                user["deletedstate"] = json!(1);
-                state.assigned.retain(|(user, _)| *user != id);
-            } else {
-                state.users.remove(&id);
-            }
-            none()
-        }
-        other => panic!("{other:?} {path}"),
-    }
 }
 
 /// One test's services, clock and folder.
@@ -427,12 +263,17 @@ impl World {
         EnvFileSink::new(&self.env_path()).unwrap().ours()
     }
 
-    pub(crate) async fn administrator(&self) -> Result<Administrator, ClientError> {
+    /// The quickstart's declaration.
+    pub(crate) fn declaration(&self) -> Declaration {
+        Declaration::reading_contacts(NAME, &"https://localhost:8443".parse().unwrap(), Sink::EnvFile(self.env_path()))
+    }
+
+    pub(crate) async fn administrator_at(&self, url: &str) -> Result<Administrator, ClientError> {
         let sleep = Arc::new(SkippingSleep(self.clock.clone()));
         // A killed run does not retry.
         let http = Http::new(self.services.clone(), self.clock.clone(), sleep).with_retries(RetryPolicy::never());
         let connection = Connection {
-            url: "https://localhost:8443".parse().unwrap(),
+            url: url.parse().unwrap(),
             tenant: None,
             authority: None,
             client_id: ADMIN.parse().unwrap(),
@@ -442,34 +283,90 @@ impl World {
         Administrator::connect(connection, http).await
     }
 
-    pub(crate) async fn provision(&self) -> (Result<Provisioned, Error>, Vec<Event>) {
-        self.provision_as(&ApplicationUserDefinition::reading_contacts(NAME)).await
+    pub(crate) async fn administrator(&self) -> Result<Administrator, ClientError> {
+        self.administrator_at("https://localhost:8443").await
     }
 
-    pub(crate) async fn provision_as(
-        &self,
-        definition: &ApplicationUserDefinition,
-    ) -> (Result<Provisioned, Error>, Vec<Event>) {
-        let mut events = Vec::new();
+    /// All orgs of a declaration, signed in to.
+    pub(crate) async fn estate(&self, declaration: &Declaration) -> Estate {
+        let mut orgs = BTreeMap::new();
+        for (name, org) in &declaration.orgs {
+            orgs.insert(name.clone(), self.administrator_at(&org.url.to_string()).await);
+        }
+        Estate::new(declaration, orgs)
+    }
+
+    /// The declared sinks; env files may be replaced whatever they hold, as quickstart's own.
+    pub(crate) fn sinks(declaration: &Declaration) -> Sinks {
+        let mut sinks = Sinks::of(declaration).unwrap();
+        for (name, user) in &declaration.application_users {
+            for (number, credential) in user.credentials.iter().enumerate() {
+                if let keyholder_service_users::declaration::Credential::Secret { sink: Sink::EnvFile(path), .. } =
+                    credential
+                {
+                    sinks.insert(name, number, Arc::new(EnvFileSink::new(path).unwrap().ours()));
+                }
+            }
+        }
+        sinks
+    }
+
+    pub(crate) async fn observe(&self, declaration: &Declaration, leave: Leave) -> (Estate, Observation) {
+        let estate = self.estate(declaration).await;
+        let look = Look { prune: leave.prune };
+        let seen = observe(&estate, declaration, &Self::sinks(declaration), look).await.unwrap();
+        (estate, seen)
+    }
+
+    /// The plan of a declaration now.
+    pub(crate) async fn plan(&self, declaration: &Declaration, leave: Leave) -> Plan {
+        plan(declaration, &self.observe(declaration, leave).await.1, leave)
+    }
+
+    /// Plans and applies as far as the plan goes.
+    pub(crate) async fn apply(&self, declaration: &Declaration, leave: Leave) -> (Plan, Applied, Vec<Event>) {
+        let (estate, seen) = self.observe(declaration, leave).await;
+        let made = plan(declaration, &seen, leave);
+        let heard = Mutex::new(Vec::new());
+        let listen = |event: &Event| heard.lock().unwrap().push(event.clone());
+        let sinks = Self::sinks(declaration);
+        let applied = apply(&estate, declaration, &seen, &made, &sinks, Proving::default(), &listen).await;
+        (made, applied, heard.into_inner().unwrap())
+    }
+
+    pub(crate) async fn provision(&self) -> (Result<Provisioned, Error>, Vec<Event>) {
+        self.provision_as(&self.declaration()).await
+    }
+
+    /// What quickstart does with a declaration of one user.
+    pub(crate) async fn provision_as(&self, declaration: &Declaration) -> (Result<Provisioned, Error>, Vec<Event>) {
         let administrator = match self.administrator().await {
             Ok(administrator) => administrator,
-            Err(source) => return (Err(Error::Service { doing: "connect".to_owned(), source }), events),
+            Err(source) => return (Err(Error::Service { doing: "connect".to_owned(), source }), Vec::new()),
         };
-        let outcome =
-            provision(&administrator, definition, &self.sink(), &mut |event: &Event| events.push(event.clone())).await;
-        (outcome, events)
+        let estate = Estate::new(declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
+        let heard = Mutex::new(Vec::new());
+        let listen = |event: &Event| heard.lock().unwrap().push(event.clone());
+        let in_order = InOrder::new(&listen);
+        let sinks = Self::sinks(declaration);
+        let proving = Proving { all: true, rows: 3 };
+        let outcome = bring_about(&estate, declaration, &sinks, proving, &in_order).await;
+        in_order.flush();
+        drop(in_order);
+        (outcome.map(|(_, mut applied)| applied.proved.remove(0)), heard.into_inner().unwrap())
     }
 
     pub(crate) async fn remove(&self) -> (Result<(), Error>, Vec<Event>) {
-        let definition = ApplicationUserDefinition::reading_contacts(NAME);
-        let mut events = Vec::new();
+        let declaration = self.declaration();
+        let heard = Mutex::new(Vec::new());
+        let listen = |event: &Event| heard.lock().unwrap().push(event.clone());
         let administrator = match self.administrator().await {
             Ok(administrator) => administrator,
-            Err(source) => return (Err(Error::Service { doing: "connect".to_owned(), source }), events),
+            Err(source) => return (Err(Error::Service { doing: "connect".to_owned(), source }), Vec::new()),
         };
-        let outcome =
-            remove(&administrator, &definition, &self.sink(), &mut |event: &Event| events.push(event.clone())).await;
-        (outcome, events)
+        let (user, role) = (&declaration.application_users[NAME], &declaration.roles[NAME]);
+        let outcome = remove(&administrator, user, role, &self.sink(), &listen).await;
+        (outcome, heard.into_inner().unwrap())
     }
 
     pub(crate) fn now(&self) -> Timestamp {

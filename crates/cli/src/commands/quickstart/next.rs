@@ -4,8 +4,9 @@ use std::path::Path;
 
 use keyholder_org::DataFolder;
 
-use super::{NAME, shown};
+use super::NAME;
 use crate::args::{DEFAULT_DATA, ListenFlags, Quickstart};
+use crate::progress::shown;
 
 /// One thing to try.
 pub(super) struct Next {

@@ -4,7 +4,7 @@ use keyholder_service_users::non_interactive::{NonInteractiveDefinition, Release
 use keyholder_service_users::{Outcome, Step};
 use serde_json::json;
 
-use super::world::{Heard, House};
+use super::world::{House, Listening};
 
 #[tokio::test]
 async fn s23_a_licence_that_is_held_for_nothing_is_freed_and_the_user_works_on() {
@@ -86,11 +86,12 @@ async fn what_a_killed_run_borrowed_for_somebody_else_is_given_back_by_the_next_
         }
     }
     assert_eq!((house.licences(&definition.user_name).await, house.consumed().await), (1, consumed + 1));
-    let mut heard = Heard::default();
-    give_back_left(&house.access, Some(&definition.user_name), &mut heard).await.unwrap();
+    let listening = Listening::default();
+    give_back_left(&house.access, Some(&definition.user_name), &listening).await.unwrap();
     assert_eq!(house.consumed().await, consumed + 1, "its own run takes it up where it is");
-    give_back_left(&house.access, None, &mut heard).await.unwrap();
+    give_back_left(&house.access, None, &listening).await.unwrap();
     assert_eq!(house.consumed().await, consumed);
+    let heard = listening.heard();
     assert!(heard.notes().contains("an earlier run borrowed it"), "{heard:?}");
     house.assert_nothing_lent("given back");
     house.provision(&definition).await.0.unwrap();

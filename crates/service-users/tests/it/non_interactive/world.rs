@@ -80,13 +80,23 @@ pub(crate) struct Heard {
     pub(crate) waits: Vec<String>,
 }
 
-impl Reporter for Heard {
-    fn done(&mut self, event: &Event) {
-        self.events.push(event.clone());
+/// Hears, and is asked afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Listening(Mutex<Heard>);
+
+impl Listening {
+    pub(crate) fn heard(self) -> Heard {
+        self.0.into_inner().unwrap()
+    }
+}
+
+impl Reporter for Listening {
+    fn done(&self, event: &Event) {
+        self.0.lock().unwrap().events.push(event.clone());
     }
 
-    fn waiting(&mut self, what: &str, wait: Duration) {
-        self.waits.push(format!("{what}, {wait:?}"));
+    fn waiting(&self, what: &str, wait: Duration) {
+        self.0.lock().unwrap().waits.push(format!("{what}, {wait:?}"));
     }
 }
 
@@ -174,20 +184,20 @@ impl House {
         &self,
         definition: &NonInteractiveDefinition,
     ) -> (Result<NonInteractive, Error>, Heard) {
-        let mut heard = Heard::default();
+        let listening = Listening::default();
         let sink = self.sink(&definition.user_name);
         let sink = match definition.source {
             keyholder_service_users::non_interactive::Source::New => Some(&sink as &dyn PasswordSink),
             keyholder_service_users::non_interactive::Source::Existing => None,
         };
-        let done = provision(&self.access, definition, sink, &mut heard).await;
-        (done, heard)
+        let done = provision(&self.access, definition, sink, &listening).await;
+        (done, listening.heard())
     }
 
     pub(crate) async fn release(&self, user_name: &str, what: Release) -> (Result<Released, Error>, Heard) {
-        let mut heard = Heard::default();
-        let done = release(&self.access, user_name, what, &mut heard).await;
-        (done, heard)
+        let listening = Listening::default();
+        let done = release(&self.access, user_name, what, &listening).await;
+        (done, listening.heard())
     }
 
     /// From now on the `at`th request gets no answer, and those after it nowhere.

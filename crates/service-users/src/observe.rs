@@ -1,0 +1,86 @@
+//! What there is: read in bulk, side by side, changing nothing.
+//!
+//! The number of requests to an org does not depend on how many users it has, and that to a tenant
+//! grows with pages only. What cannot be read is kept as an error beside what could: an org out of
+//! reach hides no other.
+
+mod directory;
+mod keys;
+mod org;
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use keyholder_client::Error as ClientError;
+use keyholder_foundation::Timestamp;
+
+use crate::declaration::Declaration;
+use crate::error::Error;
+use crate::estate::Estate;
+use crate::sink::Sinks;
+use crate::wishes::Wishes;
+
+pub use directory::DirectorySeen;
+pub use keys::{HeldKey, KeySeen, SinkSeen};
+pub use org::{OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
+
+pub(crate) use keys::{address, sign_in};
+pub(crate) use org::held;
+
+/// What is looked at beyond what is declared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Look {
+    /// Also what the declaration made once and does not name any more.
+    pub prune: bool,
+}
+
+/// What there is.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// When it was read, by the servers' clock.
+    pub now: Timestamp,
+    /// What the declared roles mean.
+    pub wishes: Wishes,
+    /// Each tenant's directory, by its authority.
+    pub directories: BTreeMap<String, Result<DirectorySeen, ClientError>>,
+    /// Each org, by its name in the declaration.
+    pub orgs: BTreeMap<String, Result<OrgSeen, ClientError>>,
+    /// Each org's tenant, by its authority; absent for one that cannot be told.
+    pub tenants: BTreeMap<String, String>,
+    /// What the declared sinks hold, by user and number of the credential.
+    pub keys: BTreeMap<(String, usize), SinkSeen>,
+}
+
+/// Reads what a declaration is about.
+///
+/// # Errors
+/// When a sink cannot be looked at; what a service said is within the observation.
+pub async fn observe(
+    estate: &Estate,
+    declaration: &Declaration,
+    sinks: &Sinks,
+    look: Look,
+) -> Result<Observation, Error> {
+    let wishes = Wishes::of(declaration);
+    let tenants: BTreeMap<String, String> =
+        declaration.orgs.keys().filter_map(|org| Some((org.clone(), estate.tenant_of(org)?.to_owned()))).collect();
+    let read_directories = join_all(estate.directories().into_iter().map(|(tenant, graph)| {
+        let wanted = directory::Wanted::of(declaration, &tenants, &tenant, look);
+        async move { (tenant, directory::read(graph, &wanted).await) }
+    }));
+    let read_orgs = join_all(estate.orgs().map(|(name, administrator)| {
+        let wanted = org::Wanted::of(declaration, &wishes, name, look);
+        async move {
+            let seen = match administrator {
+                Ok(administrator) => org::read(&administrator.org, &wanted).await,
+                Err(error) => Err(error.clone()),
+            };
+            (name.to_owned(), seen)
+        }
+    }));
+    let (directories, orgs) = futures::future::join(read_directories, read_orgs).await;
+    let directories: BTreeMap<_, _> = directories.into_iter().collect();
+    let now = estate.orgs().find_map(|(_, org)| org.ok()).map_or(Timestamp::EPOCH, crate::Administrator::now);
+    let keys = keys::read(estate, declaration, sinks, &directories, &tenants, now).await?;
+    Ok(Observation { now, wishes, directories, orgs: orgs.into_iter().collect(), tenants, keys })
+}
