@@ -280,6 +280,7 @@ pub fn plan(declaration: &Declaration, seen: &Observation, leave: Leave) -> Plan
             }
         }
     }
+    draft.findings.extend(declaration.non_interactive_users.keys().map(|user| Finding::not_planned_yet(user)));
     if leave.prune {
         prune::plan(&mut draft);
     }

@@ -157,6 +157,12 @@ impl Finding {
             .hint("declare a client secret or a federated credential")
     }
 
+    pub(crate) fn not_planned_yet(user: &str) -> Self {
+        let message =
+            format!("the non-interactive user `{user}` is not part of plans yet: only its roles are looked after");
+        Self::new(Severity::Stop, "notSupported", user, message)
+    }
+
     pub(crate) fn forbidden_secret(user: &str) -> Self {
         let message = format!("`{user}` is declared with a client secret, which the declaration's policies refuse");
         Self::new(Severity::Stop, "secretRefused", user, message).hint("use a federated credential or a certificate")

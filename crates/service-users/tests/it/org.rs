@@ -84,7 +84,7 @@ impl OrgState {
     }
 }
 
-fn list_pairs(query: &str, pairs: Vec<Value>) -> Response<Bytes> {
+fn list_pairs(query: &str, pairs: &[Value]) -> Response<Bytes> {
     list(filtered(query, pairs.iter()))
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn org(
         ("GET", "businessunits") => list(filtered(rest, org.units.iter())),
         ("GET", "privileges") => {
             let all = org.privileges.iter().map(|(id, name)| json!({ "privilegeid": id, "name": name }));
-            list_pairs(rest, all.collect())
+            list_pairs(rest, &all.collect::<Vec<_>>())
         }
         ("GET", "roleprivilegescollection") => {
             let pairs = org.role_privileges.iter().flat_map(|(role, held)| {
@@ -147,11 +147,11 @@ pub(crate) fn org(
                     json!({ "roleid": role, "privilegeid": privilege, "privilegedepthmask": mask })
                 })
             });
-            list_pairs(rest, pairs.collect())
+            list_pairs(rest, &pairs.collect::<Vec<_>>())
         }
         ("GET", "systemuserrolescollection") => {
             let pairs = org.assigned.iter().map(|(user, role)| json!({ "systemuserid": user, "roleid": role }));
-            list_pairs(rest, pairs.collect())
+            list_pairs(rest, &pairs.collect::<Vec<_>>())
         }
         ("GET", "teamrolescollection") => list(Vec::new()),
         ("GET", "roles") if rest.contains("/systemuserroles_association") => {
