@@ -6,6 +6,7 @@
 
 mod connection;
 mod declared;
+mod non_interactive;
 mod org;
 pub(crate) mod people;
 
@@ -17,6 +18,10 @@ use keyholder_foundation::ClientId;
 
 pub(crate) use connection::{ConnectionFlags, FederatedSource, Login, Logout, PlaceFlags};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
+pub(crate) use non_interactive::{
+    NonInteractive, NonInteractiveConvert, NonInteractiveCreate, NonInteractiveList, NonInteractiveMigrate,
+    NonInteractivePlace, NonInteractiveRelease, NonInteractiveWish, PasswordPlace, Slot,
+};
 pub(crate) use org::{
     Behaviour, Clock, Credentials, Folder, IssuerKeys, Org, OrgAdd, Pretence, Sample, SecurityGroup, Snapshot,
     Snapshots, Start, Tenant,
@@ -114,6 +119,9 @@ pub(crate) enum Command {
         use it until an administrator revokes the person's sessions in the Entra admin center."
     )]
     Logout(Logout),
+    /// Look after non-interactive users: people who reach an org's data by programs alone
+    #[command(subcommand, arg_required_else_help = true)]
+    NonInteractive(NonInteractive),
     /// Sign in and print the access token
     #[command(long_about = "Signs in, as an application or as the person who has signed in, and prints the access \
         token, for other programs. The token service is found from the org's URL alone.\n\nA token opens the org until it expires (about an hour): \

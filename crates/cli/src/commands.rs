@@ -6,6 +6,7 @@ mod declared;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod manual;
+pub(crate) mod non_interactive;
 pub(crate) mod org;
 pub(crate) mod plan;
 pub(crate) mod query;

@@ -59,6 +59,7 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
     let rehearses = match command {
         Command::Plan(arguments) => arguments.declared.local.is_some(),
         Command::Apply(arguments) => arguments.declared.local.is_some(),
+        Command::NonInteractive(arguments) => arguments.place().local.is_some(),
         _ => false,
     };
     let serves = rehearses || matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
@@ -80,6 +81,7 @@ async fn run(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         Command::Org(arguments) => commands::org::run(arguments, printer).await,
         Command::Login(arguments) => commands::login::run(arguments, printer).await,
         Command::Logout(arguments) => commands::logout::run(arguments, printer).await,
+        Command::NonInteractive(arguments) => Box::pin(commands::non_interactive::run(arguments, printer)).await,
         Command::Token(arguments) => commands::token::run(arguments, printer).await,
         Command::Whoami(arguments) => commands::whoami::run(arguments, printer).await,
         Command::Query(arguments) => commands::query::run(arguments, printer).await,

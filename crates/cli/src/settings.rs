@@ -34,14 +34,15 @@ pub(crate) async fn administrator(flags: &ConnectionFlags, printer: Printer) -> 
 
 /// The kept sign-ins of this user.
 pub(crate) fn sign_ins() -> Result<SignIns, Failure> {
-    let folder = keyholder_platform::state_folder(environment).ok_or_else(|| {
-        Failure::new(
-            Exit::BadConfiguration,
-            "there is no place to keep a sign-in: the system does not say whose folder",
-        )
-        .hint("set `HOME`, or `XDG_STATE_HOME` to a folder of your own")
-    })?;
-    Ok(SignIns::in_folder(folder))
+    Ok(SignIns::in_folder(state_folder("a sign-in")?))
+}
+
+/// The folder for `what` is kept for this user between runs.
+pub(crate) fn state_folder(what: &str) -> Result<PathBuf, Failure> {
+    keyholder_platform::state_folder(environment).ok_or_else(|| {
+        let message = format!("there is no place to keep {what}: the system does not say whose folder");
+        Failure::new(Exit::BadConfiguration, message).hint("set `HOME`, or `XDG_STATE_HOME` to a folder of your own")
+    })
 }
 
 pub(crate) fn http(ca_file: Option<PathBuf>) -> Result<Http, Failure> {

@@ -51,6 +51,8 @@ pub enum Step {
     LicenceReturn,
     /// That it stands as it was made.
     Confirmation,
+    /// A team that it is a member of.
+    Team,
     /// The declared rights that cannot be tried without changing data.
     Rights,
 }

@@ -144,7 +144,7 @@ fn issuer_keys(text: &str) -> Result<IssuerKeys, String> {
 }
 
 /// A span of time without a sign: `90s`, `30m`, `1d12h`.
-fn delay(text: &str) -> Result<Duration, String> {
+pub(super) fn delay(text: &str) -> Result<Duration, String> {
     let wrong = || "it is a time like 90s, 30m or 1d12h (units: w, d, h, m, s)".to_owned();
     let shift: Shift = format!("+{text}").parse().map_err(|_| wrong())?;
     Ok(Duration::from_millis(u64::try_from(shift.as_millis()).map_err(|_| wrong())?))

@@ -10,7 +10,7 @@ use crate::program::{RunningOrg, ended, free_port, keyholder, run};
 use crate::sign_in::Case;
 
 /// The documents whose commands are run.
-const DOCUMENTS: &[&str] = &["README.md", "docs/local-org.md"];
+const DOCUMENTS: &[&str] = &["README.md", "docs/local-org.md", "docs/non-interactive-users.md"];
 
 /// The commands in a document's indented blocks, with continued lines joined and comments cut.
 fn commands(document: &str) -> Vec<String> {

@@ -11,6 +11,7 @@ mod killed;
 mod killed_restore;
 mod login;
 mod manual;
+mod non_interactive;
 mod org;
 mod person;
 mod program;

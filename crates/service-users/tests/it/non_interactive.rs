@@ -5,5 +5,6 @@ mod convert;
 mod create;
 mod killed;
 mod limits;
+mod migrate;
 mod release;
 mod world;
