@@ -36,7 +36,8 @@ class Chromium:
         self.home = tempfile.TemporaryDirectory(prefix="keyholder-browser-", ignore_cleanup_errors=True)
         if trusting:
             trust(pathlib.Path(self.home.name) / ".pki/nssdb")
-        environment = {**os.environ, "HOME": self.home.name}
+        # Profiles and sockets go where everything else of this browser goes at its end.
+        environment = {**os.environ, "HOME": self.home.name, "TMPDIR": self.home.name}
         for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
             environment.pop(name, None)
         self.driver = subprocess.Popen(
@@ -61,6 +62,10 @@ class Chromium:
                 "--no-sandbox",
                 "--disable-dev-shm-usage",
                 "--no-proxy-server",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
                 "--lang=en",
                 "--window-size=1280,900",
             ],
