@@ -2,8 +2,8 @@
 //!
 //! Loopback connections only, no web pages, and only for who may read the data folder or
 //! administers the org: the key of this run (`Authorization: Keyholder KEY`, from `running.json`), HTTP Basic with the
-//! administering application's id and secret, or a bearer token of a Global Administrator for the
-//! org's own origin. No answer holds a secret.
+//! administering application's id and secret, or a bearer token of a Global Administrator (no
+//! partner's) for the org's own origin. No answer holds a secret.
 
 mod admission;
 mod caller;

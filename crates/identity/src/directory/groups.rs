@@ -294,7 +294,7 @@ impl Directory {
     }
 
     /// Makes a group of these people under this id, when there is none: what a data folder kept
-    /// before the directory had groups. Who is gone by now is left out.
+    /// before the directory had groups. Who is gone by now, or was kept twice, is left out.
     pub(crate) async fn adopt_group(
         &self,
         tenant: TenantId,
@@ -313,11 +313,11 @@ impl Directory {
                 ..GroupChange::default()
             };
             for member in &members {
-                if objects::find_member(statements, transaction, tenant, *member)?.is_some() {
+                let is_new = !change.members.contains(member);
+                if is_new && objects::find_member(statements, transaction, tenant, *member)?.is_some() {
                     change.members.push(*member);
                 }
             }
-            change.members.dedup();
             insert(statements, transaction, tenant, (id, now), &change).map(drop)
         })
         .await
@@ -422,6 +422,24 @@ impl Directory {
                 changes::changed(statements, transaction, tenant, ObjectKind::Group, group)?;
             }
             Ok(was_in)
+        })
+        .await
+    }
+
+    /// Whether somebody is in a group that can have directory roles, or owns one: an owner takes in
+    /// whomever they like.
+    pub(crate) async fn reaches_role_group(&self, tenant: TenantId, person: ObjectId) -> Result<bool, Refusal> {
+        self.read(move |statements, snapshot| {
+            let owned = owners::owned_by(statements, snapshot, tenant, person)?.into_iter().map(ObjectId);
+            for id in of_member(statements, snapshot, tenant, person)?.into_iter().chain(owned) {
+                match find(statements, snapshot, tenant, id) {
+                    Ok(group) if group.is_assignable_to_role == Some(true) => return Ok(true),
+                    // People own more than groups.
+                    Ok(_) | Err(Refusal::NotFound(_)) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok(false)
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Who owns which application or service principal. An owner may change and delete it whatever
+//! Who owns which application, service principal or group. An owner may change and delete it whatever
 //! other rights there are.
 
 use keyholder_foundation::{ObjectId, TenantId};
@@ -58,6 +58,16 @@ pub(super) fn of_object(
     Ok(snapshot.list(&statements.owners.of_object, &[tenant.into(), object.into()], |row| row.get(0))?)
 }
 
+/// What a person or service principal owns.
+pub(super) fn owned_by(
+    statements: &super::Statements,
+    snapshot: &mut Snapshot<'_>,
+    tenant: TenantId,
+    owner: ObjectId,
+) -> Result<Vec<Uuid>, Refusal> {
+    Ok(snapshot.list(&statements.owners.owned_by, &[tenant.into(), owner.into()], |row| row.get(0))?)
+}
+
 /// Gives an object one more owner.
 pub(super) fn insert(
     statements: &super::Statements,
@@ -108,7 +118,7 @@ impl Directory {
         .await
     }
 
-    /// Gives an application or service principal an owner: a person or a service principal.
+    /// Gives an application, service principal or group an owner: a person or a service principal.
     pub(crate) async fn add_owner(
         &self,
         tenant: TenantId,
@@ -144,9 +154,6 @@ impl Directory {
 
     /// What a person or service principal owns.
     pub(crate) async fn owned_by(&self, tenant: TenantId, owner: ObjectId) -> Result<Vec<Uuid>, Refusal> {
-        self.read(move |statements, snapshot| {
-            Ok(snapshot.list(&statements.owners.owned_by, &[tenant.into(), owner.into()], |row| row.get(0))?)
-        })
-        .await
+        self.read(move |statements, snapshot| owned_by(statements, snapshot, tenant, owner)).await
     }
 }

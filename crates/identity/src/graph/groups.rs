@@ -66,10 +66,9 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             };
         }
     };
-    // Who may not see groups learns nothing of which there are.
-    if !call.caller.may_own() {
-        call.caller.may(Action::ReadGroups)?;
-    }
+    // Who may not see groups learns nothing of which there are. Every person of the tenant may, and
+    // applications own no groups.
+    call.caller.may(Action::ReadGroups)?;
     let id: ObjectId = id.parse().map_err(|_| Problem::not_found(id))?;
     let group = call.identity.directory.find_group(call.caller.tenant.id, id).await?;
     let Some((action, rest)) = rest.split_first() else {

@@ -249,14 +249,17 @@ async fn revoke_sessions(call: &Call<'_>, key: UserKey) -> Result<Answer, Proble
     }
 }
 
-/// Those who have a directory role are changed in what matters by Global Administrators only.
+/// Those who have a directory role, or could come by one through a group that gives roles, are changed
+/// in what matters by Global Administrators only.
 async fn check_sensitive(call: &Call<'_>, user: ObjectId) -> Result<(), Problem> {
     let is_self = call.caller.id == user;
     if is_self || call.caller.has(&keyholder_entra::well_known::GLOBAL_ADMINISTRATOR) {
         return Ok(());
     }
-    let roles = call.identity.directory.roles_of(call.caller.tenant.id, user).await?;
-    if roles.is_empty() { Ok(()) } else { Err(Problem::denied()) }
+    let (directory, tenant) = (&call.identity.directory, call.caller.tenant.id);
+    let is_sensitive =
+        !directory.roles_of(tenant, user).await?.is_empty() || directory.reaches_role_group(tenant, user).await?;
+    if is_sensitive { Err(Problem::denied()) } else { Ok(()) }
 }
 
 /// A password that somebody is given, in plain text.

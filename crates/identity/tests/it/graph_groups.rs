@@ -204,3 +204,49 @@ async fn a_group_that_can_have_roles_gives_them_to_its_members() {
     let nested = world.graph("POST", &format!("/v1.0/groups/{admins}/members/$ref"), member(&plain)).await;
     assert_eq!(nested.status, 400, "and lets no group in");
 }
+
+#[tokio::test]
+async fn nobody_below_takes_over_an_account_that_reaches_a_group_with_roles() {
+    let world = World::new().await;
+    let [uma, owner, joined, plain] = ["uma", "owner", "joined", "plain"];
+    let (uma, owner) = (world.person(uma).await, world.person(owner).await);
+    let (joined, plain) = (world.person(joined).await, world.person(plain).await);
+    assert_eq!(give_role(&world, &uma.to_string(), USER_ADMINISTRATOR).await, 201);
+    let mut body = group("admins");
+    body["isAssignableToRole"] = json!(true);
+    body["owners@odata.bind"] = json!([format!("https://graph.microsoft.com/v1.0/users/{owner}")]);
+    body["members@odata.bind"] = json!([format!("https://graph.microsoft.com/v1.0/users/{joined}")]);
+    assert_eq!(world.graph("POST", "/v1.0/groups", body).await.status, 201);
+    let token = world.person_token(uma);
+    let reset = json!({ "passwordProfile": { "password": "Another-horse-9" } });
+    // Whoever signs in as an owner takes whomever they like into the group.
+    for (person, expected) in [(owner, 403), (joined, 403), (plain, 204)] {
+        let path = format!("/v1.0/users/{person}");
+        assert_eq!(world.graph_as(&token, "PATCH", &path, reset.clone()).await.status, expected, "{path}");
+        assert_eq!(world.graph_as(&token, "DELETE", &path, Value::Null).await.status, expected, "{path}");
+        let by_global = world.graph("PATCH", &path, reset.clone()).await.status;
+        assert_eq!(by_global, if expected == 403 { 204 } else { 404 }, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_application_that_may_not_see_groups_sees_none_by_its_id_either() {
+    let world = World::new().await;
+    let (id, app) = (make(&world, "secret").await, world.application("job").await);
+    let graph = world.principal_of("00000003-0000-0000-c000-000000000000").await;
+    let owned_by = "18a4783c-866b-4cc7-a460-3d5e5662c884";
+    let give = json!({ "principalId": app.principal, "resourceId": graph, "appRoleId": owned_by });
+    let path = format!("/v1.0/servicePrincipals/{}/appRoleAssignments", app.principal);
+    assert_eq!(world.graph("POST", &path, give).await.status, 201);
+    let token = world.token_of(app.client, &app.secret, "https://graph.microsoft.com/.default").await;
+    assert_eq!(
+        world.graph_as(&token, "POST", "/v1.0/applications", json!({ "displayName": "mine" })).await.status,
+        201
+    );
+    for id in [id, uuid::Uuid::nil().to_string()] {
+        for path in ["", "/members", "/owners", "/memberOf"] {
+            let seen = world.graph_as(&token, "GET", &format!("/v1.0/groups/{id}{path}"), Value::Null).await;
+            assert_eq!(seen.status, 403, "{id}{path}");
+        }
+    }
+}

@@ -231,21 +231,23 @@ async fn a_folder_that_kept_a_list_of_people_gets_a_group_of_them() {
     let (anna, bert) = (person(&world, "anna").await, person(&world, "bert").await);
     license(&world, &anna, true).await;
     license(&world, &bert, true).await;
+    let cleo = person(&world, "cleo").await;
     world.stop().await;
 
-    // As format 2 had it.
+    // As format 2 had it, with whoever was named twice in it twice.
     let file = folder.path().join("data/world.json");
     let mut record: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let group = "11111111-2222-3333-4444-555555555555";
     record["format"] = json!(2);
-    record["tenants"][0]["orgs"][0]["security_group"] = json!({"id": group, "members": [anna]});
+    record["tenants"][0]["orgs"][0]["security_group"] = json!({"id": group, "members": [anna, cleo, anna]});
     std::fs::write(&file, record.to_string()).unwrap();
 
     for _ in 0..2 {
         let world = World::with(place(), Listen::default()).await;
         let token = world.admin_token().await;
         let members = world.graph(&token, "GET", &format!("groups/{group}/members?$select=id"), None).await;
-        assert_eq!((members.status, &members.body["value"][0]["id"]), (200, &json!(anna)), "{}", members.text);
+        let ids: Vec<&Value> = members.body["value"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+        assert_eq!(ids, [&json!(anna), &json!(cleo)], "{}", members.text);
         license(&world, &bert, false).await;
         license(&world, &bert, true).await;
         let disabled =

@@ -487,6 +487,8 @@ async fn s18_a_delegated_administrator_administers_and_cannot_set_up_service_use
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let body = json!({"servicePrincipalAppId": job.client}).to_string();
     assert_eq!(world.ask("POST", &bap, &headers, &body).await.status, 403);
+    // Nor is the local org itself the partner's.
+    assert_eq!(world.ask("GET", "/_keyholder/status", &headers, "").await.status, 401);
 
     // After a restore to before, the file with the password is gone with the persona.
     let again = control(&world, "POST", "reset", Value::Null).await;
