@@ -372,7 +372,8 @@ impl TryFrom<Settings> for Connection {
         let credential = settings.credential(kind)?;
         // Whoever stored the credential vouches for the authority beside it, and so does whoever types
         // a flag. A file or variable of another origin does not: it may be anybody's. A kept sign-in
-        // needs nobody's word, because it goes only to the authority that gave it.
+        // needs nobody's word, because it goes only to the authority that gave it, and the Azure CLI's
+        // go to Microsoft's and this machine's only.
         let is_kept = matches!(credential, CredentialChoice::Kept { .. } | CredentialChoice::AzureCli);
         let vouched = |given: &&Given<String>| {
             is_kept || given.origin.is_flag() || chosen.is_some_and(|(_, origin, _)| given.origin.is_beside(origin))

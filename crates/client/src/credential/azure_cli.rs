@@ -2,6 +2,10 @@
 //!
 //! No secret passes through an argument: `az` is told the resource and the tenant, and answers with
 //! a token on its standard output.
+//!
+//! `az` gives tokens of the cloud that it is set to, whoever asks, Microsoft's own as a rule. An org of
+//! somebody else's, with a token service and a directory of its own, must not be handed those: it is
+//! asked only for Microsoft's token services and for a local org on this machine.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -18,9 +22,11 @@ use zeroize::Zeroizing;
 use super::Credential;
 use super::grant::bearer;
 use crate::authority::Authority;
+use crate::cloud;
 use crate::error::refusal::cut;
 use crate::error::{Error, SignInError};
 use crate::token::AccessToken;
+use crate::transport::{is_loopback, origin_of};
 use crate::wire::Http;
 
 /// The Azure CLI's own public client, which every tenant trusts with Microsoft Graph, Dataverse and
@@ -68,6 +74,11 @@ impl AzureCli {
     }
 
     async fn ask(&self, authority: &Authority, scope: &str, http: &Http) -> Result<AccessToken, Error> {
+        let login = authority.login();
+        if !cloud::is_microsoft_login(login) && !is_loopback(login) {
+            let made_at = "one of Microsoft's token services".to_owned();
+            return Err(SignInError::OtherAuthority { made_at, asked_by: origin_of(login) }.into());
+        }
         let program = match &self.program {
             Some(program) => program.clone(),
             None => keyholder_platform::find_program("az").ok_or(SignInError::NoAzureCli)?,

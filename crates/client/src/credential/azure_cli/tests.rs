@@ -10,6 +10,10 @@ use crate::time::RuntimeSleep;
 
 /// A program of our own in place of `az`, by the machine's own waiting.
 async fn fetch(script: &str) -> (Result<AccessToken, Error>, String) {
+    fetch_at("https://login.microsoftonline.com", script).await
+}
+
+async fn fetch_at(login: &str, script: &str) -> (Result<AccessToken, Error>, String) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("az");
     let seen = folder.path().join("seen");
@@ -17,7 +21,7 @@ async fn fetch(script: &str) -> (Result<AccessToken, Error>, String) {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
     let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_800_000_000)));
     let http = Http::new(Arc::new(Script::default()), clock, Arc::new(RuntimeSleep));
-    let authority = Authority::new(&Url::parse("https://login.microsoftonline.com").unwrap(), "contoso.com").unwrap();
+    let authority = Authority::new(&Url::parse(login).unwrap(), "contoso.com").unwrap();
     let token = AzureCli::at(&program).fetch(&authority, "https://org.example/.default", &http).await;
     (token, std::fs::read_to_string(seen).unwrap_or_default())
 }
@@ -58,4 +62,15 @@ async fn it_may_be_missing_or_talk_without_end() {
     assert!(matches!(error, Error::SignIn(SignInError::NoAzureCli)), "{error:?}");
     let (error, _) = fetch("exec yes").await;
     assert!(error.unwrap_err().to_string().contains("more than"), "it is cut off and killed");
+}
+
+#[tokio::test]
+async fn microsofts_tokens_are_not_fetched_for_a_token_service_of_somebody_elses() {
+    let script = r#"echo '{"accessToken":"tok"}'"#;
+    let (error, seen) = fetch_at("https://login.example", script).await;
+    let error = error.unwrap_err();
+    assert!(matches!(&error, Error::SignIn(SignInError::OtherAuthority { .. })), "{error:?}");
+    assert!(error.to_string().contains("https://login.example") && seen.is_empty(), "{error} {seen}");
+    let (token, _) = fetch_at("https://localhost:8443", script).await;
+    assert_eq!(token.unwrap().secret().expose(), "tok");
 }
