@@ -1,7 +1,7 @@
 //! What contradicts itself in a declaration, or what the services would refuse, as far as it can be
 //! told without asking them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::document::shown;
 use super::lifetime::print_lifetime;
-use super::mistakes::{Mistake, Mistakes};
+use super::mistakes::{MOST, Mistake, Mistakes};
 use super::nearest::did_you_mean;
 use super::{Credential, Declaration, Federation, Sink, Stance, federation};
 
@@ -82,6 +82,9 @@ type TenantOf<'a> = Option<&'a str>;
 
 impl<'a> Check<'a> {
     fn note(&mut self, place: &[&str], message: String) {
+        if self.found.len() >= MOST {
+            return;
+        }
         self.found.push((path(place), message));
     }
 
@@ -144,7 +147,7 @@ impl<'a> Check<'a> {
 
     /// Notes a name that refers to nothing.
     fn known(&mut self, place: &[&str], section: &str, name: &str, names: impl Iterator<Item = &'a String>) {
-        if (self.has_entry)(section, name) {
+        if self.found.len() >= MOST || (self.has_entry)(section, name) {
             return;
         }
         let meant = did_you_mean(name, names.map(String::as_str));
@@ -173,6 +176,7 @@ impl<'a> Check<'a> {
     fn references(&mut self, section: &str, key: &str, orgs: &[String], roles: &[String], unit: Option<&str>) {
         let declaration = self.declaration;
         for (kind, names) in [("orgs", orgs), ("roles", roles)] {
+            let mut named = BTreeSet::new();
             for (place_in_list, name) in names.iter().enumerate() {
                 let number = place_in_list.to_string();
                 let place = [section, key, kind, &number];
@@ -180,7 +184,7 @@ impl<'a> Check<'a> {
                     "orgs" => self.known(&place, kind, name, declaration.orgs.keys()),
                     _ => self.known(&place, kind, name, declaration.roles.keys()),
                 }
-                if names.iter().take(place_in_list).any(|other| other == name) {
+                if !named.insert(name) {
                     let message = format!("`{section}.{key}.{kind}` names `{}` twice", shown(name));
                     self.note(&place, message);
                 }

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::mistakes::{Lines, Mistake};
+use super::mistakes::{Lines, MOST, Mistake};
 use super::nearest::did_you_mean;
 use super::shape::{Key, Kind, Table};
 
@@ -28,8 +28,11 @@ impl<'t> Reader<'t> {
         root
     }
 
-    /// Notes a mistake at a byte of the text.
+    /// Notes a mistake at a byte of the text; one too many is left out.
     pub(super) fn mistake(&mut self, at: usize, message: String) {
+        if self.mistakes.len() >= MOST {
+            return;
+        }
         self.mistakes.push(Mistake { position: Some(self.lines.position(at)), message });
     }
 

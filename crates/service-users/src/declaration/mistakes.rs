@@ -39,6 +39,9 @@ pub struct Mistakes {
 
 /// How many mistakes are shown; a file of another kind altogether has thousands.
 const SHOWN: usize = 30;
+/// How many mistakes are looked for. Each takes a look through the whole text, and what was meant
+/// instead a look at many names.
+pub(super) const MOST: usize = 200;
 
 impl Mistakes {
     pub(super) fn new(place: Option<&Path>, mut list: Vec<Mistake>) -> Self {
@@ -71,7 +74,8 @@ impl fmt::Display for Mistakes {
         if let [only] = self.list.as_slice() {
             return write!(f, "{place}, {only}");
         }
-        write!(f, "{place} has {} mistakes", self.list.len())?;
+        let more = if self.list.len() == MOST { " or more" } else { "" };
+        write!(f, "{place} has {} mistakes{more}", self.list.len())?;
         for mistake in self.list.iter().take(SHOWN) {
             write!(f, "\n  {mistake}")?;
         }

@@ -1,5 +1,8 @@
 //! The name that was probably meant.
 
+/// How many names are compared with.
+const MOST: usize = 1000;
+
 /// The candidate that differs least from `word`, if it differs little enough to have been meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Nobody mistypes a name of this length into another; and the distance takes the square of it.
@@ -8,7 +11,8 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     }
     let most = (word.chars().count() / 3).max(1);
     let distance = |candidate: &&str| distance(&folded(word), &folded(candidate));
-    let best = candidates.into_iter().filter(|candidate| candidate.len() <= 400).min_by_key(distance)?;
+    let candidates = candidates.into_iter().take(MOST).filter(|candidate| candidate.len() <= 400);
+    let best = candidates.min_by_key(distance)?;
     (distance(&best) <= most).then_some(best)
 }
 

@@ -495,3 +495,19 @@ proptest! {
         let _ = parse(&text);
     }
 }
+
+#[test]
+fn a_file_of_nothing_but_mistakes_is_given_up_after_some_hundred() {
+    let unknown: String = (0..100_000).map(|number| format!("k{number}=1\n")).collect();
+    let message = Declaration::parse(&unknown, Path::new("keyholder.toml")).unwrap_err().to_string();
+    assert!(message.starts_with("`keyholder.toml` has 200 mistakes or more\n"), "{}", &message[..200]);
+    assert!(message.ends_with("and 170 more"));
+    // One list of names that there are not, each compared with many that there are.
+    let roles: String = (0..5_000).map(|number| format!("[roles.role-number-{number}]\n")).collect();
+    let names = "\"role-numbers\",".repeat(50_000);
+    let text = format!(
+        "[orgs.prod]\nurl = \"https://contoso.crm4.dynamics.com\"\n{roles}[application-users.a]\nroles = [{names}]\n"
+    );
+    let mistakes = Declaration::parse(&text, Path::new("keyholder.toml")).unwrap_err();
+    assert_eq!(mistakes.list().len(), 200, "{mistakes}");
+}
