@@ -2,7 +2,11 @@
 //!
 //! Data goes to standard output, talk to standard error. A reader that closes the pipe early
 //! (`keyholder query ... | head -1`) has what it wanted: that is no failure.
+//!
+//! Words for people often repeat what a service or a file says. Whatever could steer a terminal is
+//! shown in them, not sent.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::Value;
@@ -31,7 +35,7 @@ impl Printer {
     /// A line of the result, for people; nothing when JSON is wanted.
     pub(crate) fn line(self, text: &str) {
         if !self.is_json() {
-            self.data(text);
+            self.data(&visible(text));
         }
     }
 
@@ -69,22 +73,46 @@ impl Printer {
     /// Something worth knowing that is not the result; nothing when only the result is wanted.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "note: {text}");
+            self.ask(text);
         }
+    }
+
+    /// What somebody has to do now for the command to go on: said however little is wanted.
+    pub(crate) fn ask(self, text: &str) {
+        let _ = writeln!(io::stderr(), "note: {}", visible(text));
     }
 
     /// Why the command failed, and what to do.
     pub(crate) fn failure(self, failure: &Failure) {
         let mut err = io::stderr().lock();
-        let _ = writeln!(err, "error: {}", failure.message());
+        let _ = writeln!(err, "error: {}", visible(failure.message()));
         for hint in failure.hints() {
-            let _ = writeln!(err, "hint: {hint}");
+            let _ = writeln!(err, "hint: {}", visible(hint));
         }
         if self.is_json() {
             drop(err);
             self.data(&failure.to_json().to_string());
         }
     }
+}
+
+/// Whether a character steers a terminal or turns the direction of what follows.
+pub(crate) fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with everything unseen written out, but for the ends of lines.
+fn visible(text: &str) -> Cow<'_, str> {
+    let steers = |character: char| is_unseen(character) && character != '\n';
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if steers(character) { shown.extend(character.escape_unicode()) } else { shown.push(character) }
+    }
+    Cow::Owned(shown)
 }
 
 /// Ends the process when its output has nowhere to go: quietly when the reader asked for no more,
@@ -96,4 +124,15 @@ fn unwritable(error: &io::Error) {
     }
     let _ = writeln!(io::stderr(), "error: cannot write the output: {error}; it is not whole");
     std::process::exit(Exit::CannotCreate as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_service_said_steers_the_terminal() {
+        assert_eq!(visible("one\n  two `ä`"), "one\n  two `ä`");
+        assert_eq!(visible("role `\u{1b}[2Jx\u{7}\r\u{9b}\u{202e}`"), "role `\\u{1b}[2Jx\\u{7}\\u{d}\\u{9b}\\u{202e}`");
+    }
 }

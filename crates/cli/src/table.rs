@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
 
+use crate::printer::is_unseen;
+
 /// A printed table and how many columns with values did not fit.
 pub(crate) struct Printed {
     pub(crate) text: String,
@@ -109,18 +111,13 @@ fn cell(value: &Value) -> String {
             shown.push('…');
             break;
         }
-        if character.is_control() || is_direction(character) {
+        if is_unseen(character) {
             shown.extend(character.escape_unicode());
         } else {
             shown.push(character);
         }
     }
     shown
-}
-
-/// Unicode's invisible marks that turn the direction of what follows.
-fn is_direction(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ pub(crate) struct Login {
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
     /// Forget every sign-in, even where the file has become unreadable
-    #[arg(long, conflicts_with_all = ["url", "tenant", "username"])]
+    #[arg(long, conflicts_with_all = ["url", "tenant", "username", "env_file"])]
     pub(crate) all: bool,
     /// Forget this person's
     #[arg(long, value_name = "NAME")]

@@ -199,7 +199,7 @@ struct Terminal(Printer);
 impl ShowDeviceCode for Terminal {
     fn show(&self, prompt: &DeviceCodePrompt) {
         let (page, code) = (&prompt.verification_uri, &prompt.user_code);
-        self.0.note(&format!("open {page} in a browser anywhere and enter the code {code}"));
+        self.0.ask(&format!("open {page} in a browser anywhere and enter the code {code}"));
     }
 }
 
@@ -207,6 +207,6 @@ impl OpenPage for Terminal {
     fn open(&self, page: &url::Url) {
         let opened = has_browser() && keyholder_platform::open_in_browser(page.as_str()).is_ok();
         let words = if opened { "a browser opens; if it does not, open" } else { "open in a browser of this machine" };
-        self.0.note(&format!("{words}: {page}"));
+        self.0.ask(&format!("{words}: {page}"));
     }
 }

@@ -23,7 +23,8 @@ pub(crate) async fn run(arguments: &Logout, printer: Printer) -> Result<(), Fail
     }
     let place = &arguments.place;
     let http = http(place.ca_file.clone())?;
-    let authority = if place.url.is_some() { Some(authority_of(arguments, printer).await?) } else { None };
+    let names_org = place.url.is_some() || place.env_file.is_some();
+    let authority = if names_org { Some(authority_of(arguments, printer).await?) } else { None };
     let tenant = place.tenant.as_deref();
     let is_meant = |one: &KeptSignIn| {
         let same = |text: &str| one.tenant.eq_ignore_ascii_case(text) || one.tenant_as.eq_ignore_ascii_case(text);
@@ -37,7 +38,7 @@ pub(crate) async fn run(arguments: &Logout, printer: Printer) -> Result<(), Fail
         let all: Vec<String> = meant.iter().map(describe).collect();
         let message = format!("several people are signed in:\n  {}", all.join("\n  "));
         return Err(Failure::new(Exit::Usage, message)
-            .hint("say whose sign-in to forget with `--username`, `--tenant` or `--url`, or `--all`"));
+            .hint("say whose sign-in to forget with `--username`, `--tenant`, `--url` or `--env-file`, or `--all`"));
     }
     let gone = kept.forget(is_meant, &http).await.map_err(Error::from)?;
     for one in &gone {

@@ -91,10 +91,18 @@ async fn s16_a_person_signs_in_by_browser_once_for_all_commands() {
 async fn what_is_kept_for_one_token_service_is_not_sent_to_another() {
     let (world, other) = (World::start().await, World::start().await);
     let folder = tempfile::tempdir().unwrap();
-    login_by_browser(&world, folder.path(), &[]).await.1.done();
+    // Where the person has to go is said even to those who want to hear nothing else.
+    login_by_browser(&world, folder.path(), &["--quiet"]).await.1.done();
     let mut command = command(&world, folder.path(), &["whoami", "--url", &other.origin()]);
     let said = ended(command.env("KEYHOLDER_CA_FILE", other.file("ca.pem"))).failed(78);
     assert!(said.contains("nobody is signed in"), "{said}");
+    // Nor is it forgotten when it is the other's that is meant.
+    let (url, ca) = (other.origin(), other.file("ca.pem"));
+    let file = format!("KEYHOLDER_ORG_URL={url}\nKEYHOLDER_ORIGIN={url}\nKEYHOLDER_CA_FILE={}\n", ca.display());
+    keyholder_platform::write_private(&folder.path().join("other.env"), file.as_bytes()).unwrap();
+    let gone = run(&world, folder.path(), &["logout", "--env-file", "other.env"]).done();
+    assert!(gone.contains("nobody was signed in"), "{gone}");
+    run(&world, folder.path(), &["whoami"]).done();
 }
 
 #[tokio::test(flavor = "multi_thread")]
