@@ -7,6 +7,7 @@
 
 mod directory;
 mod org;
+mod person;
 mod proof;
 mod secret;
 
@@ -194,7 +195,7 @@ impl<'a> Run<'a> {
     }
 
     /// Does what a change says, unless it is in place.
-    async fn perform(&self, change: &Change) -> Result<Done, Error> {
+    async fn perform(&self, change: &Change, index: usize) -> Result<Done, Error> {
         let Some(action) = &change.action else {
             let outcome = if change.mark == Mark::Make { Outcome::Created } else { Outcome::Found };
             return Ok(Done::new(outcome));
@@ -209,6 +210,7 @@ impl<'a> Run<'a> {
             | Action::UpdateFederation { .. }
             | Action::DeletePrincipal { .. }
             | Action::DeleteRegistration { .. } => directory::perform(self, change, action).await,
+            Action::BringAbout => person::perform(self, change, index).await,
             Action::MakeSecret { .. } | Action::RewriteKey { .. } => secret::perform(self, change, action).await,
             Action::CreateRole { .. }
             | Action::AddPrivileges { .. }
@@ -251,7 +253,9 @@ impl Done {
         event.index = index;
         event.item.clone_from(&change.item);
         event.org = change.place.org().map(str::to_owned);
-        event.notes = change.reasons.iter().cloned().chain(self.notes).collect();
+        // The steps of a non-interactive user were told one by one.
+        let reasons = if change.action == Some(Action::BringAbout) { &[] } else { change.reasons.as_slice() };
+        event.notes = reasons.iter().cloned().chain(self.notes).collect();
         event.facts = change.facts.clone();
         event.facts.extend(self.facts.into_iter().map(|(name, value)| (name.to_owned(), value)));
         event
@@ -342,7 +346,7 @@ impl<'a> Work<'a> {
                 let task = node.task.clone();
                 under_way.push(async move {
                     let ended = match &task {
-                        Task::Change(change) => run.perform(change).await.map(Ended::Change),
+                        Task::Change(change) => run.perform(change, index).await.map(Ended::Change),
                         Task::Proof { user, org } => {
                             proof::prove(run, user, org, index).await.map(|proved| Ended::Proof(Box::new(proved)))
                         }

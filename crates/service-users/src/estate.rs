@@ -2,11 +2,15 @@
 //! tenants.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use keyholder_client::{Error as ClientError, Graph};
 
+use keyholder_foundation::Random;
+
 use crate::Administrator;
 use crate::declaration::Declaration;
+use crate::journal::Journal;
 
 /// The orgs of a declaration by their names there, each with the sign-in that administers it, or
 /// why there is none: one org out of reach is no reason to leave the others alone.
@@ -15,6 +19,17 @@ pub struct Estate {
     orgs: BTreeMap<String, Result<Administrator, ClientError>>,
     /// The tenant of each org that could be told: the authority that the org itself names.
     tenants: BTreeMap<String, String>,
+    borrowing: Option<Borrowing>,
+}
+
+/// What it takes to make non-interactive users: a place to write down what is borrowed for them, and
+/// where their passwords come from.
+#[derive(Debug, Clone)]
+pub struct Borrowing {
+    /// Where loans are recorded.
+    pub journal: Journal,
+    /// Where passwords come from.
+    pub random: Arc<dyn Random>,
 }
 
 impl Estate {
@@ -32,7 +47,20 @@ impl Estate {
                 tenants.insert(name, tenant);
             }
         }
-        Self { orgs, tenants }
+        Self { orgs, tenants, borrowing: None }
+    }
+
+    /// The same, where licences may be borrowed for non-interactive users.
+    #[must_use]
+    pub fn borrowing(mut self, borrowing: Borrowing) -> Self {
+        self.borrowing = Some(borrowing);
+        self
+    }
+
+    /// What it takes to make non-interactive users, where that was given.
+    #[must_use]
+    pub fn to_borrow(&self) -> Option<&Borrowing> {
+        self.borrowing.as_ref()
     }
 
     /// The administrator of an org; nothing when it is out of reach or not of the declaration.

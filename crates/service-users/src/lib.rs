@@ -53,7 +53,7 @@ use crate::plan::{Leave, Plan};
 
 pub use apply::Provisioned;
 pub use error::Error;
-pub use estate::Estate;
+pub use estate::{Borrowing, Estate};
 pub use journal::{Journal, JournalError, Loan, Recorded};
 pub use marks::{TAG, role_id};
 pub use observe::observe;

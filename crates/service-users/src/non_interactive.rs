@@ -22,6 +22,7 @@
 mod access;
 mod apply;
 mod arrival;
+pub(crate) mod declared;
 mod definition;
 mod licence;
 mod list;
@@ -43,6 +44,7 @@ pub use list::{ListedOrg, ListedUser, list};
 pub use migrate::{Migrated, Successor, migrate};
 pub use observe::{Observed, ObservedOrg};
 pub use password::{KeptPassword, PasswordFile, PasswordSink, WayIn};
+pub(crate) use plan::plan_beside;
 pub use plan::{Change, plan};
 pub use predecessor::{StillUsed, Team};
 pub use problem::Problem;

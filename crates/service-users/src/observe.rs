@@ -9,6 +9,7 @@ mod keys;
 mod org;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use keyholder_client::Error as ClientError;
@@ -17,6 +18,7 @@ use keyholder_foundation::Timestamp;
 use crate::declaration::Declaration;
 use crate::error::Error;
 use crate::estate::Estate;
+use crate::non_interactive::{self, Observed};
 use crate::sink::Sinks;
 use crate::wishes::Wishes;
 
@@ -49,6 +51,9 @@ pub struct Observation {
     pub tenants: BTreeMap<String, String>,
     /// What the declared sinks hold, by user and number of the credential.
     pub keys: BTreeMap<(String, usize), SinkSeen>,
+    /// What there is of the declared non-interactive users, by name; absent where none of their orgs is
+    /// in reach, or licences may not be borrowed.
+    pub non_interactive: BTreeMap<String, Result<Observed, Arc<Error>>>,
 }
 
 /// Reads what a declaration is about.
@@ -78,9 +83,10 @@ pub async fn observe(
             (name.to_owned(), seen)
         }
     }));
-    let (directories, orgs) = futures::future::join(read_directories, read_orgs).await;
+    let read_people = non_interactive::declared::observe(estate, declaration);
+    let (directories, orgs, non_interactive) = futures::future::join3(read_directories, read_orgs, read_people).await;
     let directories: BTreeMap<_, _> = directories.into_iter().collect();
     let now = estate.orgs().find_map(|(_, org)| org.ok()).map_or(Timestamp::EPOCH, crate::Administrator::now);
     let keys = keys::read(estate, declaration, sinks, &directories, &tenants, now).await?;
-    Ok(Observation { now, wishes, directories, orgs: orgs.into_iter().collect(), tenants, keys })
+    Ok(Observation { now, wishes, directories, orgs: orgs.into_iter().collect(), tenants, keys, non_interactive })
 }

@@ -7,6 +7,7 @@
 
 mod action;
 mod finding;
+mod person;
 mod prune;
 mod registration;
 mod role;
@@ -271,6 +272,7 @@ pub fn plan(declaration: &Declaration, seen: &Observation, leave: Leave) -> Plan
         .iter()
         .map(|(name, user)| (name.clone(), registration::plan(&mut draft, name, user)))
         .collect();
+    let mut roles_of_orgs = BTreeMap::new();
     for org in declaration.orgs.keys() {
         let Some(Ok(there)) = seen.orgs.get(org) else { continue };
         let roles = role::plan(&mut draft, org, there);
@@ -279,8 +281,11 @@ pub fn plan(declaration: &Declaration, seen: &Observation, leave: Leave) -> Plan
                 user::plan(&mut draft, org, there, (name, user), known, &roles);
             }
         }
+        roles_of_orgs.insert(org.as_str(), roles);
     }
-    draft.findings.extend(declaration.non_interactive_users.keys().map(|user| Finding::not_planned_yet(user)));
+    for (name, user) in &declaration.non_interactive_users {
+        person::plan(&mut draft, name, user, &roles_of_orgs);
+    }
     if leave.prune {
         prune::plan(&mut draft);
     }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use keyholder_client::connection::{Given, Origin};
 use keyholder_client::{Connection, Http};
+use keyholder_foundation::OsRandom;
 use keyholder_org::DataFolder;
 use keyholder_service_users::apply::{Applied, Proving, apply};
 use keyholder_service_users::declaration::Declaration;
 use keyholder_service_users::observe::{Look, Observation};
 use keyholder_service_users::plan::{Finding, Leave, Plan, plan};
-use keyholder_service_users::{Administrator, Estate, Reporter, Sinks, observe, rights};
+use keyholder_service_users::{Administrator, Borrowing, Estate, Journal, Reporter, Sinks, observe, rights};
 use serde_json::{Value, json};
 
 use crate::args;
@@ -60,7 +62,12 @@ impl Declared {
             async move { (name.clone(), Administrator::connect(connection, http).await) }
         });
         let orgs: BTreeMap<_, _> = join_all(orgs).await.into_iter().collect();
-        let estate = Estate::new(&declaration, orgs);
+        let journal = match &place {
+            Some(place) => Journal::new(place.folder().file("journal")),
+            None => Journal::new(settings::state_folder("what is borrowed")?.join("journal")),
+        };
+        let borrowing = Borrowing { journal, random: Arc::new(OsRandom) };
+        let estate = Estate::new(&declaration, orgs).borrowing(borrowing);
         Ok(Self { declaration, estate, sinks, place })
     }
 
@@ -122,6 +129,14 @@ async fn rehearse(
 ) -> Result<(), Failure> {
     let path = folder.path();
     let (domain, mut known) = local_orgs(path, base.tenant.as_deref().unwrap_or_default()).await?;
+    for user in declaration.non_interactive_users.values_mut() {
+        let local = user.user_name.split('@').next().unwrap_or_default();
+        let here = format!("{local}@{domain}");
+        if here != user.user_name {
+            printer.note(&format!("`{}` is `{here}` here, for the rehearsal", user.user_name));
+            user.user_name = here;
+        }
+    }
     let alone = declaration.orgs.len() == 1;
     for (name, org) in &mut declaration.orgs {
         org.tenant = None;

@@ -145,7 +145,7 @@ async fn bring_about(
         return Ok(());
     }
     let lines = Lines::of_all(printer, &std::env::current_dir().unwrap_or_default());
-    give_back_left(&access, Some(&definition.user_name), &lines).await?;
+    give_back_left(&access, &[&definition.user_name], &lines).await?;
     let made = provision(&access, definition, sink, &lines).await?;
     for org in &made.orgs {
         printer.line("");
@@ -157,7 +157,7 @@ async fn bring_about(
 
 async fn show(here: &Here, arguments: &NonInteractiveList, printer: Printer) -> Result<(), Failure> {
     let lines = Lines::of_all(printer, &std::env::current_dir().unwrap_or_default());
-    give_back_left(&here.access, None, &lines).await?;
+    give_back_left(&here.access, &[], &lines).await?;
     let mut notes = Vec::new();
     let listed = list(&here.access, arguments.limit, &mut notes).await?;
     for note in &notes {
@@ -200,7 +200,7 @@ async fn give_back(here: &Here, arguments: &NonInteractiveRelease, printer: Prin
         Some(Slot::Remove) => Release::Remove { others_too: arguments.even_if_not_ours },
     };
     let lines = Lines::of_all(printer, &std::env::current_dir().unwrap_or_default());
-    give_back_left(&here.access, None, &lines).await?;
+    give_back_left(&here.access, &[], &lines).await?;
     let released = release(&here.access, &arguments.user, what, &lines).await?;
     printer.line(if released.changed { "\nDone." } else { "\nNothing was left to give back." });
     printer.json(&json!({"steps": lines.events(), "result": released}));

@@ -141,3 +141,37 @@ fn what_cannot_be_had_is_told_with_its_exit_code() {
     assert_eq!(create(folder, &["--usage-location", "Germany"]).code(), 64);
     assert!(!folder.join(ENV).exists());
 }
+
+#[test]
+fn s03_declared_rehearsed_applied_and_nothing_is_left_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(
+        folder.join("keyholder.toml"),
+        r#"
+[orgs.prod]
+url = "https://contoso.crm4.dynamics.com"
+
+[roles.reader]
+privileges = { contact = "read:organization" }
+
+[non-interactive-users.legacy]
+user-name = "svc-legacy@contoso.com"
+roles = ["reader"]
+usage-location = "DE"
+password = { env-file = "svc-orders.env" }
+"#,
+    )
+    .unwrap();
+    let _org = RunningOrg::start(folder, &["--listen", &free_port()]);
+    let planned = run(folder, &["plan", "--local"]);
+    assert_eq!(planned.code(), 2, "{planned:#?}");
+    assert!(planned.out.contains("+ non-interactive user `svc-legacy@keyholder.localhost`"), "{planned:#?}");
+    assert!(planned.out.contains("borrowed") && planned.err.contains("for the rehearsal"), "{planned:#?}");
+    let applied = run(folder, &["apply", "--local", "--yes"]);
+    assert_eq!(applied.code(), 0, "{applied:#?}");
+    let password = password(folder);
+    assert!(password.len() >= 24 && !applied.out.contains(&password) && !applied.err.contains(&password));
+    let nothing = run(folder, &["plan", "--local"]);
+    assert_eq!(nothing.code(), 0, "{nothing:#?}");
+}

@@ -28,6 +28,29 @@ pub struct OrgAccess {
     pub environment: Option<String>,
 }
 
+impl OrgAccess {
+    /// The org of an administrator.
+    ///
+    /// # Errors
+    /// As [`PowerPlatform::connect`].
+    pub fn new(
+        name: impl Into<String>,
+        administrator: &Administrator,
+        environment: Option<String>,
+    ) -> Result<Self, ClientError> {
+        let url = &administrator.connection.url;
+        let tokens = administrator.org.tokens().clone();
+        let power_platform = PowerPlatform::connect(tokens, url.as_url().host_str(), administrator.http.clone())?;
+        Ok(Self {
+            name: name.into(),
+            url: url.clone(),
+            org: administrator.org.clone(),
+            power_platform: Some(power_platform),
+            environment,
+        })
+    }
+}
+
 /// The directory of a tenant, and orgs of it.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -55,18 +78,10 @@ impl Access {
     /// # Errors
     /// As [`PowerPlatform::connect`].
     pub fn new(administrator: &Administrator, journal: Journal, random: Arc<dyn Random>) -> Result<Self, ClientError> {
-        let url = &administrator.connection.url;
-        let tokens = administrator.org.tokens().clone();
-        let power_platform = PowerPlatform::connect(tokens, url.as_url().host_str(), administrator.http.clone())?;
+        let name = administrator.connection.url.to_string();
         Ok(Self {
             graph: administrator.graph.clone(),
-            orgs: vec![OrgAccess {
-                name: url.to_string(),
-                url: url.clone(),
-                org: administrator.org.clone(),
-                power_platform: Some(power_platform),
-                environment: None,
-            }],
+            orgs: vec![OrgAccess::new(name, administrator, None)?],
             http: administrator.http.clone(),
             patience: administrator.patience,
             wait: DEFAULT_WAIT,

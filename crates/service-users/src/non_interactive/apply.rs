@@ -69,12 +69,12 @@ pub struct InOrg {
     pub confirmed: bool,
 }
 
-/// Gives back what earlier runs borrowed in this tenant for anybody but `except`, as far as no other
+/// Gives back what earlier runs borrowed in this tenant for anybody but those in `except`, as far as no other
 /// run works with it.
 ///
 /// # Errors
 /// What the journal and the directory say; what could not be given back stays recorded.
-pub async fn give_back_left(access: &Access, except: Option<&str>, reporter: &dyn Reporter) -> Result<(), Error> {
+pub async fn give_back_left(access: &Access, except: &[&str], reporter: &dyn Reporter) -> Result<(), Error> {
     let left = access.journal.left()?;
     if left.is_empty() {
         return Ok(());
@@ -82,7 +82,7 @@ pub async fn give_back_left(access: &Access, except: Option<&str>, reporter: &dy
     let tenant = access.graph.organization().await.while_doing(|| "read the tenant".to_owned())?.id.to_string();
     for recorded in left {
         let Loan::Licence { tenant: of, person, sku, user_name, part_number } = recorded.loan.clone() else { continue };
-        if of != tenant || except.is_some_and(|name| name.eq_ignore_ascii_case(&user_name)) {
+        if of != tenant || except.iter().any(|name| name.eq_ignore_ascii_case(&user_name)) {
             continue;
         }
         let doing = || format!("give back the licence {part_number} that an earlier run borrowed for `{user_name}`");

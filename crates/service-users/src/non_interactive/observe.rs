@@ -21,7 +21,7 @@ const ADMINISTRATORS: [DirectoryRole; 3] =
     [GLOBAL_ADMINISTRATOR, POWER_PLATFORM_ADMINISTRATOR, DYNAMICS_365_ADMINISTRATOR];
 
 /// What there is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Observed {
     /// The tenant.
     pub tenant: Organization,
@@ -40,7 +40,7 @@ pub struct Observed {
 }
 
 /// What there is in one org.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ObservedOrg {
     /// Its name for people.
     pub name: String,

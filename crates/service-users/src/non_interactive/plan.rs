@@ -79,11 +79,63 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Whether it makes, changes or removes something: `+`, `~`, `-`.
+    #[must_use]
+    pub const fn sign(&self) -> char {
+        match self {
+            Self::CreatePerson { .. }
+            | Self::BorrowLicence { .. }
+            | Self::AwaitUser { .. }
+            | Self::AssignRole { .. } => '+',
+            Self::ReturnLicences { .. } => '-',
+            _ => '~',
+        }
+    }
+
+    /// The change in words, for the user of that name and orgs of these.
+    #[must_use]
+    pub fn in_words(&self, user: &str, orgs: &[&str]) -> String {
+        let org = |at: &usize| orgs.get(*at).copied().unwrap_or_default();
+        match self {
+            Self::CreatePerson { .. } => format!("directory user `{user}`, with a generated password"),
+            Self::EnablePerson => format!("directory user `{user}`: may sign in"),
+            Self::SetUsageLocation { location } => format!("directory user `{user}`: usage location {location}"),
+            Self::SetPassword => {
+                format!("directory user `{user}`: a new password, because the place for it holds none")
+            }
+            Self::BorrowLicence { part_number, .. } => format!("licence {part_number} for `{user}`, borrowed"),
+            Self::AwaitUser { org: at } => {
+                format!("user `{user}` in {}, which comes by itself: minutes to hours", org(at))
+            }
+            Self::MoveToUnit { org: at, name, .. } => {
+                format!("user `{user}` in {}: business unit `{name}`, where it has no role yet", org(at))
+            }
+            Self::AssignRole { org: at, name, .. } => format!("role `{name}` for `{user}` in {}", org(at)),
+            Self::SetAccessMode { org: at } => format!("user `{user}` in {}: access mode Non-interactive", org(at)),
+            Self::EnableUser { org: at } => format!("user `{user}` in {}: enabled", org(at)),
+            Self::ReturnLicences { held } => {
+                let held: Vec<_> = held.iter().map(|held| held.part_number.as_str()).collect();
+                format!("licence of `{user}`: {}", held.join(", "))
+            }
+        }
+    }
+}
+
 /// Compares what is wanted with what there is.
 ///
 /// # Errors
 /// What can be foreseen to fail, before anything is changed.
 pub fn plan(definition: &NonInteractiveDefinition, observed: &Observed) -> Result<Vec<Change>, Problem> {
+    plan_beside(definition, observed, &[])
+}
+
+/// As [`plan`], where roles of these orgs and names will have been made by then.
+pub(crate) fn plan_beside(
+    definition: &NonInteractiveDefinition,
+    observed: &Observed,
+    coming: &[(&str, &str)],
+) -> Result<Vec<Change>, Problem> {
     let name = &definition.user_name;
     if let Some(org) = observed.orgs.iter().find(|org| org.caller_is_delegated) {
         return Err(Problem::DelegatedAdministrator { org: org.name.clone() });
@@ -125,7 +177,7 @@ pub fn plan(definition: &NonInteractiveDefinition, observed: &Observed) -> Resul
     }
     let mut in_orgs = Vec::new();
     for (org, found) in observed.orgs.iter().enumerate() {
-        plan_org(definition, org, found, &mut in_orgs)?;
+        plan_org(definition, org, found, coming, &mut in_orgs)?;
     }
     let needs_licence =
         observed.orgs.iter().any(|org| org.user.as_ref().is_none_or(|user| user.access_mode != NON_INTERACTIVE));
@@ -173,6 +225,7 @@ fn plan_org(
     definition: &NonInteractiveDefinition,
     org: usize,
     found: &ObservedOrg,
+    coming: &[(&str, &str)],
     changes: &mut Vec<Change>,
 ) -> Result<(), Problem> {
     let Some(unit) = &found.unit else {
@@ -180,7 +233,12 @@ fn plan_org(
         return Err(Problem::NoSuchUnit { org: found.name.clone(), unit });
     };
     let mut roles: Vec<&Role> = Vec::new();
+    let mut later = Vec::new();
     for wanted in &definition.roles {
+        if coming.contains(&(found.name.as_str(), wanted.as_str())) {
+            later.push(wanted);
+            continue;
+        }
         let Some(role) = found.roles.iter().find(|role| role.is(wanted)) else {
             let (org, role, unit) = (found.name.clone(), wanted.clone(), unit.name.clone());
             return Err(Problem::NoSuchRole { org, role, unit });
@@ -221,6 +279,10 @@ fn plan_org(
         if has.is_none_or(|user| user.roles.iter().all(|held| held.id != role.id)) {
             changes.push(Change::AssignRole { org, role: role.id, name: role.name.clone() });
         }
+    }
+    for name in later {
+        // It has no id yet: what is planned now is observed anew before it is done.
+        changes.push(Change::AssignRole { org, role: Uuid::nil(), name: name.clone() });
     }
     match &found.user {
         Some(user) if user.access_mode == NON_INTERACTIVE => {

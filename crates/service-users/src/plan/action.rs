@@ -10,6 +10,8 @@ use uuid::Uuid;
 #[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Action {
+    /// Bring the non-interactive user about: the steps are observed anew, since hours may lie between.
+    BringAbout,
     /// Make the app registration.
     CreateRegistration {
         /// Its name.

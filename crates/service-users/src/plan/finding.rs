@@ -4,6 +4,8 @@ use keyholder_client::{Error as ClientError, ErrorKind};
 use keyholder_foundation::ClientId;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -157,10 +159,18 @@ impl Finding {
             .hint("declare a client secret or a federated credential")
     }
 
-    pub(crate) fn not_planned_yet(user: &str) -> Self {
-        let message =
-            format!("the non-interactive user `{user}` is not part of plans yet: only its roles are looked after");
-        Self::new(Severity::Stop, "notSupported", user, message)
+    /// What stands in the way of a non-interactive user.
+    pub(crate) fn person(user: &str, error: &Error) -> Self {
+        let mut message = error.to_string();
+        let mut next = std::error::Error::source(error);
+        while let Some(cause) = next {
+            message.push_str(&format!(": {cause}"));
+            next = cause.source();
+        }
+        let mut finding = Self::new(Severity::Stop, "nonInteractiveUser", user, message);
+        finding.hints = error.hints();
+        finding.kind = error.kind();
+        finding
     }
 
     pub(crate) fn forbidden_secret(user: &str) -> Self {

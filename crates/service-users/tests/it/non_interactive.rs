@@ -3,6 +3,7 @@
 
 mod convert;
 mod create;
+mod declared;
 mod killed;
 mod limits;
 mod migrate;

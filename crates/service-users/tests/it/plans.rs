@@ -402,22 +402,11 @@ async fn a_role_that_others_hold_is_listed_and_left() {
 async fn what_plans_do_not_cover_yet_is_said_by_name() {
     let world = World::new();
     let mut declaration = declaration(&world);
-    let person = keyholder_service_users::declaration::NonInteractiveUser {
-        user_name: "legacy@contoso.example".to_owned(),
-        display_name: "Legacy".to_owned(),
-        orgs: vec!["first".to_owned()],
-        business_unit: None,
-        roles: vec!["reader".to_owned()],
-        licence: None,
-        usage_location: None,
-        password: Sink::File(world.folder.path().join("legacy")),
-    };
-    declaration.non_interactive_users.insert("legacy".to_owned(), person);
     let certificate = Credential::Certificate { lifetime: 90 * DAY, sink: Sink::File(world.env_path()) };
     declaration.application_users.get_mut(NAME).unwrap().credentials = vec![certificate];
     let plan = world.plan(&declaration, Leave::default()).await;
-    assert_eq!(codes(&plan), ["notSupported", "notSupported"]);
-    assert!(plan.findings.iter().any(|finding| finding.item == "legacy" && finding.severity == Severity::Stop));
+    assert_eq!(codes(&plan), ["notSupported"]);
+    assert_eq!(plan.findings[0].severity, Severity::Stop);
     assert!(plan.findings.iter().any(|finding| finding.item == NAME && finding.message.contains("certificate")));
 }
 

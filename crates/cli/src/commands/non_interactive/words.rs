@@ -4,30 +4,7 @@ use keyholder_service_users::non_interactive::{Change, InOrg, ListedOrg, ListedU
 
 /// One line of what would be done.
 pub(super) fn of_change(change: &Change, user: &str, orgs: &[&str]) -> String {
-    let org = |at: &usize| orgs.get(*at).copied().unwrap_or_default();
-    match change {
-        Change::CreatePerson { .. } => format!("+ directory user `{user}`, with a generated password"),
-        Change::EnablePerson => format!("~ directory user `{user}`: may sign in"),
-        Change::SetUsageLocation { location } => format!("~ directory user `{user}`: usage location {location}"),
-        Change::SetPassword => {
-            format!("~ directory user `{user}`: a new password, because the place for it holds none")
-        }
-        Change::BorrowLicence { part_number, .. } => format!("+ licence {part_number} for `{user}`, borrowed"),
-        Change::AwaitUser { org: at } => {
-            format!("+ user `{user}` in {}, which comes by itself: minutes to hours", org(at))
-        }
-        Change::MoveToUnit { org: at, name, .. } => {
-            format!("~ user `{user}` in {}: business unit `{name}`, where it has no role yet", org(at))
-        }
-        Change::AssignRole { org: at, name, .. } => format!("+ role `{name}` for `{user}` in {}", org(at)),
-        Change::SetAccessMode { org: at } => format!("~ user `{user}` in {}: access mode Non-interactive", org(at)),
-        Change::EnableUser { org: at } => format!("~ user `{user}` in {}: enabled", org(at)),
-        Change::ReturnLicences { held } => {
-            let held: Vec<_> = held.iter().map(|held| held.part_number.as_str()).collect();
-            format!("- licence of `{user}`: {}", held.join(", "))
-        }
-        other => format!("~ {other:?}"),
-    }
+    format!("{} {}", change.sign(), change.in_words(user, orgs))
 }
 
 /// How it stands at the end.

@@ -87,9 +87,9 @@ async fn what_a_killed_run_borrowed_for_somebody_else_is_given_back_by_the_next_
     }
     assert_eq!((house.licences(&definition.user_name).await, house.consumed().await), (1, consumed + 1));
     let listening = Listening::default();
-    give_back_left(&house.access, Some(&definition.user_name), &listening).await.unwrap();
+    give_back_left(&house.access, &[&definition.user_name], &listening).await.unwrap();
     assert_eq!(house.consumed().await, consumed + 1, "its own run takes it up where it is");
-    give_back_left(&house.access, None, &listening).await.unwrap();
+    give_back_left(&house.access, &[], &listening).await.unwrap();
     assert_eq!(house.consumed().await, consumed);
     let heard = listening.heard();
     assert!(heard.notes().contains("an earlier run borrowed it"), "{heard:?}");
