@@ -5,6 +5,7 @@
 //! needs stands in the `unix` module here, with a twin for other systems beside it; no other
 //! room asks `cfg(unix)`.
 
+pub mod command;
 pub mod env_file;
 pub mod files;
 pub mod lock;
@@ -21,6 +22,7 @@ mod other;
 #[cfg(not(unix))]
 use other as system;
 
+pub use command::{CommandError, Ended, run_with_input};
 pub use env_file::{EnvFile, EnvFileError};
 pub use files::{
     FileError, create_private_folder, is_private, make_private_file, read_bounded, write_private, write_private_passing,

@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::process::{Child, Command};
 
 /// What the file of a program may end in: `az` is a script there.
 pub(crate) const PROGRAM_ENDINGS: &[&str] = &[".exe", ".cmd", ".bat"];
@@ -39,6 +40,12 @@ pub(crate) fn is_private(path: &Path) -> io::Result<bool> {
 
 pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+pub(crate) fn lead_group(_: &mut Command) {}
+
+pub(crate) fn stop_group(child: &mut Child) {
+    let _ = child.kill();
 }
 
 pub(crate) fn open_files() -> Option<usize> {

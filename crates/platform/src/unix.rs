@@ -3,7 +3,9 @@
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Child, Command};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -63,6 +65,19 @@ pub(crate) fn is_private(path: &Path) -> io::Result<bool> {
 /// A rename is durable only when the folder that holds the name is.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Lets a program lead a process group, so that what it starts can be stopped with it.
+pub(crate) fn lead_group(command: &mut Command) {
+    command.process_group(0);
+}
+
+pub(crate) fn stop_group(child: &mut Child) {
+    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill();
 }
 
 pub(crate) fn open_files() -> Option<usize> {

@@ -1,0 +1,197 @@
+//! Running another program with something on its standard input, within bounds.
+
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use keyholder_foundation::Secret;
+
+use crate::system;
+
+/// How much of what a program prints is kept, in bytes: the end, where the reason stands.
+const KEPT: usize = 4096;
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub status: ExitStatus,
+    /// The end of what it wrote to standard error.
+    pub complaint: String,
+}
+
+/// Why a program could not be run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such program, or it may not be run.
+    #[error("cannot run `{program}`: {source}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It took too long and was ended.
+    #[error("`{program}` did not end within {} seconds and was stopped", patience.as_secs_f64())]
+    TooSlow {
+        /// The program.
+        program: String,
+        /// How long it was waited for.
+        patience: Duration,
+    },
+    /// It ended without reading its input.
+    #[error("`{program}` did not read its standard input{}", said(complaint))]
+    Unread {
+        /// The program.
+        program: String,
+        /// The end of what it wrote to standard error.
+        complaint: String,
+    },
+    /// The system lost it.
+    #[error("cannot wait for `{program}`: {source}")]
+    Lost {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn said(complaint: &str) -> String {
+    if complaint.is_empty() { String::new() } else { format!(": {complaint}") }
+}
+
+/// Runs `words` (a program and its arguments) with `input` on its standard input and waits for its
+/// end, at most for `patience`; then it is stopped with everything that it started. What it prints
+/// to standard output is dropped. Variables whose names `hidden` picks are not passed on; `shown`
+/// are added.
+///
+/// The calling thread waits.
+///
+/// # Errors
+/// [`CommandError`]. A program that ends with an error is none: see [`Ended::status`].
+pub fn run_with_input(
+    words: &[String],
+    input: &Secret,
+    shown: &[(&str, String)],
+    hidden: impl Fn(&str) -> bool,
+    patience: Duration,
+) -> Result<Ended, CommandError> {
+    let (program, arguments) = words.split_first().map_or(("", words), |(program, rest)| (program.as_str(), rest));
+    let name = || program.to_owned();
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_str().is_some_and(&hidden) {
+            command.env_remove(variable);
+        }
+    }
+    command.envs(shown.iter().map(|(name, value)| (*name, value)));
+    system::lead_group(&mut command);
+    let mut child = command.spawn().map_err(|source| CommandError::Start { program: name(), source })?;
+
+    // Each pipe is served at once, so that neither side waits for the other.
+    let fed = child.stdin.take().map(|mut pipe| {
+        let input = input.clone();
+        answer(move || pipe.write_all(input.expose().as_bytes()))
+    });
+    let out = child.stdout.take().map(|pipe| answer(move || end_of(pipe)));
+    let err = child.stderr.take().map(|pipe| answer(move || end_of(pipe)));
+
+    // Standard output and error close when the program and all that hold them end.
+    let too_slow = |child: &mut Child| {
+        system::stop_group(child);
+        let _ = child.wait();
+        Err(CommandError::TooSlow { program: name(), patience })
+    };
+    // The last piece of the patience is shared: each wait is for what is left in the worst case of
+    // another's using up all, so the whole is at most three times as long.
+    if out.as_ref().is_some_and(|out| is_late(out, patience)) {
+        return too_slow(&mut child);
+    }
+    let Some(complaint) = err.map_or(Some(String::new()), |err| err.recv_timeout(patience).ok()) else {
+        return too_slow(&mut child);
+    };
+    let status = child.wait().map_err(|source| CommandError::Lost { program: name(), source })?;
+    let fed = fed.and_then(|fed| fed.recv_timeout(patience).ok());
+    match fed {
+        Some(Err(_)) if status.success() => Err(CommandError::Unread { program: name(), complaint }),
+        _ => Ok(Ended { status, complaint }),
+    }
+}
+
+/// What a thread of its own finds.
+fn answer<T: Send + 'static>(find: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(find()));
+    receiver
+}
+
+fn is_late<T>(answer: &Receiver<T>, patience: Duration) -> bool {
+    matches!(answer.recv_timeout(patience), Err(RecvTimeoutError::Timeout))
+}
+
+/// Reads to the end and keeps the last of it, as a text.
+fn end_of(mut pipe: impl Read) -> String {
+    let mut kept: Vec<u8> = Vec::new();
+    let mut piece = [0; KEPT];
+    while let Ok(count) = pipe.read(&mut piece) {
+        let Some(read) = piece.get(..count).filter(|read| !read.is_empty()) else { break };
+        kept.extend_from_slice(read);
+        kept.drain(..kept.len().saturating_sub(KEPT));
+    }
+    String::from_utf8_lossy(&kept).trim().to_owned()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn run(script: &str, patience: Duration) -> Result<Ended, CommandError> {
+        let words = ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+        let shown = [("SHOWN", "yes".to_owned())];
+        run_with_input(&words, &Secret::new("hunter2"), &shown, |name| name == "HOME", patience)
+    }
+
+    #[test]
+    fn a_program_reads_its_input_and_tells_how_it_ended() {
+        let ended = run("test \"$(cat)\" = hunter2 && test \"$SHOWN\" = yes && test -z \"$HOME\"", LONG).unwrap();
+        assert!(ended.status.success() && ended.complaint.is_empty(), "{ended:?}");
+        let ended = run("cat >/dev/null; echo no room >&2; exit 3", LONG).unwrap();
+        assert_eq!((ended.status.code(), ended.complaint.as_str()), (Some(3), "no room"));
+    }
+
+    #[test]
+    fn much_output_is_read_and_little_kept() {
+        let ended = run("cat >/dev/null; yes error | head -c 600000 >&2; yes | head -c 1000000", LONG).unwrap();
+        assert!(ended.status.success() && ended.complaint.len() <= KEPT && ended.complaint.ends_with("error"));
+    }
+
+    #[test]
+    fn one_that_does_not_end_is_stopped_with_all_that_it_started() {
+        let error = run("sleep 600 & sleep 600", Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, CommandError::TooSlow { .. }), "{error}");
+        // The pipes are held by a child of the program alone.
+        let error = run("sleep 600 & exit 0", Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, CommandError::TooSlow { .. }), "{error}");
+    }
+
+    #[test]
+    fn one_that_cannot_be_run_is_named() {
+        let words = ["/no/such/program".to_owned()];
+        let error = run_with_input(&words, &Secret::new("x"), &[], |_| false, LONG).unwrap_err();
+        assert!(error.to_string().starts_with("cannot run `/no/such/program`: "), "{error}");
+        assert!(run_with_input(&[], &Secret::new("x"), &[], |_| false, LONG).is_err());
+    }
+
+    #[test]
+    fn one_that_reads_nothing_has_nothing() {
+        // More than a pipe holds, so that writing it fails for sure.
+        let words = ["true".to_owned()];
+        let error = run_with_input(&words, &Secret::new("x".repeat(1 << 20)), &[], |_| false, LONG).unwrap_err();
+        assert!(matches!(error, CommandError::Unread { .. }), "{error}");
+    }
+}
