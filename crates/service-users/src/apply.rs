@@ -21,7 +21,7 @@ use keyholder_foundation::{ClientId, ObjectId};
 use uuid::Uuid;
 
 use crate::Administrator;
-use crate::declaration::{ApplicationUser, Credential, Declaration};
+use crate::declaration::{ApplicationUser, Credential, Declaration, Sink};
 use crate::error::Error;
 use crate::estate::Estate;
 use crate::observe::Observation;
@@ -303,7 +303,20 @@ impl<'a> Work<'a> {
             .collect();
         for (user, declared) in &run.declaration.application_users {
             // What nobody here can sign in with is not proved here.
-            if !declared.credentials.iter().any(|credential| matches!(credential, Credential::Secret { .. })) {
+            let made_now = |number: usize| {
+                let id = format!("secret:{user}:{number}");
+                plan.changes
+                    .iter()
+                    .any(|change| change.id == id && matches!(change.action, Some(Action::MakeSecret { .. })))
+            };
+            let mut credentials = declared.credentials.iter().enumerate();
+            let is_at_hand = credentials.any(|(number, credential)| match credential {
+                // What a program was given once, it does not give back.
+                Credential::Secret { sink: Sink::Command(_), .. } => made_now(number),
+                Credential::Secret { .. } => true,
+                _ => false,
+            });
+            if !is_at_hand {
                 continue;
             }
             for org in &declared.orgs {

@@ -3,7 +3,10 @@
 //! A secret's display name in the directory says which place it was written to, so that a later
 //! run can tell its own orphans from the live secret of another machine or folder.
 
+mod command;
 mod env_file;
+mod file;
+mod place;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +19,10 @@ use url::Url;
 
 use crate::declaration::{Credential, Declaration, Sink};
 
+pub use command::CommandSink;
+pub(crate) use command::{PATIENCE, hand_over};
 pub use env_file::EnvFileSink;
+pub use file::FileSink;
 
 /// Further variables of an application user's env file, beside those of
 /// [`keyholder_client::connection::names`].
@@ -88,13 +94,22 @@ pub enum Kept {
         /// Whether others than the owner could read it.
         is_exposed: bool,
     },
+    /// A secret alone, without what it opens.
+    Text {
+        /// The secret.
+        text: Secret,
+        /// Whether others than the owner could read it.
+        is_exposed: bool,
+    },
+    /// It cannot be looked into: what it was given, the directory alone tells.
+    OutOfSight,
     /// Something that is no key: why, naming the place.
     Unusable(String),
 }
 
 /// A place that keeps one key.
 pub trait SecretSink: Send + Sync {
-    /// The place's name, the same on every run: an absolute path.
+    /// The place's name, the same on every run: an absolute path, or a program.
     fn place(&self) -> &str;
 
     /// The place's own id, which tells it from a place of the same name on another machine; nothing
@@ -168,12 +183,16 @@ impl Sinks {
     }
 }
 
-fn open(sink: &Sink) -> Result<Arc<dyn SecretSink>, SinkError> {
-    match sink {
-        Sink::EnvFile(path) => Ok(Arc::new(EnvFileSink::new(path)?)),
-        Sink::File(path) => Err(SinkError::Unsupported(format!("the file `{}` alone", path.display()))),
-        Sink::Command(_) => Err(SinkError::Unsupported("a command".to_owned())),
-    }
+/// The place that a declaration names.
+///
+/// # Errors
+/// When a relative path relates to a folder that cannot be told.
+pub fn open(sink: &Sink) -> Result<Arc<dyn SecretSink>, SinkError> {
+    Ok(match sink {
+        Sink::EnvFile(path) => Arc::new(EnvFileSink::new(path)?),
+        Sink::File(path) => Arc::new(FileSink::new(path)?),
+        Sink::Command(words) => Arc::new(CommandSink::new(words)),
+    })
 }
 
 /// Why a key could not be kept, read or removed.
@@ -199,9 +218,6 @@ pub enum SinkError {
         /// What it said.
         reason: String,
     },
-    /// A kind of place that cannot be written to yet.
-    #[error("{0} cannot be given a secret yet: use an env file")]
-    Unsupported(String),
 }
 
 impl SinkError {
@@ -215,7 +231,6 @@ impl SinkError {
             Self::File(_) => Vec::new(),
             Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
             Self::Refused { .. } => vec!["it must read its standard input to the end and exit with 0".to_owned()],
-            Self::Unsupported(_) => Vec::new(),
         }
     }
 }
@@ -233,4 +248,23 @@ fn variables_of(key: &Key) -> Vec<(&'static str, String)> {
     all.extend(key.authority.as_ref().map(|url| (names::AUTHORITY, keyholder_client::transport::origin_of(url))));
     all.extend(key.ca_file.as_ref().map(|path| (names::CA_FILE, path.display().to_string())));
     all
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A key to a local org.
+    pub(crate) fn key() -> Key {
+        Key {
+            url: "https://localhost:8443".parse().unwrap(),
+            tenant: "9f0c1f3e-7b7a-4a43-8d2a-0a8a6c9c6a01".to_owned(),
+            authority: None,
+            client_id: "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001".parse().unwrap(),
+            secret: Secret::new("abc8Q~x-y.z_hunter2"),
+            key_id: None,
+            expires: None,
+            ca_file: None,
+        }
+    }
 }

@@ -93,7 +93,7 @@ impl Telling<'_> {
 pub(super) async fn prove(run: &Run<'_>, name: &str, org: &str, index: usize) -> Result<Provisioned, Error> {
     let telling = Telling { run, name, org, index };
     let administrator = run.estate.org(org).ok_or_else(|| Error::Unplanned(format!("the org `{org}`")))?;
-    let (key, place) = key(run, name)?;
+    let (key, place) = key(run, name, org)?;
     let registration = run.registration(name)?;
     let http = &administrator.http;
     let doing = || format!("sign in as `{name}`");
@@ -197,7 +197,7 @@ pub(super) async fn prove(run: &Run<'_>, name: &str, org: &str, index: usize) ->
 }
 
 /// The user's first key: the one that this run made, or the one that its sink holds.
-fn key(run: &Run<'_>, name: &str) -> Result<(Key, String), Error> {
+fn key(run: &Run<'_>, name: &str, org: &str) -> Result<(Key, String), Error> {
     let secrets = run.user(name)?.credentials.iter().enumerate();
     let secrets = secrets.filter(|(_, credential)| matches!(credential, Credential::Secret { .. }));
     for (number, _) in secrets {
@@ -206,8 +206,15 @@ fn key(run: &Run<'_>, name: &str) -> Result<(Key, String), Error> {
         if let Some(key) = made {
             return Ok((key, sink.place().to_owned()));
         }
-        if let Kept::Key { key, .. } = sink.load()? {
-            return Ok((*key, sink.place().to_owned()));
+        let administrator = run.estate.org(org).ok_or_else(|| Error::Unplanned(format!("the org `{org}`")))?;
+        match sink.load()? {
+            Kept::Key { key, .. } => return Ok((*key, sink.place().to_owned())),
+            Kept::Text { text, .. } => {
+                let client_id = run.registration(name)?.client_id;
+                let address = address(administrator, &administrator.connection.url, client_id)?;
+                return Ok((Key { secret: text, ..address }, sink.place().to_owned()));
+            }
+            _ => {}
         }
     }
     Err(Error::Unplanned(format!("a key of `{name}`")))

@@ -33,8 +33,12 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
         }
         Action::RewriteKey { credential, rewrite, removes } => {
             let sink = sink(run, name, *credential)?;
-            let Kept::Key { key: held, .. } = sink.load()? else {
-                return Err(Error::Unplanned(format!("the key in `{}`", sink.place())));
+            let held = match sink.load()? {
+                Kept::Key { key, .. } => *key,
+                Kept::Text { text, .. } => Key { secret: text, ..address.clone() },
+                // Nothing is written to it, only what it replaced is removed.
+                Kept::OutOfSight if !rewrite => address.clone(),
+                _ => return Err(Error::Unplanned(format!("the key in `{}`", sink.place()))),
             };
             let in_directory = application.password_credentials.iter();
             let in_directory = in_directory.filter(|credential| Some(credential.key_id) == held.key_id);

@@ -1,8 +1,6 @@
 //! A password that nobody chose, and where it goes.
 
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use keyholder_client::OrgUrl;
 use keyholder_client::connection::names;
@@ -11,7 +9,7 @@ use keyholder_platform::{EnvFile, EnvFileError, FileError, env_file};
 use url::Url;
 
 use crate::declaration::Sink;
-use crate::sink::SinkError;
+use crate::sink::{PATIENCE, SinkError, hand_over};
 
 /// How many characters: 28 of 59 are more than 160 bits.
 const LENGTH: usize = 28;
@@ -200,30 +198,10 @@ impl PasswordSink for PasswordFile {
                 Ok(keyholder_platform::write_private(path, line.expose().as_bytes())?)
             }
             Sink::Command(words) => {
-                let refused = |reason: String| SinkError::Refused { place: self.place.clone(), reason };
-                let (program, arguments) =
-                    words.split_first().ok_or_else(|| refused("no program was named".to_owned()))?;
-                let mut child = Command::new(program)
-                    .args(arguments)
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::inherit())
-                    .spawn()
-                    .map_err(|error| refused(error.to_string()))?;
-                // The pipe is closed with the end of this block: the program sees the end.
-                let written = match child.stdin.take() {
-                    Some(mut input) => {
-                        let line = Secret::new(format!("{}\n", way_in.password.expose()));
-                        input.write_all(line.expose().as_bytes())
-                    }
-                    None => Ok(()),
-                };
-                let status = child.wait().map_err(|error| refused(error.to_string()))?;
-                match (status.success(), written) {
-                    (true, Ok(())) => Ok(()),
-                    (true, Err(error)) => Err(refused(format!("it did not read its input: {error}"))),
-                    (false, _) => Err(refused(format!("it ended with {status}"))),
-                }
+                let line = Secret::new(format!("{}\n", way_in.password.expose()));
+                let about = [(names::USERNAME, way_in.user_name.clone()), (names::TENANT_ID, way_in.tenant.clone())];
+                hand_over(words, &line, &about, PATIENCE)
+                    .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
             }
         }
     }

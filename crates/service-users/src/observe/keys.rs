@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use keyholder_client::{ClientSecret, Credential as _, Error as ClientError, ErrorKind, OrgUrl};
-use keyholder_entra::graph::Application;
+use keyholder_entra::graph::{Application, PasswordCredential};
 use keyholder_foundation::{ClientId, KeyId, Secret, Timestamp};
 
 use super::DirectorySeen;
@@ -13,6 +13,7 @@ use crate::declaration::Declaration;
 use crate::error::{Error, While};
 use crate::estate::Estate;
 use crate::marks::Labels;
+use crate::plan::{Found, find_registration};
 use crate::sink::{Kept, Key, SecretSink, Sinks};
 
 /// How many held secrets are tried at once.
@@ -83,23 +84,81 @@ async fn look(
     sink: &dyn SecretSink,
 ) -> Result<((String, usize), SinkSeen), Error> {
     let name = whose.0.as_str();
+    let labels = Labels::of(sink)?;
+    let home = declaration.home(name);
+    let tenant = home.and_then(|(org, _)| tenants.get(org));
+    let directory = tenant.and_then(|tenant| directories.get(tenant)?.as_ref().ok());
+    let administrator = tenant.and_then(|tenant| estate.administrator_of(tenant));
+    let way = administrator.zip(home).map(|(administrator, (_, org))| (administrator, &org.url));
+    // A bare secret does not say whose it is: it is taken for the declared application's.
+    let declared = || {
+        let user = declaration.application_users.get(name)?;
+        match find_registration(name, user, declaration.name.as_deref(), directory?) {
+            Ok(Found::Registration(application)) => Some(application),
+            _ => None,
+        }
+    };
     let kept = match sink.load()? {
         Kept::Nothing => KeySeen::Nothing,
         Kept::Unusable(reason) => KeySeen::Unusable(reason),
         Kept::Key { key, is_exposed } => {
-            let home = declaration.home(name);
-            let tenant = home.and_then(|(org, _)| tenants.get(org));
-            let directory = tenant.and_then(|tenant| directories.get(tenant)?.as_ref().ok());
             let application = directory.and_then(|directory| {
                 directory.registrations.iter().find(|application| application.app_id == key.client_id)
             });
-            let administrator = tenant.and_then(|tenant| estate.administrator_of(tenant));
-            let way = administrator.zip(home).map(|(administrator, (_, org))| (administrator, &org.url));
             KeySeen::Key(held(name, way, application, &key, is_exposed, now).await?)
         }
+        Kept::Text { text, is_exposed } => match (declared(), way) {
+            (Some(application), Some((administrator, url))) => {
+                let known = newest(application, &labels, now, Some(&text));
+                let address = address(administrator, url, application.app_id)?;
+                let key = Key {
+                    secret: text,
+                    key_id: known.map(|known| known.key_id),
+                    expires: known.and_then(|known| known.end_date_time).map(Timestamp::whole_seconds),
+                    ..address
+                };
+                KeySeen::Key(held(name, way, Some(application), &key, is_exposed, now).await?)
+            }
+            _ => KeySeen::Unusable(format!("there is no application to which what is in `{}` belongs", sink.place())),
+        },
+        Kept::OutOfSight => {
+            let known =
+                declared().and_then(|application| Some((application, newest(application, &labels, now, None)?)));
+            known.map_or(KeySeen::Nothing, |(application, known)| {
+                KeySeen::Key(HeldKey {
+                    client_id: application.app_id,
+                    key_id: Some(known.key_id),
+                    expires: known.end_date_time.map(Timestamp::whole_seconds),
+                    is_exposed: false,
+                    is_outdated: false,
+                    refused: None,
+                })
+            })
+        }
     };
-    let seen = SinkSeen { labels: Labels::of(sink)?, kept };
+    let seen = SinkSeen { labels, kept };
     Ok((whose, seen))
+}
+
+/// The secret that was last made for a sink and still works; of those that begin like `text`, when
+/// that is known.
+fn newest<'a>(
+    application: &'a Application,
+    labels: &Labels,
+    now: Timestamp,
+    text: Option<&Secret>,
+) -> Option<&'a PasswordCredential> {
+    let begins = |credential: &&PasswordCredential| match (text, &credential.hint) {
+        (Some(text), Some(hint)) => text.expose().starts_with(hint.as_str()),
+        _ => true,
+    };
+    application
+        .password_credentials
+        .iter()
+        .filter(|credential| labels.is_own(credential, None))
+        .filter(|credential| credential.end_date_time.is_none_or(|end| end > now))
+        .filter(begins)
+        .max_by_key(|credential| credential.end_date_time)
 }
 
 async fn held(

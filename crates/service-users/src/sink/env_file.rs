@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use keyholder_client::connection::{Flags, names, resolve};
 use keyholder_client::{Connection, EnvFile};
-use keyholder_foundation::{OsRandom, Random, Timestamp};
+use keyholder_foundation::{Random, Timestamp};
 use keyholder_platform::{EnvFileError, FileError, env_file};
 
-use super::{Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError, variables, variables_of};
-
-/// The longest file with a place's id that is read, in bytes.
-const LONGEST_PLACE: u64 = 64;
+use super::place::{PlaceFile, remove_file};
+use super::{Kept, Key, SecretSink, SinkError, variables, variables_of};
 
 /// An environment file of mode 0600.
 ///
@@ -25,7 +23,7 @@ pub struct EnvFileSink {
     path: PathBuf,
     place: String,
     is_ours: bool,
-    random: Arc<dyn Random>,
+    place_file: PlaceFile,
 }
 
 impl EnvFileSink {
@@ -39,7 +37,12 @@ impl EnvFileSink {
             path: path.to_path_buf(),
             source,
         })?;
-        Ok(Self { place: absolute.display().to_string(), path: absolute, is_ours: false, random: Arc::new(OsRandom) })
+        Ok(Self {
+            place: absolute.display().to_string(),
+            place_file: PlaceFile::beside(&absolute),
+            path: absolute,
+            is_ours: false,
+        })
     }
 
     /// The same file, known to be Keyholder's own.
@@ -52,14 +55,8 @@ impl EnvFileSink {
     /// The same file, its place's id drawn from `random`.
     #[must_use]
     pub fn with_random(mut self, random: Arc<dyn Random>) -> Self {
-        self.random = random;
+        self.place_file.random = random;
         self
-    }
-
-    /// Where the place's id is kept.
-    fn place_path(&self) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        self.path.with_file_name(format!(".{name}.place"))
     }
 
     /// The file, absolute.
@@ -114,21 +111,11 @@ impl SecretSink for EnvFileSink {
     }
 
     fn place_id(&self) -> Result<Option<String>, SinkError> {
-        match keyholder_platform::read_bounded(&self.place_path(), LONGEST_PLACE) {
-            Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| is_place_id(id))),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        self.place_file.id()
     }
 
     fn claim_place_id(&self) -> Result<String, SinkError> {
-        if let Some(id) = self.place_id()? {
-            return Ok(id);
-        }
-        let mut id = self.random.uuid().simple().to_string();
-        id.truncate(PLACE_ID_LENGTH);
-        keyholder_platform::write_private(&self.place_path(), format!("{id}\n").as_bytes())?;
-        Ok(id)
+        self.place_file.claim()
     }
 
     fn load(&self) -> Result<Kept, SinkError> {
@@ -162,22 +149,9 @@ impl SecretSink for EnvFileSink {
     fn remove(&self) -> Result<bool, SinkError> {
         self.refuse_foreign(None)?;
         let removed = remove_file(&self.path)?;
-        remove_file(&self.place_path())?;
+        self.place_file.remove()?;
         Ok(removed)
     }
-}
-
-/// Removes a file; whether there was one.
-fn remove_file(path: &Path) -> Result<bool, SinkError> {
-    match std::fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(FileError::Io { doing: "remove", path: path.to_path_buf(), source }.into()),
-    }
-}
-
-fn is_place_id(text: &str) -> bool {
-    text.len() == PLACE_ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_known(name: &str) -> bool {
@@ -260,7 +234,7 @@ mod tests {
         let sink = of(&here, 1);
         assert_eq!(sink.place_id().unwrap(), None);
         let id = sink.claim_place_id().unwrap();
-        assert!(is_place_id(&id), "{id}");
+        assert!(super::super::place::is_id(&id), "{id}");
         assert_ne!(of(&there, 2).claim_place_id().unwrap(), id);
         sink.save(&key()).unwrap();
         std::fs::remove_file(sink.path()).unwrap();
@@ -268,9 +242,9 @@ mod tests {
         sink.save(&key()).unwrap();
         sink.remove().unwrap();
         assert_eq!(std::fs::read_dir(here.path()).unwrap().count(), 0);
-        std::fs::write(sink.place_path(), "no id").unwrap();
+        std::fs::write(sink.place_file.path(), "no id").unwrap();
         assert_eq!(sink.place_id().unwrap(), None);
-        assert!(is_place_id(&sink.claim_place_id().unwrap()));
+        assert!(super::super::place::is_id(&sink.claim_place_id().unwrap()));
     }
 
     #[test]

@@ -1,0 +1,161 @@
+//! A program that takes a credential to wherever it belongs: a vault, a pipeline's variables.
+
+use std::path::Path;
+use std::time::Duration;
+
+use keyholder_foundation::Secret;
+use keyholder_platform::run_with_input;
+use sha2::{Digest, Sha256};
+
+use super::{Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError, variables_of};
+use keyholder_client::connection::names;
+
+/// How long a program may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much of what a program says is shown, in characters; much less than is kept of it.
+const SHOWN: usize = 1500;
+
+/// Variables of this prefix are Keyholder's own settings, secrets among them.
+const OWN: &str = "KEYHOLDER_";
+
+/// A program that reads the credential, and nothing else, from its standard input.
+///
+/// It learns from its environment which one that is: the variables of an env file, without the
+/// secret. Keyholder's own variables are not passed on.
+#[derive(Debug, Clone)]
+pub struct CommandSink {
+    words: Vec<String>,
+    place: String,
+    /// Made of the words: on whichever machine it runs, the same program takes it to the same place.
+    id: String,
+    patience: Duration,
+}
+
+impl CommandSink {
+    /// The program and its arguments.
+    #[must_use]
+    pub fn new(words: &[String]) -> Self {
+        let program = words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        // The place is shown in the directory: the arguments are nobody's business there.
+        let mut hash = Sha256::new();
+        for word in words {
+            hash.update(word.as_bytes());
+            hash.update([0]);
+        }
+        let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).take(PLACE_ID_LENGTH / 2).collect();
+        Self { words: words.to_vec(), place: format!("command {program}"), id: hash, patience: PATIENCE }
+    }
+
+    /// Waits for the program this long instead of a minute.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl SecretSink for CommandSink {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn place_id(&self) -> Result<Option<String>, SinkError> {
+        Ok(Some(self.id.clone()))
+    }
+
+    fn claim_place_id(&self) -> Result<String, SinkError> {
+        Ok(self.id.clone())
+    }
+
+    fn load(&self) -> Result<Kept, SinkError> {
+        Ok(Kept::OutOfSight)
+    }
+
+    fn save(&self, key: &Key) -> Result<(), SinkError> {
+        let about: Vec<_> = variables_of(key).into_iter().filter(|(name, _)| *name != names::CLIENT_SECRET).collect();
+        hand_over(&self.words, &key.secret, &about, self.patience)
+            .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
+    }
+
+    fn remove(&self) -> Result<bool, SinkError> {
+        Ok(false)
+    }
+}
+
+/// Gives a program a secret on its standard input, with what may be known about it in its environment.
+///
+/// # Errors
+/// Why it did not take the secret, which the reason does not repeat.
+pub(crate) fn hand_over(
+    words: &[String],
+    secret: &Secret,
+    about: &[(&str, String)],
+    patience: Duration,
+) -> Result<(), String> {
+    let ended = run_with_input(words, secret, about, |name| name.starts_with(OWN), patience);
+    let ended = ended.map_err(|error| without(&error.to_string(), secret))?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let complaint = without(&ended.complaint, secret);
+    let complaint = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
+    Err(format!("it ended with {}{complaint}", ended.status))
+}
+
+/// What a program said, without the secret that it was given, should it have repeated it.
+fn without(text: &str, secret: &Secret) -> String {
+    let lines = secret.expose().lines().filter(|line| line.len() >= 8 && !line.starts_with("-----"));
+    let clean = lines.fold(text.to_owned(), |text, line| text.replace(line, "[redacted]"));
+    // The beginning may be the end of a secret that was cut in two: only what is well behind it is shown.
+    let cut = clean.chars().count().saturating_sub(SHOWN);
+    clean.chars().skip(cut).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::sink::testing::key;
+
+    fn sink(script: &str) -> CommandSink {
+        CommandSink::new(&["sh".to_owned(), "-c".to_owned(), script.to_owned()])
+    }
+
+    #[test]
+    fn s25_a_program_gets_the_secret_on_its_standard_input_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, environment) = (folder.path().join("input"), folder.path().join("environment"));
+        sink(&format!("cat >'{}'; env >'{}'", input.display(), environment.display())).save(&key()).unwrap();
+        assert_eq!(std::fs::read_to_string(input).unwrap(), key().secret.expose());
+        let environment = std::fs::read_to_string(environment).unwrap();
+        assert!(!environment.contains(key().secret.expose()));
+        assert!(environment.contains(&format!("KEYHOLDER_CLIENT_ID={}", key().client_id)), "{environment}");
+    }
+
+    #[test]
+    fn s25_what_a_failing_program_says_is_shown_without_the_secret() {
+        let error = sink("echo \"cannot store $(cat)\" >&2; exit 3").save(&key()).unwrap_err().to_string();
+        assert!(error.contains("exit status: 3: cannot store [redacted]"), "{error}");
+        assert!(!error.contains(key().secret.expose()));
+        let long = "cat >secret; for i in $(seq 300); do echo \"no room for $(cat secret)\" >&2; done; exit 1";
+        let folder = tempfile::tempdir().unwrap();
+        let long = sink(&format!("cd '{}'; {long}", folder.path().display())).save(&key()).unwrap_err().to_string();
+        let secret = key().secret;
+        let end = &secret.expose()[12..];
+        assert!(long.contains("[redacted]") && !long.contains(end) && long.len() < 3000, "{long}");
+        let slow = sink("sleep 600").with_patience(Duration::from_millis(50)).save(&key()).unwrap_err();
+        assert!(slow.to_string().contains("did not end within"), "{slow}");
+        let missing = CommandSink::new(&["/no/such/vault".to_owned()]).save(&key()).unwrap_err();
+        assert!(missing.to_string().contains("cannot run `/no/such/vault`"), "{missing}");
+    }
+
+    #[test]
+    fn its_name_in_the_directory_shows_no_argument() {
+        let one = CommandSink::new(&["/usr/bin/vault".to_owned(), "token=abc".to_owned()]);
+        assert!(one.place().starts_with("command vault") && !one.place().contains("abc"), "{}", one.place());
+        let other = CommandSink::new(&["vault".to_owned(), "token=abd".to_owned()]);
+        assert_ne!(one.place_id().unwrap(), other.place_id().unwrap());
+        assert!(crate::sink::place::is_id(&one.claim_place_id().unwrap()));
+        assert!(matches!(one.load().unwrap(), Kept::OutOfSight) && !one.remove().unwrap());
+    }
+}
