@@ -6,6 +6,7 @@
 
 mod connection;
 mod declared;
+mod init;
 mod non_interactive;
 mod org;
 pub(crate) mod people;
@@ -18,6 +19,7 @@ use keyholder_foundation::ClientId;
 
 pub(crate) use connection::{ConnectionFlags, FederatedSource, Login, Logout, PlaceFlags};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
+pub(crate) use init::Init;
 pub(crate) use non_interactive::{
     NonInteractive, NonInteractiveConvert, NonInteractiveCreate, NonInteractiveList, NonInteractiveMigrate,
     NonInteractivePlace, NonInteractiveRelease, NonInteractiveWish, PasswordPlace, Slot,
@@ -88,6 +90,20 @@ pub(crate) enum Command {
         It is safe to run again: what is in place is found and left alone. The secret is written to \
         DIR/orders-sync.env (readable by you alone) and never printed.")]
     Quickstart(Quickstart),
+    /// Write a first keyholder.toml: from nothing, or from what an org has
+    #[command(
+        long_about = "Writes a first declaration of service users, with comments. It never writes over a file.\n\n\
+        With `--from-org` it writes down what an org has: application users with their registrations, business units \
+        and roles, and what the roles grant. `plan` then says that there is nothing to do. System Administrators, \
+        other tenants' applications and disabled users are left out, and said.\n\n\
+        Examples:\n  \
+        keyholder init --url https://contoso.crm4.dynamics.com\n  \
+        keyholder init --from-org --url https://contoso.crm4.dynamics.com\n  \
+        keyholder init --local && keyholder apply --local"
+    )]
+    Init(Init),
+    /// Print the JSON Schema of keyholder.toml, for editors
+    Schema,
     /// Say what `apply` would do about the declared service users, and why
     #[command(long_about = "Compares what keyholder.toml declares with what there is, in the directories and the \
         orgs, and says what `apply` would do about it: `+` make, `~` change, `-` remove, `=` in place, each with its \

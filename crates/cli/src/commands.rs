@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 mod declared;
+pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod manual;
@@ -11,5 +12,6 @@ pub(crate) mod org;
 pub(crate) mod plan;
 pub(crate) mod query;
 pub(crate) mod quickstart;
+pub(crate) mod schema;
 pub(crate) mod token;
 pub(crate) mod whoami;

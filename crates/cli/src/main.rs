@@ -60,6 +60,7 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
         Command::Plan(arguments) => arguments.declared.local.is_some(),
         Command::Apply(arguments) => arguments.declared.local.is_some(),
         Command::NonInteractive(arguments) => arguments.place().local.is_some(),
+        Command::Init(arguments) => arguments.local.is_some(),
         _ => false,
     };
     let serves = rehearses || matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
@@ -78,6 +79,11 @@ async fn run(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         Command::Plan(arguments) => return Box::pin(commands::plan::run(arguments, printer)).await,
         Command::Apply(arguments) => return Box::pin(commands::apply::run(arguments, printer)).await,
         Command::Quickstart(arguments) => Box::pin(commands::quickstart::run(arguments, printer)).await,
+        Command::Init(arguments) => Box::pin(commands::init::run(arguments, printer)).await,
+        Command::Schema => {
+            commands::schema::run(printer);
+            Ok(())
+        }
         Command::Org(arguments) => commands::org::run(arguments, printer).await,
         Command::Login(arguments) => commands::login::run(arguments, printer).await,
         Command::Logout(arguments) => commands::logout::run(arguments, printer).await,

@@ -42,6 +42,12 @@ impl FileError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Whether there is a file or folder of that name.
+    #[must_use]
+    pub fn is_there_already(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+    }
+
     /// Whether the operating system's own rights stood in the way.
     #[must_use]
     pub fn is_denied(&self) -> bool {
@@ -126,6 +132,21 @@ fn write(path: &Path, content: &[u8], durable: bool) -> Result<(), FileError> {
     written.map_err(failed("write", path))
 }
 
+/// Writes `content` to a new file, with the rights that the user's new files have; one that is there
+/// stays as it is.
+///
+/// # Errors
+/// [`FileError::Io`], of which [`FileError::is_there_already`] tells whether the name was taken.
+pub fn create_new(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let mut file = File::create_new(path).map_err(failed("make", path))?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a file is worse than none.
+        let _ = std::fs::remove_file(path);
+    }
+    written.map_err(failed("write", path))
+}
+
 /// Reads a text of at most `limit` bytes.
 ///
 /// # Errors
@@ -156,6 +177,15 @@ mod tests {
         assert!(is_private(&file).unwrap());
         assert!(is_private(&inner).unwrap());
         assert_eq!(std::fs::read_dir(&inner).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keyholder.toml");
+        create_new(&file, b"one").unwrap();
+        assert!(create_new(&file, b"two").unwrap_err().is_there_already());
+        assert_eq!(read_bounded(&file, 10).unwrap(), "one");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod federation;
 mod lifetime;
 mod mistakes;
 mod nearest;
+mod print;
 mod reading;
 mod rights;
 mod schema;
@@ -27,8 +28,10 @@ use keyholder_security::{Depth, Verb};
 
 use keyholder_client::OrgUrl;
 
+pub(crate) use check::is_entry_name;
 pub use lifetime::{parse_lifetime, print_lifetime};
 pub use mistakes::{Mistake, Mistakes, Position};
+pub use print::print_declaration;
 pub use reading::ReadError;
 pub use rights::{is_privilege_name, parse_rights, print_depth, print_rights, print_verb};
 pub use schema::json_schema;

@@ -30,6 +30,7 @@ pub mod apply;
 pub mod declaration;
 mod error;
 mod estate;
+mod inventory;
 pub mod journal;
 mod marks;
 pub mod non_interactive;
@@ -54,13 +55,16 @@ use crate::plan::{Leave, Plan};
 pub use apply::Provisioned;
 pub use error::Error;
 pub use estate::{Borrowing, Estate};
+pub use inventory::{Inventory, inventory};
 pub use journal::{Journal, JournalError, Loan, Recorded};
 pub use marks::{TAG, role_id};
 pub use observe::observe;
 pub use patience::Patience;
 pub use remove::remove;
 pub use report::{Event, InOrder, Outcome, Reporter, Step};
-pub use sink::{EnvFileSink, Kept, Key, SecretSink, SinkError, Sinks, variables};
+pub use sink::{
+    CommandSink, EnvFileSink, FileSink, Kept, Key, SecretSink, SinkError, Sinks, open as open_sink, variables,
+};
 pub use wishes::{OfTable, Wish, Wishes};
 
 /// Observes, plans and applies in one go, for a declaration that is made in code: whatever stops a part

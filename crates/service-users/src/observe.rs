@@ -28,6 +28,7 @@ pub use org::{OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 
 pub(crate) use keys::{address, sign_in};
 pub(crate) use org::held;
+pub(crate) use org::{WholeOrg, whole_org};
 
 /// What is looked at beyond what is declared.
 #[derive(Debug, Clone, Copy, Default)]

@@ -27,6 +27,7 @@ pub use action::{Action, FederationWrite, Granted};
 pub use finding::{Finding, Severity};
 
 pub(crate) use registration::{Found, find as find_registration};
+pub(crate) use role::SYSTEM_ADMINISTRATOR;
 pub(crate) use user::id as user_id;
 pub(crate) use words::reach;
 

@@ -7,6 +7,7 @@ mod declared;
 mod documents;
 mod guide;
 mod house;
+mod init;
 mod killed;
 mod killed_restore;
 mod login;

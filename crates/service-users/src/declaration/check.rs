@@ -77,6 +77,11 @@ fn check_name(name: &str, limit: usize) -> Result<(), String> {
     }
 }
 
+/// Whether a name from elsewhere may stand in a declaration.
+pub(crate) fn is_entry_name(name: &str, limit: usize) -> bool {
+    check_name(name, limit).is_ok()
+}
+
 /// One of the tenants, or whichever the orgs say: without any declared, all are taken to be in one.
 type TenantOf<'a> = Option<&'a str>;
 

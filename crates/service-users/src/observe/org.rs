@@ -270,6 +270,56 @@ async fn holders(
     Ok(holders)
 }
 
+/// An org with all its application users, their roles and what those grant.
+#[derive(Debug)]
+pub(crate) struct WholeOrg {
+    pub(crate) seen: OrgSeen,
+    /// The roles that came with the org or with a solution of somebody's, by their root copies.
+    pub(crate) shipped: BTreeSet<Uuid>,
+}
+
+#[derive(Deserialize)]
+struct Origin {
+    roleid: Uuid,
+    #[serde(default)]
+    ismanaged: Option<bool>,
+    #[serde(default)]
+    canbedeleted: Option<ManagedFlag>,
+}
+
+#[derive(Deserialize)]
+struct ManagedFlag {
+    #[serde(rename = "Value")]
+    value: bool,
+}
+
+/// Reads a whole org: eight requests, but for pages.
+pub(crate) async fn whole_org(org: &Dataverse) -> Result<WholeOrg, ClientError> {
+    let all_units = org.query("businessunits?$select=businessunitid,name,_parentbusinessunitid_value").collect_as();
+    let (who, units, mut users) = futures::try_join!(org.who_am_i(), all_units, users(org))?;
+    let living: Vec<Uuid> = users.iter().filter(|user| !user.is_deleted()).map(|user| user.id).collect();
+    for pair in pairs(org, &living).await? {
+        if let Some(user) = users.iter_mut().find(|user| user.id == pair.systemuserid) {
+            user.roles.push(pair.roleid);
+        }
+    }
+    let held: BTreeSet<Uuid> = users.iter().flat_map(|user| &user.roles).copied().collect();
+    let roles: Vec<RoleSeen> = of_ids(org, ROLES, "roleid", &held).await?;
+    let roots: BTreeSet<Uuid> = roles.iter().map(RoleSeen::root).collect();
+    let all: Vec<Uuid> = roots.iter().copied().collect();
+    let origins = of_ids::<Origin>(org, "roles?$select=roleid,ismanaged,canbedeleted", "roleid", &roots);
+    let (granted, origins) = futures::try_join!(granted(org, &all), origins)?;
+    let ids: BTreeSet<Uuid> = granted.values().flat_map(BTreeMap::keys).copied().collect();
+    let privileges = of_ids(org, PRIVILEGES, "privilegeid", &ids).await?;
+    let is_shipped = |origin: &Origin| {
+        origin.ismanaged == Some(true) || origin.canbedeleted.as_ref().is_some_and(|flag| !flag.value)
+    };
+    let shipped = origins.into_iter().filter(is_shipped).map(|origin| origin.roleid);
+    let shipped = shipped.chain(roles.iter().filter(|role| role.template.is_some()).map(RoleSeen::root)).collect();
+    let seen = OrgSeen { who, units, roles, granted, privileges, users, holders: BTreeMap::new() };
+    Ok(WholeOrg { seen, shipped })
+}
+
 async fn units(org: &Dataverse, wanted: &Wanted<'_>) -> Result<Vec<UnitSeen>, ClientError> {
     let mut filter = "_parentbusinessunitid_value eq null".to_owned();
     for name in &wanted.units {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyholder_security::{Depth, Verb};
 use keyholder_service_users::declaration::{
-    Credential, Declaration, Federation, ReadError, Right, RoleSource, Sink, Stance, json_schema,
+    Credential, Declaration, Federation, ReadError, Right, RoleSource, Sink, Stance, json_schema, print_declaration,
 };
 use proptest::prelude::*;
 
@@ -478,6 +478,28 @@ fn a_file_that_cannot_be_a_declaration_is_refused_at_once() {
     assert!(parse(&deep).unwrap_err().contains("not TOML"));
     let twice = parse("[orgs.a]\nurl = 'a.example.com'\nurl = 'b.example.com'\n").unwrap_err();
     assert!(twice.contains("line 3") && twice.contains("duplicate key"), "{twice}");
+}
+
+#[test]
+fn what_is_printed_reads_as_the_same_declaration() {
+    for text in [
+        WHOLE.to_owned(),
+        WHOLE.replace("orders-sync", "\"a \\\"quoted\\\" näme\"").replace("password=-", "pass\\u0007\\\\word=-"),
+    ] {
+        let declaration = parse(&text).unwrap();
+        let printed = print_declaration(&declaration, |table, name| format!("{table} {name}\nsecond\u{0} line"));
+        let again = parse(&printed).unwrap_or_else(|mistakes| panic!("{mistakes}\n{printed}"));
+        assert_eq!(again.non_interactive_users, declaration.non_interactive_users);
+        for (name, user) in &declaration.application_users {
+            let read = &again.application_users[name];
+            // They are printed in another order.
+            assert!(user.credentials.iter().all(|credential| read.credentials.contains(credential)), "{printed}");
+            assert_eq!((&read.name, &read.orgs, &read.roles), (&user.name, &user.orgs, &user.roles));
+        }
+        let rest =
+            |declaration: &Declaration| Declaration { application_users: Default::default(), ..declaration.clone() };
+        assert_eq!(rest(&again), rest(&declaration), "{printed}");
+    }
 }
 
 proptest! {
