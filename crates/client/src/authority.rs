@@ -132,7 +132,8 @@ impl Discovered {
 /// Asks the org which authority it trusts.
 ///
 /// # Errors
-/// [`Error::NotAnOrg`] when what answers is no org, [`Error::UntrustedAuthority`] when it is sent
+/// [`Error::NotAnOrg`] when what answers is no org, [`Error::OnPremises`] when it is one that no token
+/// opens, [`Error::UntrustedAuthority`] when it is sent
 /// to a place that must not have the secret, [`ConfigurationError::WrongTenant`], and what the
 /// transport came to.
 pub async fn discover(connection: &Connection, http: &Http) -> Result<Discovered, Error> {
@@ -158,9 +159,23 @@ pub async fn discover(connection: &Connection, http: &Http) -> Result<Discovered
         .find_map(|value| Challenge::parse(value).ok());
     let named = challenge.and_then(|challenge| challenge.authorization_uri.zip(challenge.resource_id));
     let Some((authorization_uri, resource_id)) = named else {
+        let schemes = windows_schemes(answer.headers());
+        if !schemes.is_empty() {
+            return Err(Error::OnPremises { url: url.to_string(), schemes: schemes.join(", ") });
+        }
         return Err(not_an_org("it asks for sign-in (HTTP status 401) but names no authority".to_owned()));
     };
     judge(connection, &authorization_uri, &resource_id)
+}
+
+/// The schemes of Windows authentication that an answer offers.
+fn windows_schemes(headers: &HeaderMap) -> Vec<&'static str> {
+    let offered = || headers.get_all(http::header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    // A header may list several, and each may have parameters behind it.
+    let offers = |scheme: &str| {
+        offered().flat_map(|value| value.split([',', ' '])).any(|word| word.trim().eq_ignore_ascii_case(scheme))
+    };
+    ["Negotiate", "NTLM"].into_iter().filter(|scheme| offers(scheme)).collect()
 }
 
 /// The rule of this module's introduction, without any I/O.

@@ -44,6 +44,14 @@ pub enum Error {
         /// What came back.
         found: String,
     },
+    /// The org is a server of its owner's, which no token opens.
+    #[error("{url} is an on-premises org behind Windows authentication ({schemes}): no token opens it")]
+    OnPremises {
+        /// What was asked.
+        url: String,
+        /// What it offers: `Negotiate`, `NTLM`.
+        schemes: String,
+    },
     /// The org names an authority that must not be given the credential ([`crate::authority`]).
     #[error("{org} wants sign-in at {authority}, which {reason}; nothing was sent there")]
     UntrustedAuthority {
@@ -132,9 +140,8 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unreachable { .. } => ErrorKind::OutOfReach,
-            Self::UntrustedCertificate { .. } | Self::NotAnOrg { .. } | Self::UntrustedAuthority { .. } => {
-                ErrorKind::Configuration
-            }
+            Self::UntrustedCertificate { .. } | Self::NotAnOrg { .. } => ErrorKind::Configuration,
+            Self::OnPremises { .. } | Self::UntrustedAuthority { .. } => ErrorKind::Configuration,
             Self::Configuration(_) => ErrorKind::Configuration,
             Self::TokenRefused(refusal) => refusal.kind(),
             Self::SignIn(error) => error.kind(),
@@ -155,6 +162,9 @@ impl Error {
             ],
             Self::NotAnOrg { .. } => vec![
                 "give the org's own address, like `https://contoso.crm4.dynamics.com`; the Power Platform admin center shows it as the environment URL".to_owned(),
+            ],
+            Self::OnPremises { .. } => vec![
+                "application users and tokens are for online orgs; on-premises, programs sign in with a Windows account of the domain".to_owned(),
             ],
             Self::UntrustedAuthority { .. } => vec![
                 "check the org's URL letter by letter: whoever answers there could be after the client secret".to_owned(),

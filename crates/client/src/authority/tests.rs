@@ -126,6 +126,23 @@ async fn what_is_no_org_is_said_to_be_none() {
 }
 
 #[tokio::test]
+async fn s24_an_org_behind_windows_authentication_is_said_to_be_on_premises() {
+    for headers in [
+        vec![("www-authenticate", "Negotiate"), ("www-authenticate", "NTLM")],
+        vec![("www-authenticate", "NTLM")],
+        vec![("www-authenticate", "ntlm, negotiate")],
+    ] {
+        let (script, http) = Script::http();
+        script.expect("GET /api/data/v9.2/", answer(401, &headers, "<html></html>"));
+        let error = discover(&connection("https://crm.contoso.example"), &http).await.unwrap_err();
+        assert!(matches!(error, Error::OnPremises { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("on-premises") && text.contains("NTLM") && text.contains("no token"), "{text}");
+        assert!(!error.hints().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn the_challenge_is_read_from_a_401() {
     let (script, http) = Script::http();
     let challenge =

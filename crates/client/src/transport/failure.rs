@@ -85,6 +85,41 @@ fn words(problem: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it was made for another host name".to_owned()
         }
+        CertificateError::BadEncoding => "it is damaged".to_owned(),
+        CertificateError::Revoked => "it was revoked".to_owned(),
+        CertificateError::BadSignature => "its signature is not its issuer's".to_owned(),
+        // These name themselves by their variants; the innermost name says the most.
+        other => match innermost(&other.to_string()) {
+            "CaUsedAsEndEntity" => "it is a certificate authority's own, or self-signed, and no server's".to_owned(),
+            name => format!("it is not accepted ({})", spaced(name)),
+        },
+    }
+}
+
+/// `CaUsedAsEndEntity` of `Other(OtherError(CaUsedAsEndEntity))`.
+fn innermost(text: &str) -> &str {
+    text.rsplit('(').next().unwrap_or(text).trim_end_matches(')').trim()
+}
+
+/// `ca used as end entity` of `CaUsedAsEndEntity`; a text of several words stays.
+fn spaced(name: &str) -> String {
+    if name.contains(' ') {
+        return name.to_owned();
+    }
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}
+
+/// What is wrong with a certificate that is to be trusted, in words.
+pub(super) fn of_authority(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(problem) => words(problem),
         other => other.to_string(),
     }
 }
@@ -95,4 +130,40 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 
 fn deepest(error: &reqwest::Error) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::OtherError;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct CaUsedAsEndEntity;
+
+    impl std::fmt::Display for CaUsedAsEndEntity {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{self:?}")
+        }
+    }
+
+    impl StdError for CaUsedAsEndEntity {}
+
+    #[test]
+    fn certificates_are_judged_in_words() {
+        let of_other = CertificateError::Other(OtherError(Arc::new(CaUsedAsEndEntity)));
+        assert_eq!(words(&of_other), "it is a certificate authority's own, or self-signed, and no server's");
+        for problem in [
+            of_other,
+            CertificateError::BadEncoding,
+            CertificateError::UnhandledCriticalExtension,
+            CertificateError::UnknownRevocationStatus,
+            CertificateError::InvalidPurpose,
+        ] {
+            let said = words(&problem);
+            assert!(said.starts_with("it ") && !said.contains("Other") && !said.contains("Error"), "{said}");
+        }
+    }
 }

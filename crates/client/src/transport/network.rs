@@ -162,14 +162,15 @@ fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Configu
     };
     let certificates = CertificateDer::pem_slice_iter(text.as_bytes())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unreadable(error.to_string()))?;
+        .map_err(|_| unreadable("what stands between its BEGIN and END lines is damaged".to_owned()))?;
     if certificates.is_empty() {
         return Err(unreadable("it holds no PEM certificate (`-----BEGIN CERTIFICATE-----`)".to_owned()));
     }
     // Parsed now, so that a bad file is named as such and not as a failed connection.
     let mut roots = rustls::RootCertStore::empty();
     for certificate in &certificates {
-        roots.add(certificate.clone()).map_err(|error| unreadable(error.to_string()))?;
+        let damaged = |error| unreadable(format!("a certificate in it: {}", failure::of_authority(&error)));
+        roots.add(certificate.clone()).map_err(damaged)?;
     }
     Ok(certificates)
 }
@@ -186,7 +187,8 @@ mod tests {
         for content in ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             std::fs::write(&path, content).unwrap();
             let error = Network::new(options.clone()).unwrap_err();
-            assert!(error.to_string().contains("ca.pem"), "{error}");
+            let said = error.to_string();
+            assert!(said.contains("ca.pem") && !said.contains("Encoding") && !said.contains("Error("), "{said}");
         }
         std::fs::remove_file(&path).unwrap();
         assert!(Network::new(options).unwrap_err().to_string().contains("ca.pem"));
