@@ -23,14 +23,14 @@ pub(crate) use door::{lead_on, respond};
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{margin:0;font:1.0625rem/1.5 system-ui,sans-serif;background:#f3f4f6;color:#111827}\
-main{max-width:34rem;margin:8vh auto;padding:2rem;background:#fff;border:1px solid #d1d5db;border-radius:.5rem}\
+main{max-width:34rem;margin:8vh auto;padding:2rem;background:#fff;border:1px solid #d1d5db;border-radius:.5rem;overflow-wrap:anywhere}\
 h1{margin:0 0 1rem;font-size:1.375rem;line-height:1.3}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:1rem 0}\
 dt{color:#4b5563}\
-dd{margin:0;overflow-wrap:anywhere}\
+dd{margin:0}\
 a{color:#1d4ed8}\
 :focus-visible{outline:3px solid #f59e0b;outline-offset:2px}\
-.code{color:#4b5563;font-size:.9375rem;overflow-wrap:anywhere}\
+.code{color:#4b5563;font-size:.9375rem}\
 @media(prefers-color-scheme:dark){body{background:#111827;color:#f3f4f6}main{background:#1f2937;border-color:#4b5563}\
 dt,.code{color:#d1d5db}a{color:#93c5fd}}\
 @media(max-width:30rem){main{margin:0;min-height:100vh;border:0;border-radius:0;box-sizing:border-box;max-width:none}\

@@ -31,7 +31,7 @@ pub(super) use sign_in::{Notice, SignIn, change_password, second_factor, sign_in
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{margin:0;font:1.0625rem/1.5 system-ui,sans-serif;background:#f3f4f6;color:#111827}\
-main{max-width:26rem;margin:8vh auto;padding:2rem;background:#fff;border:1px solid #d1d5db;border-radius:.5rem}\
+main{max-width:26rem;margin:8vh auto;padding:2rem;background:#fff;border:1px solid #d1d5db;border-radius:.5rem;overflow-wrap:anywhere}\
 h1{margin:0 0 1rem;font-size:1.375rem;line-height:1.3}\
 label{display:block;margin:1rem 0 .25rem;font-weight:600}\
 label.choice{font-weight:400}\
@@ -43,7 +43,6 @@ button.second{background:transparent;color:#1d4ed8}\
 :focus-visible{outline:3px solid #f59e0b;outline-offset:2px}\
 .notice{padding:.75rem;border-left:4px solid #b91c1c;background:#fef2f2;color:#7f1d1d}\
 .code,.quiet{color:#4b5563;font-size:.9375rem}\
-.code{overflow-wrap:anywhere}\
 @media(prefers-color-scheme:dark){body{background:#111827;color:#f3f4f6}main{background:#1f2937;border-color:#4b5563}\
 input[type=text],input[type=email],input[type=password]{background:#111827;color:#f3f4f6}\
 button{background:#1d4ed8}button.second{color:#93c5fd;border-color:#93c5fd}\
