@@ -3,8 +3,8 @@
 use keyholder_client::{ConfigurationError, Error, ErrorKind};
 use keyholder_org::certificates::CertificateError;
 use keyholder_org::folder::FolderError;
-use keyholder_org::listen::ListenError;
-use keyholder_org::{Refused, StartError};
+use keyholder_org::listen::{ListenError, Wanted};
+use keyholder_org::{Fault, Refused, StartError};
 use keyholder_platform::FileError;
 use keyholder_service_users::declaration::ReadError;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { exit: exit_of(error.kind()), message: error.to_string(), hints: error.hints() }
+        Self { exit: exit_of_kind(error.kind()), message: error.to_string(), hints: error.hints() }
     }
 }
 
@@ -84,6 +84,9 @@ impl From<FolderError> for Failure {
             FolderError::Newer { .. } => {
                 Self::new(Exit::BadData, message).hint("use that version, or another folder with `--data`")
             }
+            FolderError::File(file) if file.is_denied() => Self::from(file).hint(
+                "give a folder of your own with `--data`, or keep nothing with `--ephemeral`, where the command has it",
+            ),
             FolderError::File(file) => file.into(),
         }
     }
@@ -108,7 +111,7 @@ impl From<keyholder_service_users::Error> for Failure {
 
 impl From<&keyholder_service_users::Error> for Failure {
     fn from(error: &keyholder_service_users::Error) -> Self {
-        let exit = exit_of(error.kind());
+        let exit = exit_of_kind(error.kind());
         let mut message = error.to_string();
         let mut next = std::error::Error::source(error);
         while let Some(cause) = next {
@@ -121,25 +124,31 @@ impl From<&keyholder_service_users::Error> for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        let message = error.to_string();
+        let failure = Self::new(exit_of(error.fault()), error.to_string());
         match error {
             StartError::Folder(folder) => folder.into(),
-            StartError::Listen(listen) => match listen {
-                ListenError::Taken { .. } => Self::new(Exit::CannotCreate, message).hint(
-                    "stop that program (another local org, perhaps), or take another port, like `--listen 8444` (0 for a free one)",
-                ),
-                ListenError::Bind { .. } => Self::new(Exit::CannotCreate, message),
-                _ => Self::new(Exit::Usage, message),
-            },
-            StartError::Certificate(CertificateError::Damaged(_)) => Self::new(Exit::BadData, message).hint(
+            StartError::Listen(ListenError::Taken { wanted, .. }) => failure.hint(match wanted {
+                Wanted::Flag(flag @ ("--http" | "--also-listen")) => {
+                    format!("stop that program, or give another port with `{flag}` (0 for a free one)")
+                }
+                _ => "stop that program (another local org, perhaps), or take another port, like `--listen 8444` (0 for a free one)".to_owned(),
+            }),
+            StartError::Certificate(CertificateError::Damaged(_)) => failure.hint(
                 "delete `ca.pem` and `ca.key` in the data folder: new ones are made, and clients need the new `ca.pem`",
             ),
-            StartError::Identity(_) | StartError::Data(_) | StartError::Store(_) => {
-                Self::new(if error.is_the_systems() { Exit::CannotCreate } else { Exit::BadData }, message)
-            }
             StartError::Refused(refused) => refused.into(),
-            _ => Self::new(Exit::Failed, message),
+            _ => failure,
         }
+    }
+}
+
+/// The exit code of a local org's fault.
+pub(crate) fn exit_of(fault: Fault) -> Exit {
+    match fault {
+        Fault::Request => Exit::Usage,
+        Fault::System => Exit::CannotCreate,
+        Fault::Data => Exit::BadData,
+        _ => Exit::Failed,
     }
 }
 
@@ -154,7 +163,7 @@ impl From<Refused> for Failure {
     }
 }
 
-fn exit_of(kind: ErrorKind) -> Exit {
+fn exit_of_kind(kind: ErrorKind) -> Exit {
     match kind {
         ErrorKind::OutOfReach => Exit::OutOfReach,
         ErrorKind::NotAllowed => Exit::NotAllowed,

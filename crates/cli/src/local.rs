@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::args::{Data, Durability, ListenFlags};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_of};
 use crate::printer::Printer;
 
 /// How a world is opened from the command line.
@@ -160,6 +160,13 @@ pub(crate) fn running(path: &Path) -> Result<Control, Failure> {
     }
 }
 
+/// A text as one segment of a path of the control endpoint.
+pub(crate) fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte);
+    let escape = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(escape).collect()
+}
+
 /// A running org's control endpoint, reached over loopback whatever name the org goes by.
 pub(crate) struct Control {
     http: Http,
@@ -210,7 +217,13 @@ impl Control {
             Ok(value)
         } else {
             let said = value.pointer("/error/message").and_then(Value::as_str).unwrap_or("it refused");
-            Err(wrong(said.to_owned()))
+            let fault = value.pointer("/error/fault").cloned().and_then(|fault| serde_json::from_value(fault).ok());
+            let exit = match fault {
+                Some(fault) => exit_of(fault),
+                None if answer.status().is_client_error() => Exit::Usage,
+                None => Exit::Failed,
+            };
+            Err(Failure::new(exit, format!("the running org at {}: {said}", self.note.origin)))
         }
     }
 }

@@ -21,7 +21,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use exit::Exit;
 use failure::Failure;
-use printer::Printer;
+use printer::{Printer, Unread};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -37,7 +37,11 @@ fn main() -> ExitCode {
             .into();
         }
     };
-    let printer = Printer::new(arguments.output, arguments.quiet);
+    let unread = match arguments.command {
+        Command::Query(_) => Unread::Ends,
+        _ => Unread::GoesOn,
+    };
+    let printer = Printer::new(arguments.output, arguments.quiet, unread);
     let outcome = runtime(&arguments.command).and_then(|runtime| {
         let outcome = runtime.block_on(run(&arguments.command, printer));
         // A thread that still reads standard input or a name server's answer must not hold us up.

@@ -1,7 +1,8 @@
 //! The one door to standard output and standard error.
 //!
-//! Data goes to standard output, talk to standard error. A reader that closes the pipe early
-//! (`keyholder query ... | head -1`) has what it wanted: that is no failure.
+//! Data goes to standard output, talk to standard error. A reader that closes the pipe early has what
+//! it wanted: that is no failure. A command that only tells (`keyholder query ... | head -1`) ends
+//! then; one that does something (`keyholder quickstart | head -1`) does the rest of it unheard.
 //!
 //! Words for people often repeat what a service or a file says. Whatever could steer a terminal is
 //! shown in them, not sent.
@@ -15,16 +16,26 @@ use crate::args::Output;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+/// What becomes of a command when nobody reads its output any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It ends: telling is all that it does.
+    Ends,
+    /// It goes on: half of a change is worse than one that nobody read about.
+    GoesOn,
+}
+
 /// Prints for people or for programs, as `--output` asks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer {
     output: Output,
     quiet: bool,
+    unread: Unread,
 }
 
 impl Printer {
-    pub(crate) fn new(output: Output, quiet: bool) -> Self {
-        Self { output, quiet }
+    pub(crate) fn new(output: Output, quiet: bool, unread: Unread) -> Self {
+        Self { output, quiet, unread }
     }
 
     /// Whether JSON is wanted instead of lines.
@@ -43,7 +54,7 @@ impl Printer {
     pub(crate) fn data(self, text: &str) {
         let mut out = io::stdout().lock();
         if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
-            unwritable(&error);
+            self.unwritable(&error);
         }
     }
 
@@ -94,6 +105,19 @@ impl Printer {
             self.data(&failure.to_json().to_string());
         }
     }
+
+    /// Ends the process when its output has nowhere to go: quietly when the reader asked for no more
+    /// and nothing is left to do, with an error when a part of the result is lost.
+    #[expect(clippy::exit, reason = "nothing that follows could be told to anybody")]
+    fn unwritable(self, error: &io::Error) {
+        match (error.kind(), self.unread) {
+            (io::ErrorKind::BrokenPipe, Unread::GoesOn) => return,
+            (io::ErrorKind::BrokenPipe, Unread::Ends) => std::process::exit(0),
+            _ => {}
+        }
+        let _ = writeln!(io::stderr(), "error: cannot write the output: {error}; it is not whole");
+        std::process::exit(Exit::CannotCreate as i32)
+    }
 }
 
 /// Whether a character steers a terminal or turns the direction of what follows.
@@ -113,17 +137,6 @@ fn visible(text: &str) -> Cow<'_, str> {
         if steers(character) { shown.extend(character.escape_unicode()) } else { shown.push(character) }
     }
     Cow::Owned(shown)
-}
-
-/// Ends the process when its output has nowhere to go: quietly when the reader asked for no more,
-/// with an error when a part of the result is lost.
-#[expect(clippy::exit, reason = "nothing that follows could be told to anybody")]
-fn unwritable(error: &io::Error) {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        std::process::exit(0)
-    }
-    let _ = writeln!(io::stderr(), "error: cannot write the output: {error}; it is not whole");
-    std::process::exit(Exit::CannotCreate as i32)
 }
 
 #[cfg(test)]

@@ -56,8 +56,9 @@ pub(crate) fn settings(flags: &ConnectionFlags, printer: Printer) -> Result<Sett
     if [&caller.client_secret_file, &caller.password_file].iter().all(|file| file.as_deref() == Some(stdin)) {
         return Err(Failure::new(Exit::Usage, "standard input cannot be both the client secret and the password"));
     }
-    let read =
-        |path: &Option<PathBuf>, what, flag| path.as_deref().map(|path| read_secret(path, what, flag)).transpose();
+    let read = |path: &Option<PathBuf>, what, flag| {
+        path.as_deref().map(|path| read_secret(path, what, flag, printer)).transpose()
+    };
     let given = Flags {
         client_id: caller.client_id.clone(),
         client_secret: read(&caller.client_secret_file, "client secret", "--client-secret-file")?,
@@ -111,7 +112,7 @@ fn shown(path: &Path) -> String {
 
 /// Reads a secret from a file or, for `-`, from standard input: its first line, without the line
 /// end that editors and `echo` add.
-fn read_secret(path: &Path, what: &str, flag: &str) -> Result<Secret, Failure> {
+fn read_secret(path: &Path, what: &str, flag: &str, printer: Printer) -> Result<Secret, Failure> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().take(LONGEST_SECRET).read_to_string(&mut text).map_err(|error| {
@@ -123,6 +124,9 @@ fn read_secret(path: &Path, what: &str, flag: &str) -> Result<Secret, Failure> {
             Failure::new(Exit::BadConfiguration, error.to_string())
                 .hint(format!("`{flag}` names a file that holds the {what} and nothing else"))
         })?;
+        if keyholder_platform::is_private(path).is_ok_and(|is_private| !is_private) {
+            printer.note(&format!("others can read `{}`: `chmod 600` it, it holds a {what}", path.display()));
+        }
         Secret::new(text)
     };
     let line = text.expose().lines().next().unwrap_or_default().trim();

@@ -28,7 +28,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 pub enum CertificateError {
     /// The kept CA cannot be read.
     #[error("the certificate authority in the data folder is damaged: {0}")]
-    Damaged(String),
+    Damaged(&'static str),
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),
@@ -36,6 +36,10 @@ pub enum CertificateError {
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
 }
+
+// What the parsers say of it is for programmers, and the mend is the same.
+const NO_CERTIFICATE: &str = "`ca.pem` holds no certificate that can be read";
+const NO_KEY: &str = "`ca.key` holds no private key that can be read";
 
 /// A certificate authority as the data folder keeps it.
 #[derive(Debug, Clone)]
@@ -96,10 +100,11 @@ impl Authority {
     /// [`CertificateError::Damaged`] when it is no certificate.
     pub fn covers(&self, host: Option<&str>, now: Timestamp) -> Result<bool, CertificateError> {
         let der = self.certificate_der()?;
-        let (_, certificate) = X509Certificate::from_der(&der).map_err(|e| CertificateError::Damaged(e.to_string()))?;
+        let (_, certificate) =
+            X509Certificate::from_der(&der).map_err(|_| CertificateError::Damaged(NO_CERTIFICATE))?;
         let lasts = certificate.validity().not_after.timestamp() > now.plus(DAY * LEAF_DAYS).unix_seconds();
         let Some(host) = host else { return Ok(lasts) };
-        let constraints = certificate.name_constraints().map_err(|e| CertificateError::Damaged(e.to_string()))?;
+        let constraints = certificate.name_constraints().map_err(|_| CertificateError::Damaged(NO_CERTIFICATE))?;
         let address = host.parse::<IpAddr>().ok();
         let named = constraints.and_then(|c| c.value.permitted_subtrees.as_ref()).is_some_and(|trees| {
             trees.iter().any(|tree| match (&tree.base, address) {
@@ -122,9 +127,9 @@ impl Authority {
         now: Timestamp,
         provider: &Arc<rustls::crypto::CryptoProvider>,
     ) -> Result<rustls::ServerConfig, CertificateError> {
-        let ca_key = KeyPair::from_pem(self.key_pem.expose()).map_err(|e| CertificateError::Damaged(e.to_string()))?;
+        let ca_key = KeyPair::from_pem(self.key_pem.expose()).map_err(|_| CertificateError::Damaged(NO_KEY))?;
         let issuer = Issuer::from_ca_cert_pem(&self.certificate_pem, ca_key)
-            .map_err(|e| CertificateError::Damaged(e.to_string()))?;
+            .map_err(|_| CertificateError::Damaged(NO_CERTIFICATE))?;
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         names.extend(host.map(ToOwned::to_owned));
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
@@ -149,13 +154,14 @@ impl Authority {
 
     fn ends(&self) -> Result<Timestamp, CertificateError> {
         let der = self.certificate_der()?;
-        let (_, certificate) = X509Certificate::from_der(&der).map_err(|e| CertificateError::Damaged(e.to_string()))?;
+        let (_, certificate) =
+            X509Certificate::from_der(&der).map_err(|_| CertificateError::Damaged(NO_CERTIFICATE))?;
         Ok(Timestamp::from_unix_seconds(certificate.validity().not_after.timestamp()))
     }
 
     fn certificate_der(&self) -> Result<Vec<u8>, CertificateError> {
         let (_, pem) = x509_parser::pem::parse_x509_pem(self.certificate_pem.as_bytes())
-            .map_err(|e| CertificateError::Damaged(e.to_string()))?;
+            .map_err(|_| CertificateError::Damaged(NO_CERTIFICATE))?;
         Ok(pem.contents)
     }
 }

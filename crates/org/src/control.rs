@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -91,7 +92,9 @@ pub(crate) async fn respond(rooms: &Arc<Rooms>, peer: SocketAddr, request: &Requ
     if let Some(refusal) = admission::refusal(rooms, peer, request).await {
         return refusal;
     }
-    let segments: Vec<&str> = request.uri().path().trim_matches('/').split('/').skip(1).collect();
+    let path = request.uri().path().trim_matches('/').split('/').skip(1);
+    let decoded: Vec<_> = path.map(|segment| percent_decode_str(segment).decode_utf8_lossy()).collect();
+    let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
     let answered = answer(rooms, request.method(), &segments, request.body()).await;
     answered.unwrap_or_else(|error| failed(&error))
 }
@@ -227,5 +230,8 @@ fn failed(error: &StartError) -> Response<Bytes> {
         StartError::Refused(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "Failed"),
     };
-    plain(status, code, &error.to_string())
+    let error = json!({"code": code, "message": error.to_string(), "fault": error.fault()});
+    let mut response = done(&json!({"error": error}));
+    *response.status_mut() = status;
+    response
 }

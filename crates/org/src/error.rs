@@ -1,8 +1,27 @@
 //! Why a local org cannot be opened, served or changed.
 
+use keyholder_platform::FileError;
+use serde::{Deserialize, Serialize};
+
 use crate::certificates::CertificateError;
 use crate::folder::FolderError;
 use crate::listen::ListenError;
+
+/// Where the fault lies, as coarse as an exit code: the same whether a running org says it or one that
+/// was opened for the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Fault {
+    /// In what was asked for.
+    Request,
+    /// In what the operating system allows: rights, room, another program.
+    System,
+    /// In the data folder's content.
+    Data,
+    /// Elsewhere.
+    Other,
+}
 
 /// Why a local org cannot be opened, served or changed.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +57,29 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the operating system stood in the way: rights, room, another program.
+    /// Where the fault lies.
     #[must_use]
-    pub fn is_the_systems(&self) -> bool {
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Folder(folder) => match folder {
+                FolderError::Damaged { .. } | FolderError::Newer { .. } => Fault::Data,
+                FolderError::File(file) => match file {
+                    FileError::Io { .. } => Fault::System,
+                    FileError::TooLarge { .. } | FileError::NotText { .. } => Fault::Data,
+                },
+                _ => Fault::System,
+            },
+            Self::Listen(ListenError::Taken { .. } | ListenError::Bind { .. }) => Fault::System,
+            Self::Listen(_) | Self::Refused(_) => Fault::Request,
+            Self::Certificate(CertificateError::Damaged(_)) => Fault::Data,
+            Self::Identity(_) | Self::Data(_) | Self::Store(_) if self.is_the_systems() => Fault::System,
+            Self::Identity(_) | Self::Data(_) | Self::Store(_) => Fault::Data,
+            _ => Fault::Other,
+        }
+    }
+
+    /// Whether the operating system stood in the way: rights, room, another program.
+    fn is_the_systems(&self) -> bool {
         use keyholder_store::Error::{NoRoom, Unusable};
         let store = match self {
             Self::Identity(keyholder_identity::Error::Store(error))

@@ -29,7 +29,7 @@ pub mod serve;
 pub mod world;
 
 pub use clock::{ClockChange, ClockReading, Shift};
-pub use error::{Refused, StartError};
+pub use error::{Fault, Refused, StartError};
 pub use folder::{DataFolder, Pretence};
 pub use keyholder_data::{Sampled, Trouble};
 pub use keyholder_identity::{

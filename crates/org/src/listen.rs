@@ -1,5 +1,6 @@
 //! Where the local org can be reached: addresses, ports, and the origin that follows from them.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -23,26 +24,47 @@ pub struct Listen {
     pub host: Option<String>,
 }
 
+/// What wants an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing said otherwise.
+    Default,
+    /// A flag.
+    Flag(&'static str),
+    /// An org beyond the first.
+    FurtherOrg,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("taken when `--listen` names no other"),
+            Self::Flag(flag) => write!(f, "asked for by {flag}"),
+            Self::FurtherOrg => f.write_str("asked for by a further org"),
+        }
+    }
+}
+
 /// Why the org cannot listen as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Another program has the port.
-    #[error("port {port} on {address} is in use by another program (asked for by {flag})")]
+    #[error("port {port} on {address} is in use by another program ({wanted})")]
     Taken {
         /// The address.
         address: IpAddr,
         /// The port.
         port: u16,
-        /// The flag that asks for it.
-        flag: &'static str,
+        /// What wants it.
+        wanted: Wanted,
     },
     /// The system does not let this address be bound.
-    #[error("cannot listen on {address} (asked for by {flag}): {source}")]
+    #[error("cannot listen on {address} ({wanted}): {source}")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// The flag that asks for it.
-        flag: &'static str,
+        /// What wants it.
+        wanted: Wanted,
         /// What the system said.
         source: io::Error,
     },
@@ -82,11 +104,9 @@ pub(crate) struct Bound {
     pub(crate) absent: Vec<IpAddr>,
 }
 
-const LISTEN: &str = "--listen";
-const ALSO: &str = "--also-listen";
-const HTTP: &str = "--http";
-/// What asks for the port of a further org.
-const FURTHER: &str = "a further org";
+const LISTEN: Wanted = Wanted::Flag("--listen");
+const ALSO: Wanted = Wanted::Flag("--also-listen");
+const HTTP: Wanted = Wanted::Flag("--http");
 /// How often another free port is looked for when the chosen one is taken on the other loopback
 /// address.
 const FREE_PORT_TRIES: u32 = 16;
@@ -128,7 +148,7 @@ impl Listen {
         let mut https = match self.address {
             Some(address) if address.port() != 0 || !address.ip().is_loopback() => vec![bind(address, LISTEN).await?],
             Some(address) => both_loopbacks(address.ip(), 0, LISTEN, &mut absent).await?,
-            None => both_loopbacks(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT, LISTEN, &mut absent).await?,
+            None => both_loopbacks(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT, Wanted::Default, &mut absent).await?,
         };
         let address =
             https.first().and_then(|l| l.local_addr().ok()).map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.ip());
@@ -181,9 +201,9 @@ fn loopback_of(sockets: &[TcpListener]) -> Option<SocketAddr> {
 pub(crate) async fn bind_further(address: IpAddr, port: Option<u16>) -> Result<(u16, Vec<TcpListener>), ListenError> {
     let try_port = async |port| {
         if address.is_loopback() {
-            both_loopbacks(address, port, FURTHER, &mut Vec::new()).await
+            both_loopbacks(address, port, Wanted::FurtherOrg, &mut Vec::new()).await
         } else {
-            Ok(vec![bind(SocketAddr::new(address, port), FURTHER).await?])
+            Ok(vec![bind(SocketAddr::new(address, port), Wanted::FurtherOrg).await?])
         }
     };
     let sockets = match port {
@@ -202,7 +222,7 @@ pub(crate) async fn bind_further(address: IpAddr, port: Option<u16>) -> Result<(
 async fn both_loopbacks(
     first: IpAddr,
     port: u16,
-    flag: &'static str,
+    wanted: Wanted,
     absent: &mut Vec<IpAddr>,
 ) -> Result<Vec<TcpListener>, ListenError> {
     let other = match first {
@@ -211,9 +231,9 @@ async fn both_loopbacks(
     };
     let mut tries = 0;
     loop {
-        let one = bind(SocketAddr::new(first, port), flag).await?;
+        let one = bind(SocketAddr::new(first, port), wanted).await?;
         let chosen = one.local_addr().map_or(port, |address| address.port());
-        match bind(SocketAddr::new(other, chosen), flag).await {
+        match bind(SocketAddr::new(other, chosen), wanted).await {
             Ok(two) => return Ok(vec![one, two]),
             Err(ListenError::Taken { .. }) if port == 0 && tries < FREE_PORT_TRIES => tries += 1,
             Err(taken @ ListenError::Taken { .. }) => return Err(taken),
@@ -225,10 +245,10 @@ async fn both_loopbacks(
     }
 }
 
-async fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ListenError> {
+async fn bind(address: SocketAddr, wanted: Wanted) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ListenError::Taken { address: address.ip(), port: address.port(), flag },
-        _ => ListenError::Bind { address, flag, source },
+        io::ErrorKind::AddrInUse => ListenError::Taken { address: address.ip(), port: address.port(), wanted },
+        _ => ListenError::Bind { address, wanted, source },
     })
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Listeners {
     /// Where to listen; nowhere in a command that serves nobody.
     address: Option<IpAddr>,
     kept: Mutex<HashMap<OrgId, Kept>>,
+    /// The ports that orgs had and that other programs have now.
+    lost: Mutex<Vec<(OrgId, u16)>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -41,12 +43,12 @@ pub(crate) struct Serving {
 impl Listeners {
     /// Ports on this address.
     pub(crate) fn on(address: IpAddr) -> Self {
-        Self { address: Some(address), kept: Mutex::default(), tasks: Mutex::default() }
+        Self { address: Some(address), kept: Mutex::default(), lost: Mutex::default(), tasks: Mutex::default() }
     }
 
     /// For a command that opens a world and serves nobody.
     pub(crate) fn none() -> Self {
-        Self { address: None, kept: Mutex::default(), tasks: Mutex::default() }
+        Self { address: None, kept: Mutex::default(), lost: Mutex::default(), tasks: Mutex::default() }
     }
 
     /// A port for an org: the one it has here, else the one it had, else a free one.
@@ -62,9 +64,17 @@ impl Listeners {
             };
         };
         let (port, waiting) = listen::bind_further(address, had).await?;
+        if let Some(had) = had.filter(|had| *had != port) {
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).push((org, had));
+        }
         let (stop, _) = watch::channel(false);
         self.kept().insert(org, Kept { port, waiting, stop });
         Ok(port)
+    }
+
+    /// The orgs whose ports other programs have, with those ports; each is told once.
+    pub(crate) fn lost(&self) -> Vec<(OrgId, u16)> {
+        std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Serves an org's port, if that is not being done yet.

@@ -98,6 +98,16 @@ impl LocalOrg {
             let path = folder.file(&name);
             notes.push(format!("`{}` is lost, and with it the administrators' secrets{mend}", path.display()));
         }
+        for (org, port) in world.listeners.lost() {
+            for moved in
+                world.list().await.iter().flat_map(|tenant| &tenant.orgs).filter(|one| one.organization_id == org)
+            {
+                let (name, url) = (&moved.name, &moved.url);
+                notes.push(format!(
+                    "port {port} of the org {name} is in use by another program: in this run it answers at {url}"
+                ));
+            }
+        }
         for path in world.stale_env_files() {
             notes.push(format!("`{}` points to another address than {}", path.display(), bound.origin));
         }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use keyholder_client::transport::is_loopback;
 use keyholder_foundation::Timestamp;
 use keyholder_org::Shift;
+use url::Url;
 
 use super::{DEFAULT_DATA, Data, ListenFlags, people};
 
@@ -37,7 +39,8 @@ pub(crate) enum Org {
     /// Put the org back to a snapshot
     #[command(long_about = "Puts the org back to a snapshot: rows, directory, tenants, orgs and the org's time. The \
         certificate authority and the token service's keys stay, so that clients need nothing new. Administrators \
-        whose credentials were renewed since get new ones, written to their env file.")]
+        whose credentials were renewed since get new ones, written to their env file. The env files of \
+        personas made or renewed since are removed: make those you need again with `keyholder org persona WHO`.")]
     Restore(Snapshot),
     /// List the snapshots, or forget one
     Snapshots(Snapshots),
@@ -48,9 +51,9 @@ pub(crate) enum Org {
     Reset(Folder),
     /// Have the token service sign with a new key; tokens that are out stay good until they expire
     RotateKeys(Folder),
-    /// Say which group's members may come into an org
+    /// Show or set which group's members may come into an org
     #[command(
-        long_about = "Says which group's members may come into an org, as an environment's security group does. \
+        long_about = "Shows or sets which group's members may come into an org, as an environment's security group does. \
         Groups are made with Microsoft Graph. Applications and the tenant's administrators come in any case."
     )]
     SecurityGroup(SecurityGroup),
@@ -119,7 +122,7 @@ pub(crate) struct Behaviour {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) graph_limit: Option<u32>,
     /// An issuer beyond this machine whose tokens may stand in for secrets; may be repeated
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = issuer)]
     pub(crate) allow_issuer: Vec<String>,
     /// An issuer's keys (a JWK set) in a file, so that it is not asked; may be repeated
     #[arg(long, value_name = "URL=FILE", value_parser = issuer_keys)]
@@ -131,6 +134,18 @@ pub(crate) struct Behaviour {
 pub(crate) struct IssuerKeys {
     pub(crate) issuer: String,
     pub(crate) file: PathBuf,
+}
+
+/// An issuer is asked for its keys, so its address must be one that nobody in between can answer for.
+fn issuer(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("it is no URL: {error}"))?;
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    if is_safe && url.host().is_some() {
+        Ok(text.to_owned())
+    } else {
+        Err("it is neither an https URL nor a loopback one, such as https://token.actions.githubusercontent.com"
+            .to_owned())
+    }
 }
 
 fn issuer_keys(text: &str) -> Result<IssuerKeys, String> {
@@ -231,7 +246,7 @@ pub(crate) struct SecurityGroup {
     #[arg(value_name = "ORG")]
     pub(crate) org: String,
     /// The security group: its id, or its name when no other group has it
-    #[arg(long, value_name = "GROUP", required_unless_present = "everybody")]
+    #[arg(long, value_name = "GROUP")]
     pub(crate) group: Option<String>,
     /// Let everybody in again
     #[arg(long, conflicts_with = "group")]

@@ -1,6 +1,9 @@
 //! `keyholder query`: pages are printed as they arrive, so memory holds one.
 
 use http::Method;
+use keyholder_client::Error;
+use keyholder_client::transport::is_loopback;
+use url::Url;
 
 use crate::args::Query;
 use crate::exit::Exit;
@@ -20,7 +23,7 @@ pub(crate) async fn run(arguments: &Query, printer: Printer) -> Result<(), Failu
     }
     let mut pages = org.query(&arguments.query);
     let (mut shown, mut hidden) = (0, 0);
-    while let Some(page) = pages.next().await? {
+    while let Some(page) = pages.next().await.map_err(|error| unknown_table(error, org.scope()))? {
         if printer.is_json() {
             for row in &page.rows {
                 let text = serde_json::to_string(row).unwrap_or_default();
@@ -55,6 +58,19 @@ pub(crate) async fn run(arguments: &Query, printer: Printer) -> Result<(), Failu
         ));
     }
     Ok(())
+}
+
+/// A local org has far fewer tables than a real one: whoever asks for another is told.
+fn unknown_table(error: Error, org: &str) -> Failure {
+    let here = Url::parse(org).is_ok_and(|org| is_loopback(&org));
+    let unknown = error.is_missing() && error.to_string().contains("Resource not found for the segment");
+    let failure = Failure::from(error);
+    if here && unknown {
+        return failure.hint(
+            "the local org has the tables that docs/local-org.md lists, such as contacts and accounts, and no others",
+        );
+    }
+    failure
 }
 
 /// In double quotes, or none, a shell takes `$top` for a variable of its own and leaves `?=3`.

@@ -118,6 +118,7 @@ fn a_damaged_folder_is_named_file_by_file() {
         let said = run(folder.path(), &["org", "start", "--listen", "127.0.0.1:0"]).failed(65);
         assert!(said.contains(file) || said.contains("certificate authority"), "{file}: {said}");
         assert!(said.contains("hint: ") || said.contains("; "), "{file}: {said}");
+        assert!(!said.contains("Error(") && !said.contains("Parsing"), "{file}: {said}");
     }
 }
 
@@ -148,4 +149,99 @@ fn commands_find_a_running_org_whose_name_this_machine_does_not_know() {
     assert!(said.starts_with("added "), "{said}");
     run(folder.path(), &["org", "clock", "+1h"]).done();
     run(folder.path(), &["org", "list"]).done();
+}
+
+#[test]
+fn the_same_mistake_has_the_same_exit_code_whether_the_org_runs_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mistakes: [(&[&str], &str); 9] = [
+        (&["org", "snapshot", "a b"], "a b"),
+        (&["org", "restore", "never"], "never"),
+        (&["org", "snapshots", "--remove", "a/b c"], "a/b c"),
+        (&["org", "tenant", "add", "foo bar"], "foo bar"),
+        (&["org", "add", "Cellar", "--tenant", "nobody.localhost"], "nobody.localhost"),
+        (&["org", "multi-factor", "nobody", "enabled"], "nobody"),
+        (&["org", "multi-factor", "nobody", "enabled", "--tenant", "foo bar"], "foo bar"),
+        (&["org", "licences", "NO SUCH", "3"], "NO SUCH"),
+        (&["org", "security-group", "nowhere", "--group", "x"], "nowhere"),
+    ];
+    let org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    for (arguments, named) in mistakes {
+        let said = run(folder.path(), arguments).failed(64);
+        assert!(said.contains(named), "{arguments:?}: {said}");
+    }
+    drop(org);
+    for (arguments, named) in mistakes {
+        let said = run(folder.path(), arguments).failed(64);
+        assert!(said.contains(named), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_further_org_whose_port_is_taken_says_where_it_answers_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    let tenant = org.ready["tenantDomain"].as_str().unwrap().to_owned();
+    let made = run(folder.path(), &["org", "add", "Cellar", "--tenant", &tenant, "--output", "json"]).json();
+    let url = made["url"].as_str().unwrap().to_owned();
+    drop(org);
+    let number = url.rsplit(':').next().unwrap();
+    let holder = std::net::TcpListener::bind(format!("127.0.0.1:{number}")).unwrap();
+    let mut org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    let listed = run(folder.path(), &["org", "list"]).done();
+    let line = listed.lines().find(|line| line.contains("Cellar")).unwrap();
+    assert!(!line.contains(&url), "{listed}");
+    org.child.kill().unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(org.child.stderr.as_mut().unwrap(), &mut said).unwrap();
+    let moved = line.split_whitespace().next().unwrap();
+    assert!(said.contains("note: ") && said.contains(number) && said.contains(moved), "{said}");
+    drop(holder);
+    let kept = run(folder.path(), &["org", "list"]).done();
+    assert!(kept.contains(&url), "the port stays the org's own for the next start: {kept}");
+}
+
+#[test]
+fn a_taken_port_is_met_with_the_flag_that_asked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    for flag in ["--http", "--also-listen"] {
+        let said = run(folder.path(), &["org", "start", "--listen", "127.0.0.1:0", flag, &taken]).failed(73);
+        assert!(said.contains(&format!("asked for by {flag}")), "{said}");
+        assert!(said.contains(&format!("`{flag}`")) && !said.contains("`--listen"), "{said}");
+    }
+}
+
+#[test]
+fn an_entity_set_that_the_local_org_lacks_is_told_with_where_the_tables_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let _org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    run(folder.path(), &["quickstart"]).done();
+    let env = ["--env-file", ".keyholder/orders-sync.env"];
+    let said = run(folder.path(), &[&["query", "leads?$top=1"][..], &env].concat()).failed(65);
+    assert!(said.contains("leads") && said.contains("docs/local-org.md"), "{said}");
+}
+
+#[test]
+fn the_group_that_holds_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let _org = RunningOrg::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let listed = run(folder.path(), &["org", "list", "--output", "json"]).json();
+    let org = &listed["tenants"][0]["orgs"][0];
+    assert!(org.get("securityGroup").is_none(), "{listed}");
+    let shown = run(folder.path(), &["org", "security-group", org["name"].as_str().unwrap()]).done();
+    assert!(shown.contains("everybody may come in"), "{shown}");
+}
+
+#[test]
+fn an_issuer_to_allow_is_an_https_or_loopback_address() {
+    let folder = tempfile::tempdir().unwrap();
+    for bad in ["gibberish", "http://issuer.example", "ftp://localhost"] {
+        let said = run(folder.path(), &["org", "start", "--ephemeral", "--allow-issuer", bad]).failed(64);
+        assert!(said.contains("--allow-issuer"), "{said}");
+    }
 }

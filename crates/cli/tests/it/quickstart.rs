@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::program::{Ended, free_port, run};
+use crate::program::{Ended, free_port, keyholder, run};
 
 const ENV: &str = ".keyholder/orders-sync.env";
 
@@ -45,6 +46,21 @@ fn s01_s05_s06_s07_s10_an_application_gets_in_and_a_second_run_changes_nothing()
     assert!(outcomes(&facts).iter().all(|outcome| ["found", "proved"].contains(&outcome.as_str())), "{facts}");
     assert_eq!(facts["result"]["changed"], false);
     assert_eq!(facts["result"]["rows"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_reader_that_closes_the_pipe_does_not_stop_the_work_half_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mut command = keyholder(folder.path());
+    command.args(["quickstart", "--listen", &port]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // As `head -0` does: not one line is read.
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let again = quickstart(folder.path(), &port, &["--output", "json"]).json();
+    assert_eq!(again["result"]["changed"], false, "the first run did all of it: {again}");
 }
 
 #[test]

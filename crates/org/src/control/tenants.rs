@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use keyholder_identity::{MultiFactor, Persona, SignInRule};
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -70,8 +69,7 @@ pub(super) async fn answer(
             let Some(state) = wanted.and_then(|wanted| MultiFactor::find(&wanted.state)) else {
                 return Ok(read(states));
             };
-            let person = percent_decode_str(person).decode_utf8_lossy();
-            world.set_multi_factor(tenant, &person, state).await?;
+            world.set_multi_factor(tenant, person, state).await?;
             done(&json!({"person": person, "state": state.word()}))
         }
         ("PUT", ["password-expiry"]) => match serde_json::from_slice::<PasswordExpiryRequest>(body) {

@@ -55,6 +55,21 @@ pub struct ListedOrg {
     /// What it pretends to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretend: Option<Pretence>,
+    /// The group whose members may come in; everybody when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group: Option<ObjectId>,
+}
+
+impl From<&OpenOrg> for ListedOrg {
+    fn from(org: &OpenOrg) -> Self {
+        Self {
+            organization_id: org.id,
+            name: org.name.clone(),
+            url: org.url.clone(),
+            pretend: org.pretend,
+            security_group: org.security_group(),
+        }
+    }
 }
 
 impl OpenWorld {
@@ -70,14 +85,7 @@ impl OpenWorld {
             tenant_id: tenant.id,
             domain: tenant.domain.clone(),
             env_file: self.folder.file(&self.env_name(tenant)),
-            orgs: orgs
-                .map(|org| ListedOrg {
-                    organization_id: org.id,
-                    name: org.name.clone(),
-                    url: org.url.clone(),
-                    pretend: org.pretend,
-                })
-                .collect(),
+            orgs: orgs.map(|org| ListedOrg::from(&**org)).collect(),
         }
     }
 
@@ -156,12 +164,7 @@ impl OpenWorld {
         state.record = self.folder.write_world(&record)?;
         state.urls.add(tenant.id, &open.url);
         state.tell_of_everybody(&open, self.clocks.now()).await?;
-        let listed = ListedOrg {
-            organization_id: open.id,
-            name: open.name.clone(),
-            url: open.url.clone(),
-            pretend: open.pretend,
-        };
+        let listed = ListedOrg::from(&*open);
         // Kept with the others of its tenant, so that the order is the record's.
         let at = state.orgs.iter().rposition(|org| org.tenant == tenant.id).map_or(state.orgs.len(), |last| last + 1);
         state.orgs.insert(at, open);

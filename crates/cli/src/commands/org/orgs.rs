@@ -54,7 +54,11 @@ pub(super) async fn list(arguments: &Folder, printer: Printer) -> Result<(), Fai
                 "" => String::new(),
                 what => format!("  (pretends to be {what})"),
             };
-            printer.line(&format!("  {}  {}{pretence}", text(org, "url"), text(org, "name")));
+            let group = match text(org, "securityGroup") {
+                "" => String::new(),
+                group => format!("  (members of the group {group} only)"),
+            };
+            printer.line(&format!("  {}  {}{pretence}{group}", text(org, "url"), text(org, "name")));
         }
     }
     printer.json(&listed);
@@ -62,36 +66,45 @@ pub(super) async fn list(arguments: &Folder, printer: Printer) -> Result<(), Fai
 }
 
 pub(super) async fn security_group(arguments: &SecurityGroup, printer: Printer) -> Result<(), Failure> {
+    let holder = local::holder(&arguments.folder.data).await?;
+    let listed = match &holder {
+        Holder::Running(control) => control.get("orgs").await?,
+        Holder::Opened(world) => json!({"tenants": world.list().await}),
+    };
+    let org = named(&listed, &arguments.org)?;
     let group = arguments.group.as_deref();
-    let id = match local::holder(&arguments.folder.data).await? {
+    let id = match holder {
+        _ if group.is_none() && !arguments.everybody => org.get("securityGroup").cloned().unwrap_or_default(),
         Holder::Running(control) => {
             // A URL cannot stand in a path: the running org is asked by id.
-            let listed = control.get("orgs").await?;
-            let orgs = listed.get("tenants").and_then(Value::as_array).into_iter().flatten();
-            let orgs = orgs.filter_map(|tenant| tenant.get("orgs").and_then(Value::as_array)).flatten();
-            let named = |org: &&Value| {
-                ["name", "url", "organizationId"].iter().any(|key| text(org, key).eq_ignore_ascii_case(&arguments.org))
-            };
-            let id = orgs.clone().find(named).map(|org| text(org, "organizationId").to_owned());
-            let Some(id) = id else {
-                let known = orgs.map(|org| text(org, "name").to_owned()).collect();
-                return Err(Refused::NoOrg { name: arguments.org.clone(), known }.into());
-            };
-            let path = format!("orgs/{id}/security-group");
+            let path = format!("orgs/{}/security-group", text(org, "organizationId"));
             let answer = match group {
                 Some(group) => control.put(&path, &json!({"group": group})).await?,
                 None => control.delete(&path).await?,
             };
             answer.get("group").cloned().unwrap_or_default()
         }
-        Holder::Opened(world) => json!(world.set_security_group(&arguments.org, group).await?),
+        Holder::Opened(world) => json!(world.set_security_group(text(org, "organizationId"), group).await?),
     };
-    match group {
+    match group.or(id.as_str()) {
         Some(group) => printer.line(&format!("the members of {group} may come into {}", arguments.org)),
         None => printer.line(&format!("everybody may come into {}", arguments.org)),
     }
     printer.json(&json!({"org": arguments.org, "group": id}));
     Ok(())
+}
+
+/// The org of a list that goes by this name, URL or id.
+fn named<'a>(listed: &'a Value, name: &str) -> Result<&'a Value, Failure> {
+    let tenants = listed.get("tenants").and_then(Value::as_array).into_iter().flatten();
+    let orgs = tenants.filter_map(|tenant| tenant.get("orgs").and_then(Value::as_array)).flatten();
+    let wanted = name.trim_end_matches('/');
+    let is_it =
+        |org: &&Value| ["name", "url", "organizationId"].iter().any(|key| text(org, key).eq_ignore_ascii_case(wanted));
+    orgs.clone().find(is_it).ok_or_else(|| {
+        let known = orgs.map(|org| text(org, "name").to_owned()).collect();
+        Refused::NoOrg { name: name.chars().take(80).collect(), known }.into()
+    })
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::args::people::{self, Factor, OfTenant, Rule, Who};
 use crate::failure::Failure;
-use crate::local::{self, Control, Holder};
+use crate::local::{self, Control, Holder, segment};
 use crate::printer::Printer;
 
 /// The address of a tenant at the control endpoint of a running org.
@@ -18,14 +18,7 @@ async fn address(control: &Control, of: &OfTenant, rest: &str) -> Result<String,
             status.get("tenantDomain").and_then(Value::as_str).unwrap_or_default().to_owned()
         }
     };
-    Ok(format!("tenants/{}/{rest}", escaped(&tenant)))
-}
-
-/// A text as one segment of a path.
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte);
-    let escape = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    text.bytes().map(escape).collect()
+    Ok(format!("tenants/{}/{rest}", segment(&tenant)))
 }
 
 pub(super) async fn conditional_access(arguments: &people::ConditionalAccess, printer: Printer) -> Result<(), Failure> {
@@ -59,7 +52,7 @@ pub(super) async fn multi_factor(arguments: &people::MultiFactor, printer: Print
     let (of, state) = (&arguments.of, MultiFactor::from(arguments.state));
     match local::holder(&of.folder.data).await? {
         Holder::Running(control) => {
-            let rest = format!("people/{}/multi-factor", escaped(&arguments.user));
+            let rest = format!("people/{}/multi-factor", segment(&arguments.user));
             let path = address(&control, of, &rest).await?;
             control.put(&path, &json!({"state": state.word()})).await.map(drop)?;
         }
@@ -91,7 +84,7 @@ pub(super) async fn licences(arguments: &people::Licences, printer: Printer) -> 
     let (of, sku, units) = (&arguments.of, &arguments.sku, arguments.units);
     match local::holder(&of.folder.data).await? {
         Holder::Running(control) => {
-            let path = address(&control, of, &format!("licences/{}", escaped(sku))).await?;
+            let path = address(&control, of, &format!("licences/{}", segment(sku))).await?;
             control.put(&path, &json!({"units": units})).await.map(drop)?;
         }
         Holder::Opened(world) => world.set_licences(of.tenant.as_deref(), sku, units).await?,

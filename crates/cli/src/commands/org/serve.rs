@@ -39,7 +39,11 @@ pub(super) async fn start(arguments: &Start, printer: Printer) -> Result<(), Fai
     for address in org.http_addresses() {
         printer.line(&format!("  plain http at http://{address}"));
     }
-    printer.line(&format!("\nThe same with the administrators' secrets: {}", org.folder().env_file().display()));
+    // A lost file has been noted, with the way to a new one.
+    let env_file = org.folder().env_file();
+    if env_file.exists() {
+        printer.line(&format!("\nThe same with the administrators' secrets: {}", env_file.display()));
+    }
     ready_event(&org, printer);
     serve(org, interruption, printer).await
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Folder, Snapshot, Snapshots};
 use crate::failure::Failure;
-use crate::local::{self, Holder};
+use crate::local::{self, Holder, segment};
 use crate::printer::Printer;
 
 pub(super) async fn take(arguments: &Snapshot, printer: Printer) -> Result<(), Failure> {
@@ -25,6 +25,9 @@ pub(super) async fn restore(arguments: &Snapshot, printer: Printer) -> Result<()
         Holder::Opened(world) => world.restore(&arguments.name).await?,
     }
     printer.line(&format!("the org is as it was at `{}`", arguments.name));
+    printer.note(
+        "the env files of personas made or renewed since are removed: `keyholder org persona WHO` writes one anew",
+    );
     printer.json(&json!({"name": arguments.name}));
     Ok(())
 }
@@ -43,7 +46,7 @@ pub(super) async fn run(arguments: &Snapshots, printer: Printer) -> Result<(), F
     let holder = local::holder(&arguments.folder.data).await?;
     if let Some(name) = &arguments.remove {
         match holder {
-            Holder::Running(control) => control.delete(&format!("snapshots/{name}")).await.map(drop)?,
+            Holder::Running(control) => control.delete(&format!("snapshots/{}", segment(name))).await.map(drop)?,
             Holder::Opened(world) => world.forget_snapshot(name).await?,
         }
         printer.line(&format!("forgot `{name}`"));
