@@ -45,10 +45,17 @@ pub struct AccessTokenClaims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azpacr: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idp: Option<String>,
     /// "app" or "user".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idtyp: Option<String>,
+    /// Where the person asked for the token from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipaddr: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The service principal (app-only) or user (delegated).

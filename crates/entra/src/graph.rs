@@ -19,7 +19,7 @@ mod user;
 
 pub use application::*;
 pub use credential::*;
-pub use error::{GraphError, GraphErrorBody, InnerError};
+pub use error::{ErrorDetail, GraphError, GraphErrorBody, InnerError};
 pub use group::*;
 pub use licence::*;
 pub use service_principal::*;

@@ -5,7 +5,7 @@
 //! error shape: nothing that would change the result is dropped in silence.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, request};
 use keyholder_foundation::ObjectId;
 use uuid::Uuid;
 
@@ -129,6 +129,12 @@ async fn respond_one(identity: &Identity, request: &Request<Bytes>) -> Response<
     let correlation = Correlation::of(request.headers(), request.uri().query(), identity.random.as_ref());
     let answered = handle(identity, request).await;
     finish(identity, correlation, answered)
+}
+
+/// The refusal of a body that was not read.
+pub(crate) fn too_large(identity: &Identity, head: &request::Parts) -> Response<Bytes> {
+    let correlation = Correlation::of(&head.headers, head.uri.query(), identity.random.as_ref());
+    finish(identity, correlation, Err(Problem::too_large()))
 }
 
 /// The response that an answer or a problem makes.

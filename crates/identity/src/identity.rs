@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, request};
 use keyholder_entra::well_known;
 use keyholder_foundation::{Clocks, Random, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
@@ -127,6 +127,18 @@ impl Identity {
     /// The body has been read and bounded by the caller.
     pub async fn respond_graph(&self, request: Request<Bytes>) -> Response<Bytes> {
         graph::respond(self, &request).await
+    }
+
+    /// The refusal of a request for the token service whose body is larger than anybody reads.
+    #[must_use]
+    pub fn refuse_login_body(&self, head: &request::Parts) -> Response<Bytes> {
+        login::too_large(self, head)
+    }
+
+    /// The same for Microsoft Graph.
+    #[must_use]
+    pub fn refuse_graph_body(&self, head: &request::Parts) -> Response<Bytes> {
+        graph::too_large(self, head)
     }
 
     /// Checks an access token (see [`bearer`](crate::verify::bearer) for the header): our own

@@ -45,7 +45,7 @@ pub use graph::throttle::GraphThrottle;
 pub use html::Html;
 pub use identity::{GraphOptions, Identity, IdentityConfig};
 pub use keys::SigningKey;
-pub use login::answer::AnswerAfter;
+pub use login::answer::{AnswerAfter, CallerAddress};
 pub use login::federation::{DocumentFuture, IssuerDocuments, MAX_DOCUMENT, NoIssuers};
 pub use resources::{FixedOrganizations, Resources};
 pub use verify::{Audience, TokenProblem, VerifiedToken, bearer};

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, request};
 use keyholder_entra::aadsts::{self, OAuthError, Problem};
 
 use crate::Identity;
@@ -17,6 +17,7 @@ use crate::resources::ResourceFault;
 
 pub(crate) mod answer;
 mod assertion;
+mod assignment;
 mod authentication;
 mod client;
 mod consent;
@@ -141,6 +142,15 @@ pub(crate) async fn respond(identity: &Identity, request: &Request<Bytes>) -> Re
         Ok(response) => response,
         Err(failure) => fail(identity, failure, correlation),
     };
+    answer::correlate(&mut response, correlation);
+    response
+}
+
+/// The refusal of a body that was not read.
+pub(crate) fn too_large(identity: &Identity, head: &request::Parts) -> Response<Bytes> {
+    let correlation = Correlation::of(&head.headers, head.uri.query(), identity.random.as_ref());
+    let (problem, now) = (aadsts::request_too_long("body"), identity.clocks.now());
+    let mut response = answer::problem(&problem, StatusCode::PAYLOAD_TOO_LARGE, correlation, now, &identity.origin);
     answer::correlate(&mut response, correlation);
     response
 }

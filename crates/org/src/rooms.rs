@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use keyholder_foundation::{OrgId, Secret, WallClock};
-use keyholder_identity::{AnswerAfter, Audience, TokenProblem, VerifiedToken, bearer};
+use keyholder_identity::{AnswerAfter, Audience, CallerAddress, TokenProblem, VerifiedToken, bearer};
 
 use crate::door::token_facts;
 use crate::error::StartError;
 use crate::folder::Pretence;
 use crate::listeners::Serving;
-use crate::serve::{Admission, Answer, BoxFuture, UNASKED_BODY, plain};
+use crate::serve::{Admission, Answer, BoxFuture, Refusal, UNASKED_BODY, plain, too_large};
 use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
 use crate::{control, discovery, management, on_premises, pages};
 
@@ -36,6 +36,35 @@ pub(crate) struct Rooms {
     pub(crate) key: Secret,
     serving: Serving,
     date: Mutex<(i64, HeaderValue)>,
+}
+
+/// What of the origin a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Control,
+    Management,
+    Discovery,
+    Graph,
+    /// The pages that lead on to the orgs.
+    Orgs,
+    /// The first org.
+    Org,
+    /// The token service, which has all other paths: they begin with a tenant.
+    Login,
+}
+
+impl Door {
+    fn of(path: &str) -> Self {
+        match path.split('/').nth(1).unwrap_or_default() {
+            "_keyholder" => Self::Control,
+            "providers" | "subscriptions" | "tenants" | "metadata" => Self::Management,
+            "api" if path.starts_with("/api/discovery/") => Self::Discovery,
+            "v1.0" | "beta" => Self::Graph,
+            "_org" => Self::Orgs,
+            "" | "api" | "XRMServices" | "main.aspx" | "default.aspx" => Self::Org,
+            _ => Self::Login,
+        }
+    }
 }
 
 /// A further org, answering on its own port.
@@ -90,21 +119,20 @@ impl Rooms {
     /// A request to the origin.
     async fn at_origin(self: &Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
-        let first = path.split('/').nth(1).unwrap_or_default();
-        if first == "_keyholder" {
+        let door = Door::of(path);
+        match door {
             // Takes the rooms for itself where it changes them.
-            return control::respond(self, peer, &request).await;
-        }
-        if matches!(first, "providers" | "subscriptions" | "tenants" | "metadata") {
-            return management::respond(&self.world, &request).await;
+            Door::Control => return control::respond(self, peer, &request).await,
+            Door::Management => return management::respond(&self.world, &request).await,
+            _ => {}
         }
         let state = self.world.state().await;
-        match first {
-            "api" if path.starts_with("/api/discovery/") => {
+        match door {
+            Door::Discovery => {
                 self.world.deliver(&state).await;
                 discovery::respond(&state, &self.world.address().origin, &request).await
             }
-            "v1.0" | "beta" => {
+            Door::Graph => {
                 let writes = request.method() != Method::GET;
                 let response = state.identity.respond_graph(request).await;
                 if writes {
@@ -113,12 +141,12 @@ impl Rooms {
                 }
                 response
             }
-            "_org" => pages::lead_on(&self.world, &state, path).unwrap_or_else(|| not_served(path)),
-            "" | "api" | "XRMServices" | "main.aspx" | "default.aspx" => match state.first() {
+            Door::Orgs => pages::lead_on(&self.world, &state, path).unwrap_or_else(|| not_served(path)),
+            Door::Org => match state.first() {
                 Ok(org) => self.at_org(&state, org, Some(&self.origin_audience), request).await,
                 Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string()),
             },
-            _ => {
+            Door::Control | Door::Management | Door::Login => {
                 // All but a request for a token may change the directory: consent, a new password.
                 if request.method() == Method::POST && !path.to_ascii_lowercase().ends_with("/token") {
                     let response = state.identity.respond_login(request).await;
@@ -209,8 +237,9 @@ fn not_served(path: &str) -> Response<Bytes> {
 }
 
 impl Answer for Rooms {
-    fn answer(self: Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
+    fn answer(self: Arc<Self>, peer: SocketAddr, mut request: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
         Box::pin(async move {
+            request.extensions_mut().insert(CallerAddress(peer.ip().to_canonical()));
             let mut response = self.at_origin(peer, request).await;
             // The rooms have been left by now: a caller who is made to wait holds up nobody else.
             if let Some(AnswerAfter(wait)) = response.extensions().get().copied() {
@@ -224,16 +253,28 @@ impl Answer for Rooms {
     fn admit<'a>(&'a self, head: &'a request::Parts) -> Admission<'a> {
         Box::pin(async move {
             let path = head.uri.path();
-            match path.split('/').nth(1).unwrap_or_default() {
-                "api" if path.starts_with("/api/data/") => {
+            match Door::of(path) {
+                Door::Org if path.starts_with("/api/data/") => {
                     let state = self.world.state().await;
                     let Ok(org) = state.first() else { return Ok(UNASKED_BODY) };
                     admit_data(&state, org, Some(&self.origin_audience), head)
                 }
-                "v1.0" | "beta" if path.ends_with("/$batch") => Ok(LARGEST_BATCH),
-                "v1.0" | "beta" => Ok(LARGEST_OBJECT),
+                Door::Graph if path.ends_with("/$batch") => Ok(LARGEST_BATCH),
+                Door::Graph => Ok(LARGEST_OBJECT),
                 _ => Ok(UNASKED_BODY),
             }
+        })
+    }
+
+    fn refuse<'a>(&'a self, head: &'a request::Parts, limit: usize) -> Refusal<'a> {
+        Box::pin(async move {
+            let mut response = match Door::of(head.uri.path()) {
+                Door::Graph => self.world.state().await.identity.refuse_graph_body(head),
+                Door::Login => self.world.state().await.identity.refuse_login_body(head),
+                _ => return too_large(limit),
+            };
+            response.headers_mut().insert(header::DATE, self.date());
+            response
         })
     }
 }

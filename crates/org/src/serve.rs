@@ -26,8 +26,8 @@ use tokio_rustls::TlsAcceptor;
 mod body;
 mod connections;
 
-use body::Outgoing;
-pub(crate) use body::UNASKED as UNASKED_BODY;
+use body::{Outgoing, discard};
+pub(crate) use body::{UNASKED as UNASKED_BODY, too_large};
 use connections::Connection;
 pub use connections::Connections;
 
@@ -49,6 +49,9 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// What [`Answer::admit`] gives.
 pub type Admission<'a> = Pin<Box<dyn Future<Output = Result<usize, Response<Bytes>>> + Send + 'a>>;
 
+/// What [`Answer::refuse`] gives.
+pub type Refusal<'a> = Pin<Box<dyn Future<Output = Response<Bytes>> + Send + 'a>>;
+
 /// What answers a request, told where it came from.
 pub trait Answer: Send + Sync + 'static {
     /// The answer to `request`, whose body has arrived whole, from `peer`.
@@ -57,6 +60,12 @@ pub trait Answer: Send + Sync + 'static {
     /// The largest body in bytes that is read of a request with this head, or its refusal. Asked
     /// only when the body is larger than what is read from anybody.
     fn admit<'a>(&'a self, head: &'a request::Parts) -> Admission<'a>;
+
+    /// The refusal of a body of more than `limit` bytes, in the shape that whoever sent this head
+    /// reads errors in.
+    fn refuse<'a>(&'a self, _head: &'a request::Parts, limit: usize) -> Refusal<'a> {
+        Box::pin(async move { too_large(limit) })
+    }
 }
 
 /// Accepts on `listener`, with TLS where it is given, until `stop` turns true, then drains.
@@ -147,13 +156,16 @@ async fn respond<A: Answer>(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Response<Bytes> {
-    let (head, body) = request.into_parts();
-    match body::read(answer.as_ref(), &connections.bodies, &head, body).await {
+    let (head, mut body) = request.into_parts();
+    match body::read(answer.as_ref(), &connections.bodies, &head, &mut body).await {
         Ok(arrived) => {
             let _held = arrived.held;
             answer.answer(peer, Request::from_parts(head, arrived.bytes)).await
         }
-        Err(refusal) => refusal,
+        Err(refusal) => {
+            discard(&head, body, &refusal);
+            refusal
+        }
     }
 }
 

@@ -177,6 +177,22 @@ pub fn assignment_required(application: ClientId, resource: &str) -> Problem {
     )
 }
 
+/// 50105: the application is for the assigned only, and the person is not among them.
+#[must_use]
+pub fn person_not_assigned(application: ClientId, name: &str, user: &str) -> Problem {
+    Problem::new(
+        50_105,
+        &format!(
+            "Your administrator has configured the application {} ('{application}') to block users unless they are \
+             specifically granted ('assigned') access to the application. The signed in user '{}' is blocked because \
+             they are not a direct member of a group with access, nor had access directly assigned by an \
+             administrator. Please contact your administrator to assign access to this application.",
+            quoted(name),
+            quoted(user)
+        ),
+    )
+}
+
 /// 9001023: username and password where no tenant is named.
 #[must_use]
 pub fn password_needs_tenant() -> Problem {
@@ -261,6 +277,7 @@ mod tests {
             permission_unknown("a", "s", "r"),
             resource_not_requested(id, "r", Some(id), &[id]),
             assignment_required(id, "r"),
+            person_not_assigned(id, "n", "u"),
             password_needs_tenant(),
             not_multi_tenant(id, "n"),
             account_of_another_tenant("u", "t"),

@@ -19,9 +19,25 @@ pub struct GraphError {
     /// A sentence for people; some programs match on its start.
     #[serde(default)]
     pub message: String,
+    /// What more there is to say, where there is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<ErrorDetail>,
     /// When and which request.
     #[serde(default, alias = "innererror", skip_serializing_if = "Option::is_none")]
     pub inner_error: Option<InnerError>,
+}
+
+/// A finer error within one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ErrorDetail {
+    /// A word that programs decide by, as `NoBackingApplicationObject`.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// What it is about, as a property's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// When and which request.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::applications::ObjectKey;
 use super::listing::{Listed, Listing, Page};
-use super::{Directory, Refusal, changes, objects, published, service_principals, tables};
+use super::{Directory, Refusal, changes, groups, objects, published, service_principals, tables};
 
 /// One application permission that a service principal has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,6 +47,7 @@ fn select() -> Select {
 pub(super) struct Statements {
     values: Prepared,
     find: Prepared,
+    between: Prepared,
     insert: Prepared,
     delete: Prepared,
     delete_of: Prepared,
@@ -72,6 +73,9 @@ impl Statements {
                     ),
             )?,
             find: Prepared::new(select().filter(in_tenant().and(column("object_id").equals(parameter(1)))))?,
+            between: Prepared::new(select().filter(
+                in_tenant().and(column("principal").equals(parameter(1))).and(column("resource").equals(parameter(2))),
+            ))?,
             insert: Prepared::new(Insert::into(tables::APP_ROLE_ASSIGNMENT).columns([
                 "tenant_id",
                 "object_id",
@@ -173,6 +177,26 @@ impl Directory {
         listing: Listing,
     ) -> Result<Page<AppRoleAssignment>, Refusal> {
         self.read(move |_, snapshot| Ok(listing.run(snapshot, select(), tenant, read)?)).await
+    }
+
+    /// Whether a person is assigned to `resource`, directly or as a direct member of a group.
+    pub(crate) async fn is_assigned(
+        &self,
+        tenant: TenantId,
+        user: ObjectId,
+        resource: ObjectId,
+    ) -> Result<bool, Refusal> {
+        self.read(move |statements, snapshot| {
+            let groups = groups::of_member(statements, snapshot, tenant, user)?;
+            for principal in std::iter::once(user).chain(groups) {
+                let values = [tenant.into(), principal.into(), resource.into()];
+                if snapshot.exists(&statements.app_roles.between, &values)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+        .await
     }
 
     /// The resource of an assignment.

@@ -30,6 +30,8 @@ pub(super) type ClientCache = Cache<(TenantId, ClientId), Arc<Client>>;
 pub(crate) struct Client {
     epoch: i64,
     pub(crate) facts: ApplicationFacts,
+    /// Whether only assigned people may use it, in the tenant that sees it.
+    pub(crate) assignment_required: bool,
     /// Whose it is.
     pub(crate) origin: Origin,
     pub(crate) passwords: Vec<Password>,
@@ -167,6 +169,7 @@ impl Client {
                 service_principal: None,
                 enabled: true,
             },
+            assignment_required: false,
             origin: Origin::Microsoft(published),
             passwords: Vec::new(),
             certificates: Vec::new(),
@@ -312,11 +315,12 @@ fn load(
         display_name: source.display_name,
         identifier_uri: source.identifier_uris.into_iter().next(),
         service_principal: principal.as_ref().map(|principal| principal.id),
-        enabled: principal.is_none_or(|principal| principal.account_enabled),
+        enabled: principal.as_ref().is_none_or(|principal| principal.account_enabled),
     };
     Ok(Some(Client {
         epoch,
         facts,
+        assignment_required: principal.is_some_and(|principal| principal.app_role_assignment_required),
         origin: Origin::Registered(home),
         passwords,
         certificates: certificates.into_iter().filter_map(ClientCertificate::new).collect(),

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use keyholder_entra::graph::UserProfile;
 use keyholder_foundation::{ObjectId, TenantId, Timestamp};
 use keyholder_store::statement::{Delete, Insert, Select, Update, column, literal, parameter, qualified};
 use keyholder_store::{Error, Kind, Prepared, Row, Transaction};
 
 use super::sign_in_tables::{PERSON, TENANT_POLICY};
-use super::{Directory, Refusal, sessions, tables};
+use super::{Directory, Refusal, from_json, sessions, tables};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many wrong passwords in a row lock an account.
@@ -28,6 +29,8 @@ pub(crate) struct Person {
     pub(crate) id: ObjectId,
     pub(crate) user_principal_name: String,
     pub(crate) display_name: String,
+    pub(crate) given_name: Option<String>,
+    pub(crate) family_name: Option<String>,
     pub(crate) enabled: bool,
     /// Argon2id, PHC string form; empty when there is no password.
     pub(crate) password_hash: String,
@@ -188,6 +191,7 @@ fn select() -> Select {
         ("password_hash", Kind::Text),
         ("home_tenant", Kind::Uuid),
         ("password_policies", Kind::Text),
+        ("profile", Kind::Text),
     ] {
         select = user(select, name, kind);
     }
@@ -263,6 +267,7 @@ fn read_standing(row: &Row<'_>, first: usize) -> Result<Standing, Error> {
 }
 
 fn read(row: &Row<'_>, tenant: TenantId) -> Result<Person, Error> {
+    let profile: UserProfile = from_json(row.get(7)?)?;
     Ok(Person {
         tenant,
         id: row.get(0)?,
@@ -272,7 +277,9 @@ fn read(row: &Row<'_>, tenant: TenantId) -> Result<Person, Error> {
         password_hash: row.get(4)?,
         home_tenant: row.get(5)?,
         password_policies: row.get(6)?,
-        standing: read_standing(row, 7)?,
+        given_name: profile.given_name,
+        family_name: profile.surname,
+        standing: read_standing(row, 8)?,
     })
 }
 

@@ -99,6 +99,7 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
     match action.name.as_str() {
         "owners" => owners::handle(call, owners::Owned::Application(key), rest).await,
         "federatedidentitycredentials" => federated::handle(call, key, action, rest).await,
+        "appmanagementpolicies" => Err(Problem::not_offered("applications/{id}/appManagementPolicies")),
         name => {
             end(rest)?;
             credentials::handle(call, Holder::Application(key), name)

@@ -52,6 +52,9 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             _ => call.no_method(),
         };
     };
+    if matches!(id.name.as_str(), "delta" | "delta()") {
+        return Err(Problem::not_offered("oauth2PermissionGrants/delta"));
+    }
     end(rest)?;
     let row = grants::parse_id(&id.text).ok_or_else(|| Problem::not_found(&id.text));
     match *call.method {

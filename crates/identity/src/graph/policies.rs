@@ -14,6 +14,9 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
     let Some((policy, rest)) = rest.split_first() else {
         return Err(Problem::unknown_segment(&first.text));
     };
+    if policy.name == "appmanagementpolicies" {
+        return Err(Problem::not_offered("policies/appManagementPolicies"));
+    }
     end(rest)?;
     if policy.name != "defaultappmanagementpolicy" {
         return Err(Problem::unknown_segment(&policy.text));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use keyholder_entra::challenge::Challenge;
-use keyholder_entra::graph::{GraphError, GraphErrorBody, InnerError};
+use keyholder_entra::graph::{ErrorDetail, GraphError, GraphErrorBody, InnerError};
 use keyholder_entra::well_known;
 use keyholder_foundation::Timestamp;
 
@@ -19,13 +19,15 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// A finer word for it, and what it is about.
+    detail: Option<(&'static str, &'static str)>,
     /// Seconds after which to come again.
     retry_after: Option<u64>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self { status, code, message: message.into(), detail: None, retry_after: None }
     }
 
     /// The request's syntax, or a name that Graph itself does not know.
@@ -45,6 +47,11 @@ impl Problem {
 
     pub(super) fn unknown_segment(segment: &str) -> Self {
         Self::bad_request(&format!("Resource not found for the segment '{}'.", cut(segment)))
+    }
+
+    /// Something of Graph's that the local org does not have.
+    pub(super) fn not_offered(what: &str) -> Self {
+        Self::bad_request(&format!("{what} is not supported by the local org yet."))
     }
 
     pub(super) fn unknown_property(name: &str, entity: &str) -> Self {
@@ -178,7 +185,17 @@ impl Problem {
             request_id: Some(correlation.trace.to_string()),
             client_request_id: Some(correlation.client_or_trace().to_string()),
         };
-        let error = GraphError { code: self.code.to_owned(), message: self.message, inner_error: Some(inner) };
+        let detail = self.detail.map(|(code, target)| ErrorDetail {
+            code: code.to_owned(),
+            message: self.message.clone(),
+            target: Some(target.to_owned()),
+        });
+        let error = GraphError {
+            code: self.code.to_owned(),
+            message: self.message,
+            details: detail.into_iter().collect(),
+            inner_error: Some(inner),
+        };
         let mut response = answer::json(self.status, &GraphErrorBody { error });
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -227,9 +244,12 @@ impl From<Refusal> for Problem {
                 format!("The directory cannot answer just now: {}", cut(&refusal.to_string())),
             ),
             Refusal::NotFound(id) => Self::not_found(&id),
-            Refusal::NoApplication(client) => Self::request(format!(
-                "The appId '{client}' of the service principal does not reference a valid application object."
-            )),
+            Refusal::NoApplication(client) => {
+                let problem = Self::request(format!(
+                    "The appId '{client}' of the service principal does not reference a valid application object."
+                ));
+                Self { detail: Some(("NoBackingApplicationObject", "appId")), ..problem }
+            }
             Refusal::ForeignApplication(_) => Self::new(
                 StatusCode::FORBIDDEN,
                 "Authorization_RequestDenied",

@@ -17,6 +17,8 @@ use crate::x509::{PublicRsaKey, RsaAlgorithm};
 
 /// Azure AD Graph, as whose tokens proofs are addressed.
 const AUDIENCE: &str = "00000002-0000-0000-c000-000000000000";
+/// For how long a proof may be good, in seconds.
+const LONGEST: i64 = 600;
 /// How far clocks may differ.
 const SKEW: Duration = Duration::from_secs(300);
 
@@ -39,7 +41,8 @@ pub(super) async fn check(call: &Call<'_>, holder: Holder, proof: &str) -> Resul
     let now = call.identity.clocks.now();
     let starts = Timestamp::from_unix_seconds(claims.nbf).minus(SKEW);
     let ends = Timestamp::from_unix_seconds(claims.exp).plus(SKEW);
-    let in_time = starts <= now && now < ends;
+    let lasts = claims.exp.checked_sub(claims.nbf);
+    let in_time = starts <= now && now < ends && lasts.is_some_and(|seconds| (0..=LONGEST).contains(&seconds));
     let addressed = claims.aud.trim_end_matches('/') == AUDIENCE && claims.iss.eq_ignore_ascii_case(&id.to_string());
     let signed = certificates.iter().filter(|one| one.starts <= now && now < one.ends).any(|one| {
         let key = PublicRsaKey::of_certificate(&one.der);

@@ -94,6 +94,7 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             call.may_see(found.id).await?;
             member_of::handle(call, &format!("servicePrincipals/{}", found.id), found.id, action, rest).await
         }
+        "appmanagementpolicies" => Err(Problem::not_offered("servicePrincipals/{id}/appManagementPolicies")),
         name => {
             end(rest)?;
             credentials::handle(call, Holder::ServicePrincipal(key), name)

@@ -1,5 +1,6 @@
 //! Responses of the token service and their headers.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +21,11 @@ const X_CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-ty
 /// no timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswerAfter(pub Duration);
+
+/// Where a request came from: an extension of the request, put there by whoever listens. Without it a
+/// token does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerAddress(pub IpAddr);
 
 /// A body that nobody may keep: tokens and errors.
 pub(super) fn secret_json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {

@@ -57,13 +57,21 @@ pub(super) async fn authenticate(
 ) -> Result<Proof, Failure> {
     let client = &found.client;
     let given = form.client_secret.is_some() || form.client_assertion.is_some();
+    let is_there = |credential: &Option<Secret>| credential.as_ref().is_some_and(|text| !text.is_empty());
+    if is_there(&form.client_secret) && is_there(&form.client_assertion) {
+        // RFC 6749 section 2.3: no more than one way of proving itself in a request.
+        let detail = "Send either 'client_secret' or 'client_assertion', not both.";
+        return Err(aadsts::request_malformed(detail).into());
+    }
     if client.published().is_some() {
         return match (given, need) {
             (true, _) | (false, Need::Credential) => Err(aadsts::public_client_credential().into()),
             (false, Need::CredentialUnless { .. }) => Ok(Proof::NONE),
         };
     }
-    if let Some(secret) = &form.client_secret {
+    if let Some(secret) = &form.client_secret
+        && !is_there(&form.client_assertion)
+    {
         return Ok(check_secret(identity, client, secret)?);
     }
     if let Some(text) = &form.client_assertion {

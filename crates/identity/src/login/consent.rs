@@ -49,7 +49,8 @@ pub(super) async fn permissions(
             _ => granted,
         }
     };
-    if resource.kind.includes_graph() || permissions.is_empty() {
+    // OpenID Connect's words are permissions of Graph's; to another resource they say nothing.
+    if resource.kind == Kind::Graph || permissions.is_empty() {
         for (asked, name) in [(asked.openid, "openid"), (asked.profile, "profile"), (asked.email, "email")] {
             if asked && !permissions.iter().any(|known| known == name) {
                 permissions.push(name.to_owned());

@@ -9,7 +9,7 @@ use super::client::Found;
 use super::scope::Asked;
 use super::session_token::{Purpose, session_token};
 use super::token::{Asking, Granted, Trail};
-use super::{Failure, Version, consent, issue, person};
+use super::{Failure, Version, assignment, consent, issue, person};
 use crate::directory::people::Person;
 use crate::directory::sessions::{NewSession, Session};
 use crate::resources::Resource;
@@ -46,14 +46,25 @@ pub(super) async fn grant(
     let resource = resource.map_err(|fault| Failure::of_resource(fault, &asked.resource, &found.tenant))?;
     let resource = &*trail.resource.insert(resource);
     person::check_rules(identity, person, &methods, &asked.resource).await?;
+    assignment::check_client(identity, person, &found.client).await?;
+    assignment::check_resource(identity, person, resource).await?;
     let permissions = consent::permissions(identity, found, person.id, resource, asked).await?;
 
     let roles = match person.home_tenant {
         Some(_) => vec![GLOBAL_ADMINISTRATOR.template_id],
         None => identity.directory.roles_of(found.tenant.id, person.id).await?,
     };
-    let parties =
-        issue::ForPerson { found, proof, person, resource, permissions: &permissions, methods: &methods, roles };
+    let address = asking.address;
+    let parties = issue::ForPerson {
+        found,
+        proof,
+        person,
+        resource,
+        permissions: &permissions,
+        methods: &methods,
+        roles,
+        address,
+    };
     let access = parties.access(identity);
     let id_token = match asked.openid {
         true => {

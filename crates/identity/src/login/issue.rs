@@ -3,6 +3,7 @@
 //! The token's version is the resource's choice, not the endpoint's: Dataverse, Graph and the
 //! management addresses take v1 tokens, an API of one's own may ask for v2.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{self, SHA256};
@@ -100,8 +101,11 @@ fn common(identity: &Identity, found: &Found, proof: Proof, resource: &Resource,
         appidacr: if v2 { None } else { credential.clone() },
         azp: v2.then_some(client),
         azpacr: if v2 { credential } else { None },
+        family_name: None,
+        given_name: None,
         idp: None,
         idtyp: None,
+        ipaddr: None,
         name: None,
         oid: None,
         preferred_username: None,
@@ -162,6 +166,8 @@ pub(super) struct ForPerson<'a> {
     pub(super) methods: &'a str,
     /// The person's directory roles.
     pub(super) roles: Vec<Uuid>,
+    /// Where the request came from, when that is known.
+    pub(super) address: Option<IpAddr>,
 }
 
 impl ForPerson<'_> {
@@ -185,6 +191,9 @@ impl ForPerson<'_> {
         } else {
             claims.acr = Some("1".to_owned());
             claims.amr = Some(self.methods.split_ascii_whitespace().map(str::to_owned).collect());
+            claims.family_name.clone_from(&self.person.family_name);
+            claims.given_name.clone_from(&self.person.given_name);
+            claims.ipaddr = self.address.map(|address| address.to_string());
             claims.unique_name = Some(name.clone());
             claims.upn = Some(name.clone());
             claims.wids = Some(self.roles.into_iter().chain([ORDINARY_MEMBER]).collect());

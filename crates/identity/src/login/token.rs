@@ -4,6 +4,8 @@
 //! parameters, the application, whether it is enabled, its credential, the scope, the resource, the
 //! person. Whatever comes of it is noted in the log of sign-ins.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use keyholder_entra::aadsts;
@@ -29,6 +31,8 @@ pub(super) struct Asking<'a> {
     pub(super) segment: Segment,
     pub(super) version: Version,
     pub(super) form: &'a Form,
+    /// Where the request came from, when that is known.
+    pub(super) address: Option<IpAddr>,
 }
 
 /// What a grant gives.
@@ -115,7 +119,8 @@ pub(super) async fn respond(
     let segment = Segment::find(&identity.directory, segment).await?;
     let grant_type = form.grant_type.as_deref().filter(|grant| !grant.is_empty());
     let grant = Grant::find(grant_type.ok_or_else(|| aadsts::parameter_missing("grant_type"))?)?;
-    let asking = Asking { identity, segment, version, form: &form };
+    let address = request.extensions().get::<answer::CallerAddress>().map(|caller| caller.0);
+    let asking = Asking { identity, segment, version, form: &form, address };
     let mut trail = Trail::default();
     let granted = grant.take(&asking, &mut trail).await;
     let wait = guessed(identity, &trail, granted.as_ref().err());

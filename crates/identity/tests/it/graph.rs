@@ -250,6 +250,7 @@ async fn a_service_principal_is_made_once() {
     let message =
         format!("The appId '{stranger}' of the service principal does not reference a valid application object.");
     assert_eq!(unknown.graph_error(), (400, "Request_BadRequest", message.as_str()));
+    assert_eq!(unknown.text("/error/details/0/code"), "NoBackingApplicationObject");
 
     let renamed = json!({ "displayName": "orders" });
     assert_eq!(world.graph("PATCH", &format!("{APPLICATIONS}/{}", app.id), renamed).await.status, 204);

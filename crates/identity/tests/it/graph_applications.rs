@@ -102,6 +102,25 @@ async fn details_that_cannot_be_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn what_is_not_there_yet_is_refused_by_name() {
+    let world = World::new().await;
+    let app = world.application("orders-sync").await;
+    for (path, name) in [
+        ("/v1.0/policies/appManagementPolicies".to_owned(), "policies/appManagementPolicies"),
+        (format!("{APPLICATIONS}/{}/appManagementPolicies", app.id), "applications/{id}/appManagementPolicies"),
+        (
+            format!("{PRINCIPALS}/{}/appManagementPolicies", app.principal),
+            "servicePrincipals/{id}/appManagementPolicies",
+        ),
+        ("/v1.0/oauth2PermissionGrants/delta".to_owned(), "oauth2PermissionGrants/delta"),
+    ] {
+        let refused = world.graph("GET", &path, Value::Null).await;
+        let message = format!("{name} is not supported by the local org yet.");
+        assert_eq!(refused.graph_error(), (400, "BadRequest", message.as_str()));
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_application_comes_back_with_its_ids_and_its_principal() {
     let world = World::new().await;
     let app = world.application("orders-sync").await;

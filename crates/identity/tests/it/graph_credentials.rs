@@ -96,6 +96,12 @@ async fn s08_an_application_rolls_its_own_certificate_with_proof_and_no_rights()
         let claims = json!({ "aud": audience, "iss": issuer, "nbf": START - age, "exp": START - age + 600 });
         jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256), &claims, &key).unwrap()
     };
+    let long = |id: &str| {
+        let key = jsonwebtoken::EncodingKey::from_rsa_der(&rsa_private_key(&old.key));
+        let audience = "00000002-0000-0000-c000-000000000000";
+        let claims = json!({ "aud": audience, "iss": id, "nbf": START, "exp": START + 601 });
+        jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256), &claims, &key).unwrap()
+    };
     let (me, audience) = (app.id.to_string(), "00000002-0000-0000-c000-000000000000");
     let add = async |proof: String| {
         let body = json!({
@@ -109,6 +115,7 @@ async fn s08_an_application_rolls_its_own_certificate_with_proof_and_no_rights()
         proof(&old, &app.client.to_string(), audience, 0),
         proof(&old, &me, "https://graph.microsoft.com", 0),
         proof(&old, &me, audience, 1000),
+        long(&me),
         "nonsense".to_owned(),
     ] {
         assert_eq!(add(wrong).await.status, 401);

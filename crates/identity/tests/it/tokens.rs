@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use keyholder_identity::CallerAddress;
 use serde_json::{Value, json};
 
 use crate::world::{DOMAIN, FORM, ORG, ORIGIN, START, World};
@@ -325,4 +326,134 @@ async fn graphs_permissions_stand_in_graphs_tokens_only() {
         let expected = if carries { json!(["Application.Read.All"]) } else { Value::Null };
         assert_eq!(claims.get("roles").cloned().unwrap_or_default(), expected, "{resource}");
     }
+}
+
+/// Username and password through an application, from an address.
+async fn by_password(world: &World, client: &str, user: &str) -> crate::world::Answer {
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", client),
+        ("username", &format!("{user}@{DOMAIN}")),
+        ("password", "Correct-Horse-1"),
+        ("scope", &format!("{ORG}/user_impersonation openid profile offline_access")),
+    ];
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let mut request = Request::post(format!("/{}/oauth2/v2.0/token", world.tenant))
+        .header("content-type", FORM)
+        .body(Bytes::from(body))
+        .unwrap();
+    request.extensions_mut().insert(CallerAddress([127, 0, 0, 1].into()));
+    world.login(request).await
+}
+
+#[tokio::test]
+async fn an_application_for_the_assigned_lets_in_nobody_else() {
+    let world = World::new().await;
+    let app = world.application("portal").await;
+    let (client, user) = (app.client.to_string(), world.person("anna").await);
+    let path = format!("/v1.0/applications/{}", app.id);
+    assert_eq!(world.graph("PATCH", &path, json!({ "isFallbackPublicClient": true })).await.status, 204);
+    let crm = world.principal_of("00000007-0000-0000-c000-000000000000").await;
+    let grant = json!({
+        "clientId": app.principal, "consentType": "AllPrincipals", "resourceId": crm, "scope": "user_impersonation",
+    });
+    assert_eq!(world.graph("POST", "/v1.0/oauth2PermissionGrants", grant).await.status, 201);
+    let first = by_password(&world, &client, "anna").await;
+    assert_eq!(first.status, 200, "{}", first.body);
+
+    let principal = format!("/v1.0/servicePrincipals/{}", app.principal);
+    let assigned_only = json!({ "appRoleAssignmentRequired": true });
+    assert_eq!(world.graph("PATCH", &principal, assigned_only.clone()).await.status, 204);
+    let refused = by_password(&world, &client, "anna").await;
+    assert_eq!(refused.token_error(), (400, "interaction_required", 50_105));
+    assert!(refused.text("/error_description").contains(&format!("anna@{DOMAIN}")), "{}", refused.body);
+    // The same for whoever was let in before.
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("client_id", client.as_str()),
+        ("refresh_token", first.text("/refresh_token")),
+    ];
+    let endpoint = format!("/{}/oauth2/v2.0/token", world.tenant);
+    assert_eq!(world.post(&endpoint, &refresh).await.token_error().2, 50_105);
+
+    // Assigned directly,
+    let assigned = format!("{principal}/appRoleAssignedTo");
+    let assignment =
+        |to: Value| json!({ "principalId": to, "resourceId": app.principal, "appRoleId": uuid::Uuid::nil() });
+    let given = world.graph("POST", &assigned, assignment(json!(user))).await;
+    assert_eq!(given.status, 201, "{}", given.body);
+    assert_eq!(by_password(&world, &client, "anna").await.status, 200);
+    assert_eq!(world.post(&endpoint, &refresh).await.status, 200);
+    assert_eq!(world.graph("DELETE", &format!("{assigned}/{}", given.text("/id")), Value::Null).await.status, 204);
+    assert_eq!(by_password(&world, &client, "anna").await.token_error().2, 50_105);
+    // or as a member of a group.
+    let group = json!({
+        "displayName": "portal", "mailNickname": "portal", "mailEnabled": false, "securityEnabled": true,
+        "members@odata.bind": [format!("{ORIGIN}/v1.0/directoryObjects/{user}")],
+    });
+    let group = world.graph("POST", "/v1.0/groups", group).await;
+    assert_eq!(group.status, 201, "{}", group.body);
+    let given = world.graph("POST", &assigned, assignment(group.body["id"].clone())).await;
+    assert_eq!(given.status, 201, "{}", given.body);
+    assert_eq!(by_password(&world, &client, "anna").await.status, 200);
+
+    // A resource can be for the assigned only as well.
+    assert_eq!(
+        world.graph("PATCH", &format!("/v1.0/servicePrincipals/{}", crm.as_str().unwrap()), assigned_only).await.status,
+        204
+    );
+    assert_eq!(by_password(&world, &client, "anna").await.token_error().2, 50_105);
+}
+
+#[tokio::test]
+async fn a_persons_token_says_their_names_and_where_they_ask_from() {
+    let world = World::new().await;
+    let user = world.person("anna").await;
+    let tools = "51f81489-12ee-4a9e-aaae-a2591f45987d";
+    let answer = by_password(&world, tools, "anna").await;
+    let unnamed = claims(&world, answer.text("/access_token"), ORG).await;
+    assert!(unnamed["given_name"].is_null() && unnamed["family_name"].is_null());
+    let names = json!({ "givenName": "Anna", "surname": "Smith" });
+    assert_eq!(world.graph("PATCH", &format!("/v1.0/users/{user}"), names).await.status, 204);
+    let answer = by_password(&world, tools, "anna").await;
+    let named = claims(&world, answer.text("/access_token"), ORG).await;
+    assert_eq!(
+        (&named["given_name"], &named["family_name"], &named["ipaddr"]),
+        (&json!("Anna"), &json!("Smith"), &json!("127.0.0.1"))
+    );
+}
+
+#[tokio::test]
+async fn the_origins_tokens_have_no_permissions_that_only_say_who_signs_in() {
+    let world = World::new().await;
+    world.person("anna").await;
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", "51f81489-12ee-4a9e-aaae-a2591f45987d"),
+        ("username", &format!("anna@{DOMAIN}")),
+        ("password", "Correct-Horse-1"),
+        ("scope", &format!("{ORIGIN}/user_impersonation openid profile offline_access")),
+    ];
+    let answer = world.post(&format!("/{}/oauth2/v2.0/token", world.tenant), &form).await;
+    assert_eq!(answer.text("/scope"), format!("{ORIGIN}/user_impersonation openid profile"));
+    let said = claims(&world, answer.text("/access_token"), ORIGIN).await;
+    assert_eq!(said["scp"], "user_impersonation");
+}
+
+#[tokio::test]
+async fn a_client_proves_itself_in_one_way() {
+    let world = World::new().await;
+    let app = world.application("orders-sync").await;
+    let client = app.client.to_string();
+    let form = [
+        GRANT,
+        ("client_id", client.as_str()),
+        ("client_secret", app.secret.expose()),
+        JWT,
+        ("client_assertion", "a.b.c"),
+        ("scope", &format!("{ORG}/.default")),
+    ];
+    let refused = world.post(&format!("/{}/oauth2/v2.0/token", world.tenant), &form).await;
+    assert_eq!(refused.token_error(), (400, "invalid_request", 9_002_313));
+    assert!(refused.text("/error_description").contains("'client_assertion'"), "{}", refused.body);
 }

@@ -2,7 +2,9 @@
 //!
 //! Anybody may send [`UNASKED`] bytes. For more the rooms are asked first, which look at the path and
 //! at who calls. All bodies together are held within one bound; whoever finds it used up waits
-//! a little and is then told to come again.
+//! a little and is then told to come again. Of a body that is refused some more is read and thrown
+//! away: a client that sends before it listens would otherwise find the connection closed, and
+//! never hear why.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -26,6 +28,8 @@ pub(crate) const UNASKED: usize = 64 * 1024;
 const UNASKED_TIME: Duration = Duration::from_secs(20);
 /// And a larger one, from the moment that it was let in.
 const ADMITTED_TIME: Duration = Duration::from_secs(120);
+/// How much of a refused body is thrown away, in bytes, before its connection is.
+const DISCARDED: usize = 1024 * 1024;
 /// How long a body waits for others to go.
 const WAIT: Duration = Duration::from_secs(5);
 /// What an answer is sent in: the most that waits inside the HTTP library for a slow reader.
@@ -42,7 +46,7 @@ pub(super) async fn read<A, B>(
     answer: &A,
     bodies: &Arc<Semaphore>,
     head: &request::Parts,
-    mut body: B,
+    body: &mut B,
 ) -> Result<Arrived, Response<Bytes>>
 where
     A: Answer,
@@ -64,7 +68,7 @@ where
                 deadline = Instant::now() + ADMITTED_TIME;
             }
             if let Some(limit) = limit.filter(|limit| length > *limit) {
-                return Err(too_large(limit));
+                return Err(answer.refuse(head, limit).await);
             }
         }
         hold(&mut arrived.held, bodies, whole.len()).await?;
@@ -87,6 +91,33 @@ where
     Ok(arrived)
 }
 
+/// Goes on reading a refused body beside its refusal, and keeps none of it.
+pub(super) fn discard<B>(head: &request::Parts, mut body: B, refusal: &Response<Bytes>)
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Send,
+{
+    // Who waits to be told to send it will not send it; who was too slow has had the time for it.
+    let waits = head.headers.contains_key(header::EXPECT);
+    if waits || refusal.status() == StatusCode::REQUEST_TIMEOUT || body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(async move {
+        let mut left = DISCARDED;
+        let reading = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                match left.checked_sub(length) {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+            }
+        };
+        // Whether it ended or its time did, it is let go.
+        let _ = timeout(UNASKED_TIME, reading).await;
+    });
+}
+
 /// Takes more of the memory for bodies, so that `held` is enough for `bytes`.
 async fn hold(
     held: &mut Option<OwnedSemaphorePermit>,
@@ -107,7 +138,8 @@ async fn hold(
     Ok(())
 }
 
-fn too_large(limit: usize) -> Response<Bytes> {
+/// The refusal of a body in the shape that most rooms share.
+pub(crate) fn too_large(limit: usize) -> Response<Bytes> {
     let limit = if limit < 1024 * 1024 { format!("{} KiB", limit / 1024) } else { format!("{} MiB", limit >> 20) };
     let message = format!("Request message length is too large. The local org reads at most {limit} here.");
     plain(StatusCode::PAYLOAD_TOO_LARGE, "0x8004418A", &message)

@@ -147,6 +147,29 @@ async fn a_large_body_is_asked_about_before_it_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_sends_before_it_listens_hears_the_refusal() {
+    let stranger = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ";
+    let mut client = connected(0).await;
+    client.says(format!("{stranger}1000000\r\n\r\n")).await;
+    client.says(vec![b'x'; 1_000_000]).await;
+    assert!(client.hears().await.starts_with("HTTP/1.1 401 "));
+    // Without end it is not read for anybody.
+    let mut client = connected(0).await;
+    client.says(format!("{stranger}100000000\r\n\r\n")).await;
+    let mut taken = 0;
+    while client.pipe.write_all(&[b'x'; 4096]).await.is_ok() {
+        taken += 4096;
+    }
+    assert!((1024 * 1024..1024 * 1024 + 256 * 1024).contains(&taken), "{taken}");
+    // Who asks first is told so at once, and sends nothing.
+    let mut client = connected(0).await;
+    client.says(format!("{stranger}1000000\r\nExpect: 100-continue\r\n\r\n")).await;
+    let start = Instant::now();
+    assert!(client.hears().await.starts_with("HTTP/1.1 401 "));
+    assert_eq!(start.elapsed().as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bodies_share_one_bound() {
     let mut client = connected(0).await;
     let bodies = Arc::clone(&client.connections.bodies);

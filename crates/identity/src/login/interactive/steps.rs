@@ -16,7 +16,7 @@ use crate::directory::device_codes::{Approval, DeviceCode, DeviceState};
 use crate::directory::people::MultiFactor;
 use crate::login::pages::{self, Consenting, Form, Notice, SignIn, Whom};
 use crate::login::tenant::Segment;
-use crate::login::{Failure, person, redirect};
+use crate::login::{Failure, assignment, person, redirect};
 
 /// One request's part of the walk.
 pub(super) struct Walk<'a> {
@@ -136,10 +136,26 @@ impl Walk<'_> {
             Err(other) => return Err(other),
         }
         match task {
-            Task::Authorize(request) => self.authorize(journey, request, visitor, consented).await,
+            Task::Authorize(request) => match self.unassigned(&request, &visitor).await? {
+                Some(problem) => Ok(request.fail(identity, &problem, self.correlation)),
+                None => self.authorize(journey, request, visitor, consented).await,
+            },
             Task::Device(code, client) => self.device(journey, code, &client, &visitor, consented.is_some()).await,
             Task::AdminConsent(request) => self.admin_consent(journey, request, &visitor, consented.is_some()).await,
             Task::Return(path) => Ok(redirect::found(&path)),
+        }
+    }
+
+    /// Why the application does not let a visitor in, when it is for the assigned only.
+    async fn unassigned(&self, request: &authorize::Request, visitor: &Visitor) -> Result<Option<Problem>, Failure> {
+        let person = &visitor.person;
+        let client = request.client.facts.client_id;
+        // The request has it as its home does; who is assigned is the visitor's tenant's affair.
+        let Some(client) = self.identity.directory.find_client(person.tenant, client).await? else { return Ok(None) };
+        match assignment::check_client(self.identity, person, &client).await {
+            Ok(()) => Ok(None),
+            Err(Failure::Problem(problem)) => Ok(Some(problem)),
+            Err(other) => Err(other),
         }
     }
 

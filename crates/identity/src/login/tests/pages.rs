@@ -9,7 +9,9 @@ use keyholder_entra::well_known::DYNAMICS_CRM;
 
 use super::browser::{Browser, heading, hidden, sent_to};
 use super::world::{AZURE_CLI, Answer, ORG, OTHER_DOMAIN, PASSWORD, Registered, World};
+use crate::directory::applications::ObjectKey;
 use crate::directory::registrations::{Platform, RedirectUri, Registration};
+use crate::directory::service_principals::ServicePrincipalChange;
 
 const NAME: &str = "ada@contoso.example";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -99,6 +101,23 @@ async fn s16_a_person_signs_in_on_the_page_and_the_code_is_redeemed_once() {
     let again = redeem(&world, AZURE_CLI, code, LOCAL, &verifier).await;
     assert_eq!(again.error(), (400, "invalid_grant".to_owned(), 54_005));
     assert_eq!(world.refresh(AZURE_CLI, &answer.text("refresh_token"), &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_page_sends_back_who_is_not_assigned() {
+    let world = World::new().await;
+    world.person(NAME, PASSWORD).await;
+    let app = portal(&world).await;
+    let change = ServicePrincipalChange { app_role_assignment_required: Some(true), ..Default::default() };
+    let key = ObjectKey::Object(app.principal);
+    world.identity.directory.update_service_principal(world.tenant, key, change).await.unwrap();
+    let (client, scope, challenge) = (app.client.to_string(), format!("{ORG}/.default"), challenge());
+    let mut browser = Browser::default();
+    let tenant = world.tenant.to_string();
+    let page = browser.get(&world, &authorize(&tenant, &usual(&client, WEB, &scope, &challenge))).await;
+    let back = sent_to(&browser.sign_in(&world, &page, NAME, PASSWORD).await, WEB);
+    assert_eq!(back["error"], "interaction_required");
+    assert!(back["error_description"].starts_with("AADSTS50105:"), "{back:?}");
 }
 
 #[tokio::test]
