@@ -108,7 +108,6 @@ impl Printer {
 
     /// Ends the process when its output has nowhere to go: quietly when the reader asked for no more
     /// and nothing is left to do, with an error when a part of the result is lost.
-    #[expect(clippy::exit, reason = "nothing that follows could be told to anybody")]
     fn unwritable(self, error: &io::Error) {
         match (error.kind(), self.unread) {
             (io::ErrorKind::BrokenPipe, Unread::GoesOn) => return,
