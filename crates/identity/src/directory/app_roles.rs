@@ -146,7 +146,7 @@ impl Directory {
         let assignment = AppRoleAssignment { id: self.new_id(), principal, resource, app_role, created };
         let stored = assignment.clone();
         self.change(move |statements, transaction| {
-            let holder = objects::find(statements, transaction, tenant, principal)?;
+            let holder = objects::find_member(statements, transaction, tenant, principal)?;
             let holder = holder.ok_or_else(|| Refusal::NotFound(principal.to_string()))?;
             let found = service_principals::find(statements, transaction, tenant, ObjectKey::Object(resource))?;
             // The nil id is access without a role of its own.
