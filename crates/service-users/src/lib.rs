@@ -1,7 +1,7 @@
 //! Service users as a domain: declared as data, brought about in orgs and tenants, proved from outside,
 //! and removed without a trace.
 //!
-//! Four stages, each with a type of its own (docs/decisions/0010): a [`Declaration`](declaration::Declaration)
+//! Four stages, each with a type of its own (docs/decisions/0010): a [`Declaration`]
 //! says what there shall be; [`observe()`] reads what there is; [`plan()`](plan::plan) compares the two, without any
 //! I/O; [`apply()`](apply::apply) carries the plan out and proves each way in. [`bring_about`] is all of them at once. The
 //! requests are public documents' own (Microsoft Graph v1.0, the Dataverse Web API), so they do the same on

@@ -4,7 +4,7 @@
 //! The guides do it in five steps by hand, with hours between them: give a licence, wait for the org
 //! user, set the access mode, take the licence away, look again. [`provision`] does them in the
 //! four stages of every service user: what is wanted ([`NonInteractiveDefinition`]), what there is
-//! ([`observe`](observe::observe)), what is to be done ([`plan`](plan::plan), a pure function), and
+//! (`observe`), what is to be done (`plan`, a pure function), and
 //! doing it. A run that is stopped anywhere is simply run again.
 //!
 //! # Whose person is it?

@@ -98,7 +98,7 @@ pub(crate) struct NonInteractiveCreate {
     /// The user name, such as svc-orders@contoso.com
     #[arg(value_name = "USER")]
     pub(crate) user: String,
-    /// Its name for people [default: what stands before the @]
+    /// Its name for people (default: what stands before the at sign)
     #[arg(long, value_name = "NAME")]
     pub(crate) display_name: Option<String>,
     /// A security role that it gets; may be repeated
@@ -161,7 +161,7 @@ pub(crate) struct NonInteractiveMigrate {
     /// The user name of the old one
     #[arg(value_name = "USER")]
     pub(crate) user: String,
-    /// The name of the application's registration [default: what stands before the @]
+    /// The name of the application's registration (default: what stands before the at sign)
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Write the application's way in to an env file (NAME=value), readable by you alone
