@@ -23,6 +23,16 @@ pub(crate) struct Arguments {
     /// The folder with oidc-provider, installed by `npm --prefix benches/oidc-provider install`.
     #[arg(long, value_name = "DIR", default_value = "benches/oidc-provider")]
     pub(crate) oidc_provider: PathBuf,
+    /// The folder with SAP CAP, installed by `npm --prefix benches/cap install`.
+    #[arg(long, value_name = "DIR", default_value = "benches/cap")]
+    pub(crate) cap: PathBuf,
+    /// How many contacts there are in the comparison with SAP CAP.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(5_000..))]
+    pub(crate) contacts: u32,
+    /// The Azure CLI, where it is installed: `python3 -m venv interop/.venv-az`, then
+    /// `interop/.venv-az/bin/pip install --no-deps -r interop/requirements-azure-cli.txt`.
+    #[arg(long, value_name = "FILE", default_value = "interop/.venv-az/bin/az")]
+    pub(crate) azure_cli: PathBuf,
 }
 
 /// Part of a run.
@@ -34,6 +44,10 @@ pub(crate) enum Part {
     Tokens,
     /// Requests to the Web API, beside a constant body.
     Requests,
+    /// Reading and writing a hundred thousand contacts, beside SAP CAP and raw SQL.
+    Data,
+    /// Making service users, beside the Azure CLI.
+    Provisioning,
     /// Tokens and their checking inside this process.
     InProcess,
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request};
 use http_body_util::Full;
 use keyholder_foundation::{SystemClock, WallClock};
+use keyholder_org::Settings;
 use keyholder_org::certificates::Authority;
 use keyholder_org::serve::{self, Admission, Answer, BoxFuture};
 use tokio::net::TcpListener;
@@ -45,13 +46,13 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let (_stop, stopped) = watch::channel(false);
     let body = serde_json::json!({"padding": "x".repeat(1010)}).to_string();
     let answer = Arc::new(Constant(Bytes::from(body)));
-    serve::serve(listener, Some(Arc::new(tls)), answer, serve::connections(), stopped).await;
+    serve::serve(listener, Some(Arc::new(tls)), answer, serve::connections(Settings::default().sleep), stopped).await;
     Ok(())
 }
 
 /// Starts it in a process of its own.
 pub(crate) async fn start() -> Result<Server, Failure> {
-    let started = Started::new(&std::env::current_exe()?, &[ARGUMENT]).await?;
+    let started = Started::new(&std::env::current_exe()?, &[ARGUMENT], &[]).await?;
     let target = Target::new(started.port()?, started.ready["ca"].as_str().unwrap_or_default())?;
     Ok(Server::new(started, target))
 }

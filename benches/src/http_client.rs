@@ -25,7 +25,8 @@ pub(crate) type Sender = SendRequest<Full<Bytes>>;
 #[derive(Clone)]
 pub(crate) struct Target {
     address: SocketAddr,
-    tls: Arc<rustls::ClientConfig>,
+    /// None for a server without encryption.
+    tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Target {
@@ -38,15 +39,25 @@ impl Target {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { address: SocketAddr::from(([127, 0, 0, 1], port)), tls: Arc::new(tls) })
+        Ok(Self { tls: Some(Arc::new(tls)), ..Self::plain(port) })
+    }
+
+    /// A server at `port` of this machine that does not encrypt.
+    pub(crate) fn plain(port: u16) -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], port)), tls: None }
     }
 
     /// A connection, ready for requests.
     pub(crate) async fn connect(&self) -> Result<Sender, Failure> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else {
+            let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            return Ok(sender);
+        };
         let name = ServerName::try_from("localhost")?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?;
+        let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(sender)

@@ -11,15 +11,20 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a report is what this program is for")]
 
 mod arguments;
+mod cap;
 mod certified;
 mod constant;
+mod data;
 mod http_client;
 mod in_process;
 mod oidc_provider;
 mod org_process;
 mod process;
+mod provisioning;
+mod raw_sql;
 mod report;
 mod requests;
+mod rows;
 mod server;
 mod start;
 mod tokens;
@@ -43,6 +48,8 @@ async fn main() -> Result<(), Failure> {
             Part::Start => start::measure(&keyholder, &arguments, &mut report).await?,
             Part::Tokens => tokens::measure(&keyholder, &arguments, &mut report).await?,
             Part::Requests => requests::measure(&keyholder, &arguments, &mut report).await?,
+            Part::Data => data::measure(&keyholder, &arguments, &mut report).await?,
+            Part::Provisioning => provisioning::measure(&keyholder, &arguments, &mut report).await?,
             Part::InProcess => in_process::measure(&arguments, &mut report).await?,
         }
     }

@@ -25,7 +25,7 @@ pub(crate) async fn start(folder: &Path) -> Result<Result<Server, String>, Failu
     std::fs::write(&key_file, key.serialize_pem())?;
     // It has read the files by the time that it says it serves.
     let arguments = [folder.join("server.js"), certificate_file, key_file];
-    let started = Started::new(Path::new("node"), &arguments).await?;
+    let started = Started::new(Path::new("node"), &arguments, &[]).await?;
     let target = Target::new(started.port()?, &certificate.pem())?;
     Ok(Ok(Server::new(started, target)))
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use keyholder_foundation::{MonotonicClock, SystemClock};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::http_client::{Target, send};
@@ -25,11 +27,24 @@ pub(crate) struct Org {
 impl Org {
     /// Starts `keyholder org start` on a data folder inside `folder` and asks it one thing.
     pub(crate) async fn start(keyholder: &Path, folder: &Path) -> Result<Self, Failure> {
+        Self::start_with(keyholder, folder, &[], &[]).await
+    }
+
+    /// The same with further flags and settings.
+    pub(crate) async fn start_with(
+        keyholder: &Path,
+        folder: &Path,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, Failure> {
         let data = folder.join("data");
         let clock = SystemClock::new();
         let path = data.to_string_lossy().into_owned();
-        let arguments = ["org", "start", "--data", &path, "--listen", "127.0.0.1:0", "--output", "json"];
-        let started = Started::new(keyholder, &arguments).await?;
+        // What is measured is the org and not how it is held back.
+        let mut arguments = vec!["org", "start", "--data", &path, "--listen", "127.0.0.1:0", "--limits", "off"];
+        arguments.extend(["--output", "json"]);
+        arguments.extend(flags);
+        let started = Started::new(keyholder, &arguments, environment).await?;
         let origin = started.ready["origin"].as_str().ok_or("the ready event has no origin")?;
         let port: u16 = origin.rsplit(':').next().unwrap_or_default().parse()?;
         let target = Target::new(port, &std::fs::read_to_string(data.join("ca.pem"))?)?;
@@ -50,6 +65,66 @@ impl Org {
 
     pub(crate) fn origin(&self) -> &str {
         self.setting("KEYHOLDER_ORIGIN")
+    }
+
+    /// How to reach it.
+    pub(crate) fn target(&self) -> &Target {
+        &self.server.target
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.setting("KEYHOLDER_ORG_URL")
+    }
+
+    pub(crate) fn ca_file(&self) -> &str {
+        self.setting("KEYHOLDER_CA_FILE")
+    }
+
+    /// Client id and secret of the administering application, and its tenant.
+    pub(crate) fn administrator_login(&self) -> (&str, &str, &str) {
+        let secret = self.setting("KEYHOLDER_ADMIN_CLIENT_SECRET");
+        (self.setting("KEYHOLDER_ADMIN_CLIENT_ID"), secret, self.setting("KEYHOLDER_TENANT_ID"))
+    }
+
+    /// The environment of a `keyholder` that acts as the administering application.
+    pub(crate) fn administrator(&self) -> [(&str, &str); 5] {
+        let (client, secret, tenant) = self.administrator_login();
+        [
+            ("KEYHOLDER_ORG_URL", self.url()),
+            ("KEYHOLDER_CA_FILE", self.ca_file()),
+            ("KEYHOLDER_TENANT_ID", tenant),
+            ("KEYHOLDER_CLIENT_ID", client),
+            ("KEYHOLDER_CLIENT_SECRET", secret),
+        ]
+    }
+
+    /// How many requests it has had, without those of this program: all of them, and those to orgs.
+    pub(crate) async fn requests(&self) -> Result<(f64, f64), Failure> {
+        let status = self.control("GET", "status", None).await?;
+        let counts = status["requests"].as_object().ok_or("no counts of requests")?;
+        let of_orgs = counts.get("org").and_then(Value::as_f64).ok_or("no count of requests to orgs")?;
+        Ok((counts.values().filter_map(Value::as_f64).sum(), of_orgs))
+    }
+
+    /// Adds an org to the tenant; gives its URL.
+    pub(crate) async fn add_org(&self, name: &str) -> Result<String, Failure> {
+        let wish = json!({"name": name, "tenant": self.setting("KEYHOLDER_TENANT_ID")});
+        let made = self.control("POST", "orgs", Some(&wish)).await?;
+        Ok(made["url"].as_str().ok_or("no new org")?.to_owned())
+    }
+
+    /// Asks the control endpoint, whose requests are not counted.
+    async fn control(&self, method: &str, command: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let (client, secret, _) = self.administrator_login();
+        let basic = BASE64_STANDARD.encode(format!("{client}:{secret}"));
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/_keyholder/{command}"))
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, format!("Basic {basic}"))
+            .body(Full::from(body.map(Value::to_string).unwrap_or_default()))?;
+        Ok(serde_json::from_slice(&send(&mut self.server.target.connect().await?, request).await?)?)
     }
 
     /// The path of the v2 token endpoint.
@@ -90,9 +165,18 @@ impl Org {
 
     /// A request for what is at `path`, with a token.
     pub(crate) async fn request(&self, path: &str) -> Result<Request<Full<Bytes>>, Failure> {
-        let answer = send(&mut self.server.target.connect().await?, self.token_request()).await?;
+        Self::with_token(path, &self.token(self.token_request()).await?)
+    }
+
+    /// The token that a token request brings.
+    pub(crate) async fn token(&self, request: Request<Full<Bytes>>) -> Result<String, Failure> {
+        let answer = send(&mut self.server.target.connect().await?, request).await?;
         let answer: Value = serde_json::from_slice(&answer)?;
-        let token = answer["access_token"].as_str().ok_or("no token")?;
+        Ok(answer["access_token"].as_str().ok_or("no token")?.to_owned())
+    }
+
+    /// A request for what is at `path`, with this token.
+    pub(crate) fn with_token(path: &str, token: &str) -> Result<Request<Full<Bytes>>, Failure> {
         Ok(Request::get(path)
             .header(header::HOST, "localhost")
             .header(header::AUTHORIZATION, format!("Bearer {token}"))

@@ -30,10 +30,15 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// Starts a server.
-    pub(crate) async fn new<A: AsRef<OsStr>>(program: &Path, arguments: &[A]) -> Result<Self, Failure> {
+    /// Starts a server, with these settings beside those of this process.
+    pub(crate) async fn new<A: AsRef<OsStr>>(
+        program: &Path,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, Failure> {
         let mut child = Command::new(program)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)

@@ -1,5 +1,7 @@
 // A check is a name and a condition; the last line counts them.
 
+import { isDeepStrictEqual } from "node:util";
+
 let passed = 0;
 let failed = 0;
 
@@ -72,6 +74,31 @@ export async function checkRefused(name, number, ask) {
     const numbers = [...String(error.message).matchAll(/AADSTS(\d+)/g)].map((found) => Number(found[1]));
     check(`${name} is AADSTS${number}`, numbers.length === 1 && numbers[0] === number, error);
   }
+}
+
+// A part of a program: what it throws is a failed check, and the rest is done all the same.
+export async function part(name, work) {
+  try {
+    await work();
+  } catch (error) {
+    check(name, false, error);
+  }
+}
+
+// That what was asked for is refused with this status and this code of Dataverse's, in these words.
+export async function checkDenied(name, status, code, words, ask) {
+  try {
+    const answer = await ask();
+    check(`${name} is refused`, false, answer ?? null);
+  } catch (error) {
+    const right = error.status === status && error.code === code && words.test(error.message);
+    check(`${name} is ${status} ${code}`, right, { status: error.status, code: error.code, message: error.message });
+  }
+}
+
+// That two values are the same, whatever the order of their members.
+export function checkSame(name, seen, expected) {
+  check(name, isDeepStrictEqual(seen, expected), seen ?? null);
 }
 
 export function done() {

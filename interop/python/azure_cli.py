@@ -13,7 +13,7 @@ from graph import move_clock
 
 ORIGIN = setting("ORIGIN")
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
-folder = tempfile.TemporaryDirectory(prefix="keyholder-az-")
+folder = tempfile.TemporaryDirectory(prefix="keyholder-az-", ignore_cleanup_errors=True)
 environment = {
     **os.environ,
     "AZURE_CONFIG_DIR": folder.name,

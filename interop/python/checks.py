@@ -5,7 +5,7 @@ import json
 import re
 
 # For those who check: they need not know where these are counted.
-from counting import check, done, setting  # noqa: F401
+from counting import check, done, part, setting  # noqa: F401
 
 ORG = setting("ORG_URL").rstrip("/")
 TENANT = setting("TENANT_ID")

@@ -1,7 +1,9 @@
 """A check is a name and a condition; the last line counts them."""
 
+import contextlib
 import os
 import sys
+import traceback
 
 passed = 0
 failed = 0
@@ -14,7 +16,16 @@ def check(name, condition, seen=None):
         print(f"ok: {name}")
     else:
         failed += 1
-        print(f"FAILED: {name}: saw {seen!r}")
+        print(f"FAILED: {name}: saw {seen if isinstance(seen, str) else repr(seen)}")
+
+
+@contextlib.contextmanager
+def part(name):
+    """A part of a program: what it raises is a failed check, and the rest is done all the same."""
+    try:
+        yield
+    except Exception:
+        check(name, False, traceback.format_exc())
 
 
 def setting(name):

@@ -131,7 +131,7 @@ def browse(text, shell):
 
 def main():
     guide, more = pathlib.Path(sys.argv[1]), sys.argv[2:]
-    with tempfile.TemporaryDirectory(prefix="keyholder-guide-") as work:
+    with tempfile.TemporaryDirectory(prefix="keyholder-guide-", ignore_cleanup_errors=True) as work:
         work = pathlib.Path(work)
         for folder in ("home", "bin", "walk"):
             (work / folder).mkdir()

@@ -110,7 +110,7 @@ class Issuer:
 graph = Graph()
 issuer = Issuer()
 made = {}
-folder = tempfile.TemporaryDirectory(prefix="keyholder-interop-")
+folder = tempfile.TemporaryDirectory(prefix="keyholder-interop-", ignore_cleanup_errors=True)
 inside = pathlib.Path(folder.name)
 
 # By secret: two that are good at once, and one whose time is over.

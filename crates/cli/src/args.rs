@@ -4,12 +4,20 @@
 //! `commands`. No flag takes a secret's value: an argument list is shown to every user of the
 //! machine.
 
+mod app_user;
 mod connection;
+mod credential;
+mod credentials;
 mod declared;
+mod fault;
 mod init;
 mod non_interactive;
 mod org;
 pub(crate) mod people;
+mod roles;
+mod rows;
+mod subscriber;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,17 +25,25 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
-pub(crate) use connection::{ConnectionFlags, FederatedSource, Login, Logout, PlaceFlags};
+pub(crate) use app_user::{AppUser, AppUserCreate, AppUserList, AppUserOne, AppUserRemove, RightsFlags};
+pub(crate) use connection::{ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags};
+pub(crate) use credential::{SinkFlags, TrustFlags, Trusted};
+pub(crate) use credentials::{Credential, CredentialAdd, CredentialList, CredentialRevoke};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
+pub(crate) use fault::{Fault, FaultAdd, FaultKind};
 pub(crate) use init::Init;
 pub(crate) use non_interactive::{
     NonInteractive, NonInteractiveConvert, NonInteractiveCreate, NonInteractiveList, NonInteractiveMigrate,
-    NonInteractivePlace, NonInteractiveRelease, NonInteractiveWish, PasswordPlace, Slot,
+    NonInteractiveRelease, NonInteractiveWish, PasswordPlace, Slot,
 };
 pub(crate) use org::{
-    Behaviour, Clock, Credentials, Folder, IssuerKeys, Org, OrgAdd, Pretence, Sample, SecurityGroup, Snapshot,
-    Snapshots, Start, Tenant,
+    Behaviour, Clock, Credentials, Folder, ImportSchema, IssuerKeys, Org, OrgAdd, Policy, Pretence, Protection, Sample,
+    SecurityGroup, Snapshot, Snapshots, Start, Tenant,
 };
+pub(crate) use roles::{Role, RoleCreate, RoleDiff, RoleExport};
+pub(crate) use rows::{BodyFlags, Call, Create, Delete, Get, Member, NameFlags, Write};
+pub(crate) use subscriber::{KnownFlags, Subscriber, SubscriberAdd, SubscriberList};
+pub(crate) use usage::{Entitlement, Usage};
 
 /// Gives an application its own way into Dynamics 365: no licensed person, no clicking.
 #[derive(Debug, Parser)]
@@ -38,8 +54,8 @@ pub(crate) use org::{
     long_about = "Gives an application its own way into Dynamics 365 (Dataverse): an app registration, a credential, \
         an application user with the least role, and the proof that it works.\n\n\
         It brings a local org (token service, directory and Dataverse in one process), on which `quickstart` does \
-        the whole job without a tenant. `login`, `token`, `whoami` and `query` work on real orgs too; making service \
-        users there comes next.",
+        the whole job without a tenant. The same works on real orgs: `app-user create` for one application, `plan` and \
+        `apply` for all that a file declares.",
     after_help = "Start here:  keyholder quickstart",
     after_long_help = EXIT_CODES,
     arg_required_else_help = true,
@@ -62,13 +78,15 @@ const EXIT_CODES: &str = "Start here:  keyholder quickstart\n\n\
 Exit codes:\n  \
   0  done\n  \
   1  failed for a reason that none of the others names\n  \
-  2  `plan`: there are changes\n  \
+  2  `plan`, `--dry-run`: there are changes\n  \
  64  the command line is wrong\n  \
  65  data that was given or received is wrong\n  \
  69  a service is out of reach\n  \
  73  a file, folder or port cannot be made or opened\n  \
  77  not allowed: wrong credentials or a missing right\n  \
- 78  a setting is missing or wrong";
+ 78  a setting is missing or wrong\n\
+130  interrupted (Ctrl-C, SIGTERM) before it was done; `org start` and `quickstart --serve` serve\n     \
+     until then, and end with 0";
 
 /// The forms of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,8 +95,10 @@ pub(crate) enum Output {
     Text,
     /// One JSON document
     Json,
-    /// JSON, one line for each thing that happens and one for the result
+    /// JSON, one line for each thing that happens and one for the result, or for each row of it
     Jsonl,
+    /// Rows with commas between their values (`query` alone)
+    Csv,
 }
 
 #[derive(Debug, Subcommand)]
@@ -135,20 +155,64 @@ pub(crate) enum Command {
         use it until an administrator revokes the person's sessions in the Entra admin center."
     )]
     Logout(Logout),
+    /// Give applications their own way into an org, and look after it
+    #[command(subcommand, arg_required_else_help = true)]
+    AppUser(AppUser),
+    /// List, add and revoke what an application signs in with
+    #[command(subcommand, arg_required_else_help = true)]
+    Credential(Credential),
+    /// Serve customers' tenants with one application: consent, their administrator's command, proof
+    #[command(subcommand, arg_required_else_help = true)]
+    Subscriber(Subscriber),
+    /// Show, make and compare the security roles of an org
+    #[command(subcommand, arg_required_else_help = true)]
+    Role(Role),
     /// Look after non-interactive users: people who reach an org's data by programs alone
     #[command(subcommand, arg_required_else_help = true)]
     NonInteractive(NonInteractive),
     /// Sign in and print the access token
     #[command(long_about = "Signs in, as an application or as the person who has signed in, and prints the access \
         token, for other programs. The token service is found from the org's URL alone.\n\nA token opens the org until it expires (about an hour): \
-        pipe it, do not paste it.")]
+        pipe it, do not paste it. With `--decode` it is explained instead, claim by claim, and not shown.")]
     Token(Token),
     /// Ask the org who it takes the caller for
     Whoami(Whoami),
     /// Read rows with a Web API query
-    #[command(long_about = "Reads rows with a Web API query and prints them as a table, or as JSON with \
-        `--output json`. The query is what follows /api/data/v9.2/ in a URL; quote it for the shell.")]
+    #[command(long_about = "Reads rows with a Web API query and prints them as a table, or with \
+        `--output` as JSON, lines of JSON (`jsonl`) or CSV, page by page as they arrive. The query is what follows \
+        /api/data/v9.2/ in a URL; quote it for the shell.\n\nExamples:\n  \
+        keyholder query 'contacts?$select=fullname,emailaddress1&$top=3' --local\n  \
+        keyholder query 'accounts?$select=name,statecode' --annotations --output csv --local\n  \
+        keyholder query --fetch contacts.xml --local")]
     Query(Query),
+    /// Read one row
+    #[command(long_about = rows::GET)]
+    Get(Get),
+    /// Make a row
+    #[command(long_about = rows::CREATE)]
+    Create(Create),
+    /// Change a row that is there
+    #[command(long_about = rows::UPDATE)]
+    Update(Write),
+    /// Change the row with this id or key, or make it
+    #[command(long_about = rows::UPSERT)]
+    Upsert(Write),
+    /// Delete a row
+    #[command(long_about = rows::DELETE)]
+    Delete(Delete),
+    /// Call a function or an action
+    #[command(long_about = rows::CALL)]
+    Call(Call),
+    /// Tell how much each user asks for, against the limits and what they are entitled to in a day
+    #[command(
+        long_about = "Tells how many requests each user of the local org has sent today (UTC) and in the last five \
+        minutes, what they are entitled to (Microsoft's entitlement limits: an allowance for each licensed user, a pool for \
+        all users without a licence), and where the day is heading. Nothing is refused for it.\n\nExamples:\n  \
+        keyholder usage --local\n  \
+        keyholder usage --local --entitlement 2019 --add-ons 2\n  \
+        keyholder usage --local --output json"
+    )]
+    Usage(Usage),
     /// Print a script that completes this command line in a shell
     #[command(long_about = "Prints a script by which a shell completes the commands and flags of keyholder.\n\n\
         Examples:\n  \
@@ -185,15 +249,18 @@ pub(crate) struct Quickstart {
     pub(crate) data: Data,
     #[command(flatten)]
     pub(crate) listen: ListenFlags,
+    /// The service protection API limits of each user: real, off, or as `org start --help` says [default: real]
+    #[arg(long, value_name = "LIMITS", value_parser = org::protection)]
+    pub(crate) limits: Option<Protection>,
     /// Leave the org running at the end instead of stopping it
     #[arg(long, conflicts_with = "remove")]
     pub(crate) serve: bool,
     /// Take away everything that quickstart made: user, role, registration and env file
     #[arg(long, conflicts_with = "ephemeral")]
     pub(crate) remove: bool,
-    /// Which registration to use when several are called `orders-sync`
-    #[arg(long, value_name = "ID")]
-    pub(crate) client_id: Option<ClientId>,
+    /// Which registration to use when several are called `orders-sync`, or one is that Keyholder did not make
+    #[arg(long, value_name = "CLIENT-ID", alias = "client-id")]
+    pub(crate) adopt: Option<ClientId>,
 }
 
 /// Where a local org keeps its data when nothing else is said.
@@ -208,6 +275,10 @@ pub(crate) struct Data {
     /// Keep nothing: everything is gone when the org stops
     #[arg(long)]
     pub(crate) ephemeral: bool,
+    /// A file with the URL of the PostgreSQL database that the org is in, for many nodes [env, the URL itself:
+    /// KEYHOLDER_DATABASE_URL]
+    #[arg(long, value_name = "FILE", conflicts_with = "ephemeral")]
+    pub(crate) database_url_file: Option<PathBuf>,
     /// What an acknowledged write survives: the process being killed, or power loss too
     #[arg(long, value_enum, default_value_t = Durability::Normal, value_name = "LEVEL")]
     pub(crate) durability: Durability,
@@ -257,23 +328,34 @@ pub(crate) struct Token {
     /// Print `Authorization: Bearer ...`, as `curl -H @-` reads it
     #[arg(long)]
     pub(crate) as_header: bool,
+    /// Explain what the token says, claim by claim, instead of printing it
+    #[arg(long, conflicts_with = "as_header")]
+    pub(crate) decode: bool,
     #[command(flatten)]
-    pub(crate) connection: ConnectionFlags,
+    pub(crate) place: OrgPlace,
 }
 
 /// `whoami`.
 #[derive(Debug, Args)]
 pub(crate) struct Whoami {
     #[command(flatten)]
-    pub(crate) connection: ConnectionFlags,
+    pub(crate) place: OrgPlace,
 }
 
 /// `query`.
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     /// Such as 'contacts?$select=fullname&$top=3'
-    #[arg(value_name = "QUERY")]
-    pub(crate) query: String,
+    #[arg(value_name = "QUERY", required_unless_present = "fetch")]
+    pub(crate) query: Option<String>,
+    /// A FetchXML document instead: a file, or `-` for standard input; QUERY may then name its entity set
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fetch: Option<PathBuf>,
+    /// With what people read beside the values: labels of options, names behind lookups
+    #[arg(long)]
+    pub(crate) annotations: bool,
     #[command(flatten)]
-    pub(crate) connection: ConnectionFlags,
+    pub(crate) name: NameFlags,
+    #[command(flatten)]
+    pub(crate) place: OrgPlace,
 }

@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     NotAllowed = 77,
     /// A setting is missing or wrong.
     BadConfiguration = 78,
+    /// Somebody stopped it before it was done: Ctrl-C or SIGTERM.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

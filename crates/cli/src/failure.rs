@@ -17,11 +17,13 @@ pub(crate) struct Failure {
     exit: Exit,
     message: String,
     hints: Vec<String>,
+    /// Whether the command's own JSON document has it already.
+    in_document: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hints: Vec::new() }
+        Self { exit, message: message.into(), hints: Vec::new(), in_document: false }
     }
 
     /// Adds what the reader can do about it.
@@ -29,6 +31,21 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Puts it into the document that the command prints, so that a program reads one and no more.
+    #[must_use]
+    pub(crate) fn within(mut self, document: &mut Value) -> Self {
+        if let (Some(document), Value::Object(own)) = (document.as_object_mut(), self.to_json()) {
+            document.extend(own);
+            self.in_document = true;
+        }
+        self
+    }
+
+    /// Whether a document that was printed has it.
+    pub(crate) fn is_in_document(&self) -> bool {
+        self.in_document
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -50,7 +67,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { exit: exit_of_kind(error.kind()), message: error.to_string(), hints: error.hints() }
+        Self { hints: error.hints(), ..Self::new(exit_of_kind(error.kind()), error.to_string()) }
     }
 }
 
@@ -64,7 +81,7 @@ impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         let exit = match error {
             FileError::Io { .. } => Exit::CannotCreate,
-            FileError::TooLarge { .. } | FileError::NotText { .. } => Exit::BadData,
+            FileError::TooLarge { .. } | FileError::NotText { .. } | FileError::NotRegular { .. } => Exit::BadData,
         };
         Self::new(exit, error.to_string())
     }
@@ -84,6 +101,9 @@ impl From<FolderError> for Failure {
             FolderError::Newer { .. } => {
                 Self::new(Exit::BadData, message).hint("use that version, or another folder with `--data`")
             }
+            FolderError::InDatabase { .. }
+            | FolderError::InOtherDatabase { .. }
+            | FolderError::NotInDatabase { .. } => Self::new(Exit::BadConfiguration, message),
             FolderError::File(file) if file.is_denied() => Self::from(file).hint(
                 "give a folder of your own with `--data`, or keep nothing with `--ephemeral`, where the command has it",
             ),
@@ -95,8 +115,10 @@ impl From<FolderError> for Failure {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::File(file) if file.is_missing() => Self::new(Exit::BadConfiguration, file.to_string())
-                .hint("name the declaration with `--file`, or write one: docs/keyholder-toml.md says how"),
+            ReadError::File(file) if file.is_missing() => Self::new(Exit::BadConfiguration, file.to_string()).hint(
+                "name the declaration with `--file`, or begin one with `keyholder init`: docs/keyholder-toml.md says \
+                     what stands in it",
+            ),
             ReadError::File(file) => file.into(),
             ReadError::Mistakes(mistakes) => Self::new(Exit::BadConfiguration, mistakes.to_string()),
         }
@@ -112,13 +134,8 @@ impl From<keyholder_service_users::Error> for Failure {
 impl From<&keyholder_service_users::Error> for Failure {
     fn from(error: &keyholder_service_users::Error) -> Self {
         let exit = exit_of_kind(error.kind());
-        let mut message = error.to_string();
-        let mut next = std::error::Error::source(error);
-        while let Some(cause) = next {
-            message.push_str(&format!("\n  caused by: {cause}"));
-            next = cause.source();
-        }
-        Self { exit, message, hints: error.hints() }
+        let message = keyholder_foundation::causes(error).join("\n  caused by: ");
+        Self { hints: error.hints(), ..Self::new(exit, message) }
     }
 }
 
@@ -128,6 +145,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Folder(folder) => folder.into(),
             StartError::Listen(ListenError::Taken { wanted, .. }) => failure.hint(match wanted {
+                Wanted::LastTime => "stop that program, or start the org on another port, like `keyholder org start --listen 127.0.0.1:8444`, and let it run meanwhile".to_owned(),
                 Wanted::Flag(flag @ ("--http" | "--also-listen")) => {
                     format!("stop that program, or give another port with `{flag}` (0 for a free one)")
                 }

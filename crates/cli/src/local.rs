@@ -3,25 +3,30 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyholder_client::{Connection, EnvFile, Http, NetworkOptions};
-use keyholder_foundation::{Clocks, OsRandom};
-use keyholder_org::folder::RunningNote;
+use keyholder_foundation::{Clocks, OsRandom, Secret, Sleep};
+use keyholder_org::folder::{FolderError, RunningNote};
 use keyholder_org::world::DEFAULT_ORIGIN;
 use keyholder_org::{
-    DataFolder, Listen, LocalOrg, OpenWorld, Options, Place, Settings, WorldOptions, control, env_file,
+    DataFolder, Listen, LocalOrg, OpenWorld, Options, Place, Refused, Settings, SharedDatabase, StartError,
+    WorldOptions, control, env_file,
 };
-use keyholder_platform::EnvFileError;
+use keyholder_platform::{EnvFileError, RuntimeSleep};
 use serde_json::Value;
+use url::Url;
 
 use crate::args::{Data, Durability, ListenFlags};
 use crate::exit::Exit;
 use crate::failure::{Failure, exit_of};
 use crate::printer::Printer;
+use crate::settings::{self, DATABASE_URL, MASTER_KEY_FILE};
 
 /// How a world is opened from the command line.
-fn world_options(durability: Durability, settings: Settings) -> WorldOptions {
+fn world_options(durability: Durability, settings: Settings, database: Option<SharedDatabase>) -> WorldOptions {
     WorldOptions {
+        database,
         durability: match durability {
             Durability::Normal => keyholder_org::Durability::Normal,
             Durability::Full => keyholder_org::Durability::Full,
@@ -37,22 +42,70 @@ fn world_options(durability: Durability, settings: Settings) -> WorldOptions {
     }
 }
 
+/// The database that the org is in, when it is in none of its folder's: as a file or the environment
+/// says. No flag takes the URL, which has a password in it.
+fn database(file: Option<&Path>) -> Result<Option<SharedDatabase>, Failure> {
+    let url = match file {
+        Some(file) => Some(settings::secret_file(file, "database's URL", "--database-url-file")?),
+        None => settings::environment(DATABASE_URL).filter(|url| !url.is_empty()).map(Secret::new),
+    };
+    let Some(url) = url else { return Ok(None) };
+    let path = settings::environment(MASTER_KEY_FILE).filter(|path| !path.is_empty());
+    let path = path.ok_or(Refused::NoMasterKey { variable: MASTER_KEY_FILE })?;
+    let key = settings::secret_file(Path::new(&path), "master key", MASTER_KEY_FILE)?;
+    Ok(Some(SharedDatabase::new(&url, &key, Arc::new(OsRandom), Arc::new(RuntimeSleep))?))
+}
+
+/// The same of flags. What is kept nowhere is in no database either, whatever the environment says.
+fn database_of(data: &Data, printer: Printer) -> Result<Option<SharedDatabase>, Failure> {
+    if data.ephemeral {
+        return Ok(None);
+    }
+    let database = database(data.database_url_file.as_deref())?;
+    if let Some(file) = &data.database_url_file {
+        settings::note_exposed(file, "password", printer);
+    }
+    if let Some(file) = settings::environment(MASTER_KEY_FILE).filter(|_| database.is_some()) {
+        settings::note_exposed(Path::new(&file), "master key", printer);
+    }
+    Ok(database)
+}
+
 /// Starts the local org that the flags describe.
-pub(crate) async fn start(data: &Data, listen: &ListenFlags, settings: Settings) -> Result<LocalOrg, Failure> {
+pub(crate) async fn start(
+    data: &Data,
+    listen: &ListenFlags,
+    settings: Settings,
+    printer: Printer,
+) -> Result<LocalOrg, Failure> {
+    Ok(start_at(data, listen, None, settings, false, database_of(data, printer)?).await?)
+}
+
+/// The same, at the port where it was last when no flag says where.
+async fn start_at(
+    data: &Data,
+    listen: &ListenFlags,
+    last: Option<u16>,
+    settings: Settings,
+    is_passing: bool,
+    database: Option<SharedDatabase>,
+) -> Result<LocalOrg, StartError> {
     let place = if data.ephemeral { Place::Ephemeral } else { Place::Folder(data.data.clone()) };
     let listen = Listen {
         address: listen.listen,
         also: listen.also_listen.clone(),
         http: listen.http,
+        last,
         host: listen.host.clone(),
     };
     let options = Options {
         place,
         listen,
-        world: world_options(data.durability, settings),
+        is_passing,
+        world: world_options(data.durability, settings, database),
         provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
     };
-    Ok(LocalOrg::start(options).await?)
+    LocalOrg::start(options).await
 }
 
 /// Who can do something with a data folder now.
@@ -67,19 +120,57 @@ pub(crate) enum Holder {
 pub(crate) async fn holder(path: &Path) -> Result<Holder, Failure> {
     let folder = DataFolder::new(path)?;
     if !folder.exists()? {
-        let message = format!("there is no local org in `{}`", path.display());
-        return Err(Failure::new(Exit::BadConfiguration, message)
-            .hint("make one with `keyholder org start` or `keyholder quickstart`, or give its folder with `--data`"));
+        return Err(no_local_org(path, "--data DIR"));
     }
     match folder.running()? {
         Some(note) => Ok(Holder::Running(Control::new(&folder, note)?)),
         None => {
-            let world =
-                OpenWorld::open(folder, DEFAULT_ORIGIN, &world_options(Durability::Normal, Settings::default()))
-                    .await?;
+            let origin = folder.last_origin().unwrap_or_else(|| DEFAULT_ORIGIN.to_owned());
+            let options = world_options(Durability::Normal, Settings::default(), database(None)?);
+            let world = OpenWorld::open(folder, &origin, &options).await?;
             Ok(Holder::Opened(Box::new(world)))
         }
     }
+}
+
+/// The failure of a command that needs a local org which is there already.
+fn no_local_org(path: &Path, flag: &str) -> Failure {
+    Failure::new(Exit::BadConfiguration, format!("there is no local org in `{}`", path.display())).hint(format!(
+        "make one with `keyholder org start` or `keyholder quickstart`, or give the folder of another with `{flag}`"
+    ))
+}
+
+/// What becomes of a command whose local org is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// The org is made: the command makes things in it.
+    Make,
+    /// The command fails: it only reads, or changes what must be there already.
+    Refuse,
+}
+
+impl Absent {
+    /// As a command that makes things has it, unless it only says what it would do.
+    pub(crate) fn unless(dry_run: bool) -> Self {
+        if dry_run { Self::Refuse } else { Self::Make }
+    }
+}
+
+/// How often, and how long each time, somebody who has the folder for a while is waited for.
+const TRIES: u32 = 1200;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// An org that was there, or that was started; or nothing, where none is to be made.
+enum Found {
+    Running(DataFolder, RunningNote),
+    Started(Box<LocalOrg>),
+    Nothing,
+}
+
+/// The port of an origin on this machine.
+fn port_of(origin: &str) -> Option<u16> {
+    let url = Url::parse(origin).ok().filter(|url| url.host_str() == Some("localhost"))?;
+    url.port_or_known_default()
 }
 
 /// The local org of a folder, for one command: the running one, or one that runs as long as the command.
@@ -90,21 +181,91 @@ pub(crate) enum LocalPlace {
     Elsewhere(DataFolder),
 }
 
+/// How a local org is started where none runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made<'a> {
+    pub(crate) data: &'a Data,
+    pub(crate) listen: &'a ListenFlags,
+    /// How it behaves.
+    pub(crate) settings: &'a Settings,
+    /// Whether it ends with the command.
+    pub(crate) is_passing: bool,
+    pub(crate) absent: Absent,
+}
+
 impl LocalPlace {
-    /// Finds the running org of a folder, or starts one.
-    pub(crate) async fn find(path: &Path, printer: Printer) -> Result<Self, Failure> {
-        let folder = DataFolder::new(path)?;
-        if let Some(note) = folder.running()? {
-            printer.note(&format!("using the local org that runs at {} (process {})", note.origin, note.pid));
-            return Ok(Self::Elsewhere(folder));
-        }
-        let data = Data { data: path.to_path_buf(), ephemeral: false, durability: Durability::Normal };
+    /// Finds the running org of a folder, or starts one where it answered last.
+    pub(crate) async fn find(path: &Path, absent: Absent, printer: Printer) -> Result<Self, Failure> {
+        let data = Data {
+            data: path.to_path_buf(),
+            ephemeral: false,
+            database_url_file: None,
+            durability: Durability::Normal,
+        };
         let listen = ListenFlags { listen: None, also_listen: Vec::new(), http: None, host: None };
-        let org = start(&data, &listen, Settings::default()).await?;
-        for note in org.notes() {
-            printer.note(note);
+        let settings = Settings::default();
+        let made = Made { data: &data, listen: &listen, settings: &settings, is_passing: true, absent };
+        Self::find_with(made, |_| Ok(()), printer).await
+    }
+
+    /// The same as flags say; `check` may refuse the running one.
+    pub(crate) async fn find_with(
+        made: Made<'_>,
+        check: impl Fn(&RunningNote) -> Result<(), Failure>,
+        printer: Printer,
+    ) -> Result<Self, Failure> {
+        let database = database_of(made.data, printer)?;
+        let mut tries = 0;
+        loop {
+            let found = Self::try_to_find(made, database.clone()).await;
+            match found {
+                // Somebody has the folder for a while: a command that starts an org, or has one of its own.
+                Err(StartError::Folder(FolderError::InUse { .. })) if tries < TRIES => {
+                    if tries == 1 {
+                        printer.note("waiting for another command that works on this folder");
+                    }
+                    tries += 1;
+                    RuntimeSleep.sleep(PAUSE).await;
+                }
+                Err(StartError::Folder(error @ FolderError::InUse { .. })) => {
+                    return Err(Failure::new(Exit::CannotCreate, error.to_string()).hint(
+                        "wait until that command has ended, or start the org with `keyholder org start`: then several \
+                         commands can use it at once",
+                    ));
+                }
+                Err(error) => return Err(error.into()),
+                Ok(Found::Nothing) => return Err(no_local_org(&made.data.data, "--local=DIR")),
+                Ok(Found::Running(folder, note)) => {
+                    check(&note)?;
+                    printer.note(&format!("using the local org that runs at {} (process {})", note.origin, note.pid));
+                    return Ok(Self::Elsewhere(folder));
+                }
+                Ok(Found::Started(org)) => {
+                    for note in org.notes() {
+                        printer.note(note);
+                    }
+                    return Ok(Self::Here(org));
+                }
+            }
         }
-        Ok(Self::Here(Box::new(org)))
+    }
+
+    async fn try_to_find(made: Made<'_>, database: Option<SharedDatabase>) -> Result<Found, StartError> {
+        let Made { data, listen, settings, is_passing, absent } = made;
+        let mut last = None;
+        if !data.ephemeral {
+            let folder = DataFolder::new(&data.data)?;
+            match folder.running()? {
+                // It would be gone in the midst of what is to be done.
+                Some(note) if note.is_passing => return Err(FolderError::InUse { path: data.data.clone() }.into()),
+                Some(note) => return Ok(Found::Running(folder, note)),
+                None if absent == Absent::Refuse && !folder.exists()? => return Ok(Found::Nothing),
+                None => {}
+            }
+            last = folder.last_origin().and_then(|origin| port_of(&origin)).filter(|_| listen.host.is_none());
+        }
+        let org = start_at(data, listen, last, settings.clone(), is_passing, database).await?;
+        Ok(Found::Started(Box::new(org)))
     }
 
     pub(crate) fn folder(&self) -> &DataFolder {

@@ -5,22 +5,29 @@
 
 mod args;
 mod commands;
+mod csv;
 mod exit;
 mod failure;
+mod here;
+mod interruption;
 mod issuers;
 mod local;
+mod outside;
 mod printer;
 mod progress;
 mod settings;
 mod table;
+mod wanted;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, Output};
 use clap::Parser;
 use clap::error::ErrorKind;
 use exit::Exit;
 use failure::Failure;
+use interruption::Leaves;
 use printer::{Printer, Unread};
 
 fn main() -> ExitCode {
@@ -38,12 +45,20 @@ fn main() -> ExitCode {
         }
     };
     let unread = match arguments.command {
-        Command::Query(_) => Unread::Ends,
+        Command::Query(_) | Command::Get(_) => Unread::Ends,
         _ => Unread::GoesOn,
     };
     let printer = Printer::new(arguments.output, arguments.quiet, unread);
+    if arguments.output == Output::Csv && !matches!(arguments.command, Command::Query(_)) {
+        let failure =
+            Failure::new(Exit::Usage, "only rows are written as CSV: `--output csv` is for `keyholder query`");
+        printer.failure(&failure);
+        return failure.exit().into();
+    }
     let outcome = runtime(&arguments.command).and_then(|runtime| {
-        let outcome = runtime.block_on(run(&arguments.command, printer));
+        // Erased, or every kind of runtime would be compiled with a copy of all commands.
+        let work: Pin<Box<dyn Future<Output = Result<Exit, Failure>>>> = Box::pin(run(&arguments.command, printer));
+        let outcome = runtime.block_on(work);
         // A thread that still reads standard input or a name server's answer must not hold us up.
         runtime.shutdown_background();
         outcome
@@ -64,6 +79,11 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
         Command::Plan(arguments) => arguments.declared.local.is_some(),
         Command::Apply(arguments) => arguments.declared.local.is_some(),
         Command::NonInteractive(arguments) => arguments.place().local.is_some(),
+        Command::AppUser(arguments) => arguments.place().local.is_some(),
+        Command::Credential(arguments) => arguments.place().local.is_some(),
+        Command::Role(arguments) => arguments.place().local.is_some(),
+        Command::Subscriber(args::Subscriber::Add(arguments)) => arguments.place.local.is_some(),
+        Command::Subscriber(args::Subscriber::List(arguments)) => arguments.local.is_some(),
         Command::Init(arguments) => arguments.local.is_some(),
         _ => false,
     };
@@ -78,10 +98,28 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
     })
 }
 
+/// Runs a command to its end, or until somebody stops it.
 async fn run(command: &Command, printer: Printer) -> Result<Exit, Failure> {
+    match Leaves::of(command) {
+        None => perform(command, printer).await,
+        Some(leaves) => {
+            let mut stop = interruption::listen()?;
+            interruption::unless_stopped(&mut stop, leaves, perform(command, printer)).await
+        }
+    }
+}
+
+async fn perform(command: &Command, printer: Printer) -> Result<Exit, Failure> {
     match command {
         Command::Plan(arguments) => return Box::pin(commands::plan::run(arguments, printer)).await,
         Command::Apply(arguments) => return Box::pin(commands::apply::run(arguments, printer)).await,
+        Command::Subscriber(arguments) => return Box::pin(commands::subscriber::run(arguments, printer)).await,
+        Command::NonInteractive(arguments) => {
+            return Box::pin(commands::non_interactive::run(arguments, printer)).await;
+        }
+        Command::Role(arguments) => return Box::pin(commands::role::run(arguments, printer)).await,
+        Command::AppUser(arguments) => return Box::pin(commands::app_user::run(arguments, printer)).await,
+        Command::Credential(arguments) => Box::pin(commands::credential::run(arguments, printer)).await,
         Command::Quickstart(arguments) => Box::pin(commands::quickstart::run(arguments, printer)).await,
         Command::Init(arguments) => Box::pin(commands::init::run(arguments, printer)).await,
         Command::Schema => {
@@ -91,10 +129,16 @@ async fn run(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         Command::Org(arguments) => commands::org::run(arguments, printer).await,
         Command::Login(arguments) => commands::login::run(arguments, printer).await,
         Command::Logout(arguments) => commands::logout::run(arguments, printer).await,
-        Command::NonInteractive(arguments) => Box::pin(commands::non_interactive::run(arguments, printer)).await,
         Command::Token(arguments) => commands::token::run(arguments, printer).await,
         Command::Whoami(arguments) => commands::whoami::run(arguments, printer).await,
         Command::Query(arguments) => commands::query::run(arguments, printer).await,
+        Command::Get(arguments) => commands::get::run(arguments, printer).await,
+        Command::Create(arguments) => commands::write::create(arguments, printer).await,
+        Command::Update(arguments) => commands::write::update(arguments, printer).await,
+        Command::Upsert(arguments) => commands::write::upsert(arguments, printer).await,
+        Command::Delete(arguments) => commands::write::delete(arguments, printer).await,
+        Command::Call(arguments) => commands::call::run(arguments, printer).await,
+        Command::Usage(arguments) => commands::usage::run(arguments, printer).await,
         Command::Completions(arguments) => {
             commands::manual::completions(arguments, printer);
             Ok(())

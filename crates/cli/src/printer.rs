@@ -8,7 +8,7 @@
 //! shown in them, not sent.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -40,7 +40,17 @@ impl Printer {
 
     /// Whether JSON is wanted instead of lines.
     pub(crate) fn is_json(self) -> bool {
-        self.output != Output::Text
+        matches!(self.output, Output::Json | Output::Jsonl)
+    }
+
+    /// Whether rows are wanted as CSV.
+    pub(crate) fn is_csv(self) -> bool {
+        self.output == Output::Csv
+    }
+
+    /// Whether JSON is wanted whose every line is a document by itself.
+    pub(crate) fn is_jsonl(self) -> bool {
+        self.output == Output::Jsonl
     }
 
     /// A line of the result, for people; nothing when JSON is wanted.
@@ -48,6 +58,11 @@ impl Printer {
         if !self.is_json() {
             self.data(&visible(text));
         }
+    }
+
+    /// A line of the result that says what something is called: no name in it makes a line of its own.
+    pub(crate) fn sentence(self, start: &str, text: &str) {
+        self.line(&format!("{start}{}", one_line(text)));
     }
 
     /// A line of the result, whatever the form.
@@ -58,26 +73,31 @@ impl Printer {
         }
     }
 
+    /// A line of values: as they are for programs, with nothing that steers it for a terminal.
+    pub(crate) fn values(self, text: &str) {
+        if io::stdout().is_terminal() { self.data(&visible(text)) } else { self.data(text) }
+    }
+
     /// The JSON form of the result; nothing when lines are wanted.
     pub(crate) fn json(self, value: &Value) {
         match self.output {
-            Output::Text => {}
-            Output::Json => self.data(&serde_json::to_string_pretty(value).unwrap_or_default()),
-            Output::Jsonl => self.data(&value.to_string()),
+            Output::Text | Output::Csv => {}
+            Output::Json => self.data(&escaped(&serde_json::to_string_pretty(value).unwrap_or_default())),
+            Output::Jsonl => self.data(&escaped(&value.to_string())),
         }
     }
 
     /// A JSON object on a line of its own, as something happens.
     pub(crate) fn progress(self, value: &Value) {
-        if self.output == Output::Jsonl {
-            self.data(&value.to_string());
+        if self.is_jsonl() {
+            self.data(&escaped(&value.to_string()));
         }
     }
 
     /// A JSON event on one line, for programs that wait for it.
     pub(crate) fn event(self, value: &Value) {
         if self.is_json() {
-            self.data(&value.to_string());
+            self.data(&escaped(&value.to_string()));
         }
     }
 
@@ -100,9 +120,9 @@ impl Printer {
         for hint in failure.hints() {
             let _ = writeln!(err, "hint: {}", visible(hint));
         }
-        if self.is_json() {
+        if self.is_json() && !failure.is_in_document() {
             drop(err);
-            self.data(&failure.to_json().to_string());
+            self.data(&escaped(&failure.to_json().to_string()));
         }
     }
 
@@ -119,14 +139,40 @@ impl Printer {
     }
 }
 
-/// Whether a character steers a terminal or turns the direction of what follows.
+/// Whether a character steers a terminal, ends a line or turns the direction of what follows.
 pub(crate) fn is_unseen(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// The same JSON with everything unseen in its texts escaped, as JSON allows: a terminal may show it.
+pub(crate) fn escaped(json: &str) -> Cow<'_, str> {
+    // Between its texts JSON has the ends of lines alone; within them serde_json escapes those itself.
+    let steers = |character: char| is_unseen(character) && character != '\n';
+    if !json.contains(steers) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 8);
+    for character in json.chars() {
+        if steers(character) {
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            text.push(character);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The text with its line ends written out.
+fn one_line(text: &str) -> String {
+    text.replace('\n', "\\n")
 }
 
 /// The text with everything unseen written out, but for the ends of lines.
-fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let steers = |character: char| is_unseen(character) && character != '\n';
     if !text.contains(steers) {
         return Cow::Borrowed(text);
@@ -146,5 +192,21 @@ mod tests {
     fn nothing_that_a_service_said_steers_the_terminal() {
         assert_eq!(visible("one\n  two `ä`"), "one\n  two `ä`");
         assert_eq!(visible("role `\u{1b}[2Jx\u{7}\r\u{9b}\u{202e}`"), "role `\\u{1b}[2Jx\\u{7}\\u{d}\\u{9b}\\u{202e}`");
+        assert_eq!(visible("a\u{61c}b\u{2028}c\u{2029}d"), "a\\u{61c}b\\u{2028}c\\u{2029}d");
+    }
+
+    #[test]
+    fn a_name_makes_no_line_of_its_own() {
+        assert_eq!(one_line("role `x`\n  = everything"), "role `x`\\n  = everything");
+    }
+
+    #[test]
+    fn json_on_a_terminal_steers_it_no_more_and_says_the_same() {
+        let value = serde_json::json!({ "name": "x\u{9b}31m\u{202e}\u{2028}\u{61c}\u{7f}\n\u{1b}ä😀" });
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap_or_default()] {
+            let shown = escaped(&text);
+            assert!(!shown.contains(|character| is_unseen(character) && character != '\n'), "{shown:?}");
+            assert_eq!(serde_json::from_str::<Value>(&shown).ok(), Some(value.clone()));
+        }
     }
 }

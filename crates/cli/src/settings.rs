@@ -4,11 +4,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use keyholder_client::connection::{Flags, Settings, resolve};
+use keyholder_client::connection::{Flags, Settings, names, resolve};
 use keyholder_client::sign_ins::SignIns;
 use keyholder_client::{ConfigurationError, Connection, CredentialChoice, Dataverse, EnvFile, Http, NetworkOptions};
 use keyholder_foundation::Secret;
-use keyholder_service_users::Administrator;
+use keyholder_org::env_file;
+use keyholder_service_users::{Administrator, variables};
 
 use crate::args::{ConnectionFlags, FederatedSource, PlaceFlags};
 use crate::exit::Exit;
@@ -20,14 +21,14 @@ const LONGEST_SECRET: u64 = 4096;
 
 /// Signs nobody in yet: finds the org's authority and gets ready.
 pub(crate) async fn connect(flags: &ConnectionFlags, printer: Printer) -> Result<Dataverse, Failure> {
-    let connection = connection(flags, printer)?;
+    let connection = connection(flags, printer).await?;
     Ok(Dataverse::connect(&connection, http(connection.ca_file.clone())?).await?)
 }
 
 /// The same to administer with: the org and its tenant's directory, by one credential. It may be any:
 /// an application's, or the sign-in of a person.
 pub(crate) async fn administrator(flags: &ConnectionFlags, printer: Printer) -> Result<Administrator, Failure> {
-    let connection = connection(flags, printer)?;
+    let connection = connection(flags, printer).await?;
     let http = http(connection.ca_file.clone())?;
     Ok(Administrator::connect(connection, http).await?)
 }
@@ -50,35 +51,33 @@ pub(crate) fn http(ca_file: Option<PathBuf>) -> Result<Http, Failure> {
 }
 
 /// The settings with what stands in the files that flags name, not yet checked.
-pub(crate) fn settings(flags: &ConnectionFlags, printer: Printer) -> Result<Settings, Failure> {
+pub(crate) async fn settings(flags: &ConnectionFlags, printer: Printer) -> Result<Settings, Failure> {
     let (place, caller) = (&flags.place, &flags.caller);
     let stdin = Path::new("-");
     if [&caller.client_secret_file, &caller.password_file].iter().all(|file| file.as_deref() == Some(stdin)) {
         return Err(Failure::new(Exit::Usage, "standard input cannot be both the client secret and the password"));
     }
-    let read = |path: &Option<PathBuf>, what, flag| {
-        path.as_deref().map(|path| read_secret(path, what, flag, printer)).transpose()
-    };
     let given = Flags {
         client_id: caller.client_id.clone(),
-        client_secret: read(&caller.client_secret_file, "client secret", "--client-secret-file")?,
+        client_secret: read_secret(&caller.client_secret_file, "client secret", "--client-secret-file", printer)
+            .await?,
         certificate_file: caller.certificate_file.as_deref().map(shown),
         federated_token_file: caller.federated_token_file.as_deref().map(shown),
         federated: caller.federated.map(FederatedSource::as_str).map(str::to_owned),
         username: caller.username.clone(),
-        password: read(&caller.password_file, "password", "--password-file")?,
+        password: read_secret(&caller.password_file, "password", "--password-file", printer).await?,
         azure_cli: caller.azure_cli,
         ..place_of(place)
     };
-    Ok(resolve(&given, env_file(place, printer)?.as_ref(), environment))
+    Ok(resolve(&given, read_env_file(place, printer)?.as_ref(), environment))
 }
 
-fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, Failure> {
-    let connection = Connection::try_from(settings(flags, printer)?)?;
-    if let CredentialChoice::Certificate(path) = &connection.credential
-        && keyholder_platform::is_private(path).is_ok_and(|is_private| !is_private)
+async fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, Failure> {
+    let connection = Connection::try_from(settings(flags, printer).await?)?;
+    if let CredentialChoice::Certificate(file) | CredentialChoice::ProtectedCertificate { file, .. } =
+        &connection.credential
     {
-        printer.note(&format!("others can read `{}`: `chmod 600` it, it holds a private key", path.display()));
+        note_exposed(file, "private key", printer);
     }
     Ok(connection)
 }
@@ -93,16 +92,31 @@ fn place_of(place: &PlaceFlags) -> Flags {
     }
 }
 
-fn env_file(place: &PlaceFlags, printer: Printer) -> Result<Option<EnvFile>, Failure> {
+fn read_env_file(place: &PlaceFlags, printer: Printer) -> Result<Option<EnvFile>, Failure> {
     let Some(path) = &place.env_file else { return Ok(None) };
     let file = EnvFile::read(path).map_err(ConfigurationError::from)?;
     if file.is_exposed {
         printer.note(&format!("others can read `{}`: `chmod 600` it, it may hold a secret", path.display()));
     }
+    for unknown in file.variables().iter().filter(|variable| is_unknown(&variable.name)) {
+        let (name, line) = (&unknown.name, unknown.line);
+        printer.note(&format!("`{}` line {line}: nothing reads `{name}`; is it misspelt?", path.display()));
+    }
     Ok(Some(file))
 }
 
-fn environment(name: &'static str) -> Option<String> {
+/// The URL of the database of PostgreSQL that the local org is in.
+pub(crate) const DATABASE_URL: &str = "KEYHOLDER_DATABASE_URL";
+/// The file with the key that seals the token service's keys there.
+pub(crate) const MASTER_KEY_FILE: &str = "KEYHOLDER_MASTER_KEY_FILE";
+
+/// Whether a variable looks as if it were ours, and is not.
+fn is_unknown(name: &str) -> bool {
+    let known = [names::ALL, env_file::names::ALL, variables::ALL, &[DATABASE_URL, MASTER_KEY_FILE]];
+    name.starts_with("KEYHOLDER_") && !known.into_iter().flatten().any(|known| *known == name)
+}
+
+pub(crate) fn environment(name: &'static str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -112,26 +126,59 @@ fn shown(path: &Path) -> String {
 
 /// Reads a secret from a file or, for `-`, from standard input: its first line, without the line
 /// end that editors and `echo` add.
-fn read_secret(path: &Path, what: &str, flag: &str, printer: Printer) -> Result<Secret, Failure> {
+async fn read_secret(
+    path: &Option<PathBuf>,
+    what: &str,
+    flag: &str,
+    printer: Printer,
+) -> Result<Option<Secret>, Failure> {
+    let Some(path) = path.as_deref() else { return Ok(None) };
     let text = if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().take(LONGEST_SECRET).read_to_string(&mut text).map_err(|error| {
+        // Aside, so that Ctrl-C is heard while somebody types; one more than fits, so that what is too long shows.
+        let read = tokio::task::spawn_blocking(|| {
+            let mut text = String::new();
+            std::io::stdin().take(LONGEST_SECRET + 1).read_to_string(&mut text).map(|_| text)
+        });
+        let text = read.await.map_err(std::io::Error::other).flatten().map_err(|error| {
             Failure::new(Exit::BadData, format!("cannot read the {what} from standard input: {error}"))
         })?;
-        Secret::new(text)
-    } else {
-        let text = keyholder_platform::read_bounded(path, LONGEST_SECRET).map_err(|error| {
-            Failure::new(Exit::BadConfiguration, error.to_string())
-                .hint(format!("`{flag}` names a file that holds the {what} and nothing else"))
-        })?;
-        if keyholder_platform::is_private(path).is_ok_and(|is_private| !is_private) {
-            printer.note(&format!("others can read `{}`: `chmod 600` it, it holds a {what}", path.display()));
+        let (text, longest) = (Secret::new(text), usize::try_from(LONGEST_SECRET).unwrap_or(usize::MAX));
+        if text.expose().len() > longest {
+            let message = format!("standard input has more than {longest} bytes: that is no {what}");
+            return Err(Failure::new(Exit::BadData, message).hint(format!("send the {what} and nothing else")));
         }
-        Secret::new(text)
+        text
+    } else {
+        let text = secret_text(path, what, flag)?;
+        note_exposed(path, what, printer);
+        text
     };
+    let place = if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) };
+    first_line(&text, &place, what).map(Some)
+}
+
+/// Says so where others can read a file with a secret in it.
+pub(crate) fn note_exposed(path: &Path, what: &str, printer: Printer) {
+    if keyholder_platform::is_private(path).is_ok_and(|is_private| !is_private) {
+        printer.note(&format!("others can read `{}`: `chmod 600` it, it holds a {what}", path.display()));
+    }
+}
+
+/// Reads a secret from a file that a flag or a variable names: its first line.
+pub(crate) fn secret_file(path: &Path, what: &str, named_by: &str) -> Result<Secret, Failure> {
+    first_line(&secret_text(path, what, named_by)?, &format!("`{}`", path.display()), what)
+}
+
+fn secret_text(path: &Path, what: &str, named_by: &str) -> Result<Secret, Failure> {
+    keyholder_platform::read_bounded(path, LONGEST_SECRET).map(Secret::new).map_err(|error| {
+        Failure::new(Exit::BadConfiguration, error.to_string())
+            .hint(format!("`{named_by}` names a file that holds the {what} and nothing else"))
+    })
+}
+
+fn first_line(text: &Secret, place: &str, what: &str) -> Result<Secret, Failure> {
     let line = text.expose().lines().next().unwrap_or_default().trim();
     if line.is_empty() {
-        let place = if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) };
         return Err(Failure::new(Exit::BadConfiguration, format!("{place} holds no {what}")));
     }
     Ok(Secret::new(line))

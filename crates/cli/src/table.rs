@@ -100,11 +100,7 @@ fn rank(name: &str) -> u8 {
 /// A value in one line. Control characters are shown, not sent: a row must not be able to steer
 /// the reader's terminal.
 fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = words(value);
     let mut shown = String::new();
     for (index, character) in text.chars().enumerate() {
         if index == LONGEST_VALUE {
@@ -118,6 +114,21 @@ fn cell(value: &Value) -> String {
         }
     }
     shown
+}
+
+/// A value as people read it. Of rows inside a row, the columns that hold something are told, without
+/// what is noted beside them.
+pub(crate) fn words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join("; "),
+        Value::Object(row) => {
+            let told = row.iter().filter(|(name, value)| !name.contains('@') && !value.is_null());
+            told.map(|(name, value)| format!("{name}: {}", words(value))).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +162,15 @@ mod tests {
         let order: Vec<_> =
             of(&rows, true, 5).text.lines().next().unwrap().split_whitespace().map(str::to_owned).collect();
         assert_eq!(order, ["zeta", "alpha"]);
+    }
+
+    #[test]
+    fn rows_inside_a_row_are_told_without_what_is_noted_beside_them() {
+        let one = json!({"@odata.etag": "W/\"1\"", "name": "Fabrikam", "fax": null, "rank": 3, "rank@x.y": "three"});
+        let rows = rows(json!([{"parent": one, "kept": [{"@odata.etag": "W/2", "a": "b"}, {"a": "c"}], "none": {}}]));
+        let text = of(&rows, true, 200).text;
+        assert!(text.contains("name: Fabrikam, rank: 3 ") && text.contains("a: b; a: c"), "{text}");
+        assert!(!text.contains("etag") && !text.contains("three") && !text.contains('{'), "{text}");
     }
 
     #[test]

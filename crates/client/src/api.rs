@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument;
 use url::Url;
 
 use crate::error::Error;
+use crate::pacing::Pool;
 use crate::token::Tokens;
 use crate::transport::origin_of;
 use crate::wire::{Http, json, looks_like, request};
+
+/// A request that a paced user is refused so often is given up: somebody else uses up all that there is.
+const MOST_REFUSALS: u32 = 100;
 
 /// One service.
 #[derive(Debug, Clone)]
@@ -21,6 +26,8 @@ pub(crate) struct Api {
     pub(crate) scope: String,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) http: Http,
+    /// Who sends instead, as each has room.
+    pub(crate) pool: Option<Arc<Pool>>,
     /// Reads the service's own error; nothing when the answer is none.
     pub(crate) refusal: fn(&str, &Response<Bytes>) -> Option<Error>,
 }
@@ -42,33 +49,105 @@ impl Api {
         url
     }
 
+    /// Sends, and takes an answer that is a refusal for an error.
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Response<Bytes>, Error> {
+        let answer = self.exchange(&call).await?;
+        if answer.status().is_success() { Ok(answer) } else { Err(self.refused(&call.method, call.url, &answer)) }
+    }
+
     /// Sends with a token; once more with a new one when the service rejects it, which it does
     /// before it carries anything out.
-    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Response<Bytes>, Error> {
+    pub(crate) async fn exchange(&self, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
+        // The path is told without keys, which are the org's data.
+        let path = self.relative(call.url).split('(').next().unwrap_or_default();
+        let span = tracing::debug_span!("request", method = %call.method, path);
+        async {
+            let outcome = match &self.pool {
+                Some(pool) => self.paced(pool, call).await,
+                None => self.unpaced(call).await,
+            };
+            match &outcome {
+                Ok(answer) => {
+                    let id = ["x-ms-service-request-id", "req_id", "request-id"].iter();
+                    let id = id.filter_map(|name| answer.headers().get(*name)?.to_str().ok()).next();
+                    tracing::debug!(status = answer.status().as_u16(), request_id = id, bytes = answer.body().len());
+                }
+                Err(error) => tracing::debug!(kind = ?error.kind(), "no answer"),
+            }
+            outcome
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Each time by a user that has room. A refusal for a limit is waited out, by another user's turn or by the same
+    /// one's later; what was refused was not carried out.
+    async fn paced(&self, pool: &Pool, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
+        let (mut attempt, mut refusals) = (1, 0);
+        // Users whose token was rejected: each has its own, which is renewed once.
+        let mut renewed: Vec<Arc<Tokens>> = Vec::new();
+        loop {
+            let turn = pool.turn(&self.http).await?;
+            let tokens = turn.tokens().clone();
+            let token = tokens.get(&self.scope).await?;
+            let outcome = self.http.send_once(&self.request(call, token.header())?).await;
+            turn.answered(&outcome);
+            if let Ok(answer) = &outcome {
+                match answer.status() {
+                    StatusCode::UNAUTHORIZED if !renewed.iter().any(|user| Arc::ptr_eq(user, &tokens)) => {
+                        tokens.reject(&self.scope, &token);
+                        renewed.push(tokens);
+                        continue;
+                    }
+                    StatusCode::TOO_MANY_REQUESTS if refusals < MOST_REFUSALS => {
+                        refusals += 1;
+                        self.http.counters().repeated();
+                        continue;
+                    }
+                    StatusCode::TOO_MANY_REQUESTS => return outcome,
+                    _ => {}
+                }
+            }
+            match self.http.retries().wait(&call.method, attempt, &outcome, self.http.server_now()) {
+                None => return outcome,
+                Some(wait) => self.http.wait_before_repeating(wait).await,
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn unpaced(&self, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
         let mut token = self.tokens.get(&self.scope).await?;
-        let mut answer = self.send(&call, token.header()).await?;
+        let mut answer = self.send(call, token.header()).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.tokens.reject(&self.scope, &token);
             token = self.tokens.get(&self.scope).await?;
-            answer = self.send(&call, token.header()).await?;
+            answer = self.send(call, token.header()).await?;
         }
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let what = format!("{} {}", call.method, self.relative(call.url));
-        let unread = || Error::Protocol { origin: origin_of(call.url), found: looks_like(&answer) };
-        Err((self.refusal)(&what, &answer).unwrap_or_else(unread))
+        Ok(answer)
+    }
+
+    /// The error that an answer is, which is no success.
+    pub(crate) fn refused(&self, method: &Method, url: &Url, answer: &Response<Bytes>) -> Error {
+        let what = format!("{method} {}", self.relative(url));
+        let unread = || Error::Protocol { origin: origin_of(url), found: looks_like(answer) };
+        (self.refusal)(&what, answer).unwrap_or_else(unread)
     }
 
     async fn send(&self, call: &Call<'_>, token: HeaderValue) -> Result<Response<Bytes>, Error> {
+        self.http.send(&self.request(call, token)?).await
+    }
+
+    fn request(&self, call: &Call<'_>, token: HeaderValue) -> Result<Request<Bytes>, Error> {
         let mut headers: HeaderMap = call.headers.iter().cloned().collect();
         headers.insert(http::header::AUTHORIZATION, token);
-        headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.entry(http::header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         if call.body.is_some() {
-            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+            let json = HeaderValue::from_static("application/json; charset=utf-8");
+            headers.entry(http::header::CONTENT_TYPE).or_insert(json);
         }
         let body = call.body.clone().unwrap_or_default();
-        self.http.send(&request(call.method.clone(), call.url, headers, body)?).await
+        request(call.method.clone(), call.url, headers, body)
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(
@@ -115,3 +194,6 @@ impl Api {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,63 @@ const GCC_ORGS: &str = ".crm9.dynamics.com";
 /// What tokens for Power Platform's administration are asked for in the public cloud.
 pub(crate) const POWER_PLATFORM_SCOPE: &str = "https://service.powerapps.com/.default";
 
+/// One of Microsoft's clouds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cloud {
+    /// The public one.
+    Public,
+    /// The US government's that signs in with the public one.
+    Gcc,
+    /// The US government's for data that need more care.
+    GccHigh,
+    /// The US Department of Defense's.
+    Dod,
+    /// China's, which 21Vianet runs.
+    China,
+}
+
+impl Cloud {
+    /// The cloud of an org by its host; nothing for a host that is no org of Microsoft's.
+    ///
+    /// ```
+    /// use keyholder_client::cloud::Cloud;
+    /// assert_eq!(Cloud::of_org("contoso.crm4.dynamics.com"), Some(Cloud::Public));
+    /// assert_eq!(Cloud::of_org("contoso.crm9.dynamics.com"), Some(Cloud::Gcc));
+    /// assert_eq!(Cloud::of_org("localhost"), None);
+    /// ```
+    #[must_use]
+    pub fn of_org(host: &str) -> Option<Self> {
+        let host = host.to_ascii_lowercase();
+        let ends = |end: &str| host.strip_suffix(end).is_some_and(|name| !name.is_empty());
+        let is_region =
+            |rest: &str| rest.strip_prefix("crm").is_some_and(|n| n.bytes().all(|byte| byte.is_ascii_digit()));
+        if ends(GCC_ORGS) {
+            Some(Self::Gcc)
+        } else if ends(".crm.microsoftdynamics.us") {
+            Some(Self::GccHigh)
+        } else if ends(DOD_ORGS) {
+            Some(Self::Dod)
+        } else if ends(".crm.dynamics.cn") {
+            Some(Self::China)
+        } else {
+            let region = host.strip_suffix(".dynamics.com").and_then(|rest| rest.rsplit('.').next());
+            region.is_some_and(is_region).then_some(Self::Public)
+        }
+    }
+
+    /// The host of its discovery service.
+    #[must_use]
+    pub const fn discovery_host(self) -> &'static str {
+        match self {
+            Self::Public => "globaldisco.crm.dynamics.com",
+            Self::Gcc => "globaldisco.crm9.dynamics.com",
+            Self::GccHigh => "globaldisco.crm.microsoftdynamics.us",
+            Self::Dod => "globaldisco.crm.appsplatform.us",
+            Self::China => "globaldisco.crm.dynamics.cn",
+        }
+    }
+}
+
 /// Whether Microsoft's token service runs at that URL: https, the standard port, a known host.
 #[must_use]
 pub fn is_microsoft_login(url: &Url) -> bool {

@@ -28,8 +28,12 @@ pub mod names {
     pub const CLIENT_ID: &str = "KEYHOLDER_CLIENT_ID";
     /// The application's client secret.
     pub const CLIENT_SECRET: &str = "KEYHOLDER_CLIENT_SECRET";
-    /// A PEM file with the application's certificate and its private key.
+    /// A PEM or PFX file with the application's certificate and its private key.
     pub const CLIENT_CERTIFICATE_FILE: &str = "KEYHOLDER_CLIENT_CERTIFICATE_FILE";
+    /// The password of a PFX file.
+    pub const CLIENT_CERTIFICATE_PASSWORD: &str = "KEYHOLDER_CLIENT_CERTIFICATE_PASSWORD";
+    /// That the application is a managed identity of Azure's: `true`.
+    pub const MANAGED_IDENTITY: &str = "KEYHOLDER_MANAGED_IDENTITY";
     /// A file with an outside issuer's token for the application.
     pub const FEDERATED_TOKEN_FILE: &str = "KEYHOLDER_FEDERATED_TOKEN_FILE";
     /// Who else hands out such tokens: `github` or `azure-devops`.
@@ -47,6 +51,24 @@ pub mod names {
     /// The origin of a local org, which is its token service too; read where
     /// [`AUTHORITY`] is not set.
     pub const ORIGIN: &str = "KEYHOLDER_ORIGIN";
+    /// All of them.
+    pub const ALL: &[&str] = &[
+        ORG_URL,
+        TENANT_ID,
+        CLIENT_ID,
+        CLIENT_SECRET,
+        CLIENT_CERTIFICATE_FILE,
+        CLIENT_CERTIFICATE_PASSWORD,
+        MANAGED_IDENTITY,
+        FEDERATED_TOKEN_FILE,
+        FEDERATED,
+        SERVICE_CONNECTION_ID,
+        USERNAME,
+        PASSWORD,
+        CA_FILE,
+        AUTHORITY,
+        ORIGIN,
+    ];
 
     /// The names that programs for Azure read, and clusters set. Each is read where its
     /// counterpart above is not set; tenant and client id only beside an application's credential.
@@ -57,8 +79,10 @@ pub mod names {
         pub const TENANT_ID: &str = "AZURE_TENANT_ID";
         /// The application's client secret.
         pub const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
-        /// A PEM file with the application's certificate and its private key.
+        /// A PEM or PFX file with the application's certificate and its private key.
         pub const CLIENT_CERTIFICATE_PATH: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
+        /// The password of a PFX file.
+        pub const CLIENT_CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
         /// A file with an outside issuer's token, as Kubernetes mounts it.
         pub const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
         /// The token service.

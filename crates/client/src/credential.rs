@@ -7,8 +7,9 @@
 //! | credential | who calls | what it needs |
 //! |---|---|---|
 //! | [`ClientSecret`] | an application | a secret |
-//! | [`ClientCertificate`] | an application | a PEM file with a certificate and its RSA key |
+//! | [`ClientCertificate`] | an application | a PEM or PFX file with a certificate and its RSA key |
 //! | [`FederatedToken`] | an application | a token of an outside issuer: no secret at all |
+//! | [`ManagedIdentity`] | an application that runs in Azure | nothing: Azure knows it |
 //! | [`UsernamePassword`] | a person without a second factor | a password |
 //! | [`DeviceCode`] | a person | any browser, anywhere |
 //! | [`Browser`] | a person | a browser on this machine |
@@ -25,6 +26,7 @@ mod client_secret;
 mod device_code;
 pub mod federated;
 mod grant;
+mod managed_identity;
 mod password;
 mod person;
 mod refresh_token;
@@ -41,10 +43,11 @@ use crate::wire::Http;
 
 pub use azure_cli::{AZURE_CLI, AzureCli};
 pub use browser::{Browser, OpenPage};
-pub use certificate::{AssertionAlgorithm, ClientCertificate};
+pub use certificate::{AssertionAlgorithm, CertificateFacts, ClientCertificate};
 pub use client_secret::ClientSecret;
 pub use device_code::{DeviceCode, DeviceCodePrompt, ShowDeviceCode};
 pub use federated::FederatedToken;
+pub use managed_identity::ManagedIdentity;
 pub use password::{DYNAMICS_TOOLS, UsernamePassword};
 pub use person::{Account, SignedIn};
 pub use refresh_token::{KeepRefreshToken, RefreshToken};

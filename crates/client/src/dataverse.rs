@@ -1,10 +1,31 @@
 //! The org's Web API: rows in and out, as JSON.
 //!
-//! Follows "Use the Microsoft Dataverse Web API" (OData 4.0). Rows are JSON objects as the org
-//! sends them; typed rows and change sets come on top of the same calls.
+//! Follows "Use the Microsoft Dataverse Web API" (OData 4.0).
+//!
+//! - [`Query`]: what is read, put together or as typed; rows come as [`Row`]s or as the caller's own types,
+//!   one by one or in [`Pages`];
+//! - [`Change`]: one row made, changed, tied or removed, or an action called; [`Dataverse::settle`] carries it out
+//!   once even when an answer is lost;
+//! - [`Batch`] and [`ChangeSet`]: many requests in one;
+//! - [`Targets`]: many rows of one table in one request (`CreateMultiple` and its like);
+//! - [`Dataverse::table`]: what the org says of a table;
+//! - [`Dataverse::impersonating`]: all of this in the name of another user.
 
+mod annotations;
+mod batch;
+mod change;
+mod fetch;
 mod filter;
+mod key;
+mod multiple;
 mod pages;
+mod query;
+mod reading;
+mod settle;
+mod table;
+mod text;
+mod typed;
+mod writing;
 
 use std::sync::Arc;
 
@@ -19,12 +40,22 @@ use crate::api::{Api, Call};
 use crate::authority::{Discovered, discover};
 use crate::connection::Connection;
 use crate::error::{ConfigurationError, DataverseRefusal, Error};
+use crate::pacing::Pool;
 use crate::token::Tokens;
-use crate::transport::origin_of;
-use crate::wire::{Http, json, looks_like};
+use crate::wire::Http;
 
-pub use filter::{encode, quote};
+pub use annotations::{annotation, etag, formatted_value, lookup_table};
+pub use batch::{Batch, ChangeSet, MOST_REQUESTS, Outcome};
+pub use change::{Change, Done};
+pub use filter::Filter;
+pub use key::{Key, Literal, RowRef};
+pub use multiple::Targets;
 pub use pages::{Page, Pages};
+pub use query::{Expand, Query};
+pub use table::{AlternateKey, Choice, Column, Lookup, TableInfo};
+pub(crate) use text::segment;
+pub use text::{encode, quote};
+pub use typed::{InvalidAddress, OperationPath};
 
 /// One row, by column; lookups as `_name_value`.
 pub type Row = serde_json::Map<String, Value>;
@@ -41,10 +72,21 @@ pub struct WhoAmI {
     pub organization_id: Uuid,
 }
 
+/// In whose name requests are made ("Impersonate another user using the Web API"). The caller needs the privilege
+/// `prvActOnBehalfOfAnotherUser`, and what both of them may is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Impersonated {
+    /// The user with this object id in the directory (`CallerObjectId`).
+    ObjectId(Uuid),
+    /// The user with this `systemuserid` (`MSCRMCallerID`).
+    SystemUser(Uuid),
+}
+
 /// An org, signed in to. Cheap to clone; clones share tokens and connections.
 #[derive(Debug, Clone)]
 pub struct Dataverse {
     api: Api,
+    impersonated: Option<Impersonated>,
 }
 
 impl Dataverse {
@@ -64,16 +106,30 @@ impl Dataverse {
     /// The org of `connection` with tokens of any credential.
     #[must_use]
     pub fn new(connection: &Connection, found: &Discovered, tokens: Arc<Tokens>, http: Http) -> Self {
-        Self { api: Api { root: connection.url.web_api(""), scope: found.scope(), tokens, http, refusal } }
+        let root = connection.url.web_api("");
+        let api = Api { root, scope: found.scope(), tokens, http, pool: None, refusal };
+        Self { api, impersonated: None }
     }
 
     /// The same org with other tokens: as somebody else.
     #[must_use]
     pub fn with_tokens(&self, tokens: Arc<Tokens>) -> Self {
-        Self { api: Api { tokens, ..self.api.clone() } }
+        Self { api: Api { tokens, pool: None, ..self.api.clone() }, ..self.clone() }
     }
 
-    /// The tokens that requests are sent with.
+    /// The same org, with the users of a pool sending in turn, each as it has room.
+    #[must_use]
+    pub fn with_pool(&self, pool: Arc<Pool>) -> Self {
+        Self { api: Api { pool: Some(pool), ..self.api.clone() }, ..self.clone() }
+    }
+
+    /// How requests are sent; has the counts of what was.
+    #[must_use]
+    pub fn http(&self) -> &Http {
+        &self.api.http
+    }
+
+    /// The tokens that requests are sent with, unless a pool sends them.
     #[must_use]
     pub fn tokens(&self) -> &Arc<Tokens> {
         &self.api.tokens
@@ -90,89 +146,22 @@ impl Dataverse {
     /// # Errors
     /// What signing in and asking came to.
     pub async fn who_am_i(&self) -> Result<WhoAmI, Error> {
-        self.api.get(&self.api.url("WhoAmI", None), &headers(None)).await
+        self.api.get(&self.api.url("WhoAmI", None), &self.headers(None)).await
     }
 
-    /// Reads rows: `contacts?$select=fullname&$top=3`, as it would stand behind the Web API's
-    /// address (or with that address). Blanks and quotes may be as typed; in values, encode `&`,
-    /// `#`, `+` and `%` with [`encode`].
+    /// The same org in the name of another user.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse, user: uuid::Uuid) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::Impersonated;
+    /// let theirs = org.impersonating(Impersonated::SystemUser(user));
+    /// theirs.create("contacts", &serde_json::json!({ "lastname": "Ng" })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn query(&self, text: &str) -> Pages {
-        Pages::new(self.api.clone(), self.resolve(text))
-    }
-
-    /// One JSON object: a row (`contacts(<id>)?$select=...`) or a function's result.
-    ///
-    /// # Errors
-    /// [`Error::Dataverse`] with 404 when there is no such row, and what the request came to.
-    pub async fn get(&self, text: &str) -> Result<Row, Error> {
-        self.api.get(&self.resolve(text)?, &headers(None)).await
-    }
-
-    /// Creates a row in the entity set and gives its id.
-    ///
-    /// # Errors
-    /// What the request came to. After a lost connection the row may exist: give it an id of
-    /// your own choosing and look.
-    pub async fn create(&self, set: &str, row: &Value) -> Result<Uuid, Error> {
-        let url = self.api.url(set, None);
-        let answer = self.api.write(Method::POST, &url, &headers(None), row).await?;
-        let id = answer.headers().get("odata-entityid").and_then(|value| id_in(value.to_str().ok()?));
-        id.ok_or_else(|| Error::Protocol {
-            origin: origin_of(&url),
-            found: format!("{} without the new row's id", looks_like(&answer)),
-        })
-    }
-
-    /// Changes columns of a row that exists: an update never creates.
-    ///
-    /// # Errors
-    /// [`Error::Dataverse`] with 404 when there is no such row, and what the request came to.
-    pub async fn update(&self, set: &str, id: Uuid, changes: &Value) -> Result<(), Error> {
-        let existing = (http::header::IF_MATCH, HeaderValue::from_static("*"));
-        let url = self.api.url(&format!("{set}({id})"), None);
-        self.api.write(Method::PATCH, &url, &headers(Some(existing)), changes).await.map(drop)
-    }
-
-    /// Deletes a row.
-    ///
-    /// # Errors
-    /// [`Error::Dataverse`] with 404 when there is no such row ([`Error::is_missing`]), and what
-    /// the request came to.
-    pub async fn delete(&self, set: &str, id: Uuid) -> Result<(), Error> {
-        self.api.delete(&self.api.url(&format!("{set}({id})"), None)).await
-    }
-
-    /// Ties two rows together over a collection-valued navigation property.
-    ///
-    /// # Errors
-    /// What the request came to.
-    pub async fn associate(&self, row: (&str, Uuid), property: &str, other: (&str, Uuid)) -> Result<(), Error> {
-        let ((set, id), (other_set, other_id)) = (row, other);
-        let target = self.api.url(&format!("{other_set}({other_id})"), None);
-        let url = self.api.url(&format!("{set}({id})/{property}/$ref"), None);
-        let body = serde_json::json!({ "@odata.id": target.as_str() });
-        self.api.write(Method::POST, &url, &headers(None), &body).await.map(drop)
-    }
-
-    /// Unties two rows.
-    ///
-    /// # Errors
-    /// What the request came to; 404 when they were not tied.
-    pub async fn disassociate(&self, row: (&str, Uuid), property: &str, other: Uuid) -> Result<(), Error> {
-        let (set, id) = row;
-        self.api.delete(&self.api.url(&format!("{set}({id})/{property}({other})/$ref"), None)).await
-    }
-
-    /// Calls an action, `roles(<id>)/Microsoft.Dynamics.CRM.AddPrivilegesRole`; its result, when
-    /// it has one.
-    ///
-    /// # Errors
-    /// What the request came to.
-    pub async fn action(&self, path: &str, parameters: &Value) -> Result<Option<Row>, Error> {
-        let url = self.api.url(path, None);
-        let answer = self.api.write(Method::POST, &url, &headers(None), parameters).await?;
-        if answer.body().is_empty() { Ok(None) } else { json(&url, &answer).map(Some) }
+    pub fn impersonating(&self, user: Impersonated) -> Self {
+        Self { impersonated: Some(user), ..self.clone() }
     }
 
     /// Sends any request below the Web API and gives the answer as it came.
@@ -180,12 +169,37 @@ impl Dataverse {
     /// # Errors
     /// What the request came to; an answer that is a refusal is one.
     pub async fn send(&self, method: Method, text: &str, body: Option<Bytes>) -> Result<Response<Bytes>, Error> {
-        let url = self.resolve(text)?;
-        self.api.call(Call { method, url: &url, headers: &headers(None), body }).await
+        let url = self.resolve(&text.into())?;
+        self.api.call(Call { method, url: &url, headers: &self.headers(None), body }).await
     }
 
-    /// The URL of what a person typed; never anything but the org's Web API.
-    fn resolve(&self, text: &str) -> Result<Url, Error> {
+    /// The headers that Microsoft's own samples send with each request. `If-None-Match: null` keeps
+    /// caches from answering.
+    fn headers(&self, more: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Vec<(HeaderName, HeaderValue)> {
+        let version = HeaderValue::from_static("4.0");
+        let mut headers = vec![
+            (HeaderName::from_static("odata-maxversion"), version.clone()),
+            (HeaderName::from_static("odata-version"), version),
+            (http::header::IF_NONE_MATCH, HeaderValue::from_static("null")),
+        ];
+        let (name, id) = match self.impersonated {
+            Some(Impersonated::ObjectId(id)) => ("callerobjectid", Some(id)),
+            Some(Impersonated::SystemUser(id)) => ("mscrmcallerid", Some(id)),
+            None => ("", None),
+        };
+        let id = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok());
+        headers.extend(id.map(|id| (HeaderName::from_static(name), id)));
+        for (name, value) in more {
+            headers.retain(|(other, _)| *other != name);
+            headers.push((name, value));
+        }
+        headers
+    }
+
+    /// The URL of a query, which may be what a person typed; never anything but the org's Web API.
+    fn resolve(&self, query: &Query) -> Result<Url, Error> {
+        let text = query.to_string();
+        let text = text.as_str();
         let invalid = |problem: &str| {
             Error::from(ConfigurationError::Invalid {
                 what: "the query",
@@ -193,7 +207,6 @@ impl Dataverse {
                 origin: crate::error::refusal::cut(text),
             })
         };
-        let text = text.trim();
         if let Some((scheme, _)) = text.split_once("://")
             && !scheme.contains(['?', '/'])
         {
@@ -216,20 +229,7 @@ impl Dataverse {
     }
 }
 
-/// The headers that Microsoft's own samples send with each request. `If-None-Match: null` keeps
-/// caches from answering.
-fn headers(one_more: Option<(HeaderName, HeaderValue)>) -> Vec<(HeaderName, HeaderValue)> {
-    let version = HeaderValue::from_static("4.0");
-    let mut headers = vec![
-        (HeaderName::from_static("odata-maxversion"), version.clone()),
-        (HeaderName::from_static("odata-version"), version),
-        (http::header::IF_NONE_MATCH, HeaderValue::from_static("null")),
-    ];
-    headers.extend(one_more);
-    headers
-}
-
-fn refusal(what: &str, answer: &Response<Bytes>) -> Option<Error> {
+pub(crate) fn refusal(what: &str, answer: &Response<Bytes>) -> Option<Error> {
     let read = DataverseRefusal::read(what, answer).or_else(|| {
         // A rejected token is answered with the challenge alone.
         let rejected = answer.status() == http::StatusCode::UNAUTHORIZED;

@@ -16,6 +16,10 @@ pub use configuration::ConfigurationError;
 pub use refusal::{DataverseRefusal, GraphRefusal, MissingPrivilege, PowerPlatformRefusal, TokenRefusal};
 pub use sign_in::SignInError;
 
+/// `DuplicateRecord` and `DuplicateRecordEntityKey`.
+const DUPLICATE: &str = "0x80040237";
+const DUPLICATE_KEY: &str = "0x80060892";
+
 /// What went wrong.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -77,6 +81,9 @@ pub enum Error {
     /// Power Platform's administration said no.
     #[error(transparent)]
     PowerPlatform(Box<PowerPlatformRefusal>),
+    /// The pool of service users was closed before the request was sent.
+    #[error("the request was not sent: no more requests are let out")]
+    Closed,
     /// The settings are wrong, before anything was sent.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -149,6 +156,7 @@ impl Error {
             Self::Graph(refusal) => kind_of_status(refusal.status),
             Self::PowerPlatform(refusal) => kind_of_status(refusal.status),
             Self::Protocol { .. } => ErrorKind::BadData,
+            Self::Closed => ErrorKind::Other,
         }
     }
 
@@ -176,6 +184,7 @@ impl Error {
             Self::Graph(refusal) => refusal.hints(),
             Self::PowerPlatform(refusal) => refusal.hints(),
             Self::Configuration(error) => error.hints(),
+            Self::Closed => Vec::new(),
             Self::Protocol { .. } => {
                 vec!["a proxy or a sign-in page between here and there may have answered instead".to_owned()]
             }
@@ -189,6 +198,24 @@ impl Error {
             Self::Dataverse(refusal) => refusal.status == 404,
             Self::Graph(refusal) => refusal.status == 404,
             Self::PowerPlatform(refusal) => refusal.status == 404,
+            _ => false,
+        }
+    }
+
+    /// Whether the org refused a row because there is one with the same id or the same values in an alternate key.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.dataverse().is_some_and(|refusal| refusal.code == DUPLICATE || refusal.code == DUPLICATE_KEY)
+    }
+
+    /// Whether the request may have been carried out although it failed: the connection was lost, no answer came in
+    /// time, or something in between answered in the service's place.
+    #[must_use]
+    pub fn fate_is_unknown(&self) -> bool {
+        match self {
+            Self::Unreachable { cause, .. } => matches!(cause, Unreachable::Lost(_) | Unreachable::TimedOut),
+            Self::Dataverse(refusal) => matches!(refusal.status, 502..=504) && refusal.retry_after.is_none(),
+            Self::Protocol { .. } => true,
             _ => false,
         }
     }
@@ -231,13 +258,18 @@ impl Error {
 }
 
 fn unreachable_hints(origin: &str, cause: &Unreachable) -> Vec<String> {
-    let loopback = url::Url::parse(origin).is_ok_and(|url| crate::transport::is_loopback(&url));
+    let url = url::Url::parse(origin).ok();
+    let loopback = url.as_ref().is_some_and(crate::transport::is_loopback);
+    let is_direct = url.as_ref().is_some_and(crate::transport::is_beside_proxies);
+    if loopback && origin.starts_with("http:") && !matches!(cause, Unreachable::Refused | Unreachable::UnknownHost) {
+        return vec![format!("a local org answers at https: give `https{}`", origin.trim_start_matches("http"))];
+    }
     match cause {
         Unreachable::Refused if loopback => {
             vec!["start the local org with `keyholder org start`".to_owned()]
         }
         Unreachable::UnknownHost => vec!["check the spelling of the address".to_owned()],
-        Unreachable::TimedOut | Unreachable::Other(_) if !loopback => {
+        Unreachable::TimedOut | Unreachable::Other(_) if !is_direct => {
             vec!["behind a proxy, set `HTTPS_PROXY`".to_owned()]
         }
         _ => Vec::new(),

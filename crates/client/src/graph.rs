@@ -2,11 +2,15 @@
 
 mod applications;
 mod bulk;
+mod deleted;
 mod federated;
 mod grants;
+mod reports;
 mod rights;
 mod service_principals;
 pub mod users;
+
+pub use bulk::{Owned, Owner};
 
 use std::sync::Arc;
 
@@ -57,7 +61,7 @@ impl Graph {
             }
         };
         let root = Url::parse(&root).map_err(|error| Error::Protocol { origin: root, found: error.to_string() })?;
-        Ok(Self { api: Api { root, scope, tokens, http, refusal } })
+        Ok(Self { api: Api { root, scope, tokens, http, pool: None, refusal } })
     }
 
     /// The tenant itself.

@@ -38,10 +38,13 @@ mod api;
 pub mod authority;
 pub mod cloud;
 pub mod connection;
+mod counters;
 pub mod credential;
 pub mod dataverse;
+pub mod discovery;
 pub mod error;
 pub mod graph;
+mod pacing;
 pub mod power_platform;
 pub mod retry;
 pub mod sign_ins;
@@ -50,20 +53,32 @@ pub mod token;
 pub mod transport;
 pub mod wire;
 
+/// The guide's examples are compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/client.md")]
+#[expect(dead_code, reason = "its documentation is what counts")]
+struct Guide;
+
 #[cfg(test)]
 mod testing;
 
 pub use authority::Authority;
 pub use connection::{Connection, CredentialChoice, Federation, OrgUrl};
-pub use credential::{AzureCli, Browser, ClientCertificate, ClientSecret, Credential, DeviceCode, FederatedToken};
-pub use credential::{RefreshToken, UsernamePassword};
+pub use counters::Counted;
+pub use credential::{
+    AzureCli, Browser, CertificateFacts, ClientCertificate, ClientSecret, Credential, DeviceCode, FederatedToken,
+};
+pub use credential::{ManagedIdentity, RefreshToken, UsernamePassword};
 pub use dataverse::{Dataverse, Page, Pages, Row, WhoAmI};
+pub use discovery::{Discovery, Instance};
 pub use error::{
     ConfigurationError, DataverseRefusal, Error, ErrorKind, GraphRefusal, MissingPrivilege, PowerPlatformRefusal,
     SignInError, TokenRefusal,
 };
 pub use graph::Graph;
+pub use keyholder_limits::Limits;
 pub use keyholder_platform::EnvFile;
+pub use pacing::{Pool, UserLoad};
 pub use power_platform::PowerPlatform;
 
 pub use retry::RetryPolicy;

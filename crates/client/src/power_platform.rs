@@ -106,7 +106,7 @@ impl PowerPlatform {
             None => (format!("{}/", origin_of(login)), cloud::POWER_PLATFORM_SCOPE),
         };
         let root = Url::parse(&root).map_err(|error| Error::Protocol { origin: root, found: error.to_string() })?;
-        Ok(Self { api: Api { root, scope: scope.to_owned(), tokens, http, refusal } })
+        Ok(Self { api: Api { root, scope: scope.to_owned(), tokens, http, pool: None, refusal } })
     }
 
     /// The environment with that id.
@@ -114,7 +114,7 @@ impl PowerPlatform {
     /// # Errors
     /// What the request came to; 404 when there is none, 403 when the caller does not administer.
     pub async fn environment(&self, id: &str) -> Result<Environment, Error> {
-        let url = self.api.url(&format!("{ENVIRONMENTS}/{}", crate::dataverse::encode(id)), Some(VERSION));
+        let url = self.api.url(&format!("{ENVIRONMENTS}/{}", crate::dataverse::segment(id)), Some(VERSION));
         Ok(self.api.get::<Wire>(&url, &[]).await?.into())
     }
 
@@ -166,7 +166,7 @@ impl PowerPlatform {
     }
 
     async fn add(&self, environment: &str, what: &str, version: &str, body: &serde_json::Value) -> Result<(), Error> {
-        let path = format!("{ENVIRONMENTS}/{}/{what}", crate::dataverse::encode(environment));
+        let path = format!("{ENVIRONMENTS}/{}/{what}", crate::dataverse::segment(environment));
         self.api.write(Method::POST, &self.api.url(&path, Some(version)), &[], body).await.map(drop)
     }
 }

@@ -66,9 +66,14 @@ impl RetryPolicy {
             Err(Error::Unreachable { cause: Unreachable::Lost(_), .. }) => repeatable(method),
             Err(_) => false,
         };
-        let wait =
-            asked.unwrap_or_else(|| self.first_wait.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1))));
+        let wait = asked.unwrap_or_else(|| self.backoff(attempt));
         (again && wait <= self.longest_wait).then_some(wait)
+    }
+
+    /// How long to wait after the `attempt`th try (from 1) when nobody says how long: twice as long each time.
+    #[must_use]
+    pub fn backoff(&self, attempt: u32) -> Duration {
+        self.first_wait.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1))).min(self.longest_wait)
     }
 }
 

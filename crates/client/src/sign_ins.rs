@@ -220,8 +220,13 @@ impl SignIns {
     /// Removes the file with everything in it, also one that cannot be read any more.
     ///
     /// # Errors
-    /// [`SignInError::Kept`], when the system refuses.
-    pub fn forget_all(&self) -> Result<bool, SignInError> {
+    /// [`SignInError::Kept`], when the system refuses, or somebody else keeps a sign-in all the while.
+    pub async fn forget_all(&self, http: &Http) -> Result<bool, SignInError> {
+        if !self.file().exists() {
+            return Ok(false);
+        }
+        // Whoever is keeping a sign-in just now would write the others back.
+        let _lock = self.lock(http).await?;
         match std::fs::remove_file(self.file()) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),

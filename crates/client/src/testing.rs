@@ -91,3 +91,18 @@ impl Transport for Script {
         })
     }
 }
+
+/// An org that has named its authority; its first request asks for a token.
+pub(crate) async fn org() -> (Arc<Script>, crate::Dataverse) {
+    let (script, http) = Script::http();
+    let challenge = "Bearer authorization_uri=https://login.microsoftonline.com/t/oauth2/authorize, resource_id=https://contoso.crm4.dynamics.com/";
+    script.expect("GET /api/data/v9.2/", answer(401, &[("www-authenticate", challenge)], ""));
+    let org = crate::Dataverse::connect(&connection("https://contoso.crm4.dynamics.com"), http).await.unwrap();
+    token(&script, "one");
+    (script, org)
+}
+
+pub(crate) fn token(script: &Script, text: &str) {
+    let body = format!(r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"{text}"}}"#);
+    script.expect("POST /t/oauth2/v2.0/token", answer(200, &[], &body));
+}

@@ -1,6 +1,5 @@
 //! Waiting and the server's time, both as values: a test neither sleeps nor trusts the machine.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -9,21 +8,8 @@ use futures::future::BoxFuture;
 use http::HeaderMap;
 use keyholder_foundation::{ManualClock, Timestamp, WallClock};
 
-/// Waits.
-pub trait Sleep: Send + Sync + Debug {
-    /// Completes after `duration`.
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
-}
-
-/// Waits in real time, on the runtime's timer.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RuntimeSleep;
-
-impl Sleep for RuntimeSleep {
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
+pub use keyholder_foundation::Sleep;
+pub use keyholder_platform::RuntimeSleep;
 
 /// Does not wait at all, but moves a clock as far as it was asked to wait. For tests of what
 /// happens after a minute that must not take one.
@@ -68,6 +54,11 @@ impl ServerClock {
         let ahead = date.as_millis().saturating_sub(self.local.now().as_millis());
         let ahead = if ahead.abs() <= NOISE_MILLIS { 0 } else { ahead };
         self.ahead_millis.store(ahead, Ordering::Relaxed);
+    }
+
+    /// What the local clock says, uncorrected.
+    pub(crate) fn local_now(&self) -> Timestamp {
+        self.local.now()
     }
 
     /// How far the servers' clock runs ahead of the local one, in milliseconds; negative when it

@@ -1,5 +1,5 @@
 //! One cache of tokens for all callers: fetched once however many ask at the same time, refreshed
-//! before they expire, dropped when an org rejects them.
+//! in the background before they expire, dropped when an org rejects them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,8 @@ use crate::wire::Http;
 
 /// A token is renewed this long before it expires, or at half its life if that is later.
 const EARLY: Duration = Duration::from_secs(300);
+/// After a refresh that failed, the next is tried this much later, while the old token still works.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// A bearer token.
 #[derive(Debug, Clone)]
@@ -67,7 +69,11 @@ type Flight = Shared<BoxFuture<'static, Result<Arc<AccessToken>, Error>>>;
 struct Slot {
     token: Option<Arc<AccessToken>>,
     flight: Option<Flight>,
+    /// No refresh before this moment: the last one failed.
+    not_before: Option<Timestamp>,
 }
+
+type Slots = Arc<Mutex<HashMap<String, Slot>>>;
 
 /// Tokens of one credential at one authority, by scope.
 #[derive(Debug)]
@@ -75,14 +81,14 @@ pub struct Tokens {
     credential: Arc<dyn Credential>,
     authority: Authority,
     http: Http,
-    slots: Mutex<HashMap<String, Slot>>,
+    slots: Slots,
 }
 
 impl Tokens {
     /// An empty cache.
     #[must_use]
     pub fn new(credential: Arc<dyn Credential>, authority: Authority, http: Http) -> Arc<Self> {
-        Arc::new(Self { credential, authority, http, slots: Mutex::default() })
+        Arc::new(Self { credential, authority, http, slots: Slots::default() })
     }
 
     /// Where the tokens come from.
@@ -99,34 +105,37 @@ impl Tokens {
 
     /// A token for `scope` that is good for some minutes. Callers who ask while one is being
     /// fetched share that request and its outcome, a refusal included: a hundred tasks with a
-    /// wrong secret make one failed sign-in, not a hundred. While the old token still works, a
-    /// refresh that fails is nobody's error.
+    /// wrong secret make one failed sign-in, not a hundred. While the old token still works, it is given, and the new
+    /// one is fetched in the background; a refresh that fails is nobody's error.
     ///
     /// # Errors
     /// What the fetch came to ([`Credential::fetch`]).
     pub async fn get(&self, scope: &str) -> Result<Arc<AccessToken>, Error> {
         let now = self.http.clock().now();
-        let (flight, usable) = {
+        let (flight, usable, is_new) = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             let slot = slots.entry(scope.to_owned()).or_default();
             if let Some(token) = slot.token.as_ref().filter(|token| now < token.refresh_at()) {
                 return Ok(token.clone());
             }
             let usable = slot.token.clone().filter(|token| now < token.expires_at);
-            (slot.flight.get_or_insert_with(|| self.take_off(scope)).clone(), usable)
-        };
-        let outcome = flight.clone().await;
-        {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            let slot = slots.entry(scope.to_owned()).or_default();
-            // The first to wake clears the way for the next fetch; a newer flight stays.
-            if slot.flight.as_ref().is_some_and(|current| current.ptr_eq(&flight)) {
-                slot.flight = None;
-                if let Ok(token) = &outcome {
-                    slot.token = Some(token.clone());
-                }
+            if let Some(token) = &usable
+                && slot.not_before.is_some_and(|moment| now < moment)
+            {
+                return Ok(token.clone());
             }
+            let is_new = slot.flight.is_none();
+            (slot.flight.get_or_insert_with(|| self.take_off(scope)).clone(), usable, is_new)
+        };
+        let landing = land(self.slots.clone(), scope.to_owned(), flight, now.plus(AGAIN));
+        // Outside a runtime, nobody would carry it on.
+        if let (Some(token), Ok(runtime)) = (&usable, tokio::runtime::Handle::try_current()) {
+            if is_new {
+                runtime.spawn(landing);
+            }
+            return Ok(token.clone());
         }
+        let outcome = landing.await;
         match (outcome, usable) {
             (Err(_), Some(token)) => Ok(token),
             (outcome, _) => outcome,
@@ -149,6 +158,22 @@ impl Tokens {
             slot.token = None;
         }
     }
+}
+
+/// Waits for a fetch and keeps what it brought.
+async fn land(slots: Slots, scope: String, flight: Flight, again: Timestamp) -> Result<Arc<AccessToken>, Error> {
+    let outcome = flight.clone().await;
+    let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+    let slot = slots.entry(scope).or_default();
+    // The first to wake clears the way for the next fetch; a newer flight stays.
+    if slot.flight.as_ref().is_some_and(|current| current.ptr_eq(&flight)) {
+        slot.flight = None;
+        match &outcome {
+            Ok(token) => (slot.token, slot.not_before) = (Some(token.clone()), None),
+            Err(_) => slot.not_before = Some(again),
+        }
+    }
+    outcome
 }
 
 #[cfg(test)]
@@ -175,6 +200,14 @@ mod tests {
         let id = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001".parse().unwrap();
         let credential = ClientSecret::new(id, Secret::new(SECRET));
         (script, Tokens::new(Arc::new(credential), authority, http), clock)
+    }
+
+    /// Lets what runs in the background come to its end; it has sent so many requests by then.
+    async fn settled(script: &Script, requests: usize) {
+        for _ in 0..500 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(script.seen().len(), requests);
     }
 
     #[tokio::test]
@@ -222,8 +255,17 @@ mod tests {
         assert_eq!(tokens.get("s").await.unwrap().secret().expose(), "one");
         clock.advance(Duration::from_secs(1));
         script.expect(POST, refused());
+        for _ in 0..20 {
+            assert_eq!(tokens.get("s").await.unwrap().secret().expose(), "one", "while it is refreshed");
+        }
+        settled(&script, 2).await;
+        // A token service that refuses is not asked with each request.
         assert_eq!(tokens.get("s").await.unwrap().secret().expose(), "one");
+        settled(&script, 2).await;
+        clock.advance(AGAIN);
         script.expect(POST, token("two"));
+        assert_eq!(tokens.get("s").await.unwrap().secret().expose(), "one");
+        settled(&script, 3).await;
         assert_eq!(tokens.get("s").await.unwrap().secret().expose(), "two");
         clock.advance(Duration::from_secs(3601));
         script.expect(POST, refused());

@@ -42,6 +42,20 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether the URL's host is this machine or its own link: a proxy elsewhere would reach another one's. The metadata
+/// service of a virtual machine, which hands out tokens, is at such an address (169.254.169.254).
+pub(crate) fn is_beside_proxies(url: &Url) -> bool {
+    let is_link_local = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => address.is_link_local(),
+            None => address.is_unicast_link_local(),
+        },
+        _ => false,
+    };
+    is_link_local || is_loopback(url)
+}
+
 /// Scheme, host and port, as error messages name them.
 #[must_use]
 pub fn origin_of(url: &Url) -> String {
@@ -67,6 +81,25 @@ mod tests {
             ["https://localhost.evil.example/", "https://10.0.0.1/", "https://contoso.crm.dynamics.com/", "data:x"]
         {
             assert!(!is_loopback(&Url::parse(no).unwrap()), "{no}");
+        }
+    }
+
+    #[test]
+    fn this_machine_and_its_own_link_are_beside_proxies() {
+        for yes in [
+            "http://169.254.169.254/metadata",
+            "http://169.254.0.1:8081/",
+            "http://[fe80::1]/",
+            "http://[febf::1]/",
+            "http://[::ffff:169.254.169.254]/",
+            "https://localhost:8443/",
+        ] {
+            let url = Url::parse(yes).unwrap();
+            assert!(is_beside_proxies(&url), "{yes}");
+            assert_eq!(is_loopback(&url), yes.contains("localhost"), "plain http with a secret is for loopback: {yes}");
+        }
+        for no in ["http://169.253.1.1/", "http://[fec0::1]/", "http://10.0.0.1/", "http://169.254.169.254.example/"] {
+            assert!(!is_beside_proxies(&Url::parse(no).unwrap()), "{no}");
         }
     }
 }

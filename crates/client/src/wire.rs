@@ -1,4 +1,4 @@
-//! A transport with the manners that every request shares: retries, and an eye on the servers'
+//! A transport with the manners that every request shares: retries, counts, and an eye on the servers'
 //! clock.
 
 use std::sync::Arc;
@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use keyholder_foundation::{SystemClock, WallClock};
+use keyholder_foundation::{SystemClock, Timestamp, WallClock};
 use url::Url;
 
+use crate::counters::{Counted, Counters};
 use crate::error::Error;
 use crate::retry::RetryPolicy;
 use crate::time::{RuntimeSleep, ServerClock, Sleep};
@@ -21,13 +22,20 @@ pub struct Http {
     clock: Arc<ServerClock>,
     sleep: Arc<dyn Sleep>,
     policy: RetryPolicy,
+    counters: Arc<Counters>,
 }
 
 impl Http {
     /// Over any transport, by the given clock and way of waiting.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, clock: Arc<dyn WallClock>, sleep: Arc<dyn Sleep>) -> Self {
-        Self { transport, clock: Arc::new(ServerClock::new(clock)), sleep, policy: RetryPolicy::default() }
+        Self {
+            transport,
+            clock: Arc::new(ServerClock::new(clock)),
+            sleep,
+            policy: RetryPolicy::default(),
+            counters: Arc::default(),
+        }
     }
 
     /// Over the real network, by the machine's clock.
@@ -46,10 +54,35 @@ impl Http {
         self
     }
 
+    /// How often a request is tried.
+    #[must_use]
+    pub fn retries(&self) -> &RetryPolicy {
+        &self.policy
+    }
+
     /// The servers' time.
     #[must_use]
     pub fn clock(&self) -> &ServerClock {
         &self.clock
+    }
+
+    /// This machine's time, for what is counted here: that of the servers may jump with each answer.
+    pub(crate) fn local_now(&self) -> Timestamp {
+        self.clock.local_now()
+    }
+
+    pub(crate) fn server_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What was sent and received so far, by this and all its clones.
+    #[must_use]
+    pub fn counted(&self) -> Counted {
+        self.counters.now()
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Waits.
@@ -62,18 +95,43 @@ impl Http {
     /// # Errors
     /// What the transport's last try came to; an answer of any status is none.
     pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        self.send_as(request.method(), request).await
+    }
+
+    /// The same for a request that may be carried out twice whatever its method says: one for a token.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub(crate) async fn send_repeatable(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        self.send_as(&Method::GET, request).await
+    }
+
+    async fn send_as(&self, method: &Method, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
         let mut attempt = 1;
         loop {
-            let outcome = self.transport.send(request.clone()).await;
-            if let Ok(answer) = &outcome {
-                self.clock.observe(answer.headers());
-            }
-            match self.policy.wait(request.method(), attempt, &outcome, self.clock.now()) {
+            let outcome = self.send_once(request).await;
+            match self.policy.wait(method, attempt, &outcome, self.clock.now()) {
                 None => return outcome,
-                Some(wait) => self.sleep.sleep(wait).await,
+                Some(wait) => self.wait_before_repeating(wait).await,
             }
             attempt += 1;
         }
+    }
+
+    pub(crate) async fn wait_before_repeating(&self, wait: Duration) {
+        self.counters.repeated();
+        self.counters.waited(wait);
+        self.sleep.sleep(wait).await;
+    }
+
+    /// Sends the request once.
+    pub(crate) async fn send_once(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        let outcome = self.transport.send(request.clone()).await;
+        if let Ok(answer) = &outcome {
+            self.clock.observe(answer.headers());
+        }
+        self.counters.exchanged(request, &outcome);
+        outcome
     }
 }
 

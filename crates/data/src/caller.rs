@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use keyholder_dataverse::Value;
 use keyholder_dataverse::error::{self, AccessMode, PrincipalFacts};
 use keyholder_foundation::{ClientId, ObjectId, TenantId};
-use keyholder_security::{Grants, Holder};
+use keyholder_operation::ActingFor;
+use keyholder_security::{Grants, Holder, privilege_id};
 use keyholder_store::Snapshot;
 use uuid::Uuid;
 
@@ -19,9 +20,16 @@ use crate::error::Failure;
 use crate::organization::Core;
 use crate::platform::Platform;
 use crate::seed::DELEGATED_ADMIN;
+use crate::shares;
 
-/// The most callers remembered; an org has a few hundred.
-const MOST_CALLERS: usize = 4_096;
+/// Lets its holder act in the name of other users.
+const ACT_ON_BEHALF: &str = "prvActOnBehalfOfAnotherUser";
+/// What the callers that are remembered may weigh together, in entries of [`Grants::weight`] of 16 to 64 bytes each; one caller
+/// always counts a few more. An administrator weighs as much as there are privileges, somebody with a deep role in an org of
+/// many business units a hundred times that.
+const MOST_WEIGHT: usize = 1_000_000;
+/// What a caller weighs beside what they may.
+const OWN_WEIGHT: usize = 16;
 
 /// What a verified token says about its bearer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,18 +46,51 @@ pub struct TokenFacts {
     pub delegated: bool,
 }
 
+impl TokenFacts {
+    /// Who signed in: the application, when it acts in its own name, else the person.
+    #[must_use]
+    pub const fn principal(&self) -> Uuid {
+        if self.app_only { self.client.0 } else { self.object_id.0 }
+    }
+}
+
 /// A user of the org, and what they may do.
 #[derive(Debug)]
 pub(crate) struct Caller {
+    /// In whose name everything is done.
     pub(crate) user: Uuid,
+    /// Who really calls, where that is somebody else: the user and their access mode.
+    pub(crate) really: Option<(Uuid, AccessMode)>,
     pub(crate) business_unit: Uuid,
     pub(crate) grants: Grants,
+}
+
+impl Caller {
+    /// Whether somebody with this access mode is behind the request. Another's name takes no limit away.
+    pub(crate) fn has_mode(&self, mode: AccessMode) -> bool {
+        self.grants.caller().access_mode == mode || self.really.is_some_and(|(_, really)| really == mode)
+    }
+}
+
+/// Who calls, and in whose name where that is not their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Calling {
+    pub(crate) token: TokenFacts,
+    pub(crate) acting_for: Option<ActingFor>,
 }
 
 /// Callers of one security epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
-    known: Mutex<(i64, HashMap<TokenFacts, Arc<Caller>>)>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    epoch: i64,
+    callers: HashMap<Calling, Arc<Caller>>,
+    /// What they weigh together.
+    weight: usize,
 }
 
 /// A caller, and the security epoch that they were found in.
@@ -70,32 +111,41 @@ impl Callers {
         catalogue: &Catalogue,
         epoch: i64,
         core: &Core,
-        token: &TokenFacts,
+        calling: &Calling,
     ) -> Result<Entered, Failure> {
-        let caller = match self.known(epoch, token) {
+        let caller = match self.known(epoch, calling) {
             Some(caller) => caller,
-            None => Arc::new(sign_in(snapshot, catalogue, core, token)?),
+            None => {
+                let caller = sign_in(snapshot, catalogue, core, &calling.token)?;
+                Arc::new(match calling.acting_for {
+                    None => caller,
+                    Some(other) => in_the_name_of(snapshot, catalogue, core, caller, other)?,
+                })
+            }
         };
         Ok(Entered { caller, epoch })
     }
 
     /// Remembers a caller whose epoch is known to be committed: found in a snapshot, or in a
     /// transaction that has ended well.
-    pub(crate) fn remember(&self, token: &TokenFacts, entered: &Entered) {
+    pub(crate) fn remember(&self, calling: &Calling, entered: &Entered) {
         let Entered { caller, epoch } = entered;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // A snapshot from before the last change must not bring back what held then.
-        if known.0 < *epoch || known.1.len() >= MOST_CALLERS {
-            *known = (known.0.max(*epoch), HashMap::new());
+        if known.epoch > *epoch || known.epoch == *epoch && known.callers.contains_key(calling) {
+            return;
         }
-        if known.0 == *epoch {
-            known.1.insert(*token, Arc::clone(caller));
+        let weight = OWN_WEIGHT + caller.grants.weight();
+        if known.epoch < *epoch || known.weight + weight > MOST_WEIGHT {
+            *known = Known { epoch: *epoch, ..Known::default() };
         }
+        known.weight += weight;
+        known.callers.insert(*calling, Arc::clone(caller));
     }
 
-    fn known(&self, epoch: i64, token: &TokenFacts) -> Option<Arc<Caller>> {
+    fn known(&self, epoch: i64, calling: &Calling) -> Option<Arc<Caller>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        (known.0 == epoch).then(|| known.1.get(token).cloned()).flatten()
+        (known.epoch == epoch).then(|| known.callers.get(calling).cloned()).flatten()
     }
 }
 
@@ -121,15 +171,54 @@ fn sign_in(
     if row.get("azureactivedirectoryobjectid").guid().is_some_and(|known| known != token.object_id.0) {
         return Err(error::not_a_member().into());
     }
+    of_user(snapshot, catalogue, core, &row)
+}
+
+/// What a user of the org may, if they are not kept out.
+fn of_user(snapshot: &mut Snapshot<'_>, catalogue: &Catalogue, core: &Core, row: &Record) -> Result<Caller, Failure> {
+    let user = row.id();
     if *row.get("isdisabled") == Value::Boolean(true) {
         return Err(error::user_disabled(user, core.organization.0).into());
     }
     let unit = row.business_unit().unwrap_or_default();
-    if platform.unit_is_disabled(snapshot, unit)? {
+    if (Platform { catalogue }).unit_is_disabled(snapshot, unit)? {
         return Err(error::unit_of_user_disabled().into());
     }
-    let grants = grants(snapshot, catalogue, &row)?;
-    Ok(Caller { user, business_unit: grants.caller().business_unit, grants })
+    let grants = grants(snapshot, catalogue, row)?;
+    Ok(Caller { user, really: None, business_unit: grants.caller().business_unit, grants })
+}
+
+/// Lets a caller act in the name of another user, who must be one that could come in.
+fn in_the_name_of(
+    snapshot: &mut Snapshot<'_>,
+    catalogue: &Catalogue,
+    core: &Core,
+    caller: Caller,
+    other: ActingFor,
+) -> Result<Caller, Failure> {
+    let platform = Platform { catalogue };
+    let user = match other {
+        ActingFor::User(user) => Some(user),
+        ActingFor::DirectoryObject(object) => match platform.person(snapshot, object)? {
+            Some(user) => Some(user),
+            None => platform.application_of(snapshot, object)?,
+        },
+    };
+    if user == Some(caller.user) {
+        return Ok(caller);
+    }
+    // Asked first: whoever may not act for others is not told who there is.
+    if caller.grants.depth(privilege_id(ACT_ON_BEHALF)).is_none() {
+        return Err(error::cannot_act_on_behalf().into());
+    }
+    let layout = catalogue.layout_of("systemuser")?;
+    let row = match user {
+        Some(user) => Record::load(snapshot, catalogue, &layout, user)?,
+        None => None,
+    };
+    let theirs = of_user(snapshot, catalogue, core, &row.ok_or_else(error::not_a_member)?)?;
+    let really = Some((caller.user, caller.grants.caller().access_mode));
+    Ok(Caller { grants: caller.grants.acting_for(&theirs.grants), really, ..theirs })
 }
 
 /// Everything that a user's roles and teams give them.
@@ -156,6 +245,25 @@ pub(crate) fn grants(snapshot: &mut Snapshot<'_>, catalogue: &Catalogue, user: &
             grants.add_role(holder, unit, &below, platform.privileges(snapshot, role.root)?);
         }
     }
+    let principals: Vec<Uuid> = grants.principals().collect();
+    grants.add_shares(shares::privileges(snapshot, catalogue, &principals)?);
+    Ok(grants)
+}
+
+/// Everything that a team's own roles give it.
+pub(crate) fn team_grants(
+    snapshot: &mut Snapshot<'_>,
+    catalogue: &Catalogue,
+    team: &Record,
+) -> Result<Grants, Failure> {
+    let platform = Platform { catalogue };
+    let unit = team.business_unit().unwrap_or_default();
+    let mut grants = Grants::new(PrincipalFacts::new(team.id(), unit, AccessMode::ReadWrite, None), Vec::new());
+    let below = platform.subtree(snapshot, unit)?;
+    for role in platform.roles(snapshot, team.id(), true)? {
+        grants.add_role(Holder::User, unit, &below, platform.privileges(snapshot, role.root)?);
+    }
+    grants.add_shares(shares::privileges(snapshot, catalogue, &[team.id()])?);
     Ok(grants)
 }
 

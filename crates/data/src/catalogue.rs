@@ -4,28 +4,37 @@
 //! means in memory: immutable, shared, and held by a request from its first byte to its last. It
 //! also keeps what was lowered for this schema, by its shape.
 
+pub(crate) mod change;
+mod compose;
+pub(crate) mod history;
+pub(crate) mod import;
 mod install;
 pub(crate) mod layout;
+mod left;
+pub(crate) mod made;
+mod migrate;
 mod migrations;
 pub(crate) mod record;
+mod stored;
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyholder_dataverse::Schema;
-use keyholder_dataverse::schema::{SchemaDefinition, SchemaError, Table};
+use keyholder_dataverse::schema::{OptionSetDefinition, SchemaDefinition, SchemaError, Table};
 use keyholder_operation::Selection;
 use keyholder_store::Prepared;
-use keyholder_store::statement::Expr;
+use keyholder_store::statement::{Expr, Join};
 
 use crate::error::Failure;
 use crate::lower::Plan;
 
-pub(crate) use install::{install, load};
+pub(crate) use install::install;
 pub(crate) use layout::Layout;
 pub(crate) use migrations::migrations;
 pub(crate) use record::Record;
+pub(crate) use stored::load;
 
 /// The most shapes kept of each kind. Real clients repeat a few dozen; one that makes up new ones
 /// all the time shall not fill the memory.
@@ -44,6 +53,8 @@ pub(crate) struct Catalogue {
     statements: Kept<Shape, Prepared>,
     plans: Kept<PlanShape, Arc<Plan>>,
     type_codes: HashMap<Box<str>, i32>,
+    /// The lists of options that columns share.
+    pub(crate) option_sets: Vec<Arc<OptionSetDefinition>>,
 }
 
 /// What a plan depends on, beside the values that travel with it.
@@ -53,13 +64,35 @@ pub(crate) enum PlanShape {
     Page {
         table: i32,
         shown: Shown,
-        /// The positions of the columns of the order, and whether largest first.
-        sorted: Vec<(usize, bool)>,
+        /// Columns under names of their own: source, position, name.
+        also: Vec<(usize, usize, Box<str>)>,
+        /// For each expand, the position of the lookup that it leads over.
+        lookups: Vec<Option<usize>>,
+        /// The columns of the order: source, position, whether largest first, and whether by labels.
+        sorted: Vec<(usize, usize, bool, bool)>,
+        distinct: bool,
+        joins: Vec<Join>,
         condition: Expr,
+        /// Of rows that other rows show: the id of the row that shows them.
+        shown_by: Option<Expr>,
+        /// Conditions of which each row meets exactly one.
+        apart: Vec<Expr>,
         limit: Expr,
     },
+    /// Single columns of the rows, for what is made of them here: source and position of each.
+    Gathered {
+        table: i32,
+        columns: Vec<(usize, usize)>,
+        /// Their own names, where they have some.
+        names: Vec<Option<Box<str>>>,
+        /// How the rows are sorted, where they come once when they show the same.
+        keys: Vec<(Expr, bool)>,
+        joins: Vec<Join>,
+        condition: Expr,
+        limit: Option<Expr>,
+    },
     /// One row by its id.
-    One { table: i32, shown: Shown },
+    One { table: i32, shown: Shown, lookups: Vec<Option<usize>> },
 }
 
 /// Which columns are shown.
@@ -84,7 +117,7 @@ impl Shown {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
     /// A number of rows.
-    Count { table: i32, condition: Expr },
+    Count { table: i32, joins: Vec<Join>, condition: Expr },
     /// A change of these columns of a row.
     Update { table: i32, changed: Vec<usize> },
     /// One of the platform's own statements.
@@ -137,12 +170,18 @@ impl Catalogue {
             statements: Kept::default(),
             plans: Kept::default(),
             type_codes,
+            option_sets: Vec::new(),
         }
+    }
+
+    /// The same with these lists of options that columns share.
+    pub(crate) fn sharing(self, option_sets: Vec<OptionSetDefinition>) -> Self {
+        Self { option_sets: option_sets.into_iter().map(Arc::new).collect(), ..self }
     }
 
     /// No tables: what an organization has before its schema is read.
     pub(crate) fn empty() -> Result<Self, SchemaError> {
-        let schema = Schema::new(SchemaDefinition { tables: Vec::new(), many_to_many: Vec::new() })?;
+        let schema = Schema::new(SchemaDefinition::empty())?;
         Ok(Self::new(-1, Arc::new(schema)))
     }
 

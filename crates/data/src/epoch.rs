@@ -59,6 +59,12 @@ impl EpochStatements {
         self.bump(tx, "schema", 1)
     }
 
+    /// Counts that a table is made, changed or dropped. Done before anything is read, it lets such changes come one
+    /// after the other also where writers run side by side.
+    pub(crate) fn bump_made(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        self.bump(tx, "made", 1)
+    }
+
     pub(crate) fn bump_security(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         self.bump(tx, "security", 1)
     }

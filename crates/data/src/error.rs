@@ -43,6 +43,21 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
+    /// A column that an earlier schema took back is still in the store, and one of its name is to hold something else.
+    #[error(
+        "the store still has the column `{column}` of `{table}` from a schema that is no more the organization's: it holds \
+         {held}, and {wanted} was asked for; give the new column another name, or use the program that had it"
+    )]
+    ColumnStayed {
+        /// The logical name of the table.
+        table: String,
+        /// The logical name of the column.
+        column: String,
+        /// What it holds.
+        held: String,
+        /// What it was to hold.
+        wanted: String,
+    },
     /// An operation of the owner's that the organization's own rules refuse.
     #[error("{0}")]
     Refused(DataverseError),
@@ -73,6 +88,17 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The same failure of a row inside the body of a request.
+    pub(crate) fn at_place(self, place: &str) -> Self {
+        match self {
+            Self::Answer(refusal) => Self::Answer(refusal.at_place(place)),
+            Self::Store(keyholder_store::Error::UniqueViolation { .. }) => {
+                Self::Answer(error::duplicate_record().at_place(place))
+            }
+            other => other,
+        }
+    }
+
     /// What the caller is told. What went wrong inside the org stays inside: see the second part.
     pub(crate) fn into_answer(self) -> (DataverseError, Option<Error>) {
         match self {
@@ -86,6 +112,7 @@ impl Failure {
             Self::Store(busy @ keyholder_store::Error::Busy { .. }) => {
                 (error::unexpected().with_status(503), Some(Error::Store(busy)))
             }
+            Self::Store(keyholder_store::Error::TooLong { .. }) => (error::sql_timeout(), None),
             inside => (error::unexpected(), Some(inside.into())),
         }
     }

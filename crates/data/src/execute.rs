@@ -3,22 +3,41 @@
 //! Everything that waits (the directory) or that must not happen twice (giving ids, looking at the
 //! clock) has been done before; what is here may be run again from its start.
 
+mod blocks;
+mod bulk_delete;
 pub(crate) mod call;
+mod cascade;
+mod closing;
+pub(crate) mod contents;
 pub(crate) mod delete;
+pub(crate) mod expand;
+mod gathered;
+pub(crate) mod groups;
+mod initialize;
+mod ladder;
 pub(crate) mod make;
+mod members;
+mod merge;
+mod nested;
+mod page;
 pub(crate) mod pair;
+mod queueing;
 pub(crate) mod read;
+mod share;
 pub(crate) mod write;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
+use keyholder_dataverse::error::{DataverseError, code};
 use keyholder_dataverse::schema::Table;
 use keyholder_dataverse::value::Reference;
 use keyholder_dataverse::{Value, error};
 use keyholder_foundation::{RowIds, Timestamp};
-use keyholder_operation::{Bound, RowKey};
-use keyholder_security::{Authorised, ReachedTable, authorise};
+use keyholder_operation::query::Zone;
+use keyholder_operation::{Bound, Circumstances, Operation, Query, RowKey, Saved};
+use keyholder_security::{Authorised, Calling, ReachedTable, Reading, Subject, authorise};
 use keyholder_store::statement::{Select, all, column, parameter};
 use keyholder_store::{Kind, Prepared, Snapshot, Transaction};
 use uuid::Uuid;
@@ -26,13 +45,19 @@ use uuid::Uuid;
 use crate::answer::Answer;
 use crate::caller::Caller;
 use crate::catalogue::{Catalogue, Record};
+use crate::contents::image::Pixels;
 use crate::directory::ApplicationFacts;
 use crate::error::Failure;
 use crate::lower;
+use crate::metadata;
 use crate::organization::Core;
 use crate::platform::Platform;
 use crate::rules;
+use crate::shares;
 use crate::units::Units;
+
+/// A query asks about at most this many hierarchies: each takes a statement for each of its levels.
+const MOST_HIERARCHIES: usize = 10;
 
 /// One request of one caller, inside one snapshot.
 pub(crate) struct Session<'a> {
@@ -40,6 +65,8 @@ pub(crate) struct Session<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) caller: &'a Caller,
     pub(crate) request: &'a PreparedRequest,
+    /// What its transaction may still decode.
+    pub(crate) pixels: &'a Pixels,
 }
 
 /// A bound request with everything that was settled before the store was asked.
@@ -56,6 +83,8 @@ pub(crate) struct PreparedRequest {
     pub(crate) application: Option<ApplicationFacts>,
     /// The id of the request in answers and error texts.
     pub(crate) id: Uuid,
+    /// The bytes of an upload; empty for everything else, whose body has been read.
+    pub(crate) contents: Bytes,
 }
 
 impl Session<'_> {
@@ -77,6 +106,38 @@ impl Session<'_> {
     /// A row, as a lookup names it.
     pub(crate) fn reference(&self, table: &str, id: Uuid) -> Value {
         Value::Lookup(Reference { type_code: self.catalogue.type_code(table).unwrap_or_default(), id })
+    }
+
+    /// What the caller and the moment decide about a query.
+    pub(crate) fn circumstances(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        query: &Query,
+    ) -> Result<Circumstances<'_>, Failure> {
+        let (mut reports, mut report_teams) = (Vec::new(), Vec::new());
+        if query.needs_reports() {
+            reports = self.platform().reports(snapshot, self.caller.user)?;
+            report_teams = self.platform().teams_of_all(snapshot, &reports)?;
+        }
+        let mut hierarchies = Vec::new();
+        let asked = query.hierarchies();
+        if asked.len() > MOST_HIERARCHIES {
+            let what = format!("A query with more than {MOST_HIERARCHIES} conditions on hierarchies");
+            return Err(error::not_supported(&what).into());
+        }
+        for hierarchy in asked {
+            hierarchies.push(self.platform().hierarchy(snapshot, hierarchy)?);
+        }
+        Ok(Circumstances {
+            hierarchies,
+            user: self.caller.user,
+            business_unit: self.caller.business_unit,
+            teams: self.caller.grants.teams().into(),
+            reports: reports.into(),
+            report_teams: report_teams.into(),
+            now: self.request.now,
+            zone: Zone::default(),
+        })
     }
 
     /// A fresh id for a row.
@@ -105,23 +166,54 @@ impl Session<'_> {
     pub(crate) fn read(&self, snapshot: &mut Snapshot<'_>) -> Result<Answer, Failure> {
         match self.authorised()? {
             Authorised::ServiceDocument => Ok(read::service_document(self)),
+            Authorised::MetadataDocument => metadata::document::answer(self),
+            Authorised::Metadata(query) => metadata::answer(self, &query),
+            Authorised::MetadataChanges(query) => metadata::changes(self, snapshot, &query),
             Authorised::Query(reading) => read::query(self, snapshot, &reading),
+            Authorised::Saved(reading) => self.saved(snapshot, &reading),
             Authorised::Count(reading) => read::count(self, snapshot, &reading),
             Authorised::Retrieve(reading) => read::retrieve(self, snapshot, &reading),
+            Authorised::Follow(reading) => read::follow(self, snapshot, &reading),
             Authorised::Function(calling) => call::function(self, snapshot, &calling),
+            Authorised::Download(reading) => contents::download(self, snapshot, &reading),
+            Authorised::Action(calling) => blocks::read(self, snapshot, &calling),
             _ => Err(error::not_supported("This operation").into()),
+        }
+    }
+
+    /// Answers what a query asks that a row of the org holds, in the caller's name: what the caller
+    /// may not read it does not show.
+    fn saved(&self, snapshot: &mut Snapshot<'_>, reading: &Reading<Saved>) -> Result<Answer, Failure> {
+        let saved = reading.part();
+        let record = self.reached(snapshot, reading.rows(), &RowKey::Id(saved.id))?;
+        let document = record.get("fetchxml").text().ok_or_else(|| {
+            let holder = saved.holder.logical_name();
+            DataverseError::new(code::INVALID_ARGUMENT, format!("The {holder} {} has no fetchxml.", saved.id))
+        })?;
+        let query = saved.query(&self.catalogue.schema, document)?;
+        let bound = Bound { operation: Operation::Query(query), ..self.request.bound.clone() };
+        match authorise(&self.caller.grants, bound)? {
+            Authorised::Query(reading) => read::query(self, snapshot, &reading),
+            _ => Err(error::unexpected().into()),
         }
     }
 
     /// Does an operation that changes rows.
     pub(crate) fn write(&self, tx: &mut Transaction<'_>) -> Result<Answer, Failure> {
         match self.authorised()? {
+            Authorised::MetadataChange(asked) => metadata::change::run(self, tx, &asked),
             Authorised::Create(writing) => write::create(self, tx, &writing),
             Authorised::Update(writing) => write::update(self, tx, &writing),
+            Authorised::Multiple(kind, rows) => write::multiple(self, tx, kind, &rows),
             Authorised::Delete(reading) => delete::delete(self, tx, &reading),
+            Authorised::Upload(reading) => contents::upload(self, tx, &reading),
             Authorised::Associate(linking) => pair::associate(self, tx, &linking),
             Authorised::Disassociate(linking) => pair::disassociate(self, tx, &linking),
             Authorised::Action(calling) => call::action(self, tx, &calling),
+            Authorised::BulkDelete(job, queries) => bulk_delete::run(self, tx, &job, &queries),
+            Authorised::Merge(merging) => merge::merge(self, tx, &merging),
+            Authorised::Close(activity, target) => closing::close(self, tx, &activity, &target),
+            Authorised::AddToQueue(adding, item) => queueing::add(self, tx, &adding, &item),
             _ => Err(error::not_supported("This operation").into()),
         }
     }
@@ -172,28 +264,67 @@ impl Session<'_> {
         key: &RowKey,
     ) -> Result<Record, Failure> {
         let record = self.find(snapshot, rows.table(), key)?.ok_or_else(|| missing(rows.table(), key))?;
-        self.check_reach(rows, &record)?;
+        self.check_reach(snapshot, rows, &record)?;
+        Ok(record)
+    }
+
+    /// A row that a call names, if the caller reaches it for everything that is asked of rows of its sort.
+    pub(crate) fn subject<T>(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        calling: &Calling<T>,
+        sort: Subject,
+        key: &RowKey,
+    ) -> Result<Record, Failure> {
+        let mut asked = calling.of(sort);
+        // A row of which nothing is asked is nobody's to name.
+        let first = asked.next().ok_or_else(|| error::not_supported("This call"))?;
+        let record = self.reached(snapshot, first, key)?;
+        asked.try_for_each(|rows| self.check_reach(snapshot, rows, &record))?;
         Ok(record)
     }
 
     /// Refuses a row that is out of reach.
-    pub(crate) fn check_reach(&self, rows: &ReachedTable, record: &Record) -> Result<(), Failure> {
-        self.check_reach_in(rows, record, record.business_unit())
+    pub(crate) fn check_reach(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        rows: &ReachedTable,
+        record: &Record,
+    ) -> Result<(), Failure> {
+        self.check_reach_in(snapshot, rows, record, record.business_unit())
+    }
+
+    /// Whether a row of this owner and business unit is within reach, by a share too.
+    pub(crate) fn is_reached(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        rows: &ReachedTable,
+        id: Uuid,
+        (owner, unit): (Option<Uuid>, Option<Uuid>),
+    ) -> Result<bool, Failure> {
+        rows.reach().covers_or(owner, unit, |principals| {
+            shares::is_shared(snapshot, self.catalogue, (rows.table().type_code(), id), rows.verb(), principals)
+        })
     }
 
     /// Refuses a row that is out of reach in this business unit.
     pub(crate) fn check_reach_in(
         &self,
+        snapshot: &mut Snapshot<'_>,
         rows: &ReachedTable,
         record: &Record,
         unit: Option<Uuid>,
     ) -> Result<(), Failure> {
-        if rows.reach().covers(record.owner(), unit) {
+        if self.is_reached(snapshot, rows, record.id(), (record.owner(), unit))? {
             return Ok(());
         }
+        Err(self.out_of_reach(rows, record.id()))
+    }
+
+    /// The refusal of a row that is out of reach.
+    pub(crate) fn out_of_reach(&self, rows: &ReachedTable, id: Uuid) -> Failure {
         let right = format!("{}Access", rows.verb());
-        let table = rows.table().logical_name();
-        Err(error::row_access_denied(self.caller.user, &right, record.id(), table).into())
+        error::row_access_denied(self.caller.user, &right, id, rows.table().logical_name()).into()
     }
 
     /// Everybody's rights may have changed.

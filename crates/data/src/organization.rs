@@ -1,79 +1,43 @@
 //! One organization: opening its store, and answering requests.
 
+mod config;
+mod requests;
+mod sorts;
+
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
+use keyholder_dataverse::csdl::Provenance;
 use keyholder_dataverse::error::{self, DataverseError};
+use keyholder_dataverse::schema::SchemaDefinition;
 use keyholder_foundation::{Clocks, OrgId, Random, RowIds, TenantId};
-use keyholder_operation::{Bound, Operation, bind};
 use keyholder_store::statement::{Insert, Select};
-use keyholder_store::{Database, DatabaseOptions, Kind, Prepared, Snapshot, Transaction};
+use keyholder_store::{Database, Kind, Prepared, Transaction};
 use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::caller::{Callers, Entered, TokenFacts};
+use crate::batch;
+use crate::caller::{Callers, TokenFacts};
+use crate::catalogue::change::SchemaChange;
+use crate::catalogue::import::Imported;
 use crate::catalogue::{self, Catalogue};
 use crate::directory::Directory;
 use crate::epoch::EpochStatements;
 use crate::error::{Error, Failure};
-use crate::execute::{PreparedRequest, Session};
-use crate::rules;
 use crate::sample::{self, Sampled};
 use crate::seed::{self, Administrator};
+use crate::usage::Usage;
+pub use config::{OrganizationConfig, RolePolicy, Trouble};
+pub(crate) use requests::{Restarts, Stopped};
 
 /// What stands before every path of the Web API.
 const PREFIX: &str = "/api/data/";
 /// The directory could not be asked, in the service's own words.
 const DIRECTORY_ERROR: u32 = 0x8004_1D54;
-/// A page of at most this many rows is little to read.
-const FEW_ROWS: u32 = 50;
-/// A request whose schema moves under it is bound again this often.
-const MOST_REBINDS: usize = 3;
-
-/// Is told what went wrong inside an organization, since its callers are not.
-pub type Trouble = Arc<dyn Fn(&Error) + Send + Sync>;
-
-/// What an organization is made of.
-#[derive(Clone)]
-pub struct OrganizationConfig {
-    /// Where its store is.
-    pub database: DatabaseOptions,
-    /// Its id.
-    pub organization: OrgId,
-    /// The tenant that it belongs to.
-    pub tenant: TenantId,
-    /// What people call it; also the name of its root business unit.
-    pub name: String,
-    /// Its address without a `/` at the end: `https://localhost:8443`.
-    pub url: String,
-    /// The address of its tenant's token service without a `/` at the end; often the same.
-    pub login: String,
-    /// The clocks.
-    pub clocks: Clocks,
-    /// Where new ids come from.
-    pub random: Arc<dyn Random>,
-    /// Where applications are looked up.
-    pub directory: Arc<dyn Directory>,
-    /// How many people may be enabled non-interactive users at once; applications are not counted.
-    pub non_interactive_limit: u32,
-    /// How many sample accounts and contacts a new organization starts with.
-    pub sample_rows: u32,
-    /// Is told what goes wrong inside.
-    pub trouble: Option<Trouble>,
-}
-
-impl fmt::Debug for OrganizationConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OrganizationConfig")
-            .field("organization", &self.organization)
-            .field("tenant", &self.tenant)
-            .field("url", &self.url)
-            .finish_non_exhaustive()
-    }
-}
 
 /// One organization. Clones are handles on the same.
 #[derive(Debug, Clone)]
@@ -93,9 +57,12 @@ pub(crate) struct Core {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) row_ids: RowIds,
     pub(crate) non_interactive_limit: u32,
+    /// Whether applications may be given custom roles only.
+    custom_roles_only: AtomicBool,
     directory: Arc<dyn Directory>,
     pub(crate) epochs: EpochStatements,
     pub(crate) callers: Callers,
+    pub(crate) usage: Usage,
     catalogue: RwLock<Arc<Catalogue>>,
     trouble: Option<Trouble>,
 }
@@ -132,9 +99,11 @@ impl Organization {
             random: config.random,
             row_ids: RowIds::default(),
             non_interactive_limit: config.non_interactive_limit,
+            custom_roles_only: AtomicBool::new(config.role_policy == RolePolicy::CustomRolesOnly),
             directory: config.directory,
             epochs,
             callers: Callers::default(),
+            usage: Usage::new()?,
             catalogue: RwLock::new(Arc::new(Catalogue::empty()?)),
             trouble: config.trouble,
         };
@@ -147,6 +116,11 @@ impl Organization {
                 let (catalogue, changed) = catalogue::install(tx, &inside.epochs)?;
                 if changed {
                     seed::seed(&inside, &catalogue, tx, now)?;
+                }
+                if is_new && config.sample_rows > 0 {
+                    for name in sample::TABLES {
+                        catalogue::made::make(tx, &catalogue.table(name)?)?;
+                    }
                 }
                 // With the first rows in the transaction that makes the organization, there is no
                 // moment at which it exists without them.
@@ -166,16 +140,8 @@ impl Organization {
     /// The request's body has been read and bounded by the listener.
     pub async fn respond(&self, caller: &TokenFacts, request: Request<Bytes>) -> Response<Bytes> {
         let id = self.core.random.uuid();
-        let answer = match self.core.answer(caller, &request, id).await {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let (refusal, inside) = failure.into_answer();
-                if let (Some(error), Some(trouble)) = (inside, &self.core.trouble) {
-                    trouble(&error);
-                }
-                Answer::refusal(&refusal)
-            }
-        };
+        let answered = self.core.answer(caller, &request, id).await;
+        let answer = answered.unwrap_or_else(|failure| self.core.refusal(failure, id, request.headers()));
         answer.into_response(id)
     }
 
@@ -195,6 +161,13 @@ impl Organization {
         response
     }
 
+    /// A refusal that was decided before a request with these headers came here.
+    #[must_use]
+    pub fn refuse(&self, refusal: &DataverseError, headers: &HeaderMap) -> Response<Bytes> {
+        let id = self.core.random.uuid();
+        Answer::refusal(refusal, id, headers).into_response(id)
+    }
+
     /// Adds `rows` accounts and `rows` contacts of our own making; the same seed makes the same
     /// rows, and those that are there already are left alone.
     ///
@@ -202,6 +175,52 @@ impl Organization {
     /// What the store says.
     pub async fn sample(&self, rows: u32, seed: u64) -> Result<Sampled, Error> {
         sample::sample(&self.core, rows, seed).await
+    }
+
+    /// Changes what the organization has of its own in its schema, in order: all or nothing. Gives a line for each difference in
+    /// which what ships counted.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] naming the table or column that there is not, is there already, or ships; or what the store says.
+    pub async fn change_schema(&self, changes: Vec<SchemaChange>) -> Result<Vec<String>, Error> {
+        let (core, now) = (Arc::clone(&self.core), self.core.clocks.now());
+        let work = move |tx: &mut Transaction<'_>| catalogue::change::change(&core, tx, &changes, now);
+        let changed = self.core.database.write(work).await?;
+        self.core.use_catalogue(Arc::new(changed.catalogue));
+        Ok(changed.differences)
+    }
+
+    /// Takes tables from elsewhere into what the organization has of its own: those that are new, and what is new in those that
+    /// there are. The same again changes nothing, and what nobody says (see [`Provenance`]) takes nothing away. Type codes are
+    /// given here.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] naming the table that cannot be used; then nothing is changed. Or what the store says.
+    pub async fn import_schema(&self, imported: SchemaDefinition, provenance: Provenance) -> Result<Imported, Error> {
+        let (core, now) = (Arc::clone(&self.core), self.core.clocks.now());
+        let work = move |tx: &mut Transaction<'_>| catalogue::import::import(&core, tx, &imported, &provenance, now);
+        let (report, catalogue) = self.core.database.write(work).await?;
+        if let Some(catalogue) = catalogue {
+            self.core.use_catalogue(Arc::new(catalogue));
+        }
+        Ok(report)
+    }
+
+    /// The logical names of the tables that have been made so far, in alphabetical order: those that the
+    /// platform relies on, and those that somebody has used.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn made_tables(&self) -> Result<Vec<String>, Error> {
+        let mut names: Vec<String> = self
+            .core
+            .database
+            .read(|snapshot| Ok::<_, Error>(catalogue::made::list(snapshot)?))
+            .await?
+            .into_iter()
+            .collect();
+        names.sort();
+        Ok(names)
     }
 
     /// Makes sure that somebody is an enabled user of the organization with the System
@@ -215,6 +234,11 @@ impl Organization {
         let write =
             move |tx: &mut Transaction<'_>| Ok::<_, Error>(seed::ensure(&core, &catalogue, tx, &administrator, now)?);
         self.core.database.write(write).await
+    }
+
+    /// Sets which roles the users of applications may be given from now on. What they have, they keep.
+    pub fn set_role_policy(&self, policy: RolePolicy) {
+        self.core.custom_roles_only.store(policy == RolePolicy::CustomRolesOnly, Ordering::Relaxed);
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -243,6 +267,20 @@ impl Core {
         let bytes = self.organization.0.as_bytes().iter().copied().chain(name.bytes());
         let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
         uuid::Builder::from_custom_bytes(hash.to_be_bytes()).into_uuid()
+    }
+
+    /// Which roles the users of applications may be given.
+    pub(crate) fn role_policy(&self) -> RolePolicy {
+        // A policy by itself: nothing else has to be seen along with it.
+        match self.custom_roles_only.load(Ordering::Relaxed) {
+            true => RolePolicy::CustomRolesOnly,
+            false => RolePolicy::AnyRole,
+        }
+    }
+
+    /// The organization's unique name and the one in its address.
+    pub(crate) fn short_name(&self) -> String {
+        short_name(self.organization)
     }
 
     pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
@@ -286,100 +324,30 @@ impl Core {
         }
         let uri = request.uri();
         let path = uri.path().strip_prefix(PREFIX).ok_or_else(|| error::unknown_segment(uri.path()))?;
-        for _ in 0..MOST_REBINDS {
-            let catalogue = self.catalogue();
-            let parts = keyholder_operation::Request {
-                method: request.method(),
-                path,
-                query: uri.query(),
-                headers: request.headers(),
-                body: request.body(),
-            };
-            let bound = match bind(&catalogue.schema, &parts) {
-                Ok(bound) => bound,
-                Err(refusal) => return Err(self.refuse(token, catalogue, refusal).await),
-            };
-            let application = match rules::application_of(&bound.operation) {
-                Some(client) => {
-                    self.directory.find_application(client).await.map_err(|error| self.directory_failed(error))?
-                }
-                None => None,
-            };
-            let (writes, little) = (changes_rows(&bound), reads_little(&bound));
-            let prepared = Arc::new(PreparedRequest {
-                bound,
-                path: path.to_owned(),
-                query: uri.query().map(ToOwned::to_owned),
-                now: self.clocks.now().whole_seconds(),
-                application,
-                id,
-            });
-            let (core, token) = (Arc::clone(self), *token);
-            let outcome = if writes {
-                let work = move |tx: &mut Transaction<'_>| {
-                    let entered = core.enter(tx, &catalogue, &token)?;
-                    let caller = &*entered.caller;
-                    let session = Session { core: &core, catalogue: &catalogue, caller, request: &prepared };
-                    Ok((session.write(tx)?, entered))
-                };
-                // Only now is the epoch that the caller was found in sure to be committed.
-                self.database.write(work).await.map(|(answer, entered)| {
-                    self.callers.remember(&token, &entered);
-                    answer
-                })
-            } else {
-                let work = move |snapshot: &mut Snapshot<'_>| {
-                    let entered = core.enter(snapshot, &catalogue, &token)?;
-                    core.callers.remember(&token, &entered);
-                    let caller = &*entered.caller;
-                    Session { core: &core, catalogue: &catalogue, caller, request: &prepared }.read(snapshot)
-                };
-                if little { self.database.read_little(work).await } else { self.database.read(work).await }
-            };
-            match outcome {
-                Err(Failure::Stale) => self.reload().await?,
-                outcome => return outcome,
-            }
+        if let Some(version) = batch::version_of(request.method(), path) {
+            return batch::answer(self, token, version, request).await;
         }
-        Err(Failure::Stale)
-    }
-
-    /// Reads the epochs of this snapshot, and who is calling in it.
-    pub(crate) fn enter(
-        &self,
-        snapshot: &mut Snapshot<'_>,
-        catalogue: &Catalogue,
-        token: &TokenFacts,
-    ) -> Result<Entered, Failure> {
-        let epochs = self.epochs.read(snapshot)?;
-        if epochs.schema != catalogue.epoch {
-            return Err(Failure::Stale);
-        }
-        self.callers.find(snapshot, catalogue, epochs.security, self, token)
-    }
-
-    /// The refusal of a request that cannot be bound; but who is no user of the org is told only
-    /// that.
-    async fn refuse(
-        self: &Arc<Self>,
-        token: &TokenFacts,
-        catalogue: Arc<Catalogue>,
-        refusal: DataverseError,
-    ) -> Failure {
-        let (core, token) = (Arc::clone(self), *token);
-        let work = move |snapshot: &mut Snapshot<'_>| {
-            let entered = core.enter(snapshot, &catalogue, &token)?;
-            core.callers.remember(&token, &entered);
-            Ok(())
+        let asked = keyholder_operation::Request {
+            method: request.method(),
+            path,
+            query: uri.query(),
+            headers: request.headers(),
+            body: request.body(),
+            references: None,
         };
-        let entered = self.database.read(work).await;
-        match entered {
-            Err(Failure::Answer(stranger)) => stranger.into(),
-            _ => refusal.into(),
-        }
+        self.answer_one(token, &asked, request.body(), id).await
     }
 
-    async fn reload(self: &Arc<Self>) -> Result<(), Failure> {
+    /// What the caller of a request that failed is told; what went wrong inside goes elsewhere.
+    pub(crate) fn refusal(&self, failure: Failure, id: Uuid, headers: &HeaderMap) -> Answer {
+        let (refusal, inside) = failure.into_answer();
+        if let (Some(error), Some(trouble)) = (inside, &self.trouble) {
+            trouble(&error);
+        }
+        Answer::refusal(&refusal, id, headers)
+    }
+
+    pub(crate) async fn reload(self: &Arc<Self>) -> Result<(), Failure> {
         let core = Arc::clone(self);
         let catalogue = self.database.read(move |snapshot| catalogue::load(snapshot, &core.epochs)).await?;
         self.use_catalogue(Arc::new(catalogue));
@@ -394,26 +362,9 @@ impl Core {
     }
 }
 
-fn changes_rows(bound: &Bound) -> bool {
-    !matches!(
-        bound.operation,
-        Operation::ServiceDocument
-            | Operation::Query(_)
-            | Operation::Count(_)
-            | Operation::Retrieve(_)
-            | Operation::Function(_)
-    )
-}
-
-/// Whether an operation is likely to read no more than a few rows. A guess costs nothing but time:
-/// the store gives up what turns out longer, and does it elsewhere.
-fn reads_little(bound: &Bound) -> bool {
-    match &bound.operation {
-        Operation::ServiceDocument | Operation::Retrieve(_) | Operation::Function(_) => true,
-        Operation::Query(query) => {
-            let rows = bound.preferences.max_page_size.or(query.top);
-            !query.count && rows.is_some_and(|rows| rows <= FEW_ROWS)
-        }
-        _ => false,
-    }
+/// An organization's unique name, which is also the one in its address: `org` and the first digits of its id.
+#[must_use]
+pub fn short_name(organization: OrgId) -> String {
+    let id = organization.to_string();
+    format!("org{}", id.split('-').next().unwrap_or_default())
 }

@@ -3,10 +3,11 @@
 
 mod units;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use keyholder_dataverse::Depth;
+use keyholder_operation::query::{Direction, Hierarchy};
 use keyholder_store::statement::{Delete, Expr, Insert, Name, Select, column, literal, parameter, qualified};
 use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction, Value};
 use uuid::Uuid;
@@ -25,6 +26,11 @@ pub(crate) fn value(logical: &str) -> Name {
     physical("v_", logical)
 }
 
+/// The most rows above or under one in a hierarchy.
+const LARGEST_HIERARCHY: usize = 20_000;
+/// The most levels of them.
+const DEEPEST_HIERARCHY: usize = 500;
+
 /// A role that somebody holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeldRole {
@@ -37,6 +43,25 @@ pub(crate) struct HeldRole {
 /// The platform's questions to one snapshot.
 pub(crate) struct Platform<'a> {
     pub(crate) catalogue: &'a Catalogue,
+}
+
+/// Everything that a statement finds from an id, from what it found, and so on: once for each level.
+fn levels(snapshot: &mut Snapshot<'_>, find: &Prepared, from: Uuid) -> Result<Vec<Uuid>, Failure> {
+    let (mut all, mut level, mut depth) = (HashSet::from([from]), vec![from], 0);
+    while !level.is_empty() {
+        depth += 1;
+        if all.len() > LARGEST_HIERARCHY || depth > DEEPEST_HIERARCHY {
+            let what = format!(
+                "A hierarchy of more than {LARGEST_HIERARCHY} rows or {DEEPEST_HIERARCHY} levels in a condition"
+            );
+            return Err(keyholder_dataverse::error::not_supported(&what).into());
+        }
+        let found: Vec<Uuid> = snapshot.list(find, &[Value::ids(level)], |row| row.get(0))?;
+        // Rows in a circle are each found once.
+        level = found.into_iter().filter(|found| all.insert(*found)).collect();
+    }
+    all.remove(&from);
+    Ok(all.into_iter().collect())
 }
 
 impl Platform<'_> {
@@ -94,6 +119,40 @@ impl Platform<'_> {
                 .filter(qualified("m", value("systemuserid")).equals(parameter(0)))
         })?;
         Ok(snapshot.list(&find, &[user.into()], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// The teams that any of these users is a member of.
+    pub(crate) fn teams_of_all(&self, snapshot: &mut Snapshot<'_>, users: &[Uuid]) -> Result<Vec<Uuid>, Failure> {
+        let find = self.prepared("teams of users", || {
+            let members = column(value("systemuserid")).in_list(0);
+            Select::from(table("teammembership")).column(value("teamid"), Kind::Uuid).filter(members).distinct()
+        })?;
+        Ok(snapshot.list(&find, &[Value::ids(users.iter().copied())], |row| row.get(0))?)
+    }
+
+    /// All who report to a user, directly or through others.
+    pub(crate) fn reports(&self, snapshot: &mut Snapshot<'_>, user: Uuid) -> Result<Vec<Uuid>, Failure> {
+        let find = self.prepared("reports of users", || {
+            let managed = column(value("parentsystemuserid")).in_list(0);
+            Select::from(table("systemuser")).column(value("systemuserid"), Kind::Uuid).filter(managed)
+        })?;
+        levels(snapshot, &find, user)
+    }
+
+    /// The rows above or under a row, without that row.
+    pub(crate) fn hierarchy(&self, snapshot: &mut Snapshot<'_>, of: &Hierarchy) -> Result<Vec<Uuid>, Failure> {
+        let layout = self.catalogue.layout(&of.table);
+        let parent = layout.place(&of.parent).and_then(|place| place.value.clone());
+        let (parent, _) = parent.ok_or_else(keyholder_dataverse::error::unexpected)?;
+        let (given, wanted) = match of.direction {
+            Direction::Above => (layout.id(), parent),
+            Direction::Under => (parent, layout.id()),
+        };
+        let find = Select::from(layout.name.clone())
+            .column(wanted.clone(), Kind::Uuid)
+            .filter(column(given).in_list(0))
+            .filter(column(wanted).is_not_null());
+        levels(snapshot, &Prepared::new(find)?, of.of)
     }
 
     /// The roles of a user or team.
@@ -268,6 +327,25 @@ impl Platform<'_> {
     ) -> Result<(), Failure> {
         let insert = Insert::into(table(pairs)).columns([value(row.0), value(first.0), value(second.0)]).or_nothing();
         tx.execute(&Prepared::new(insert)?, &[row.1.into(), first.1.into(), second.1.into()])?;
+        Ok(())
+    }
+
+    /// Gives a root role privileges that it does not have: the row's id, the privilege and the depth. Rows that are
+    /// there are left.
+    pub(crate) fn grant_all(
+        &self,
+        tx: &mut Transaction<'_>,
+        root: Uuid,
+        privileges: Vec<(Uuid, Uuid, Depth)>,
+    ) -> Result<(), Failure> {
+        let insert = self.catalogue.shape(Shape::Named("grant several"), || {
+            let columns = ["roleprivilegeid", "roleid", "privilegeid", "privilegedepthmask"].map(value);
+            Ok(Prepared::new(Insert::into(table("roleprivileges")).columns(columns).or_nothing())?)
+        })?;
+        let rows = privileges.into_iter().map(|(row, privilege, depth)| {
+            [row.into(), root.into(), privilege.into(), Value::Integer(depth.mask().into())]
+        });
+        tx.execute_each(&insert, rows)?;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use keyholder_foundation::{Random, RowIds, SeededRandom, Timestamp};
 use keyholder_store::Transaction;
 use uuid::Uuid;
 
-use crate::catalogue::{Catalogue, Layout, Record};
+use crate::catalogue::{Catalogue, Layout, Record, made};
 use crate::error::{Error, Failure};
 use crate::organization::Core;
 use crate::rules;
@@ -23,6 +23,8 @@ use words::pick;
 
 /// The seed of the rows that a new organization starts with.
 pub(crate) const FIRST_SEED: u64 = 1;
+/// The tables that have sample rows.
+pub(crate) const TABLES: [&str; 2] = ["account", "contact"];
 /// Sample rows were made from this day on: 2024-01-01.
 const FIRST_DAY_MILLIS: i64 = 1_704_067_200_000;
 /// One account and one contact an hour.
@@ -43,6 +45,14 @@ pub struct Sampled {
 pub(crate) async fn sample(core: &Arc<Core>, rows: u32, seed: u64) -> Result<Sampled, Error> {
     let catalogue = core.catalogue();
     let mut maker = Maker::new(core, &catalogue, seed)?;
+    let inside = Arc::clone(&catalogue);
+    let make = move |tx: &mut Transaction<'_>| {
+        for name in TABLES {
+            made::make(tx, &inside.table(name)?)?;
+        }
+        Ok::<_, Failure>(())
+    };
+    core.database.write(make).await?;
     let mut sampled = Sampled::default();
     let mut start = 0;
     while start < rows {

@@ -1,20 +1,22 @@
 //! What every organization starts with: itself, its root business unit and default team, the
-//! SYSTEM user, a currency, the platform's privileges and its three roles; and administrators.
+//! SYSTEM user, a currency, the platform's privileges and its roles; and administrators.
 //!
 //! Every row has an id that follows from the organization's, so that seeding again finds what is
 //! there: after a kill, and when a newer program's schema brings further tables.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use keyholder_dataverse::schema::{Ownership, Table};
+use keyholder_dataverse::fold::fold;
+use keyholder_dataverse::schema::Table;
 use keyholder_dataverse::value::{Decimal, Reference};
 use keyholder_dataverse::{Depth, Value, Verb};
 use keyholder_foundation::{ObjectId, Timestamp};
-use keyholder_security::{Privilege, default_role_privileges, privilege_id, privileges_of, standalone_privileges};
+use keyholder_security::{Privilege, default_role_privileges, privileges_of, standalone_privileges};
 use keyholder_store::Transaction;
 use uuid::Uuid;
 
-use crate::catalogue::{Catalogue, Record};
+use crate::catalogue::{Catalogue, Record, made};
 use crate::directory::ApplicationFacts;
 use crate::error::Failure;
 use crate::organization::Core;
@@ -22,10 +24,11 @@ use crate::platform::Platform;
 use crate::rules::{self, access_mode};
 use crate::units::Units;
 
-/// The role template of System Administrator, the same in every org.
-pub(crate) const SYSTEM_ADMINISTRATOR: Uuid = Uuid::from_u128(0x627090ff_40a3_4053_8790_584edc5be201);
-/// The role template of System Customizer, the same in every org.
-pub(crate) const SYSTEM_CUSTOMIZER: Uuid = Uuid::from_u128(0x119f245c_3cc8_4b62_b31c_d1a046ced15d);
+mod messages;
+mod roles;
+mod settings;
+use roles::PredefinedRole;
+pub(crate) use roles::{SYSTEM_ADMINISTRATOR, SYSTEM_CUSTOMIZER, is_predefined};
 
 /// The name of the row that stands for a partner's administrators, by which its id is made.
 pub(crate) const DELEGATED_ADMIN: &str = "Delegated Admin";
@@ -67,19 +70,45 @@ pub(crate) fn seed(
     seed.organization(tx)?;
     seed.people(tx)?;
     let privileges = seed.privileges(tx)?;
-    for (template, name) in [(SYSTEM_ADMINISTRATOR, "System Administrator"), (SYSTEM_CUSTOMIZER, "System Customizer")] {
-        let mut row = seed.row("roletemplate")?;
-        row.set_id(template);
-        row.set_text("name", name);
-        row.insert_if_missing(tx)?;
+    for role in &roles::ROLES {
+        if let Some(template) = role.template {
+            let mut row = seed.row("roletemplate")?;
+            row.set_id(template);
+            row.set_text("name", role.name);
+            row.insert_if_missing(tx)?;
+        }
+        seed.role(tx, role, &privileges)?;
     }
-    let everything = |privilege: &Privilege, _: Option<(&Table, Verb)>| privilege.depths.last().copied();
-    seed.role(tx, "System Administrator", Some(SYSTEM_ADMINISTRATOR), &privileges, everything)?;
-    seed.role(tx, "System Customizer", Some(SYSTEM_CUSTOMIZER), &privileges, customizer)?;
-    seed.role(tx, "Basic User", None, &privileges, basic_user)?;
     seed.delegated_admin(tx)?;
+    let made = made::list(tx)?;
+    for table in FURNISHED.into_iter().filter(|table| made.contains(*table)) {
+        furnish(core, catalogue, tx, table, now)?;
+    }
     // A newer program may bring further roles to an org that has further business units.
     seed.units().inherit(tx, core.seed_id("businessunit"))
+}
+
+/// The tables that come with rows of the platform's own when they are made.
+const FURNISHED: [&str; 3] = ["sdkmessage", "sdkmessagefilter", "usersettings"];
+
+/// Puts the platform's own rows into a table that has just been made; those that are there stay.
+pub(crate) fn furnish(
+    core: &Core,
+    catalogue: &Catalogue,
+    tx: &mut Transaction<'_>,
+    table: &str,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let seed = Seed { core, catalogue, now: now.whole_seconds() };
+    match table {
+        "sdkmessage" => seed.messages(tx),
+        "usersettings" => seed.all_settings(tx),
+        "sdkmessagefilter" => {
+            let names: Vec<String> = catalogue.schema.names().map(|name| name.logical_name.to_string()).collect();
+            names.iter().try_for_each(|name| seed.message_filters(tx, name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What makes a team the default one of the business unit of this name.
@@ -94,30 +123,6 @@ pub(crate) fn fill_default_team(team: &mut Record, unit: &str) {
         team.set(column, Value::Boolean(true));
     }
     team.set("teamtype", Value::Integer(0));
-}
-
-/// As exported from a real environment, for the tables that there are.
-fn customizer(_: &Privilege, about: Option<(&Table, Verb)>) -> Option<Depth> {
-    let (table, verb) = about?;
-    match (table.logical_name(), verb) {
-        ("systemuser", Verb::Append | Verb::AppendTo | Verb::Write) => Some(Depth::Local),
-        ("organization", Verb::Write) | ("transactioncurrency", Verb::Append | Verb::AppendTo) => Some(Depth::Global),
-        (_, _) if table.ownership() == Ownership::User => Some(Depth::Basic),
-        (_, Verb::Read) => Some(Depth::Global),
-        _ => None,
-    }
-}
-
-/// Own rows, and reading what everybody works with: a reading, its export is not at hand.
-fn basic_user(_: &Privilege, about: Option<(&Table, Verb)>) -> Option<Depth> {
-    let (table, verb) = about?;
-    match verb {
-        _ if table.ownership() == Ownership::User => Some(Depth::Basic),
-        Verb::Read => Some(Depth::Global),
-        Verb::Append | Verb::AppendTo if table.logical_name() == "systemuser" => Some(Depth::Basic),
-        Verb::AppendTo if table.logical_name() == "transactioncurrency" => Some(Depth::Global),
-        _ => None,
-    }
 }
 
 impl Seed<'_> {
@@ -156,6 +161,7 @@ impl Seed<'_> {
         if let (true, Some(role)) = (is_administrator, platform.copy_in_unit(tx, role, unit)?) {
             changed |= self.join(tx, "systemuserroles", "systemuserroleid", ("roleid", role), user.id())?;
         }
+        self.settings_follow(tx, user)?;
         Ok(changed)
     }
 
@@ -274,18 +280,22 @@ impl Seed<'_> {
     /// All privileges, each with the table and verb that it is about.
     fn privileges(&self, tx: &mut Transaction<'_>) -> Result<Vec<Known>, Failure> {
         let mut known = Vec::new();
+        let mut named_before = HashSet::new();
         for name in self.catalogue.schema.names() {
-            let table = self.catalogue.table(&name.logical_name)?;
-            for privilege in privileges_of(&table) {
-                let named =
-                    |verb: &&Verb| table.privilege_name(**verb).is_some_and(|name| privilege_id(&name) == privilege.id);
-                let verb = table.verbs().iter().find(named).copied();
-                known.push(Known { about: verb.map(|verb| (Arc::clone(&table), verb)), privilege });
-            }
+            let fresh = |known: &Known| named_before.insert(known.privilege.id);
+            // Tables can share one: all activities do.
+            known.extend(known_of(&self.catalogue.table(&name.logical_name)?).into_iter().filter(fresh));
         }
-        known.extend(standalone_privileges().map(|privilege| Known { about: None, privilege }));
-        for Known { privilege, .. } in &known {
-            let mut row = self.row("privilege")?;
+        let alone = standalone_privileges().filter(|privilege| named_before.insert(privilege.id));
+        known.extend(alone.map(|privilege| Known { about: None, privilege }));
+        self.insert_privileges(tx, &known)?;
+        Ok(known)
+    }
+
+    fn insert_privileges(&self, tx: &mut Transaction<'_>, known: &[Known]) -> Result<(), Failure> {
+        let blank = self.row("privilege")?;
+        for Known { privilege, .. } in known {
+            let mut row = blank.clone();
             row.set_id(privilege.id);
             row.set_text("name", privilege.name.as_str());
             row.set("accessright", Value::Integer(privilege.access_right.into()));
@@ -299,20 +309,35 @@ impl Seed<'_> {
             }
             self.insert(tx, row)?;
         }
-        Ok(known)
+        Ok(())
     }
 
-    /// A role of the platform, with those privileges that `depth` gives it. What an administrator
-    /// has taken from or given to an existing one is left; only new privileges are added.
+    /// Whether somebody made a role of this name before the platform had one.
+    fn is_role_of_others(&self, tx: &mut Transaction<'_>, id: Uuid, name: &str) -> Result<bool, Failure> {
+        let (platform, folded) = (self.platform(), fold(name));
+        let own = platform.copies(tx, id)?;
+        for unit in platform.subtree(tx, self.core.seed_id("businessunit"))?.iter() {
+            let found = platform.role_named(tx, *unit, &folded)?;
+            if found.is_some_and(|other| other != id && !own.contains(&other)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A role of the platform, with its privileges. What an administrator has taken from or given to an
+    /// existing one is left; only new privileges are added. Where a role of that name was made before,
+    /// that one stays the only one.
     fn role(
         &self,
         tx: &mut Transaction<'_>,
-        name: &str,
-        template: Option<Uuid>,
+        &PredefinedRole { name, template, depth }: &PredefinedRole,
         privileges: &[Known],
-        depth: impl Fn(&Privilege, Option<(&Table, Verb)>) -> Option<Depth>,
     ) -> Result<(), Failure> {
         let id = self.core.seed_id(name);
+        if self.is_role_of_others(tx, id, name)? {
+            return Ok(());
+        }
         let mut row = self.row("role")?;
         row.set_id(id);
         row.set_text("name", name);
@@ -325,23 +350,19 @@ impl Seed<'_> {
 
         let defaults: Vec<(Uuid, Depth)> =
             default_role_privileges().map(|(privilege, depth)| (privilege.id, depth)).collect();
-        let held = self.platform().privileges(tx, id)?;
+        let held: HashSet<Uuid> = self.platform().privileges(tx, id)?.into_iter().map(|(held, _)| held).collect();
+        let mut fresh: Vec<(Uuid, Uuid, Depth)> = Vec::new();
         for Known { privilege, about } in privileges {
             let wanted = depth(privilege, about.as_ref().map(|(table, verb)| (&**table, *verb)));
+            let wanted = wanted.filter(|depth| privilege.depths.contains(depth));
             let basic = defaults.iter().find(|(id, _)| *id == privilege.id).map(|(_, depth)| *depth);
             if let Some(depth) = wanted.or(basic)
-                && !held.iter().any(|(known, _)| *known == privilege.id)
+                && !held.contains(&privilege.id)
             {
-                self.platform().grant(
-                    tx,
-                    self.core.seed_id(&format!("{name} {}", privilege.name)),
-                    id,
-                    privilege.id,
-                    depth,
-                )?;
+                fresh.push((self.core.seed_id(&format!("{name} {}", privilege.name)), privilege.id, depth));
             }
         }
-        Ok(())
+        self.platform().grant_all(tx, id, fresh)
     }
 }
 
@@ -349,6 +370,75 @@ impl Seed<'_> {
 struct Known {
     privilege: Privilege,
     about: Option<(Arc<Table>, Verb)>,
+}
+
+/// The privileges of a table, each with the verb that it is about.
+fn known_of(table: &Arc<Table>) -> Vec<Known> {
+    let known = |privilege: Privilege| {
+        let named = |verb: &&Verb| table.privilege_name(**verb).is_some_and(|name| name == privilege.name);
+        let verb = table.verbs().iter().find(named).copied();
+        Known { about: verb.map(|verb| (Arc::clone(table), verb)), privilege }
+    };
+    privileges_of(table).into_iter().map(known).collect()
+}
+
+/// Lets the privileges, and the platform's roles, follow tables that came, changed or went. What an administrator has taken
+/// from a role stays taken: only privileges that are new are given.
+pub(crate) fn privileges_follow(
+    core: &Core,
+    before: &Catalogue,
+    after: &Catalogue,
+    tx: &mut Transaction<'_>,
+    now: Timestamp,
+    touched: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    let seed = Seed { core, catalogue: after, now: now.whole_seconds() };
+    let platform = seed.platform();
+    let there: HashSet<Uuid> = platform.privilege_names(tx)?.into_iter().map(|(id, _)| id).collect();
+    let (mut new, mut kept) = (Vec::new(), HashSet::new());
+    for name in touched {
+        for known in after.schema.table(name)?.iter().flat_map(known_of) {
+            if kept.insert(known.privilege.id) && !there.contains(&known.privilege.id) {
+                new.push(known);
+            }
+        }
+    }
+    seed.insert_privileges(tx, &new)?;
+    if made::list(tx)?.contains("sdkmessagefilter") {
+        touched.iter().try_for_each(|name| seed.message_filters_follow(tx, name))?;
+    }
+    for PredefinedRole { name, depth, .. } in &roles::ROLES {
+        let id = core.seed_id(name);
+        if Record::load(tx, after, &after.layout_of("role")?, id)?.is_none() {
+            continue;
+        }
+        for Known { privilege, about } in &new {
+            if let Some(depth) = depth(privilege, about.as_ref().map(|(table, verb)| (&**table, *verb))) {
+                let row = core.seed_id(&format!("{name} {}", privilege.name));
+                platform.grant(tx, row, id, privilege.id, depth)?;
+            }
+        }
+    }
+    let mut lost = Vec::new();
+    for name in touched {
+        let table = before.schema.table(name)?;
+        let gone = table.iter().flat_map(known_of).map(|known| known.privilege.id);
+        lost.extend(gone.filter(|id| !kept.contains(id)));
+    }
+    if lost.is_empty() {
+        return Ok(());
+    }
+    // Activities share theirs: a privilege goes with its last table.
+    for name in after.schema.names().filter(|name| !touched.contains(&*name.logical_name)) {
+        for known in after.schema.table(&name.logical_name)?.iter().flat_map(known_of) {
+            kept.insert(known.privilege.id);
+        }
+    }
+    for id in lost.into_iter().filter(|id| !kept.contains(id)) {
+        platform.remove(tx, "roleprivileges", "privilegeid", id)?;
+        platform.remove(tx, "privilege", "privilegeid", id)?;
+    }
+    Ok(())
 }
 
 /// Makes sure that somebody is an enabled System Administrator; gives their user's id.

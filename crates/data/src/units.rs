@@ -15,7 +15,7 @@ use keyholder_store::statement::{Update, column, parameter};
 use keyholder_store::{Prepared, Transaction};
 use uuid::Uuid;
 
-use crate::catalogue::{Catalogue, Record};
+use crate::catalogue::{Catalogue, Record, made};
 use crate::error::Failure;
 use crate::organization::Core;
 use crate::platform::Platform;
@@ -135,11 +135,12 @@ impl Units<'_> {
         Ok(())
     }
 
-    /// Puts the rows of a user or team into the business unit that their owner is in now.
+    /// Puts the rows of a user or team into the business unit that their owner is in now, of all tables that have been
+    /// used.
     pub(crate) fn move_rows(&self, tx: &mut Transaction<'_>, owner: Uuid, unit: Uuid) -> Result<(), Failure> {
         let version = self.core.epochs.versions(tx, 1)?;
-        for name in self.catalogue.schema.names() {
-            let table = self.catalogue.table(&name.logical_name)?;
+        for name in made::list(tx)? {
+            let Some(table) = self.catalogue.schema.table(&name)? else { continue };
             if table.ownership() != Ownership::User {
                 continue;
             }

@@ -8,13 +8,22 @@
 //! Where the service would do something that the local org does not do yet, the answer is
 //! [`not_supported`]: it names the thing, and never pretends.
 
+mod access;
 mod known;
+mod protection;
 
 use std::fmt;
 
 use uuid::Uuid;
 
+pub use access::{
+    AccessMode, MissingPrivilege, PrincipalFacts, application_not_in_directory, application_user_cannot_be_updated,
+    cannot_act_on_behalf, duplicate_application_user, insufficient_access_mode, no_roles,
+    non_interactive_user_cannot_access_ui, not_a_member, privilege_denied, role_already_exists, row_access_denied,
+    unit_of_user_disabled, user_disabled, user_in_wrong_business,
+};
 pub use known::{KnownError, code, known, known_errors};
+pub use protection::{concurrency_exceeded, execution_time_exceeded, grouped, requests_exceeded};
 
 /// One refusal, as it goes over the wire: `{"error":{"code":"0x80040217","message":"…"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,13 +60,65 @@ impl DataverseError {
         Self { status, ..self }
     }
 
+    /// The same error about a row inside the body of a request. A place that is told already is kept: it is the
+    /// deeper one.
+    #[must_use]
+    pub fn at_place(mut self, place: &str) -> Self {
+        const MARK: &str = " (In the body at: ";
+        if !place.is_empty() && !self.message.contains(MARK) {
+            self.message = format!("{}{MARK}{place})", self.message);
+        }
+        self
+    }
+
     /// The answer's body.
     #[must_use]
     pub fn body(&self) -> String {
+        self.annotated_body(Uuid::nil(), |_| false)
+    }
+
+    /// The answer's body with the details that a caller may ask for ("Include more details with errors" of Microsoft's
+    /// page on composing HTTP requests): those whose names are `wanted`. `request` is the request's id.
+    #[must_use]
+    pub fn annotated_body(&self, request: Uuid, wanted: impl Fn(&str) -> bool) -> String {
         let mut body = format!("{{\"error\":{{\"code\":\"{}\",\"message\":", Code(self.code));
         crate::value::write_json_text(&mut body, &self.message);
+        for (name, value) in self.details(request) {
+            if wanted(name) {
+                body.push_str(",\"@");
+                body.push_str(name);
+                body.push_str("\":");
+                crate::value::write_json_text(&mut body, &value);
+            }
+        }
         body.push_str("}}");
         body
+    }
+
+    /// The annotations of an error, by their names without the `@`.
+    fn details(&self, request: Uuid) -> [(&'static str, String); 9] {
+        let name = known(self.code).map_or("", |known| known.name);
+        let category = if self.status < 500 { "ClientError" } else { "SystemFailure" };
+        [
+            ("Microsoft.PowerApps.CDS.ErrorDetails.ApiActivityIdKey", request.to_string()),
+            ("Microsoft.PowerApps.CDS.ErrorDetails.ApiExceptionCategory", category.to_owned()),
+            // Written so by the service.
+            ("Microsoft.PowerApps.CDS.ErrorDetails.ApiExceptionMesageName", name.to_owned()),
+            ("Microsoft.PowerApps.CDS.ErrorDetails.ApiExceptionHttpStatusCode", self.status.to_string()),
+            ("Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus", "0".to_owned()),
+            ("Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode", "0".to_owned()),
+            (
+                "Microsoft.PowerApps.CDS.HelpLink",
+                format!(
+                    "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException%3a{:08x}\
+                     &client=platform",
+                    self.code
+                ),
+            ),
+            // What plug-ins write down while they run; none run here.
+            ("Microsoft.PowerApps.CDS.TraceText", String::new()),
+            ("Microsoft.PowerApps.CDS.InnerError.Message", self.message.clone()),
+        ]
     }
 }
 
@@ -181,6 +242,27 @@ pub fn duplicate_record() -> DataverseError {
     DataverseError::new(code::DUPLICATE_RECORD, "A record with matching key values already exists.")
 }
 
+/// A row whose values in the columns of an alternate key another row has.
+#[must_use]
+pub fn duplicate_key(key: &str, columns: &str) -> DataverseError {
+    DataverseError::new(
+        code::DUPLICATE_RECORD_ENTITY_KEY,
+        format!(
+            "Entity Key {key} violated. A record with the same value for {columns} already exists. A duplicate record \
+             cannot be created. Select one or more unique values and try again."
+        ),
+    )
+}
+
+/// A stamp of definitions that is not that of now.
+#[must_use]
+pub fn expired_version_stamp() -> DataverseError {
+    DataverseError::new(
+        code::EXPIRED_VERSION_STAMP,
+        "Version stamp associated with the client has expired. Please perform a full sync.",
+    )
+}
+
 /// A row that has been changed since the caller read it.
 #[must_use]
 pub fn version_mismatch() -> DataverseError {
@@ -247,6 +329,70 @@ pub fn invalid_status(status: i64, state: i64, table: &str) -> DataverseError {
     )
 }
 
+/// A file that is larger than its column takes.
+#[must_use]
+pub fn attachment_too_big() -> DataverseError {
+    DataverseError::new(code::ATTACHMENT_TOO_BIG, "Attachment file size is too big.")
+}
+
+/// An image that is larger than its column takes; both sizes in bytes.
+#[must_use]
+pub fn image_too_big(most: u64, given: u64) -> DataverseError {
+    DataverseError::new(
+        code::PROCESS_IMAGE_FAILURE,
+        format!(
+            "Error occured when processing image. Reason: File size is too big. MaxSize: {} MB, Uploaded filesize: {} \
+             MB.",
+            most >> 20,
+            given >> 20
+        ),
+    )
+}
+
+/// Images that have more pixels together than one request may have; `most` is that many.
+#[must_use]
+pub fn too_many_pixels(most: u64) -> DataverseError {
+    DataverseError::new(
+        code::PROCESS_IMAGE_FAILURE,
+        format!(
+            "Error occured when processing image. Reason: The images of one request or change set have at most {most} \
+             pixels together: send smaller ones, or fewer at once."
+        ),
+    )
+}
+
+/// An image of no type that image columns take.
+#[must_use]
+pub fn image_not_processed(row: Uuid, table: &str, column: &str) -> DataverseError {
+    DataverseError::new(
+        code::PROCESS_IMAGE_FAILURE,
+        format!(
+            "Error occured when processing image. Reason: Update image properties failed for objectid: {row}, \
+             logicalName: {table}, attribute: {column}"
+        ),
+    )
+}
+
+/// Contents that a column does not hold; `what` is `file` or `image`.
+#[must_use]
+pub fn no_file_attachment(what: &str, column: &str, table: &str, row: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::OBJECT_DOES_NOT_EXIST,
+        format!("No FileAttachment records found for {what} attribute: {column} of {table} record with id {row}."),
+    )
+}
+
+/// An image for a new row that is not its table's primary one.
+#[must_use]
+pub fn non_primary_image(column: &str, table: &str) -> DataverseError {
+    DataverseError::new(
+        code::NON_PRIMARY_IMAGE_ON_CREATE,
+        format!(
+            "Non-primary image attribute {column} of entity {table} is not allowed to upload during Create operation."
+        ),
+    )
+}
+
 /// A required column without a value.
 #[must_use]
 pub fn missing_required(column: &str, table: &str) -> DataverseError {
@@ -258,250 +404,10 @@ pub fn missing_required(column: &str, table: &str) -> DataverseError {
 
 // --- Who may -----------------------------------------------------------------------------------
 
-/// A caller, as the long text of [`privilege_denied`] describes them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PrincipalFacts {
-    /// The id of the `systemuser` row.
-    pub user: Uuid,
-    /// How many roles they hold, through teams too.
-    pub role_count: usize,
-    /// How many privileges these give.
-    pub privilege_count: usize,
-    /// The access mode, number and words: `4 Non-interactive`.
-    pub access_mode: AccessMode,
-    /// The object id in the directory, of the user or the service principal.
-    pub directory_object: Option<Uuid>,
-    /// How many privileges the org knows.
-    pub known_privileges: usize,
-    /// The caller's business unit.
-    pub business_unit: Uuid,
-}
-
-impl PrincipalFacts {
-    /// The facts of a user without any role.
-    #[must_use]
-    pub fn new(user: Uuid, business_unit: Uuid, access_mode: AccessMode, directory_object: Option<Uuid>) -> Self {
-        Self {
-            user,
-            role_count: 0,
-            privilege_count: 0,
-            access_mode,
-            directory_object,
-            known_privileges: 0,
-            business_unit,
-        }
-    }
-}
-
-/// How a user may use the org: the `accessmode` column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AccessMode {
-    /// A licensed person.
-    ReadWrite,
-    /// Settings only.
-    Administrative,
-    /// No longer given out.
-    Read,
-    /// Microsoft's support.
-    SupportUser,
-    /// No sign-in by hand; application users are of this kind.
-    NonInteractive,
-    /// A partner's administrator.
-    DelegatedAdmin,
-}
-
-impl AccessMode {
-    /// The mode with this number.
-    #[must_use]
-    pub const fn from_number(number: i64) -> Option<Self> {
-        match number {
-            0 => Some(Self::ReadWrite),
-            1 => Some(Self::Administrative),
-            2 => Some(Self::Read),
-            3 => Some(Self::SupportUser),
-            4 => Some(Self::NonInteractive),
-            5 => Some(Self::DelegatedAdmin),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for AccessMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadWrite => "0 Read-Write",
-            Self::Administrative => "1 Administrative",
-            Self::Read => "2 Read",
-            Self::SupportUser => "3 Support User",
-            Self::NonInteractive => "4 Non-interactive",
-            Self::DelegatedAdmin => "5 Delegated Admin",
-        })
-    }
-}
-
-/// A privilege that a caller lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingPrivilege {
-    /// `prvReadContact`
-    pub name: String,
-    /// The privilege's id.
-    pub id: Uuid,
-    /// The logical name of the table that it is about.
-    pub table: String,
-    /// That table's object type code.
-    pub type_code: i32,
-    /// What people call that table.
-    pub display_name: String,
-}
-
-/// A caller whose roles lack a privilege: the current long text.
+/// A query that takes too long, in the service's words and with its status.
 #[must_use]
-pub fn privilege_denied(caller: &PrincipalFacts, missing: &MissingPrivilege) -> DataverseError {
-    DataverseError::new(
-        code::PRIVILEGE_DENIED,
-        format!(
-            "Principal user (Id={user}, type=8, roleCount={roles}, privilegeCount={privileges}, accessMode='{mode}', \
-             AADObjectId='{object}', MetadataCachePrivilegesCount={known}, businessUnitId={unit}), is missing {name} \
-             privilege (Id={id}) on OTC={code} for entity '{table}' (LocalizedName='{display}'). context.Caller={user}. \
-             Consider adding missed privilege to one of the principal (user/team) roles.",
-            user = caller.user,
-            roles = caller.role_count,
-            privileges = caller.privilege_count,
-            mode = caller.access_mode,
-            object = caller.directory_object.map(|id| id.to_string()).unwrap_or_default(),
-            known = caller.known_privileges,
-            unit = caller.business_unit,
-            name = missing.name,
-            id = missing.id,
-            code = missing.type_code,
-            table = missing.table,
-            display = missing.display_name,
-        ),
-    )
-}
-
-/// A caller without any role, who came to do something that needs `privilege`.
-#[must_use]
-pub fn no_roles(user: Uuid, privilege: &str) -> DataverseError {
-    DataverseError::new(
-        code::USER_NOT_ASSIGNED_ROLES,
-        format!(
-            "RetrievePrivilegeForUser: The user with id {user} has not been assigned any roles. They need a role with \
-             the {privilege} privilege."
-        ),
-    )
-}
-
-/// A row beyond the depth of the caller's privilege. `right` is `ReadAccess`, `WriteAccess` ….
-#[must_use]
-pub fn row_access_denied(principal: Uuid, right: &str, row: Uuid, table: &str) -> DataverseError {
-    DataverseError::new(
-        code::ACCESS_DENIED_TO_ROW,
-        format!(
-            "Principal with id {principal} does not have {right} right(s) for record with id {row} of entity {table}."
-        ),
-    )
-}
-
-/// A token of somebody whom the org does not know.
-#[must_use]
-pub fn not_a_member() -> DataverseError {
-    DataverseError::new(code::USER_NOT_MEMBER_OF_ORG, "The user is not a member of the organization.")
-}
-
-/// A user whose access mode shows settings and no data.
-#[must_use]
-pub fn insufficient_access_mode() -> DataverseError {
-    DataverseError::new(
-        code::INSUFFICIENT_ACCESS_MODE,
-        "User does not have read-write access to the Dynamics 365 organization.",
-    )
-}
-
-/// A non-interactive user at the door of the web pages.
-#[must_use]
-pub fn non_interactive_user_cannot_access_ui() -> DataverseError {
-    DataverseError::new(
-        code::NON_INTERACTIVE_USER_CANNOT_ACCESS_UI,
-        "Non-interactive users cannot access the web user interface. Contact your organization system administrator.",
-    )
-}
-
-/// A caller whose user is disabled.
-#[must_use]
-pub fn user_disabled(user: Uuid, organization: Uuid) -> DataverseError {
-    DataverseError::new(
-        code::USER_NOT_ENABLED,
-        format!(
-            "The user with SystemUserId={user} in OrganizationContext={organization} is disabled. Disabled users cannot \
-             access the system. Consider enabling this user. Also, users are disabled if they don't have a license \
-             assigned to them."
-        ),
-    )
-}
-
-/// A caller whose business unit is disabled, in the published list's words.
-#[must_use]
-pub fn unit_of_user_disabled() -> DataverseError {
-    DataverseError::new(
-        code::USER_NOT_ENABLED,
-        "The specified user is either disabled or is not a member of any business unit.",
-    )
-}
-
-// --- Application users and roles ---------------------------------------------------------------
-
-/// An application id that the directory does not have.
-#[must_use]
-pub fn application_not_in_directory(application: Uuid, correlation: Uuid) -> DataverseError {
-    DataverseError::new(
-        code::AZURE_APPLICATION_ID_NOT_FOUND,
-        format!(
-            "We didn\u{2019}t find that application ID {application} in your Azure Active Directory (Azure AD) with \
-             CorrelationID {correlation}. Make sure your application is registered in Azure AD."
-        ),
-    )
-}
-
-/// An application that has its user already.
-#[must_use]
-pub fn duplicate_application_user(application: Uuid) -> DataverseError {
-    DataverseError::new(
-        code::DUPLICATE_APPLICATION_USER,
-        format!("You are attempting to create an Application ID = {application} that already exists."),
-    )
-}
-
-/// A change to a column of an application user that only the directory may set.
-#[must_use]
-pub fn application_user_cannot_be_updated() -> DataverseError {
-    DataverseError::new(
-        code::APPLICATION_USER_CANNOT_BE_UPDATED,
-        "The user representing an OAuth application cannot not be updated",
-    )
-}
-
-/// A role of another business unit than the user's.
-#[must_use]
-pub fn user_in_wrong_business(user: Uuid, unit: Uuid, role: Uuid, role_unit: Uuid) -> DataverseError {
-    DataverseError::new(
-        code::USER_IN_WRONG_BUSINESS,
-        format!(
-            "The user with id={user} belongs to a different business unit={unit} than the role with roleId={role} and \
-             rolebusinessUnit={role_unit}."
-        ),
-    )
-}
-
-/// A role name that the business unit has already.
-#[must_use]
-pub fn role_already_exists(name: &str, unit: Uuid) -> DataverseError {
-    DataverseError::new(
-        code::ROLE_ALREADY_EXISTS,
-        format!("A role with the specified name '{name}' already exists on business unit {unit}."),
-    )
+pub fn sql_timeout() -> DataverseError {
+    DataverseError::new(code::SQL_TIMEOUT, "SQL timeout expired.")
 }
 
 /// Something in the org itself went wrong; the reason stays in its own log.
@@ -523,6 +429,21 @@ mod tests {
             "{\"error\":{\"code\":\"0x80040217\",\"message\":\"account With Id = 00000000-0000-0000-0000-000000000001 \
              Does Not Exist\"}}"
         );
+    }
+
+    #[test]
+    fn details_stand_in_a_body_that_is_asked_for_them() {
+        let error = row_not_found("account", Uuid::from_u128(1));
+        let whole = error.annotated_body(Uuid::from_u128(7), |_| true);
+        for expected in [
+            "\"@Microsoft.PowerApps.CDS.ErrorDetails.ApiExceptionMesageName\":\"ObjectDoesNotExist\"",
+            "\"@Microsoft.PowerApps.CDS.ErrorDetails.ApiExceptionHttpStatusCode\":\"404\"",
+            "error=Microsoft.Crm.CrmException%3a80040217&client=platform\"",
+            "\"@Microsoft.PowerApps.CDS.TraceText\":\"\"",
+        ] {
+            assert!(whole.contains(expected), "{whole}");
+        }
+        assert_eq!(error.annotated_body(Uuid::nil(), |_| false), error.body());
     }
 
     #[test]

@@ -72,6 +72,92 @@ impl fmt::Display for Verb {
     }
 }
 
+/// What somebody may do to one row: some of the verbs, as the platform's `AccessRights` enumeration has them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct AccessRights(i32);
+
+impl AccessRights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+
+    /// All verbs in the order of their flags, in which the service lists them.
+    const ORDER: [Verb; 8] =
+        [Verb::Read, Verb::Write, Verb::Append, Verb::AppendTo, Verb::Create, Verb::Delete, Verb::Share, Verb::Assign];
+
+    /// The rights of a stored mask; flags that are no verb's are dropped.
+    #[must_use]
+    pub fn from_mask(mask: i64) -> Self {
+        Self::ORDER.into_iter().filter(|verb| mask & i64::from(verb.access_right()) != 0).collect()
+    }
+
+    /// The rights with these names on the wire: `ReadAccess, WriteAccess`; `None` is none. Nothing for other names.
+    #[must_use]
+    pub fn from_names(names: &str) -> Option<Self> {
+        let mut rights = Self::NONE;
+        for name in names.split(',').map(str::trim) {
+            if name == "None" {
+                continue;
+            }
+            let verb = Self::ORDER.into_iter().find(|verb| name.strip_suffix("Access") == Some(verb.name()))?;
+            rights = rights.with(verb);
+        }
+        Some(rights)
+    }
+
+    /// These and one more.
+    #[must_use]
+    pub const fn with(self, verb: Verb) -> Self {
+        Self(self.0 | verb.access_right())
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether this verb is among them.
+    #[must_use]
+    pub const fn contains(self, verb: Verb) -> bool {
+        self.0 & verb.access_right() != 0
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The verbs, in the order of their flags.
+    pub fn verbs(self) -> impl Iterator<Item = Verb> {
+        Self::ORDER.into_iter().filter(move |verb| self.contains(*verb))
+    }
+
+    /// The flags.
+    #[must_use]
+    pub const fn mask(self) -> i32 {
+        self.0
+    }
+}
+
+impl FromIterator<Verb> for AccessRights {
+    fn from_iter<T: IntoIterator<Item = Verb>>(verbs: T) -> Self {
+        verbs.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Display for AccessRights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("None");
+        }
+        for (index, verb) in self.verbs().enumerate() {
+            write!(f, "{}{verb}Access", if index > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 /// How far a privilege reaches. A deeper one includes the shallower ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Depth {
@@ -133,6 +219,26 @@ impl fmt::Display for Depth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rights_print_and_read_back() {
+        let all: AccessRights = Verb::ALL.into_iter().collect();
+        assert_eq!(all.mask(), 852_023);
+        for mask in 0..=255_u32 {
+            let rights: AccessRights = Verb::ALL
+                .into_iter()
+                .enumerate()
+                .filter(|(bit, _)| mask & (1 << bit) != 0)
+                .map(|(_, verb)| verb)
+                .collect();
+            assert_eq!(AccessRights::from_names(&rights.to_string()), Some(rights));
+            assert_eq!(AccessRights::from_mask(rights.mask().into()), rights);
+        }
+        assert_eq!(AccessRights::from_names("ReadAccess,WriteAccess").map(AccessRights::mask), Some(3));
+        assert_eq!(AccessRights::from_names("None"), Some(AccessRights::NONE));
+        assert_eq!(AccessRights::from_names("Read"), None);
+        assert_eq!(AccessRights::from_names(""), None);
+    }
 
     #[test]
     fn depths_order_and_read_back() {

@@ -4,57 +4,33 @@
 //! that table, because a real org has seven hundred and a request touches two. It is immutable
 //! and shared: one request holds one `Arc<Schema>` from its first byte to its last.
 //!
-//! The tables of the platform ship as a file of this crate (`schema/core.json`), written from the
-//! published table reference. The code knows by name only the tables that security itself is made
+//! The tables of the platform ship as files of this crate (`schema/*.json`, one for each area),
+//! written from the published table reference; the build script packs them. The code knows by name only the tables that security itself is made
 //! of: users and teams own rows, roles hold privileges.
 
 mod column;
 mod definition;
+mod error;
+mod merge;
 mod packed;
+mod packing;
 mod table;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 pub use column::{
-    Access, BooleanLabels, Column, ColumnKind, DateBehavior, LookupTarget, NumberRange, OptionItem, Requirement,
+    Access, Behavior, BooleanLabels, Cascading, Column, ColumnKind, ContentsLimit, DateBehavior, LookupTarget,
+    NumberRange, OnDelete, OptionItem, Requirement,
 };
 pub use definition::{
-    ColumnDefinition, Guard, ManyToManyDefinition, ManyToManyEnd, OneToMany, Ownership, PrivilegeDefinition,
-    SchemaDefinition, TableDefinition,
+    ChangedTable, ColumnDefinition, Guard, LONGEST_FILE_NAME, ManyToManyDefinition, ManyToManyEnd, OneToMany,
+    OptionSetDefinition, Ownership, PrivilegeDefinition, SchemaDefinition, TableDefinition, TableLook,
 };
+pub use error::SchemaError;
+pub use merge::FIRST_OWN_TYPE_CODE;
 pub use table::{AlternateKey, ManyToMany, Navigation, Side, Table};
-
-/// The tables that ship with the project.
-const CORE: &str = include_str!("../schema/core.json");
-
-/// A schema that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SchemaError {
-    /// The text is no schema at all.
-    #[error("the schema is not readable: {reason}; import it again")]
-    Unreadable {
-        /// What the reader met, and where.
-        reason: String,
-    },
-    /// One table's definition contradicts itself.
-    #[error("table `{table}` in the schema cannot be used: {reason}; correct its definition and import it again")]
-    Table {
-        /// The table's logical name.
-        table: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Two tables claim one name or type code.
-    #[error("the schema has two tables with the {what} `{name}`; keep one of them")]
-    Duplicate {
-        /// Logical name, entity set or type code.
-        what: &'static str,
-        /// The name that occurs twice.
-        name: String,
-    },
-}
 
 /// What the index knows of a table without decoding it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +42,9 @@ pub struct TableName {
     /// `2`
     pub type_code: i32,
 }
+
+/// A table as it is in one schema, and as it is in another; nothing where it is not.
+pub type Difference = (Option<TableDefinition>, Option<TableDefinition>);
 
 /// All tables of an org.
 #[derive(Debug)]
@@ -80,21 +59,11 @@ pub struct Schema {
 struct Entry {
     name: TableName,
     /// The definition as JSON, until and after it is decoded.
-    packed: Box<str>,
+    packed: Cow<'static, str>,
     table: OnceLock<Result<Arc<Table>, SchemaError>>,
 }
 
 impl Schema {
-    /// The tables that ship with the project.
-    ///
-    /// # Errors
-    /// Only when the shipped file is broken, which a test rules out.
-    pub fn core() -> Result<Self, SchemaError> {
-        let definition: SchemaDefinition =
-            serde_json::from_str(CORE).map_err(|error| SchemaError::Unreadable { reason: error.to_string() })?;
-        Self::new(definition)
-    }
-
     /// A schema from the definitions of its tables. Every table is checked.
     ///
     /// # Errors
@@ -102,23 +71,23 @@ impl Schema {
     pub fn new(definition: SchemaDefinition) -> Result<Self, SchemaError> {
         let mut names = Vec::new();
         for table in definition.resolved()? {
-            let packed = serde_json::to_string(&table)
-                .map_err(|error| SchemaError::Table { table: table.logical_name.clone(), reason: error.to_string() })?;
+            let packed = packing::definition(&table)?;
             let name = TableName {
                 logical_name: table.logical_name.as_str().into(),
                 entity_set: table.entity_set.as_deref().map(Into::into),
                 type_code: table.type_code,
             };
-            names.push((name, packed.into_boxed_str()));
+            names.push((name, Cow::Owned(packed)));
         }
         let schema = Self::index(names)?;
         for entry in &schema.entries {
-            entry.table()?;
+            // Not kept: a schema of hundreds of tables is checked whole and used in parts.
+            Table::decode(&entry.name, &entry.packed)?;
         }
         Ok(schema)
     }
 
-    fn index(names: Vec<(TableName, Box<str>)>) -> Result<Self, SchemaError> {
+    fn index(names: Vec<(TableName, Cow<'static, str>)>) -> Result<Self, SchemaError> {
         let mut schema = Self {
             entries: Vec::with_capacity(names.len()),
             by_name: HashMap::with_capacity(names.len()),
@@ -172,10 +141,48 @@ impl Schema {
         self.entries.iter().map(|entry| &entry.name)
     }
 
+    /// Every table, in the schema's order, for whoever looks at all of them: one that nobody has named
+    /// yet is decoded for this one look and not kept.
+    ///
+    /// # Errors
+    /// [`SchemaError::Table`] when a stored definition is damaged.
+    pub fn each(&self) -> impl Iterator<Item = Result<Arc<Table>, SchemaError>> + '_ {
+        self.entries.iter().map(|entry| match entry.table.get() {
+            Some(known) => known.clone(),
+            None => Table::decode(&entry.name, &entry.packed).map(Arc::new),
+        })
+    }
+
     /// How many tables have been decoded so far.
     #[must_use]
     pub fn decoded_tables(&self) -> usize {
         self.entries.iter().filter(|entry| entry.table.get().is_some()).count()
+    }
+
+    /// The definitions of all tables, relationships copied to both their sides.
+    ///
+    /// # Errors
+    /// [`SchemaError::Table`] when a stored definition is damaged.
+    pub fn definitions(&self) -> Result<Vec<TableDefinition>, SchemaError> {
+        self.entries.iter().map(Entry::definition).collect()
+    }
+
+    /// The definitions in which another schema differs: as they are here, and as they are there. Only those are decoded.
+    ///
+    /// # Errors
+    /// [`SchemaError::Table`] when a stored definition is damaged.
+    pub fn differences(&self, other: &Self) -> Result<Vec<Difference>, SchemaError> {
+        let mut found = Vec::new();
+        for entry in &self.entries {
+            let there = other.by_name.get(&entry.name.logical_name).and_then(|&place| other.entries.get(place));
+            if there.is_none_or(|there| there.packed != entry.packed) {
+                found.push((Some(entry.definition()?), there.map(Entry::definition).transpose()?));
+            }
+        }
+        for entry in other.entries.iter().filter(|entry| !self.by_name.contains_key(&entry.name.logical_name)) {
+            found.push((None, Some(entry.definition()?)));
+        }
+        Ok(found)
     }
 
     fn decoded(&self, position: Option<&usize>) -> Result<Option<Arc<Table>>, SchemaError> {
@@ -184,6 +191,13 @@ impl Schema {
 }
 
 impl Entry {
+    fn definition(&self) -> Result<TableDefinition, SchemaError> {
+        serde_json::from_str(&self.packed).map_err(|error| SchemaError::Table {
+            table: self.name.logical_name.to_string(),
+            reason: error.to_string(),
+        })
+    }
+
     fn table(&self) -> Result<Arc<Table>, SchemaError> {
         self.table.get_or_init(|| Table::decode(&self.name, &self.packed).map(Arc::new)).clone()
     }

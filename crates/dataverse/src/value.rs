@@ -63,6 +63,19 @@ pub enum Value {
     Lookup(Reference),
 }
 
+/// The value of a column of several choices, of numbers with commas between them as clients give them: ascending and each once; an inner
+/// none for no number at all, an outer one for what are no numbers.
+#[must_use]
+pub fn chosen(text: &str) -> Option<Option<String>> {
+    if text.trim().is_empty() {
+        return Some(None);
+    }
+    let mut numbers = text.split(',').map(|number| number.trim().parse().ok()).collect::<Option<Vec<i32>>>()?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    Some(Some(numbers.iter().map(i32::to_string).collect::<Vec<_>>().join(",")))
+}
+
 impl Value {
     /// Whether there is nothing.
     #[must_use]

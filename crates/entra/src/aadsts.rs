@@ -100,6 +100,12 @@ pub fn explain(number: u32) -> Option<&'static Explanation> {
     table::TABLE.get(index)
 }
 
+/// All numbers that are known, in order.
+#[must_use]
+pub fn explanations() -> &'static [Explanation] {
+    table::TABLE
+}
+
 /// One error, ready to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

@@ -14,6 +14,7 @@ mod credential;
 mod error;
 mod group;
 mod licence;
+mod policy;
 mod service_principal;
 mod user;
 
@@ -22,6 +23,7 @@ pub use credential::*;
 pub use error::{ErrorDetail, GraphError, GraphErrorBody, InnerError};
 pub use group::*;
 pub use licence::*;
+pub use policy::*;
 pub use service_principal::*;
 pub use user::*;
 

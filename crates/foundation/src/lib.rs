@@ -4,14 +4,18 @@
 //! binary makes once and hands down, so that two local orgs can live in one process and a test
 //! can move one of them ninety days ahead without touching the other.
 
+pub mod causes;
 pub mod clock;
 pub mod ids;
 pub mod random;
 pub mod secret;
+pub mod sleep;
 pub mod timestamp;
 
+pub use causes::causes;
 pub use clock::{Clocks, ManualClock, MonotonicClock, OrgClock, SystemClock, WallClock};
 pub use ids::{ClientId, KeyId, ObjectId, OrgId, RowIds, TenantId};
 pub use random::{OsRandom, Random, SeededRandom};
 pub use secret::Secret;
+pub use sleep::Sleep;
 pub use timestamp::Timestamp;

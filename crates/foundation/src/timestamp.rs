@@ -6,6 +6,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::fmt::temporal::Pieces;
+
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -23,8 +27,10 @@ pub struct InvalidTimestamp {
 
 /// The earliest moment that Dataverse and Graph can print: 0001-01-01T00:00:00Z.
 const EARLIEST_MILLIS: i64 = -62_135_596_800_000;
-/// The latest: 9999-12-30T22:00:00Z, the calendar library's own bound.
-const LATEST_MILLIS: i64 = 253_402_207_200_000;
+/// The latest: 9999-12-31T23:59:59.999Z. Programs write the last day for "without an end".
+const LATEST_MILLIS: i64 = 253_402_300_799_999;
+/// 1970-01-01T00:00:00 on the calendar, whose own last moment lies behind ours.
+const EPOCH: DateTime = jiff::civil::datetime(1970, 1, 1, 0, 0, 0, 0);
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
@@ -92,15 +98,11 @@ impl Timestamp {
     /// # Errors
     /// [`InvalidTimestamp`] when the text is neither.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
-        let parsed = text
-            .parse::<jiff::Timestamp>()
-            .ok()
-            .or_else(|| {
-                let date = text.parse::<jiff::civil::Date>().ok()?;
-                (text.len() == 10).then(|| date.to_zoned(jiff::tz::TimeZone::UTC).ok())?.map(|z| z.timestamp())
-            })
-            .map(|moment| moment.as_millisecond())
-            .filter(|millis| (EARLIEST_MILLIS..=LATEST_MILLIS).contains(millis));
+        let date = || {
+            let date = text.parse::<Date>().ok().filter(|_| text.len() == 10)?;
+            Some(on_calendar(date.to_datetime(Time::midnight()), 0))
+        };
+        let parsed = moment(text).or_else(date).filter(|millis| (EARLIEST_MILLIS..=LATEST_MILLIS).contains(millis));
         parsed.map(Self).ok_or_else(|| InvalidTimestamp { text: text.chars().take(64).collect() })
     }
 
@@ -130,9 +132,23 @@ impl Timestamp {
     }
 
     fn format(self, pattern: &str) -> String {
-        let moment = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
-        moment.to_zoned(jiff::tz::TimeZone::UTC).strftime(pattern).to_string()
+        EPOCH.saturating_add(SignedDuration::from_millis(self.0)).strftime(pattern).to_string()
     }
+}
+
+/// A date and time with its offset, in milliseconds since 1970.
+fn moment(text: &str) -> Option<i64> {
+    // The library knows the grammar, but ends two hours before the year does.
+    text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond).ok().or_else(|| {
+        let pieces = Pieces::parse(text).ok().filter(|pieces| pieces.time_zone_annotation().is_none())?;
+        Some(on_calendar(DateTime::from_parts(pieces.date(), pieces.time()?), pieces.to_numeric_offset()?.seconds()))
+    })
+}
+
+/// What a calendar `offset` seconds before Greenwich shows, in milliseconds since 1970.
+fn on_calendar(shown: DateTime, offset: i32) -> i64 {
+    let millis = shown.duration_since(EPOCH).as_millis() - i128::from(offset) * 1000;
+    i64::try_from(millis).unwrap_or(i64::MAX)
 }
 
 /// RFC 3339 in UTC, with milliseconds only where there are any.
@@ -163,7 +179,20 @@ mod tests {
     fn reads_offsets_and_dates() {
         assert_eq!(Timestamp::parse("2026-11-22T10:07:46+01:00").unwrap().as_millis(), 1_795_338_466_000);
         assert_eq!(Timestamp::parse("2026-11-22").unwrap().to_string(), "2026-11-22T00:00:00Z");
-        for bad in ["", "yesterday", "2026-13-01", "2026-11-22T25:00:00Z", "2026-11-22x"] {
+        for late in ["9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T22:30:00-01:00"] {
+            assert!(Timestamp::parse(late).is_ok_and(|moment| moment.date() == "9999-12-31"), "{late}");
+        }
+        for bad in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-11-22T25:00:00Z",
+            "2026-11-22x",
+            "2026-11-22T10:00:00",
+            "9999-12-31T23:59:59",
+            "9999-12-31T23:30:00-01:00",
+            "9999-12-31T23:59:59Z[UTC]",
+        ] {
             assert!(Timestamp::parse(bad).is_err(), "{bad}");
         }
     }

@@ -9,6 +9,7 @@ use crate::directory::administrators::{Administrators, TenantPlan};
 use crate::directory::changes::OutboxItem;
 use crate::directory::clients::ApplicationFacts;
 use crate::directory::facts::{ServicePrincipalFacts, UserFacts};
+use crate::directory::licences::Licences;
 use crate::directory::listing::Listing;
 use crate::directory::people::{MultiFactor, SignInRule};
 use crate::directory::personas::{MadePersona, Persona};
@@ -235,6 +236,14 @@ impl Identity {
         principal: ObjectId,
     ) -> Result<Option<ServicePrincipalFacts>, Error> {
         Ok(self.directory.service_principal_facts(tenant, principal).await?)
+    }
+
+    /// How many of each licence a tenant has bought, and which each of its people holds.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn licences(&self, tenant: TenantId) -> Result<Licences, Error> {
+        Ok(self.directory.licences(tenant).await?)
     }
 
     /// Sets how many of a licence a tenant has bought; those given away already stay given.

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::cache::Cache;
 
+mod accounts;
 pub(crate) mod activity;
 pub mod administrators;
 pub(crate) mod apis;
@@ -138,6 +139,12 @@ pub(crate) enum Refusal {
     /// The tenant's policy wants a shorter life.
     #[error("the tenant's policy forbids a credential of this lifetime")]
     PolicyLifetime,
+    /// The object has a policy for its credentials already.
+    #[error("the object has a policy already")]
+    HasPolicy {
+        /// Whether it is the one that it was to be given.
+        same: bool,
+    },
     /// A certificate that is there shall change.
     #[error("the certificate `{0}` cannot be changed")]
     KeyUpdate(KeyId),
@@ -198,6 +205,7 @@ struct Statements {
     groups: groups::Statements,
     app_roles: app_roles::Statements,
     roles: roles::Statements,
+    accounts: accounts::Statements,
     administrators: administrators::Statements,
     clients: clients::Statements,
     certificates: certificates::Statements,
@@ -235,6 +243,7 @@ impl Statements {
             groups: groups::Statements::prepare()?,
             app_roles: app_roles::Statements::prepare()?,
             roles: roles::Statements::prepare()?,
+            accounts: accounts::Statements::prepare()?,
             administrators: administrators::Statements::prepare()?,
             clients: clients::Statements::prepare()?,
             certificates: certificates::Statements::prepare()?,
@@ -346,6 +355,13 @@ impl Directory {
     {
         let statements = Arc::clone(&self.statements);
         self.database.write(move |transaction| work(&statements, transaction)).await
+    }
+
+    /// Learns of what other processes have changed; says whether there is anything new. Who asks a
+    /// directory that others change too does this first.
+    pub(crate) async fn catch_up(&self) -> Result<bool, Refusal> {
+        let epoch = self.read(|statements, snapshot| statements.epoch(snapshot)).await?;
+        Ok(self.announced.fetch_max(epoch, Ordering::SeqCst) < epoch)
     }
 
     /// The epoch whose facts may be used.

@@ -5,12 +5,13 @@
 //! error shape: nothing that would change the result is dropped in silence.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, request};
+use http::{HeaderMap, Method, Request, Response, header, request};
 use keyholder_foundation::ObjectId;
 use uuid::Uuid;
 
 use crate::Identity;
 use crate::correlation::Correlation;
+use crate::directory::listing::{Condition, Listing};
 
 mod answer;
 mod app_role_assignments;
@@ -42,6 +43,7 @@ mod reports;
 mod role_management;
 mod service_principals;
 pub(crate) mod throttle;
+mod unset;
 mod users;
 
 use answer::Answer;
@@ -84,6 +86,14 @@ impl Call<'_> {
             return Err(Problem::denied());
         }
         Ok(Reach::Owned(self.identity.directory.owned_by(self.caller.tenant.id, self.caller.id).await?))
+    }
+
+    /// The same list, of the applications or service principals that the caller sees.
+    async fn within_reach(&self, mut listing: Listing) -> Result<Listing, Problem> {
+        if let Reach::Owned(owned) = self.reach().await? {
+            listing.conditions.push(Condition::OneOf("object_id", owned));
+        }
+        Ok(listing)
     }
 
     /// Refuses to show an application or service principal that the caller does not see.
@@ -153,6 +163,7 @@ async fn handle(identity: &Identity, request: &Request<Bytes>) -> Result<Answer,
         let counted = identity.graph_counts.count(limit, (caller.tenant.id, caller.client), identity.clocks.now());
         counted.map_err(Problem::throttled)?;
     }
+    only_json(request)?;
     let (version, segments) = path::segments(request.uri().path())?;
     let query = Query::parse(request.uri().query(), request.headers())?;
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
@@ -179,6 +190,16 @@ async fn handle(identity: &Identity, request: &Request<Bytes>) -> Result<Answer,
         "reports" | "auditlogs" => reports::handle(&call, first, rest).await,
         _ => Err(Problem::unknown_segment(&first.text)),
     }
+}
+
+/// Refuses a body that says that it is something else than JSON. Some clients say nothing.
+fn only_json(request: &Request<Bytes>) -> Result<(), Problem> {
+    let Some(written) = request.headers().get(header::CONTENT_TYPE).filter(|_| !request.body().is_empty()) else {
+        return Ok(());
+    };
+    let written = written.to_str().unwrap_or_default();
+    let essence = written.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Problem::not_json(written)) }
 }
 
 /// Refuses whatever follows a path that has ended.

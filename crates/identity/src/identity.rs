@@ -8,8 +8,8 @@ use http::{Request, Response, request};
 use keyholder_entra::well_known;
 use keyholder_foundation::{Clocks, Random, Timestamp};
 use keyholder_store::{Database, DatabaseOptions};
-use tokio::sync::Semaphore;
 
+use crate::attempts::Attempts;
 use crate::directory::{Directory, tables};
 use crate::graph::throttle::{self, GraphThrottle};
 use crate::keys::{Keys, SigningKey};
@@ -19,9 +19,6 @@ use crate::login::issue::LONGEST_TOKEN;
 use crate::resources::Resources;
 use crate::verify::{Audience, TokenProblem, VerifiedToken, Verifier};
 use crate::{Error, graph, login};
-
-/// How many passwords are checked at once.
-const PASSWORD_CHECKS: usize = 4;
 
 /// What an [`Identity`] is opened with.
 #[derive(Debug)]
@@ -71,8 +68,7 @@ pub struct Identity {
     pub(crate) issuers: Issuers,
     pub(crate) directory_lag: Duration,
     pub(crate) guesses: Guesses,
-    /// So many passwords are checked at once: each takes a core and some memory.
-    pub(crate) password_checks: Semaphore,
+    pub(crate) attempts: Attempts,
     verifier: Verifier,
     graph_audience: Audience,
 }
@@ -105,7 +101,7 @@ impl Identity {
             issuers: Issuers::new(config.issuer_documents),
             directory_lag: config.directory_lag,
             guesses: Guesses::new(),
-            password_checks: Semaphore::new(PASSWORD_CHECKS),
+            attempts: Attempts::new(),
             verifier: Verifier::new(),
             graph_audience,
         })
@@ -180,6 +176,16 @@ impl Identity {
     pub fn published_keys(&self) -> Vec<(String, Option<Timestamp>)> {
         let now = self.clocks.now();
         self.keys().published(now).map(|(key, until)| (key.id().to_owned(), until)).collect()
+    }
+
+    /// Learns of what other processes have changed in the same directory, and says whether there is
+    /// anything new. Where a directory is shared, each request begins with this: then it sees what any
+    /// process had changed before.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn catch_up(&self) -> Result<bool, Error> {
+        Ok(self.directory.catch_up().await?)
     }
 
     /// Writes down what was observed of sign-ins since the last time. Reading does so by itself; a

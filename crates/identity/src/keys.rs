@@ -25,8 +25,10 @@ use crate::x509;
 
 mod der;
 mod pem;
+mod wrapped;
 
 pub use pem::certified;
+pub use wrapped::{MasterKey, SealError};
 
 /// Why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

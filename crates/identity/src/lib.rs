@@ -19,6 +19,7 @@
 //! (the implicit and hybrid flows), which the documents advise against.
 
 mod administration;
+mod attempts;
 mod cache;
 mod correlation;
 pub mod credentials;
@@ -38,6 +39,7 @@ pub use directory::administrators::{Administrators, TenantPlan};
 pub use directory::changes::{ObjectKind, OutboxItem};
 pub use directory::clients::ApplicationFacts;
 pub use directory::facts::{ServicePrincipalFacts, UserFacts};
+pub use directory::licences::Licences;
 pub use directory::people::{MultiFactor, SignInRule};
 pub use directory::personas::{MadePersona, Persona};
 pub use error::Error;

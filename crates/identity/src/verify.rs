@@ -81,6 +81,9 @@ pub enum TokenProblem {
     /// It is for something else.
     #[error("the bearer token is for another resource")]
     Audience,
+    /// It speaks for a person, without the permission that this takes.
+    #[error("the bearer token carries no delegated permission for this service (its scp lacks user_impersonation)")]
+    Scope,
     /// It belongs to another tenant.
     #[error("the bearer token belongs to another tenant")]
     Tenant,
@@ -97,13 +100,19 @@ pub enum TokenProblem {
 pub struct Audience {
     accepted: Vec<String>,
     tenant: Option<TenantId>,
+    /// The permission that a token on behalf of a person must carry.
+    scope: Option<&'static str>,
 }
 
 impl Audience {
     /// Tokens for any of these resources; a trailing slash and letter case do not matter.
     #[must_use]
     pub fn any_of<T: AsRef<str>>(resources: impl IntoIterator<Item = T>) -> Self {
-        Self { accepted: resources.into_iter().map(|resource| normal(resource.as_ref())).collect(), tenant: None }
+        Self {
+            accepted: resources.into_iter().map(|resource| normal(resource.as_ref())).collect(),
+            tenant: None,
+            scope: None,
+        }
     }
 
     /// Only tokens of this tenant.
@@ -113,12 +122,24 @@ impl Audience {
         self
     }
 
+    /// Of the tokens on behalf of people, only those whose application was given this permission. One
+    /// for the origin can carry the permissions of any of the services there.
+    #[must_use]
+    pub fn with_scope(mut self, scope: &'static str) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
     fn admits(&self, token: &VerifiedToken) -> Result<(), TokenProblem> {
         if !self.accepted.contains(&token.normal_audience) {
             return Err(TokenProblem::Audience);
         }
         if self.tenant.is_some_and(|tenant| tenant != token.tenant) {
             return Err(TokenProblem::Tenant);
+        }
+        let lacks = |scope| !token.scopes.iter().any(|has| has == scope);
+        if !token.app_only && self.scope.is_some_and(lacks) {
+            return Err(TokenProblem::Scope);
         }
         Ok(())
     }

@@ -2,29 +2,53 @@
 //!
 //! - this file: method and address decide which operation it is;
 //! - `rows`: which row a key or a reference names;
-//! - `reading`: `$select`, `$filter`, `$orderby` and the rest;
+//! - `reading`: `$select`, `$orderby` and the rest;
+//! - `condition`: `$filter`;
+//! - `function`: Dataverse's own functions in it;
+//! - `expand`: `$expand`;
+//! - `apply`: `$apply`;
+//! - `scope`: which column of which table a path means;
+//! - `fetch`: FetchXML documents, and what the `sql` option is read as;
+//! - `stored`: which of the ways to ask for rows an address takes;
 //! - `literal`: literals against the kind of their column;
 //! - `body`: the members of a JSON body as assignments;
-//! - `calls`: functions and actions.
+//! - `nested`: rows inside the body of a new row;
+//! - `contents`: files and images as resources of their own;
+//! - `calls`: functions and actions;
+//! - `multiple`: the messages for several rows.
 //!
 //! A refusal here is the service's own, in its order: the address first, then the options, then
 //! the body.
 
+mod apply;
 mod body;
 mod calls;
+mod chosen;
+mod condition;
+mod contents;
+mod expand;
+pub(crate) mod fetch;
+mod function;
 mod literal;
+mod multiple;
+mod nested;
 mod reading;
 mod rows;
+mod scope;
+mod stored;
+
+pub use calls::operations;
 
 use std::sync::Arc;
 
 use http::Method;
 use keyholder_dataverse::Schema;
 use keyholder_dataverse::error::{self, DataverseError, code};
-use keyholder_dataverse::schema::{Navigation, SchemaError, Table};
+use keyholder_dataverse::schema::{ColumnKind, LookupTarget, Navigation, SchemaError, Table};
 use keyholder_dataverse::{Value, Verb};
 
-use crate::query::{PropertyOf, Retrieve, RowKey, Selection, Within};
+use crate::metadata::{MetadataWrite, Root};
+use crate::query::{Follow, PropertyOf, Query, Retrieve, RowKey, Selection, Within};
 use crate::request::{Preferences, Request, version_of};
 use crate::syntax::options::Options;
 use crate::syntax::path::{self, Arguments, Named, Segment};
@@ -33,18 +57,7 @@ use crate::write::{Assigned, Assignment, Create, Delete, Pairing, Update};
 use crate::{ApiVersion, Bound, Operation};
 
 /// Parts of the service that have addresses of their own and are not built yet.
-const NOT_YET: [&str; 10] = [
-    "$metadata",
-    "$batch",
-    "EntityDefinitions",
-    "RelationshipDefinitions",
-    "GlobalOptionSetDefinitions",
-    "ManagedPropertyDefinitions",
-    "CustomApi",
-    "$all",
-    "$crossjoin",
-    "$entity",
-];
+const NOT_YET: [&str; 5] = ["ManagedPropertyDefinitions", "CustomApi", "$all", "$crossjoin", "$entity"];
 
 /// Binds a request against the org's tables.
 ///
@@ -59,11 +72,62 @@ pub fn bind(schema: &Schema, request: &Request<'_>) -> Result<Bound, DataverseEr
     };
     let version =
         ApiVersion::from_name(version.text()).ok_or_else(|| error::unknown_segment(&quoted(version.text())))?;
+    let acting_for = request.acting_for()?;
     let preferences = Preferences::read(request.headers)?;
+    if let Some(operation) = metadata(request, segments)? {
+        return Ok(Bound { operation, preferences, version, acting_for });
+    }
     let options = Options::read(request.options()?)?;
     let binder = Binder { schema, request, options: &options };
     let operation = binder.operation(segments)?;
-    Ok(Bound { operation, preferences, version })
+    Ok(Bound { operation, preferences, version, acting_for })
+}
+
+/// Questions about the schema itself, which have options of their own.
+fn metadata(request: &Request<'_>, segments: &[Segment<'_>]) -> Result<Option<Operation>, DataverseError> {
+    let Some((first, rest)) = segments.split_first() else { return Ok(None) };
+    let reads = matches!(*request.method, Method::GET | Method::HEAD);
+    if first.text() == "$metadata" {
+        if !reads {
+            return Err(error::method_not_allowed(&quoted(request.method.as_str())));
+        }
+        if let Some(other) = rest.first() {
+            return Err(error::unknown_segment(&quoted(other.text())));
+        }
+        if let Some((name, _)) = request.options()?.first() {
+            return Err(error::not_supported(&format!("The query parameter {} of $metadata", quoted(name))));
+        }
+        return Ok(Some(Operation::MetadataDocument));
+    }
+    if *request.method == Method::POST && rest.is_empty() && crate::metadata::OPERATIONS.contains(&first.text()) {
+        let change = match first.text() {
+            "CreateEntities" => Some(crate::metadata::create_entities(request.body)?),
+            "PublishAllXml" | "PublishXml" => Some(MetadataWrite::Publish),
+            name => crate::metadata::option_action(name, request.body)?,
+        };
+        if let Some(change) = change {
+            return Ok(Some(Operation::MetadataChange(Box::new(change))));
+        }
+    }
+    let name = first.text().split_once('(').map_or(first.text(), |(name, _)| name);
+    if name == "RetrieveMetadataChanges" && reads && rest.is_empty() {
+        let named = first.named()?;
+        let query = crate::metadata::read_changes(named.arguments.as_ref(), &request.options()?)?;
+        return Ok(Some(Operation::MetadataChanges(Box::new(query))));
+    }
+    let Some(root) =
+        [Root::Entities, Root::Relationships, Root::OptionSets].into_iter().find(|root| root.name() == name)
+    else {
+        return Ok(None);
+    };
+    let named = first.named()?;
+    if !reads {
+        let (arguments, options) = (named.arguments.as_ref(), request.options()?);
+        let change = crate::metadata::read_change(root, arguments, rest, &options, request)?;
+        return Ok(Some(Operation::MetadataChange(Box::new(change))));
+    }
+    let query = crate::metadata::read(root, named.arguments.as_ref(), rest, &request.options()?)?;
+    Ok(Some(Operation::Metadata(Box::new(query))))
 }
 
 /// What binding looks at all the time.
@@ -111,6 +175,13 @@ impl Binder<'_> {
             return Ok(Operation::ServiceDocument);
         };
         let first = first.named()?;
+        if first.name == "$batch" {
+            // A batch is read before anything is bound, so this is one inside another, or no POST.
+            return match self.method()? {
+                Verbs::Post => Err(error::odata("A batch cannot hold another batch.")),
+                _ => Err(self.refused_method()),
+            };
+        }
         if NOT_YET.contains(&first.name) {
             return Err(error::not_supported(&format!("The resource {}", first.name)));
         }
@@ -130,17 +201,15 @@ impl Binder<'_> {
     fn on_set(self, table: &Arc<Table>, rest: &[Segment<'_>]) -> Result<Operation, DataverseError> {
         match rest {
             [] => match self.method()? {
-                Verbs::Get => self.query(table, None).map(Operation::Query),
-                Verbs::Post => self.create(table),
+                Verbs::Get => self.read_rows(table, None),
+                Verbs::Post => self.create(table, None),
                 _ => Err(self.refused_method()),
             },
             [count] if count.text() == "$count" => {
                 self.only_get()?;
                 self.count(table, None).map(Operation::Count)
             }
-            [call] if call.text().starts_with(calls::NAMESPACE) => {
-                Err(error::not_supported(&format!("The operation {}", quoted(call.text()))))
-            }
+            [call] if call.text().starts_with(calls::NAMESPACE) => self.set_call(table, &call.named()?),
             [other, ..] => Err(error::unknown_segment(&quoted(other.text()))),
         }
     }
@@ -167,6 +236,9 @@ impl Binder<'_> {
                 [value] if value.text() == "$value" => true,
                 [other, ..] => return Err(error::unknown_segment(&quoted(other.text()))),
             };
+            if matches!(column.kind, ColumnKind::File | ColumnKind::Image) {
+                return self.contents(table, key, column, raw);
+            }
             return match self.method()? {
                 Verbs::Get if column.access.read => {
                     self.retrieve(table, key, Some(PropertyOf { column: Arc::clone(column), raw }))
@@ -204,28 +276,45 @@ impl Binder<'_> {
             (Navigation::Lookup { column, targets }, [last]) if last.text() == "$ref" => {
                 let value = match self.method()? {
                     Verbs::Put => {
+                        body::can_name_rows(column)?;
                         let text = body::reference(self, table)?;
                         let names: Vec<&str> = targets.iter().map(|target| target.table.as_str()).collect();
                         let (target, target_key) = rows::reference(self, &names, &text)?;
                         Assigned::Row { table: target, key: target_key }
                     }
                     Verbs::Delete => Assigned::Value(Value::Null),
-                    Verbs::Get => return Err(error::not_supported("Reading a reference ($ref)")),
+                    Verbs::Get => return self.follow(table, key, column, targets, named, true),
                     _ => return Err(self.refused_method()),
                 };
                 self.one_column(table, key, Assignment { column: Arc::clone(column), value })
             }
+            (Navigation::Lookup { column, targets }, []) => {
+                self.only_get()?;
+                self.follow(table, key, column, targets, named, false)
+            }
             (Navigation::Lookup { .. }, _) => {
-                Err(error::not_supported(&format!("Following the lookup {} in an address", named.name)))
+                Err(error::not_supported(&format!("An address that goes on after {}", named.name)))
             }
             (Navigation::OneToMany(relationship), _) => {
                 let target = self.related_table(&relationship.table, named.name)?;
                 let lookup =
                     target.column(&relationship.column).ok_or_else(|| error::unknown_segment(&quoted(named.name)))?;
+                if self.method()? != Verbs::Get {
+                    body::can_name_rows(lookup)?;
+                }
                 let within = Within::OneToMany { source: Arc::clone(table), key, lookup: Arc::clone(lookup) };
                 match (after, target_key(&target)?) {
+                    ([], None) if self.method()? == Verbs::Post => {
+                        // The same as a new row with its lookup set to this one.
+                        let (source, key) = within.source();
+                        let value = Assigned::Row { table: Arc::clone(source), key: key.clone() };
+                        self.create(&target, Some(Assignment { column: Arc::clone(lookup), value }))
+                    }
                     ([], None) => self.related(&target, within, false),
                     ([last], None) if last.text() == "$count" => self.related(&target, within, true),
+                    ([last], None) if last.text() == "$ref" && self.method()? == Verbs::Get => {
+                        self.references(&target, within)
+                    }
                     ([last], None) if last.text() == "$ref" && self.method()? == Verbs::Post => {
                         // The same as setting the lookup of the other row to this one.
                         let text = body::reference(self, table)?;
@@ -234,9 +323,19 @@ impl Binder<'_> {
                         let value = Assigned::Row { table: Arc::clone(source), key: key.clone() };
                         self.one_column(&target, other, Assignment { column: Arc::clone(lookup), value })
                     }
-                    ([last], _) if last.text() == "$ref" => {
-                        Err(error::not_supported("Reading or removing a reference of a one-to-many relationship"))
+                    ([last], other) if last.text() == "$ref" && self.method()? == Verbs::Delete => {
+                        let other = match other {
+                            None => self.named_by_id(&target)?,
+                            Some(other) => {
+                                self.options.only(&[])?;
+                                other
+                            }
+                        };
+                        let (source, key) = within.source();
+                        let value = Assigned::Unlinked { table: Arc::clone(source), key: key.clone() };
+                        self.column_of(&target, other, Assignment { column: Arc::clone(lookup), value })
                     }
+                    ([last], _) if last.text() == "$ref" => Err(self.refused_method()),
                     _ => Err(error::not_supported(&format!("An address that goes on after {}", named.name))),
                 }
             }
@@ -252,6 +351,12 @@ impl Binder<'_> {
                     other_table: Arc::clone(&target),
                     other_key,
                 };
+                let within = || Within::ManyToMany {
+                    source: Arc::clone(table),
+                    key: key.clone(),
+                    relationship: Arc::clone(relationship),
+                    side: *side,
+                };
                 let reference = matches!(after, [last] if last.text() == "$ref");
                 if reference {
                     return match (self.method()?, other_key) {
@@ -264,25 +369,14 @@ impl Binder<'_> {
                             self.options.only(&[])?;
                             Ok(Operation::Disassociate(pair(other)))
                         }
-                        (Verbs::Delete, None) => {
-                            self.options.only(&["$id"])?;
-                            let text = self.options.id.as_deref().ok_or_else(|| missing_parameter("$id"))?;
-                            let (_, other) = rows::reference(self, &[target.logical_name()], text)?;
-                            Ok(Operation::Disassociate(pair(other)))
-                        }
-                        (Verbs::Get, _) => Err(error::not_supported("Reading a reference ($ref)")),
+                        (Verbs::Delete, None) => Ok(Operation::Disassociate(pair(self.named_by_id(&target)?))),
+                        (Verbs::Get, None) => self.references(&target, within()),
                         _ => Err(self.refused_method()),
                     };
                 }
-                let within = Within::ManyToMany {
-                    source: Arc::clone(table),
-                    key: key.clone(),
-                    relationship: Arc::clone(relationship),
-                    side: *side,
-                };
                 match (after, other_key) {
-                    ([], None) => self.related(&target, within, false),
-                    ([last], None) if last.text() == "$count" => self.related(&target, within, true),
+                    ([], None) => self.related(&target, within(), false),
+                    ([last], None) if last.text() == "$count" => self.related(&target, within(), true),
                     _ => Err(error::not_supported(&format!("An address that goes on after {}", named.name))),
                 }
             }
@@ -295,8 +389,42 @@ impl Binder<'_> {
         if count {
             self.count(target, Some(within)).map(Operation::Count)
         } else {
-            self.query(target, Some(within)).map(Operation::Query)
+            self.read_rows(target, Some(within))
         }
+    }
+
+    /// `accounts(…)/Account_Tasks/$ref`: the addresses of related rows.
+    fn references(self, target: &Arc<Table>, within: Within) -> Result<Operation, DataverseError> {
+        self.options.only(&["$filter", "$orderby", "$top", "$count", "$skiptoken"])?;
+        let query = self.query(target, Some(within))?;
+        let select = Selection::of(target, vec![Arc::clone(target.primary_id())]);
+        Ok(Operation::Query(Query { references: true, select, ..query }))
+    }
+
+    /// `accounts(…)/primarycontactid`, `…/$ref`.
+    fn follow(
+        self,
+        source: &Arc<Table>,
+        key: RowKey,
+        lookup: &Arc<keyholder_dataverse::Column>,
+        targets: &[LookupTarget],
+        named: &Named<'_>,
+        references: bool,
+    ) -> Result<Operation, DataverseError> {
+        let [target] = targets else {
+            return Err(error::not_supported(&format!(
+                "Following '{}', which leads to rows of several tables,",
+                quoted(named.name)
+            )));
+        };
+        if named.arguments.is_some() {
+            return Err(error::bad_syntax());
+        }
+        self.options.only(if references { &[] } else { &["$select", "$expand"] })?;
+        let table = self.related_table(&target.table, named.name)?;
+        let (select, expand) = (self.selection(&table)?, self.expands(&table)?);
+        let (source, lookup) = (Arc::clone(source), Arc::clone(lookup));
+        Ok(Operation::Follow(Follow { source, key, lookup, table, select, expand, references }))
     }
 
     fn related_table(self, logical_name: &str, navigation: &str) -> Result<Arc<Table>, DataverseError> {
@@ -310,30 +438,30 @@ impl Binder<'_> {
         key: RowKey,
         property: Option<PropertyOf>,
     ) -> Result<Operation, DataverseError> {
-        self.options.only(if property.is_some() { &[] } else { &["$select"] })?;
+        self.options.only(if property.is_some() { &[] } else { &["$select", "$expand"] })?;
         let select = match &property {
             Some(property) => Selection::of(table, vec![Arc::clone(&property.column)]),
             None => self.selection(table)?,
         };
         // The word `null`, which Microsoft's samples send to defeat caches, is no tag.
         let unless_version = self.request.header("If-None-Match").and_then(version_of);
-        Ok(Operation::Retrieve(Retrieve { table: Arc::clone(table), key, select, property, unless_version }))
+        let expand = self.expands(table)?;
+        Ok(Operation::Retrieve(Retrieve { table: Arc::clone(table), key, select, expand, property, unless_version }))
     }
 
-    fn create(self, table: &Arc<Table>) -> Result<Operation, DataverseError> {
-        self.options.only(&["$select"])?;
+    /// A new row, with the lookup to the row in whose collection it is made.
+    fn create(self, table: &Arc<Table>, within: Option<Assignment>) -> Result<Operation, DataverseError> {
+        self.options.only(&["$select", "$expand"])?;
         self.supports(table, Verb::Create)?;
-        let given = body::assignments(self, table, body::Purpose::Create)?;
-        Ok(Operation::Create(Create {
-            table: Arc::clone(table),
-            values: given.values,
-            ignored: given.ignored,
-            select: self.selection(table)?,
-        }))
+        let (select, expand) = (self.selection(table)?, self.expands(table)?);
+        let members = body::members(self, table.entity_set())?;
+        let create = nested::root(self, table, members, within, select)?;
+        Ok(Operation::Create(Create { expand, ..create }))
     }
 
     fn update(self, table: &Arc<Table>, key: RowKey) -> Result<Operation, DataverseError> {
-        self.options.only(&["$select"])?;
+        // The service documents that it shows no related rows after a change: `$expand` is not followed.
+        self.options.only(&["$select", "$expand"])?;
         self.supports(table, Verb::Write)?;
         let if_match = self.request.header("If-Match").map(str::trim);
         let if_none_match = self.request.header("If-None-Match").map(str::trim);
@@ -342,7 +470,7 @@ impl Binder<'_> {
         }
         let if_version = self.version(if_match)?;
         let creates = table.privilege_name(Verb::Create).is_some();
-        let given = body::assignments(self, table, body::Purpose::Upsert)?;
+        let given = body::assignments(self, table)?;
         Ok(Operation::Update(Update {
             table: Arc::clone(table),
             key,
@@ -362,12 +490,23 @@ impl Binder<'_> {
         column: &Arc<keyholder_dataverse::Column>,
     ) -> Result<Operation, DataverseError> {
         let value = body::single_value(self, table, column)?;
-        self.one_column(table, key, Assignment { column: Arc::clone(column), value: Assigned::Value(value) })
+        self.one_column(table, key, Assignment { column: Arc::clone(column), value })
     }
 
     /// An update of one column of a row that is there.
+    /// The row that `$id` names: `accounts(…)/contact_customer_accounts/$ref?$id=…`.
+    fn named_by_id(self, table: &Arc<Table>) -> Result<RowKey, DataverseError> {
+        self.options.only(&["$id"])?;
+        let text = self.options.id.as_deref().ok_or_else(|| missing_parameter("$id"))?;
+        Ok(rows::reference(self, &[table.logical_name()], text)?.1)
+    }
+
     fn one_column(self, table: &Arc<Table>, key: RowKey, given: Assignment) -> Result<Operation, DataverseError> {
         self.options.only(&[])?;
+        self.column_of(table, key, given)
+    }
+
+    fn column_of(self, table: &Arc<Table>, key: RowKey, given: Assignment) -> Result<Operation, DataverseError> {
         self.supports(table, Verb::Write)?;
         if !given.column.access.update {
             return Err(error::payload(

@@ -14,26 +14,51 @@
 //!
 //! - [`Request`]: the parts of an HTTP request that matter here.
 //! - [`bind()`]: the way in.
+//! - [`batch`]: several requests in one.
+//! - [`mod@fetch`]: FetchXML documents.
+//! - [`mod@sql`]: what the `sql` option takes.
 //! - [`mod@query`], [`mod@write`], [`call`]: what an operation is made of.
+//! - [`mod@contents`]: contents of files and images.
+//! - [`mod@metadata`]: questions about the schema itself.
 //! - [`oracle`]: what a query means, said a second time, naively, over rows in memory.
 //! - [`mod@print`]: a query back as OData text.
 
+pub mod batch;
 pub mod bind;
 pub mod call;
+pub mod contents;
+pub mod fetch;
+pub mod metadata;
 pub mod oracle;
 pub mod page;
 pub mod print;
 pub mod query;
 pub mod request;
+pub mod sql;
 pub mod syntax;
 pub mod write;
 
-pub use bind::bind;
-pub use call::{Action, Function, RolePrivilege};
+pub use batch::References;
+pub use bind::{bind, operations};
+pub use call::{
+    Action, AddToQueue, AskedPrivileges, Blocks, BulkDelete, Close, Function, Merge, NamedRow, PrivilegeHolder,
+    RolePrivilege, Sharing, TargetFieldType,
+};
+pub use contents::{
+    ByteRange, ContentRange, ContentsOf, Download, LARGEST_BLOCK, MOST_BLOCKS, SessionToken, Upload, UploadStep,
+    changeable,
+};
+pub use metadata::{ChangesQuery, MetadataQuery, MetadataWrite};
 pub use page::PageToken;
-pub use query::{Comparand, Comparison, Filter, Order, Query, Retrieve, RowKey, Selection, TextFunction, Within};
-pub use request::{Preferences, Request};
-pub use write::{Assigned, Assignment, Create, Delete, Pairing, Update};
+pub use query::{
+    Circumstances, ColumnOf, Comparand, Comparison, Exists, Expand, Filter, Follow, JoinOn, Link, LinkKind, Order,
+    Query, Retrieve, RowKey, Saved, Selection, SourceId, TextFunction, Within,
+};
+pub use request::{ActingFor, Preferences, Request};
+pub use write::{
+    Assigned, Assignment, Create, Delete, Multiple, MultipleKind, Paired, PairedRow, Pairing, Related, RelatedRow,
+    Update,
+};
 
 /// What a request asks, with every name resolved and every value typed.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,18 +66,36 @@ pub use write::{Assigned, Assignment, Create, Delete, Pairing, Update};
 pub enum Operation {
     /// The list of entity sets: `GET …/v9.2/`.
     ServiceDocument,
+    /// The document that describes every type: `GET …/v9.2/$metadata`.
+    MetadataDocument,
+    /// Definitions of tables, columns and relationships.
+    Metadata(Box<MetadataQuery>),
+    /// Many definitions at once, for whoever keeps a copy.
+    MetadataChanges(Box<ChangesQuery>),
+    /// A change to the schema.
+    MetadataChange(Box<MetadataWrite>),
     /// Rows of a table.
     Query(Query),
+    /// Rows of a table, as a query asks that a row of the org holds.
+    Saved(Saved),
     /// How many rows there are, as plain text: `…/contacts/$count`.
     Count(Query),
     /// One row, or one column of it.
     Retrieve(Retrieve),
+    /// The row that a lookup of another names.
+    Follow(Follow),
     /// A new row.
     Create(Create),
     /// A change to a row, which may make the row if it is not there.
     Update(Update),
+    /// Several new or changed rows.
+    Multiple(Multiple),
     /// A row less.
     Delete(Delete),
+    /// Contents of a file or image column, or a part of them.
+    Download(Download),
+    /// New contents of such a column, or a part of them.
+    Upload(Upload),
     /// A new pair of a many-to-many relationship.
     Associate(Pairing),
     /// A pair less.
@@ -72,6 +115,8 @@ pub struct Bound {
     pub preferences: Preferences,
     /// The version in the address, `v9.2`; the answer's addresses repeat it.
     pub version: ApiVersion,
+    /// In whose name it is asked, where that is not the caller's.
+    pub acting_for: Option<ActingFor>,
 }
 
 /// A version of the Web API. The three answer alike.

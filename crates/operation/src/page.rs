@@ -4,7 +4,11 @@
 //! part is opaque to clients. Ours has the same outer form; the inner part is whatever the store's
 //! side puts there.
 
+use std::fmt::Write as _;
+
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use roxmltree::Document;
+use uuid::Uuid;
 
 /// Longer tokens were not made here.
 pub(crate) const LONGEST: usize = 16_384;
@@ -44,6 +48,45 @@ impl PageToken {
     }
 }
 
+impl PageToken {
+    /// The token as the annotation `fetchxmlpagingcookie` has it: outside like [`PageToken::print`],
+    /// inside a document with the first and the last row's id, which clients look at, and the
+    /// store's mark, in hexadecimal digits so that no layer of quoting can hurt it.
+    #[must_use]
+    pub fn print_for_fetch(&self, id_column: &str, first: Uuid, last: Uuid) -> String {
+        let mut mark = String::with_capacity(self.cookie.len() * 2);
+        for byte in self.cookie.bytes() {
+            // Writing to a String cannot fail.
+            let _ = write!(mark, "{byte:02x}");
+        }
+        let page = self.page.saturating_sub(1);
+        let (first, last) = (first.hyphenated(), last.hyphenated());
+        let inner = format!(
+            "<cookie page=\"{page}\"><{id_column} last=\"{{{last:X}}}\" first=\"{{{first:X}}}\" /><place mark=\"{mark}\" \
+             /></cookie>"
+        );
+        Self { page: self.page, cookie: inner }.print()
+    }
+
+    /// Reads the attribute `paging-cookie` of a document: the inside of what
+    /// [`PageToken::print_for_fetch`] wrote, or, as some clients send it, the whole.
+    #[must_use]
+    pub fn parse_from_fetch(text: &str) -> Option<Self> {
+        if text.len() > 2 * LONGEST {
+            return None;
+        }
+        let whole = Self::parse(text);
+        let inner = whole.as_ref().map_or(text, |whole| &whole.cookie);
+        let document = Document::parse(inner).ok()?;
+        let cookie = document.root_element();
+        let page: u32 = cookie.has_tag_name("cookie").then(|| cookie.attribute("page"))??.parse().ok()?;
+        let mark = cookie.children().find(|child| child.has_tag_name("place"))?.attribute("mark")?;
+        let digits = |at: usize| u8::from_str_radix(mark.get(at..at + 2)?, 16).ok();
+        let bytes = (0..mark.len()).step_by(2).map(digits).collect::<Option<Vec<u8>>>()?;
+        Some(Self { page: page.checked_add(1)?, cookie: String::from_utf8(bytes).ok()? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,8 +100,23 @@ mod tests {
         }
 
         #[test]
+        fn print_then_parse_inside_a_document(page in 2u32..100, cookie in "\\PC{0,60}", first: u128, last: u128) {
+            let token = PageToken { page, cookie };
+            let whole = token.print_for_fetch("contactid", Uuid::from_u128(first), Uuid::from_u128(last));
+            prop_assert_eq!(PageToken::parse_from_fetch(&whole), Some(token.clone()));
+            // What clients do: they take the inside and decode it twice.
+            let inner = whole.split("pagingcookie=\"").nth(1).unwrap().split('"').next().unwrap();
+            let once = percent_decode_str(inner).decode_utf8().unwrap();
+            let twice = percent_decode_str(&once).decode_utf8().unwrap().into_owned();
+            let beginning = format!("<cookie page=\"{}\"><contactid last=\"{{", page - 1);
+            prop_assert!(twice.starts_with(&beginning));
+            prop_assert_eq!(PageToken::parse_from_fetch(&twice), Some(token));
+        }
+
+        #[test]
         fn foreign_text_is_refused(text in "\\PC{0,80}") {
             prop_assert_eq!(PageToken::parse(&text), None);
+            prop_assert_eq!(PageToken::parse_from_fetch(&text), None);
         }
     }
 }

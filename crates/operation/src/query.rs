@@ -1,12 +1,43 @@
 //! What reading is made of.
+//!
+//! One model for every front door (decision 12): a root table with links to others, conditions, an
+//! order, and what is shown. Lookup paths and lambdas of OData and the `link-entity` of FetchXML
+//! become the same parts of it.
+//!
+//! - this file: the query, which rows it starts from, which columns it shows;
+//! - `link`: joins, the columns of joined tables, and expands;
+//! - `filter`, `pattern`: conditions;
+//! - `moment`: stretches of time that the moment decides;
+//! - `circumstances`: what the caller and the moment decide, when it is known;
+//! - `aggregate`: groups and figures in place of rows;
+//! - `saved`: a query that a row of the org holds;
+//! - `uses`: every table that a query touches, in one fixed order.
+
+mod aggregate;
+mod circumstances;
+mod filter;
+mod link;
+mod moment;
+mod pattern;
+mod saved;
+mod uses;
 
 use std::sync::Arc;
 
+use keyholder_dataverse::Value;
 use keyholder_dataverse::schema::{AlternateKey, Column, ColumnKind, ManyToMany, Side, Table};
-use keyholder_dataverse::{Value, fold::fold};
 use uuid::Uuid;
 
 use crate::PageToken;
+
+pub use aggregate::{Aggregate, AggregateOrder, DatePart, Figure, FigureFunction, Group};
+pub use circumstances::Circumstances;
+pub use filter::{CallerSet, Comparand, Comparison, Direction, Exists, Filter, Hierarchy, TextFunction};
+pub use link::{ColumnOf, Expand, JoinOn, Link, LinkKind, Shown, SourceId};
+pub use moment::{FiscalReach, Range, Span, TimeUnit, Zone};
+pub use pattern::{Pattern, PatternPart};
+pub use saved::Saved;
+pub use uses::expanded_tables;
 
 /// The parts of an address that stand in the whole.
 const ADDRESS_PARTS: [&str; 7] = ["line1", "line2", "line3", "city", "stateorprovince", "postalcode", "country"];
@@ -18,8 +49,12 @@ pub struct Query {
     pub table: Arc<Table>,
     /// The row whose related rows these are: `accounts(…)/contact_customer_accounts`.
     pub within: Option<Within>,
-    /// Which columns.
+    /// What is joined to its rows: sources 1 and following, in this order.
+    pub links: Vec<Link>,
+    /// Which columns of the table.
     pub select: Selection,
+    /// Columns of links, and further columns of the table, under names of their own.
+    pub shown: Vec<Shown>,
     /// Which rows.
     pub filter: Option<Filter>,
     /// In which order; where that leaves ties, by id.
@@ -30,6 +65,45 @@ pub struct Query {
     pub count: bool,
     /// Where an earlier page ended.
     pub page: Option<PageToken>,
+    /// Related rows that each row shows.
+    pub expand: Vec<Expand>,
+    /// Groups and figures that take the place of the rows.
+    pub aggregate: Option<Box<Aggregate>>,
+    /// Whether rows that show the same are given once.
+    pub distinct: bool,
+    /// Whether only the addresses of the rows are shown: `accounts(…)/Account_Tasks/$ref`.
+    pub references: bool,
+    /// Which front door it came through, as far as its answer and its pages follow from that.
+    pub door: Door,
+}
+
+/// How an answer looks, and how its pages are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Door {
+    /// OData's options: members without a value are `null`, and a link leads to the next page.
+    #[default]
+    OData,
+    /// A FetchXML document: members without a value are left out, and the document itself says
+    /// which page it wants, perhaps with a cookie, which is then the query's `page`.
+    Fetch {
+        /// The number of the page, from 1.
+        page: u32,
+        /// Its rows; none for as many as a page can have.
+        rows: Option<u32>,
+    },
+    /// The `sql` option or a saved query: as with FetchXML, but a link leads to the next page.
+    Linked {
+        /// Rows left out before the first.
+        skip: u32,
+    },
+}
+
+impl Door {
+    /// Whether members without a value are left out.
+    #[must_use]
+    pub const fn is_sparse(self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::Linked { .. })
+    }
 }
 
 impl Query {
@@ -40,11 +114,18 @@ impl Query {
             select: Selection::all(&table),
             table,
             within: None,
+            links: Vec::new(),
+            shown: Vec::new(),
             filter: None,
             order: Vec::new(),
             top: None,
             count: false,
             page: None,
+            expand: Vec::new(),
+            aggregate: None,
+            distinct: false,
+            references: false,
+            door: Door::OData,
         }
     }
 }
@@ -94,10 +175,31 @@ pub struct Retrieve {
     pub key: RowKey,
     /// Which columns.
     pub select: Selection,
+    /// Related rows that it shows.
+    pub expand: Vec<Expand>,
     /// The one column that the address names: `contacts(…)/fullname`.
     pub property: Option<PropertyOf>,
     /// Answer 304 if the row still has this version (`If-None-Match`).
     pub unless_version: Option<i64>,
+}
+
+/// The row that a lookup of another names: `accounts(…)/primarycontactid`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Follow {
+    /// The other row's table.
+    pub source: Arc<Table>,
+    /// The other row.
+    pub key: RowKey,
+    /// Its lookup.
+    pub lookup: Arc<Column>,
+    /// The table that is followed to.
+    pub table: Arc<Table>,
+    /// Which columns.
+    pub select: Selection,
+    /// Related rows that it shows.
+    pub expand: Vec<Expand>,
+    /// Whether only its address is shown: `…/$ref`.
+    pub references: bool,
 }
 
 /// One column of a row as a resource of its own.
@@ -171,6 +273,20 @@ impl Selection {
         Self { named: Some(distinct.into()), columns: columns.into() }
     }
 
+    /// These columns and nothing beside them, for rows that come once when they show the same. A
+    /// column named twice counts once.
+    #[must_use]
+    pub fn exactly(named: Vec<Arc<Column>>) -> Self {
+        let mut columns: Vec<Arc<Column>> = Vec::with_capacity(named.len());
+        for column in named {
+            if !columns.iter().any(|known| known.position == column.position) {
+                columns.push(column);
+            }
+        }
+        let columns: Arc<[Arc<Column>]> = columns.into();
+        Self { named: Some(Arc::clone(&columns)), columns }
+    }
+
     /// What the request named, as `@odata.context` repeats it; none when it asked for everything.
     #[must_use]
     pub fn named(&self) -> Option<&[Arc<Column>]> {
@@ -195,254 +311,13 @@ fn whole_address<'a>(table: &'a Table, name: &str) -> Option<&'a Arc<Column>> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     /// The column. Texts sort folded, choices by their number.
-    pub column: Arc<Column>,
+    pub column: ColumnOf,
+    /// Columns that count where the first has no value: the names in the further tables that a
+    /// lookup can lead to, since a lookup sorts by the name of its row.
+    pub otherwise: Vec<ColumnOf>,
     /// From the largest.
     pub descending: bool,
-}
-
-/// Which rows. Every leaf is either true or false for a row, never unknown, so there is no `not`
-/// inside the tree: binding moves it to the leaves.
-///
-/// That a comparison with `ne` is true for a row without a value is Dataverse's rule, unlike
-/// SQL's; the same goes for a negated text function.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Filter {
-    /// All of them hold; at least two.
-    And(Vec<Self>),
-    /// One of them holds; at least two.
-    Or(Vec<Self>),
-    /// A column against a value or another column.
-    Compare {
-        /// The column.
-        column: Arc<Column>,
-        /// How.
-        comparison: Comparison,
-        /// With what; a value here is never null.
-        with: Comparand,
-    },
-    /// Whether the column has no value.
-    Null {
-        /// The column.
-        column: Arc<Column>,
-        /// Whether it must have one instead.
-        negated: bool,
-    },
-    /// Whether a text has another in it.
-    Text {
-        /// The column.
-        column: Arc<Column>,
-        /// Where in it.
-        function: TextFunction,
-        /// What is looked for.
-        pattern: Pattern,
-        /// Whether it must not be there; then true for a row without a value.
-        negated: bool,
-    },
-}
-
-/// How two values compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
-    /// Both have a value, and the same.
-    Equal,
-    /// Not [`Comparison::Equal`]: also when one has no value.
-    NotEqual,
-    /// Both have a value, and the first is greater.
-    Greater,
-    /// Both have a value, and the first is greater or the same.
-    GreaterOrEqual,
-    /// Both have a value, and the first is less.
-    Less,
-    /// Both have a value, and the first is less or the same.
-    LessOrEqual,
-}
-
-impl Comparison {
-    /// The word in OData.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Equal => "eq",
-            Self::NotEqual => "ne",
-            Self::Greater => "gt",
-            Self::GreaterOrEqual => "ge",
-            Self::Less => "lt",
-            Self::LessOrEqual => "le",
-        }
-    }
-
-    /// The same comparison with its sides exchanged.
-    #[must_use]
-    pub const fn flipped(self) -> Self {
-        match self {
-            Self::Greater => Self::Less,
-            Self::GreaterOrEqual => Self::LessOrEqual,
-            Self::Less => Self::Greater,
-            Self::LessOrEqual => Self::GreaterOrEqual,
-            same => same,
-        }
-    }
-
-    /// What Dataverse makes of `not` before this comparison: the opposite operator, which for an
-    /// order still leaves out rows without a value.
-    #[must_use]
-    pub const fn negated(self) -> Self {
-        match self {
-            Self::Equal => Self::NotEqual,
-            Self::NotEqual => Self::Equal,
-            Self::Greater => Self::LessOrEqual,
-            Self::GreaterOrEqual => Self::Less,
-            Self::Less => Self::GreaterOrEqual,
-            Self::LessOrEqual => Self::Greater,
-        }
-    }
-}
-
-/// What a column is compared with.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Comparand {
-    /// A value of the column's kind; for a lookup, the GUID of the row.
-    Value(Value),
-    /// Another column of the same row, of the same kind.
-    Column(Arc<Column>),
-}
-
-/// Where in a text another is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextFunction {
-    /// Anywhere.
-    Contains,
-    /// At the beginning.
-    StartsWith,
-    /// At the end.
-    EndsWith,
-}
-
-impl TextFunction {
-    /// The word in OData.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Contains => "contains",
-            Self::StartsWith => "startswith",
-            Self::EndsWith => "endswith",
-        }
-    }
-}
-
-/// A text to look for, in which `%`, `_`, `[abc]` and `[^abc]` are wildcards, as in the service's
-/// store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern {
-    written: String,
-    parts: Vec<PatternPart>,
-}
-
-/// A piece of a [`Pattern`], folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PatternPart {
-    /// This text.
-    Literal(String),
-    /// `%`: any text, also none.
-    AnyText,
-    /// `_`: any one character.
-    AnyCharacter,
-    /// `[a-f]`: one character inside these ranges; negated, outside.
-    OneOf {
-        /// First and last character of each range.
-        ranges: Vec<(char, char)>,
-        /// Whether the character must be none of them.
-        negated: bool,
-    },
-}
-
-impl Pattern {
-    /// Reads a pattern. A `[` without its `]` stands for itself.
-    #[must_use]
-    pub fn new(written: impl Into<String>) -> Self {
-        let written = written.into();
-        let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = written.chars();
-        while let Some(letter) = rest.next() {
-            let part = match letter {
-                '%' => PatternPart::AnyText,
-                '_' => PatternPart::AnyCharacter,
-                '[' => {
-                    if let Some((class, after)) = rest.as_str().split_once(']').filter(|(class, _)| !class.is_empty()) {
-                        rest = after.chars();
-                        class_of(class)
-                    } else {
-                        literal.push('[');
-                        continue;
-                    }
-                }
-                other => {
-                    literal.push(other);
-                    continue;
-                }
-            };
-            push_literal(&mut parts, &mut literal);
-            parts.push(part);
-        }
-        push_literal(&mut parts, &mut literal);
-        // A blank at the end of a literal counts here: only whole values ignore theirs.
-        Self { written, parts }
-    }
-
-    /// As the request has it.
-    #[must_use]
-    pub fn written(&self) -> &str {
-        &self.written
-    }
-
-    /// Its pieces.
-    #[must_use]
-    pub fn parts(&self) -> &[PatternPart] {
-        &self.parts
-    }
-
-    /// The folded text, where the pattern has no wildcards; empty for an empty pattern.
-    #[must_use]
-    pub fn literal(&self) -> Option<&str> {
-        match self.parts.as_slice() {
-            [] => Some(""),
-            [PatternPart::Literal(text)] => Some(text),
-            _ => None,
-        }
-    }
-}
-
-fn push_literal(parts: &mut Vec<PatternPart>, literal: &mut String) {
-    if !literal.is_empty() {
-        parts.push(PatternPart::Literal(fold_inside(literal)));
-        literal.clear();
-    }
-}
-
-/// Folds a piece of a text, whose blanks at the end are not the end of the text.
-fn fold_inside(text: &str) -> String {
-    let trimmed = text.trim_end_matches(' ');
-    let mut folded = fold(trimmed);
-    folded.push_str(text.get(trimmed.len()..).unwrap_or_default());
-    folded
-}
-
-fn class_of(class: &str) -> PatternPart {
-    let (negated, members) = class.strip_prefix('^').map_or((false, class), |rest| (true, rest));
-    let folded: Vec<char> = fold_inside(members).chars().collect();
-    let mut ranges = Vec::new();
-    let mut rest = folded.as_slice();
-    while let [first, tail @ ..] = rest {
-        if let ['-', last, after @ ..] = tail {
-            ranges.push((*first, *last));
-            rest = after;
-        } else {
-            ranges.push((*first, *first));
-            rest = tail;
-        }
-    }
-    PatternPart::OneOf { ranges, negated }
+    /// Whether a choice goes by the labels of its options, as people see them, instead of by their
+    /// numbers.
+    pub labels: bool,
 }

@@ -4,9 +4,14 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, Method};
 use keyholder_dataverse::error::{self, DataverseError};
+use uuid::Uuid;
 
-/// Addresses are at most this long, as the service documents.
+use crate::batch::References;
+
+/// Addresses are at most this long, as the service documents;
 const LONGEST_ADDRESS: usize = 32_768;
+/// inside a batch twice that.
+const LONGEST_ADDRESS_IN_BATCH: usize = 65_536;
 /// The longest mark of a page in an address; percent-encoding makes a token longer.
 const LONGEST_TOKEN: usize = 2 * crate::page::LONGEST;
 /// A query string has at most this many options.
@@ -27,6 +32,17 @@ pub struct Request<'a> {
     pub headers: &'a HeaderMap,
     /// The body.
     pub body: &'a [u8],
+    /// Inside a batch: what its references stand for.
+    pub references: Option<&'a References>,
+}
+
+/// Another user, in whose name the caller acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActingFor {
+    /// By the org's id of the user: `MSCRMCallerID`.
+    User(Uuid),
+    /// By the directory's object id: `CallerObjectId`.
+    DirectoryObject(Uuid),
 }
 
 /// A decoded query option.
@@ -35,15 +51,9 @@ pub type NameAndValue<'a> = (Cow<'a, str>, Cow<'a, str>);
 impl<'a> Request<'a> {
     /// Refuses what is too long, and headers that ask for something the local org does not do.
     pub(crate) fn check(&self) -> Result<(), DataverseError> {
-        if self.path.len() + self.query.map_or(0, own_length) > LONGEST_ADDRESS {
-            return Err(
-                error::odata(format!("The address is longer than {LONGEST_ADDRESS} characters.")).with_status(414)
-            );
-        }
-        for name in ["MSCRMCallerID", "CallerObjectId"] {
-            if self.headers.contains_key(name) {
-                return Err(error::not_supported(&format!("Acting for another user (the header {name})")));
-            }
+        let longest = if self.references.is_some() { LONGEST_ADDRESS_IN_BATCH } else { LONGEST_ADDRESS };
+        if self.path.len() + self.query.map_or(0, own_length) > longest {
+            return Err(error::odata(format!("The address is longer than {longest} characters.")).with_status(414));
         }
         if let Some(version) =
             self.header("OData-MaxVersion").filter(|version| !matches!(version.trim(), "4.0" | "4.01"))
@@ -54,6 +64,29 @@ impl<'a> Request<'a> {
             return Err(error::odata(format!("The OData-Version '{version}' is not supported; send 4.0.")));
         }
         Ok(())
+    }
+
+    /// In whose name the caller acts.
+    pub(crate) fn acting_for(&self) -> Result<Option<ActingFor>, DataverseError> {
+        let id = |name: &str| {
+            let Some(written) = self.headers.get(name) else { return Ok(None) };
+            let text = written.to_str().unwrap_or_default().trim();
+            match Uuid::try_parse(text.trim_matches(['{', '}'])) {
+                Ok(id) => Ok(Some(id)),
+                Err(_) => Err(error::odata(format!(
+                    "The header {name} is '{}', which is no GUID.",
+                    crate::syntax::quoted(text)
+                ))),
+            }
+        };
+        match (id("CallerObjectId")?, id("MSCRMCallerID")?) {
+            (Some(_), Some(_)) => {
+                Err(error::odata("CallerObjectId and MSCRMCallerID say the same thing twice; send one of them."))
+            }
+            (Some(object), None) => Ok(Some(ActingFor::DirectoryObject(object))),
+            (None, Some(user)) => Ok(Some(ActingFor::User(user))),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The value of a header, where it is there once and readable.
@@ -99,6 +132,19 @@ pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, DataverseError> {
     percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| error::bad_syntax())
 }
 
+/// Undoes percent-encoding in the path of an address, where a `%` must begin a code: the web server before the
+/// service refuses such an address, which it does not do of what stands behind the `?`.
+pub(crate) fn decode_path(text: &str) -> Result<Cow<'_, str>, DataverseError> {
+    let is_code = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if text.split('%').skip(1).any(|rest| !is_code(rest)) {
+        return Err(error::odata(format!(
+            "The path has a '%' that begins no code: '{}'.",
+            crate::syntax::quoted(text)
+        )));
+    }
+    decode(text)
+}
+
 /// What the caller prefers about the answer (RFC 7240). A preference that is not known is not
 /// followed, which is what that standard asks for; the answer's `Preference-Applied` says what was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,6 +155,8 @@ pub struct Preferences {
     pub max_page_size: Option<u32>,
     /// `odata.include-annotations`: which annotations to show.
     pub annotations: Option<Annotations>,
+    /// `odata.continue-on-error`: a batch goes on behind a request that fails.
+    pub continue_on_error: bool,
 }
 
 /// A list of annotation names, with wildcards.
@@ -146,7 +194,10 @@ impl Annotations {
 
 impl Preferences {
     /// Reads the `Prefer` headers; several may be sent, each with several preferences.
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, DataverseError> {
+    ///
+    /// # Errors
+    /// The service's refusal of headers that are not readable and of page sizes that are no numbers.
+    pub fn read(headers: &HeaderMap) -> Result<Self, DataverseError> {
         let mut preferences = Self::default();
         for header in headers.get_all("Prefer") {
             let header = header.to_str().map_err(|_| error::odata("The Prefer header is not readable."))?;
@@ -168,6 +219,9 @@ impl Preferences {
                     error::odata(format!("The odata.maxpagesize '{value}' is no whole number above 0."))
                 })?;
                 self.max_page_size = Some(rows.min(LARGEST_PAGE));
+            }
+            "odata.continue-on-error" | "continue-on-error" => {
+                self.continue_on_error = !value.eq_ignore_ascii_case("false");
             }
             "odata.include-annotations" | "include-annotations" => {
                 self.annotations = Some(Annotations { written: value.to_owned() });
@@ -249,11 +303,27 @@ mod tests {
     fn query_options_decode() {
         let method = Method::GET;
         let headers = HeaderMap::new();
-        let request = |query| Request { method: &method, path: "v9.2/contacts", query, headers: &headers, body: b"" };
+        let request = |query| Request {
+            method: &method,
+            path: "v9.2/contacts",
+            query,
+            headers: &headers,
+            body: b"",
+            references: None,
+        };
         let options = request(Some("%24filter=name+eq+%27a%2Bb%27&$top=3&")).options().unwrap();
         assert_eq!(options, [("$filter".into(), "name eq 'a+b'".into()), ("$top".into(), "3".into())]);
         assert!(request(Some("")).options().unwrap().is_empty());
         assert_eq!(request(Some("a=%FF")).options().unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn a_sign_for_a_code_that_begins_none_is_refused_in_a_path_only() {
+        assert_eq!(decode_path("v9.2/contacts(firstname=%27a%2Fb%27)").unwrap(), "v9.2/contacts(firstname='a/b')");
+        for path in ["contacts%ZZ", "contacts%", "contacts%4", "contacts%é"] {
+            assert_eq!(decode_path(path).unwrap_err().status, 400, "{path}");
+        }
+        assert_eq!(decode("contains(name,'50%')").unwrap(), "contains(name,'50%')");
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //!
 //! - [`lexer`]: the words of a filter, an address segment or a list.
 //! - [`filter`]: `$filter` as a tree of names and literals.
+//! - [`apply`]: `$apply`, transformations one behind the other.
+//! - [`expand`]: `$expand`, whose items have options of their own.
 //! - [`path`]: the segments of an address and their arguments.
 //! - [`options`]: the query options, each at most once, unknown ones refused.
 //!
 //! Everything borrows from the request. Nothing here knows a table.
 
+pub mod apply;
+pub mod expand;
 pub mod filter;
 pub mod lexer;
 pub mod options;
@@ -38,6 +42,8 @@ pub enum Literal<'a> {
     DateTime(&'a str),
     /// `@p1`, without the `@`.
     Alias(&'a str),
+    /// `['account','contact']` in the brackets of a function, as written.
+    List(&'a str),
     /// `Microsoft.Dynamics.CRM.EndpointAccessType'Default'`: a word and a text.
     Typed {
         /// What stands before the quotes.

@@ -5,8 +5,9 @@
 //! administering application's id and secret, or a bearer token of a Global Administrator (no
 //! partner's) for the org's own origin. No answer holds a secret.
 
-mod admission;
+pub(crate) mod admission;
 mod caller;
+mod faults;
 mod tenants;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use keyholder_data::RolePolicy;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,8 +24,9 @@ use crate::clock::ClockChange;
 use crate::error::{Refused, StartError};
 use crate::folder::Pretence;
 use crate::rooms::Rooms;
+use crate::schemas::{self, SchemaRequest};
 use crate::serve::plain;
-use crate::world::NewOrg;
+use crate::world::{Entitled, NewOrg};
 
 /// The scheme of this run's key in an `Authorization` header.
 pub const KEY_SCHEME: &str = "Keyholder";
@@ -82,8 +85,17 @@ pub struct SecurityGroupRequest {
     pub group: String,
 }
 
-const COMMANDS: &str = "There are: GET status; POST sample; POST credentials/reset; GET and POST clock; GET snapshots, \
-    DELETE snapshots/NAME, POST snapshot, POST restore, POST reset; GET and POST orgs, PUT and DELETE orgs/ID/security-group; \
+/// The body of `PUT /_keyholder/orgs/ID/role-policy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolePolicyRequest {
+    /// `any-role` or `custom-roles-only`.
+    pub policy: String,
+}
+
+const COMMANDS: &str = "There are: GET status; GET usage; POST sample; POST schema; POST credentials/reset; GET and POST clock; GET, POST and DELETE faults, DELETE faults/ID; GET snapshots, \
+    DELETE snapshots/NAME, POST snapshot, POST restore, POST reset; GET and POST orgs, PUT and DELETE orgs/ID/security-group, \
+    PUT orgs/ID/role-policy; \
     POST tenants; GET and PUT tenants/DOMAIN/conditional-access, PUT tenants/DOMAIN/people/NAME/multi-factor, \
     PUT tenants/DOMAIN/password-expiry, PUT tenants/DOMAIN/licences/SKU, POST tenants/DOMAIN/personas/NAME; \
     POST keys/rotate.";
@@ -95,7 +107,10 @@ pub(crate) async fn respond(rooms: &Arc<Rooms>, peer: SocketAddr, request: &Requ
     let path = request.uri().path().trim_matches('/').split('/').skip(1);
     let decoded: Vec<_> = path.map(|segment| percent_decode_str(segment).decode_utf8_lossy()).collect();
     let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
-    let answered = answer(rooms, request.method(), &segments, request.body()).await;
+    let answered = match (request.method(), segments.as_slice()) {
+        (&Method::GET, ["usage"]) => usage(rooms, request.uri().query().unwrap_or_default()).await,
+        (method, segments) => answer(rooms, method, segments, request.body()).await,
+    };
     answered.unwrap_or_else(|error| failed(&error))
 }
 
@@ -110,6 +125,10 @@ async fn answer(
     Ok(match (method.as_str(), segments) {
         ("GET", ["status"]) => done(&status(rooms)),
         ("POST", ["sample"]) => sample(rooms, body).await?,
+        ("POST", ["schema"]) => match serde_json::from_slice::<SchemaRequest>(body) {
+            Ok(wanted) => done(&schemas::to_json(&world.import_schema(wanted.schema, wanted.provenance).await?)),
+            Err(why) => read(&format!(r#"{{"schema":{{"tables":[...]}}}}: {why}"#)),
+        },
         ("POST", ["credentials", "reset"]) => {
             world.reset_credentials().await?;
             done(&json!({"envFile": world.folder.env_file()}))
@@ -151,9 +170,21 @@ async fn answer(
             world.set_security_group(org, None).await?;
             done(&json!({"group": null}))
         }
+        ("PUT", ["orgs", org, "role-policy"]) => match serde_json::from_slice::<RolePolicyRequest>(body) {
+            Ok(wanted) if wanted.policy == "custom-roles-only" || wanted.policy == "any-role" => {
+                let only_custom = wanted.policy == "custom-roles-only";
+                let policy = if only_custom { RolePolicy::CustomRolesOnly } else { RolePolicy::AnyRole };
+                world.set_role_policy(org, policy).await?;
+                done(&json!({"policy": wanted.policy}))
+            }
+            Ok(_) => read(r#"{"policy":"custom-roles-only"} or {"policy":"any-role"}"#),
+            Err(why) => read(&format!(r#"{{"policy":"custom-roles-only"}}: {why}"#)),
+        },
         (_, ["tenants", tenant, rest @ ..]) if !rest.is_empty() => {
             tenants::answer(world, method, tenant, rest, body).await?
         }
+        (_, ["faults"]) => faults::answer(rooms, method, None, body),
+        (_, ["faults", id]) => faults::answer(rooms, method, Some(id), body),
         ("POST", ["keys", "rotate"]) => done(&json!({"keyId": world.rotate_keys().await?})),
         ("POST", ["tenants"]) => match serde_json::from_slice::<TenantRequest>(body) {
             Ok(wanted) => done(&serde_json::to_value(world.add_tenant(&wanted.domain).await?).unwrap_or_default()),
@@ -166,10 +197,20 @@ async fn answer(
             }
             Err(why) => read(&format!(r#"{{"name":NAME,"tenant":DOMAIN}}: {why}"#)),
         },
-        (_, ["status" | "sample" | "clock" | "snapshots" | "snapshot" | "restore" | "reset" | "orgs" | "tenants"])
-        | (_, ["credentials", "reset"] | ["keys", "rotate"] | ["snapshots", _] | ["orgs", _, "security-group"]) => {
-            plain(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "That control command has another method.")
-        }
+        (
+            _,
+            [
+                "status" | "usage" | "sample" | "schema" | "clock" | "snapshots" | "snapshot" | "restore" | "reset"
+                | "orgs" | "tenants",
+            ],
+        )
+        | (
+            _,
+            ["credentials", "reset"]
+            | ["keys", "rotate"]
+            | ["snapshots", _]
+            | ["orgs", _, "security-group" | "role-policy"],
+        ) => plain(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "That control command has another method."),
         _ => plain(StatusCode::NOT_FOUND, "NotFound", COMMANDS),
     })
 }
@@ -189,7 +230,16 @@ pub(crate) fn status(rooms: &Rooms) -> Value {
         "envFile": rooms.world.folder.env_file(),
         "now": clock.now.to_string(),
         "clockOffset": clock.offset().to_string(),
+        "requests": rooms.counts().to_json(),
+        "limits": rooms.protection.limits().map_or_else(|| "off".to_owned(), ToString::to_string),
     })
+}
+
+async fn usage(rooms: &Rooms, query: &str) -> Result<Response<Bytes>, StartError> {
+    match Entitled::from_query(query) {
+        Ok(entitled) => Ok(done(&rooms.world.usage_with(entitled, Some(&rooms.protection)).await?)),
+        Err(why) => Ok(plain(StatusCode::BAD_REQUEST, "BadRequest", &format!("Of the query: {why}."))),
+    }
 }
 
 async fn sample(rooms: &Rooms, body: &Bytes) -> Result<Response<Bytes>, StartError> {

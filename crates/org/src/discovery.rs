@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use keyholder_dataverse::error::{self, DataverseError};
 use keyholder_entra::challenge::Challenge;
+use keyholder_entra::well_known::USER_IMPERSONATION;
 use keyholder_identity::{Audience, VerifiedToken, bearer};
 use serde_json::{Map, Value, json};
 
@@ -23,7 +24,7 @@ const PREFIX: &str = "/api/discovery/";
 
 /// Answers everything below `/api/discovery/`.
 pub(crate) async fn respond(state: &State, origin: &str, request: &Request<Bytes>) -> Response<Bytes> {
-    let audience = Audience::any_of([RESOURCE, origin]);
+    let audience = Audience::any_of([RESOURCE, origin]).with_scope(USER_IMPERSONATION);
     let verified = bearer(request.headers()).and_then(|token| state.identity.verify(token, &audience));
     let Ok(caller) = verified else { return challenge(origin) };
     match answer(state, origin, &caller, request).await {

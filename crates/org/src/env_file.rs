@@ -32,6 +32,20 @@ pub mod names {
     pub const USERNAME: &str = "KEYHOLDER_USERNAME";
     /// Its password.
     pub const PASSWORD: &str = "KEYHOLDER_PASSWORD";
+    /// All of them.
+    pub const ALL: &[&str] = &[
+        ORIGIN,
+        CA_FILE,
+        TENANT_ID,
+        TENANT_DOMAIN,
+        ORG_URL,
+        ADMIN_CLIENT_ID,
+        ADMIN_CLIENT_SECRET,
+        ADMIN_USERNAME,
+        ADMIN_PASSWORD,
+        USERNAME,
+        PASSWORD,
+    ];
 }
 
 /// What the administrators of a local org sign in with: the plain text that stands only in

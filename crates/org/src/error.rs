@@ -48,6 +48,17 @@ pub enum StartError {
     /// A database.
     #[error("{}", chain(.0))]
     Store(#[from] keyholder_store::Error),
+    /// What seals the keys of a shared world.
+    #[error("the master key cannot be used: {0}")]
+    MasterKey(#[from] keyholder_identity::keys::SealError),
+    /// The world that several nodes share.
+    #[error("the world in the database {place}: {why}")]
+    Shared {
+        /// The database's address, without user and password.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// What was asked for cannot be done as it was asked.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -65,13 +76,16 @@ impl StartError {
                 FolderError::Damaged { .. } | FolderError::Newer { .. } => Fault::Data,
                 FolderError::File(file) => match file {
                     FileError::Io { .. } => Fault::System,
-                    FileError::TooLarge { .. } | FileError::NotText { .. } => Fault::Data,
+                    FileError::TooLarge { .. } | FileError::NotText { .. } | FileError::NotRegular { .. } => {
+                        Fault::Data
+                    }
                 },
                 _ => Fault::System,
             },
             Self::Listen(ListenError::Taken { .. } | ListenError::Bind { .. }) => Fault::System,
             Self::Listen(_) | Self::Refused(_) => Fault::Request,
-            Self::Certificate(CertificateError::Damaged(_)) => Fault::Data,
+            Self::MasterKey(_) | Self::Store(keyholder_store::Error::Address { .. }) => Fault::Request,
+            Self::Certificate(CertificateError::Damaged(_)) | Self::Shared { .. } => Fault::Data,
             Self::Identity(_) | Self::Data(_) | Self::Store(_) if self.is_the_systems() => Fault::System,
             Self::Identity(_) | Self::Data(_) | Self::Store(_) => Fault::Data,
             _ => Fault::Other,
@@ -80,14 +94,14 @@ impl StartError {
 
     /// Whether the operating system stood in the way: rights, room, another program.
     fn is_the_systems(&self) -> bool {
-        use keyholder_store::Error::{NoRoom, Unusable};
+        use keyholder_store::Error::{Contended, Lost, NoRoom, Undecided, Unusable};
         let store = match self {
             Self::Identity(keyholder_identity::Error::Store(error))
             | Self::Data(keyholder_data::Error::Store(error))
             | Self::Store(error) => error,
             _ => return false,
         };
-        matches!(store, Unusable { .. } | NoRoom { .. })
+        matches!(store, Unusable { .. } | NoRoom { .. } | Lost { .. } | Undecided { .. } | Contended { .. })
     }
 }
 
@@ -102,6 +116,27 @@ pub enum Refused {
         earliest: &'static str,
         /// The moment before which it must be.
         latest: &'static str,
+    },
+    /// Another node changed the world between this one's look at it and its change.
+    #[error("another node changed the world at the same moment; nothing was done, so try again")]
+    ChangedElsewhere,
+    /// A database's address without what seals the keys in it.
+    #[error(
+        "a world in PostgreSQL needs a master key: write 64 hexadecimal digits to a file (`openssl rand -hex 32`), the same for \
+         every node, and name it in {variable}"
+    )]
+    NoMasterKey {
+        /// The variable that names the file.
+        variable: &'static str,
+    },
+    /// What files can do and a database of many nodes cannot.
+    #[error(
+        "{what} is not built for a world in PostgreSQL; use the server's own tools, such as pg_dump and pg_restore, \
+         while no node runs"
+    )]
+    OnPostgresql {
+        /// What was asked for.
+        what: &'static str,
     },
     /// A snapshot's name that is none.
     #[error(
@@ -194,17 +229,7 @@ fn listed(known: &[String]) -> String {
     if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) }
 }
 
-/// An error with its causes in one line, each said once.
+/// An error with its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        next = cause.source();
-    }
-    text
+    keyholder_foundation::causes(error).join(": ")
 }

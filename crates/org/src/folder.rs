@@ -5,6 +5,7 @@
 //!   lock            0600  held by the process that serves or opens the folder
 //!   running.json    0600  while an org runs: where it is and the key of its control endpoint
 //!   world.json      0600  which tenants and orgs there are, and where their databases
+//!   database.json   0600  instead of that, and of keys, states and snapshots: in which database of PostgreSQL
 //!   ca.pem, ca.key  0600  the certificate authority
 //!   signing-N.pem   0600  the token service's private keys, the newest signs
 //!   state-N/              the databases:
@@ -13,7 +14,7 @@
 //!   snapshots/            earlier states, by name
 //!   org.env         0600  what a client needs, and the administrators' secrets
 //!   DOMAIN.env      0600  the same for a further tenant
-//!   PERSONA.env     0600  somebody to try things as
+//!   PERSONA.env     0600  somebody to try things as; PERSONA@DOMAIN.env in a further tenant
 //! ```
 //!
 //! An ephemeral world is the same in a temporary folder.
@@ -65,10 +66,56 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder's world is in a database.
+    #[error(
+        "the local org of `{}` is in the database {place}: set KEYHOLDER_DATABASE_URL or give --database-url-file, and set \
+         KEYHOLDER_MASTER_KEY_FILE", path.display()
+    )]
+    InDatabase {
+        /// The folder.
+        path: PathBuf,
+        /// The database's address, without user and password.
+        place: String,
+    },
+    /// The folder's world is in another database than the one that was given.
+    #[error(
+        "the local org of `{}` is in the database {known}, and the URL given names {given}: give the URL that was given \
+         before, or another folder with --data", path.display()
+    )]
+    InOtherDatabase {
+        /// The folder.
+        path: PathBuf,
+        /// The database's address, without user and password.
+        known: String,
+        /// The other one's.
+        given: String,
+    },
+    /// The folder's world is not in a database.
+    #[error(
+        "`{}` holds a local org of its own, which is not in the database {place}: give another folder with --data, or \
+         start without a database's address", path.display()
+    )]
+    NotInDatabase {
+        /// The folder.
+        path: PathBuf,
+        /// The database's address, without user and password.
+        place: String,
+    },
     /// The system refused.
     #[error(transparent)]
     File(#[from] FileError),
 }
+
+/// Where the world is of a folder that has none of its own: `database.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InDatabase {
+    format: u32,
+    place: String,
+}
+
+const DATABASE: &str = "database.json";
+const DATABASE_FORMAT: u32 = 1;
 
 /// What a running org tells other commands on the same machine.
 #[derive(Serialize, Deserialize)]
@@ -80,13 +127,21 @@ pub struct RunningNote {
     pub origin: String,
     /// The loopback address of its control endpoint: this machine need not know the origin's name.
     pub control: String,
+    /// Whether it ends with a command that has something else to do: others wait for that end.
+    #[serde(default)]
+    pub is_passing: bool,
     /// The key of its control endpoint, new at each start.
     key: String,
 }
 
 impl RunningNote {
     pub(crate) fn new(pid: u32, origin: String, control: String, key: &Secret) -> Self {
-        Self { pid, origin, control, key: key.expose().to_owned() }
+        Self { pid, origin, control, is_passing: false, key: key.expose().to_owned() }
+    }
+
+    pub(crate) fn passing(mut self, is_passing: bool) -> Self {
+        self.is_passing = is_passing;
+        self
     }
 
     /// The key of the control endpoint.
@@ -193,12 +248,56 @@ impl DataFolder {
     /// [`FolderError::File`] when that cannot be told: the folder is not ours to look into, or is
     /// none.
     pub fn exists(&self) -> Result<bool, FolderError> {
-        let path = self.file("world.json");
+        Ok(self.has("world.json")? || self.has(DATABASE)?)
+    }
+
+    fn has(&self, name: &str) -> Result<bool, FolderError> {
+        let path = self.file(name);
         match std::fs::symlink_metadata(&path) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(FileError::Io { doing: "look for", path, source }.into()),
         }
+    }
+
+    /// Refuses a folder whose world is elsewhere than in this database.
+    pub(crate) fn may_be_in_database(&self, place: &str) -> Result<(), FolderError> {
+        let (path, place) = (self.path.clone(), place.to_owned());
+        match self.in_database()? {
+            Some(known) if known == place => Ok(()),
+            Some(known) => Err(FolderError::InOtherDatabase { path, known, given: place }),
+            None if self.has("world.json")? => Err(FolderError::NotInDatabase { path, place }),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that the folder's world is in this database, which it may be. Only once the world was
+    /// met there: a folder is not tied to a URL with a slip in it.
+    pub(crate) fn be_in_database(&self, place: &str) -> Result<(), FolderError> {
+        if self.in_database()?.is_some() {
+            return Ok(());
+        }
+        let note = InDatabase { format: DATABASE_FORMAT, place: place.to_owned() };
+        self.write(DATABASE, serde_json::to_string_pretty(&note).unwrap_or_default().as_bytes())
+    }
+
+    /// Refuses a folder whose world is in a database.
+    pub(crate) fn be_by_itself(&self) -> Result<(), FolderError> {
+        match self.in_database()? {
+            Some(place) => Err(FolderError::InDatabase { path: self.path.clone(), place }),
+            None => Ok(()),
+        }
+    }
+
+    fn in_database(&self) -> Result<Option<String>, FolderError> {
+        if !self.has(DATABASE)? {
+            return Ok(None);
+        }
+        let note: InDatabase = self.parse(DATABASE, &self.read(DATABASE)?)?;
+        if note.format > DATABASE_FORMAT {
+            return Err(FolderError::Newer { path: self.file(DATABASE), found: note.format, known: DATABASE_FORMAT });
+        }
+        Ok(Some(note.place))
     }
 
     /// Makes the folder where it is missing and locks it for this process.
@@ -208,7 +307,7 @@ impl DataFolder {
     /// folder of something else.
     pub fn open(&self) -> Result<FolderLock, FolderError> {
         // Nothing is narrowed or written in a folder that may be somebody else's.
-        let has_world = self.exists()? && self.world()?.is_some();
+        let has_world = self.exists()? && (self.world()?.is_some() || self.in_database()?.is_some());
         if !has_world && self.is_foreign() {
             return Err(FolderError::NotOurs { path: self.path.clone() });
         }
@@ -284,6 +383,14 @@ impl DataFolder {
                 Err(error) => Err(error),
             },
         }
+    }
+
+    /// The origin that the org of this folder had last, as its `org.env` says; none where there is no
+    /// such file, or it cannot be read.
+    #[must_use]
+    pub fn last_origin(&self) -> Option<String> {
+        let file = crate::env_file::read(&self.env_file()).ok().flatten()?;
+        file.get(crate::env_file::names::ORIGIN).map(|variable| variable.value.expose().to_owned())
     }
 
     pub(crate) fn write_note(&self, note: &RunningNote) -> Result<(), FolderError> {
@@ -437,6 +544,20 @@ mod tests {
         assert!(keyholder_platform::is_private(&folder.file("lock")).unwrap());
         let database = folder.private_database(folder.file("directory.db")).unwrap();
         assert!(keyholder_platform::is_private(&database).unwrap());
+    }
+
+    #[test]
+    fn a_folder_in_another_database_than_the_one_given_says_both() {
+        let (_parent, folder) = folder();
+        let _lock = folder.open().unwrap();
+        let (known, given) = ("postgres://db:5432/world", "postgres://db:5432/wolrd");
+        folder.may_be_in_database(given).unwrap();
+        folder.may_be_in_database(known).unwrap();
+        folder.be_in_database(known).unwrap();
+        folder.may_be_in_database(known).unwrap();
+        let said = folder.may_be_in_database(given).unwrap_err().to_string();
+        assert!(said.contains(&format!("{known},")) && said.contains(&format!("{given}:")), "{said}");
+        assert!(said.contains("give the URL that was given before") && said.contains("--data"), "{said}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod discovery;
 mod door;
 pub mod env_file;
 mod error;
+pub mod faults;
 pub mod folder;
 pub mod listen;
 mod listeners;
@@ -23,20 +24,26 @@ mod management;
 mod on_premises;
 mod pages;
 mod propagation;
+mod protection;
 mod rooms;
 mod running;
+pub mod schemas;
 pub mod serve;
 pub mod world;
 
 pub use clock::{ClockChange, ClockReading, Shift};
 pub use error::{Fault, Refused, StartError};
 pub use folder::{DataFolder, Pretence};
-pub use keyholder_data::{Sampled, Trouble};
+pub use keyholder_data::{Imported, RolePolicy, Sampled, Trouble};
 pub use keyholder_identity::{
     DocumentFuture, GraphThrottle, IssuerDocuments, MAX_DOCUMENT as LONGEST_DOCUMENT, MultiFactor, NoIssuers, Persona,
     SignInRule,
 };
+pub use keyholder_limits::Limits;
 pub use keyholder_store::Durability;
 pub use listen::Listen;
 pub use running::{LocalOrg, Options, Place};
-pub use world::{ListedOrg, ListedTenant, NewOrg, OpenWorld, Settings, Taken, WorldOptions, WrittenPersona};
+pub use world::{
+    Entitled, Entitlement, ListedOrg, ListedTenant, NewOrg, OpenWorld, Settings, SharedDatabase, Taken, WorldOptions,
+    WrittenPersona,
+};

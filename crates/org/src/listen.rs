@@ -12,13 +12,15 @@ pub const DEFAULT_PORT: u16 = 8443;
 /// Where to listen.
 #[derive(Debug, Clone, Default)]
 pub struct Listen {
-    /// The https address of the origin; both loopback addresses on port 8443 when absent. Port
+    /// The https address of the origin; both loopback addresses on port 8443, or on `last`, when absent. Port
     /// 0 takes a free one.
     pub address: Option<SocketAddr>,
     /// Further https addresses, for clients that drop the port and ask 443.
     pub also: Vec<SocketAddr>,
     /// A plain http address beside it; loopback only.
     pub http: Option<SocketAddr>,
+    /// The port on both loopback addresses when there is no `address`: where the org answered last.
+    pub last: Option<u16>,
     /// The host name of the origin; `localhost` when absent. Required when an address is not
     /// loopback.
     pub host: Option<String>,
@@ -29,6 +31,8 @@ pub struct Listen {
 pub enum Wanted {
     /// Nothing said otherwise.
     Default,
+    /// Nothing said otherwise, and the org of this folder answered there before.
+    LastTime,
     /// A flag.
     Flag(&'static str),
     /// An org beyond the first.
@@ -39,6 +43,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("taken when `--listen` names no other"),
+            Self::LastTime => f.write_str("where the org of this folder answered last"),
             Self::Flag(flag) => write!(f, "asked for by {flag}"),
             Self::FurtherOrg => f.write_str("asked for by a further org"),
         }
@@ -148,7 +153,10 @@ impl Listen {
         let mut https = match self.address {
             Some(address) if address.port() != 0 || !address.ip().is_loopback() => vec![bind(address, LISTEN).await?],
             Some(address) => both_loopbacks(address.ip(), 0, LISTEN, &mut absent).await?,
-            None => both_loopbacks(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT, Wanted::Default, &mut absent).await?,
+            None => {
+                let (port, wanted) = self.last.map_or((DEFAULT_PORT, Wanted::Default), |port| (port, Wanted::LastTime));
+                both_loopbacks(IpAddr::V4(Ipv4Addr::LOCALHOST), port, wanted, &mut absent).await?
+            }
         };
         let address =
             https.first().and_then(|l| l.local_addr().ok()).map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.ip());
@@ -285,6 +293,17 @@ mod tests {
         let error = Listen { address: Some(address), ..Listen::default() }.bind().await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains(&address.port().to_string()) && text.contains("--listen"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_last_port_is_taken_again_and_named_when_somebody_else_has_it() {
+        let first = Listen { address: Some(at("127.0.0.1:0")), ..Listen::default() }.bind().await.unwrap();
+        let port = first.https[0].local_addr().unwrap().port();
+        let again = Listen { last: Some(port), ..Listen::default() };
+        let error = again.bind().await.unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("answered last"), "{error}");
+        drop(first);
+        assert_eq!(again.bind().await.unwrap().origin, format!("https://localhost:{port}"));
     }
 
     #[tokio::test]

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use keyholder_entra::well_known::{DYNAMICS_365_ADMINISTRATOR, GLOBAL_ADMINISTRATOR, POWER_PLATFORM_ADMINISTRATOR};
+use keyholder_entra::well_known::{
+    DYNAMICS_365_ADMINISTRATOR, GLOBAL_ADMINISTRATOR, POWER_PLATFORM_ADMINISTRATOR, USER_IMPERSONATION,
+};
 use keyholder_identity::{Audience, TokenProblem, VerifiedToken, bearer};
 use serde_json::{Value, json};
 
@@ -147,7 +149,7 @@ fn caller(
     resources: &[&str],
 ) -> Result<Arc<VerifiedToken>, Refusal> {
     let origin = world.address().origin;
-    let audience = Audience::any_of(resources.iter().copied().chain([origin.as_str()]));
+    let audience = Audience::any_of(resources.iter().copied().chain([origin.as_str()])).with_scope(USER_IMPERSONATION);
     let verified = bearer(request.headers()).and_then(|token| state.identity.verify(token, &audience));
     verified.map_err(|problem| {
         let unauthorized = |code, message| Refusal::new(StatusCode::UNAUTHORIZED, code, message);

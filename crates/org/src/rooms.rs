@@ -1,18 +1,26 @@
 //! Which room answers a request: by the port that it came to and its path, and nothing else.
 
+mod counts;
+mod faulty;
+
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request};
+use keyholder_entra::well_known::USER_IMPERSONATION;
 use keyholder_foundation::{OrgId, Secret, WallClock};
 use keyholder_identity::{AnswerAfter, Audience, CallerAddress, TokenProblem, VerifiedToken, bearer};
 
+use self::counts::Counts;
 use crate::door::token_facts;
 use crate::error::StartError;
+use crate::faults::Faults;
 use crate::folder::Pretence;
 use crate::listeners::Serving;
+use crate::protection::{Protection, User};
 use crate::serve::{Admission, Answer, BoxFuture, Refusal, UNASKED_BODY, plain, too_large};
 use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
 use crate::{control, discovery, management, on_premises, pages};
@@ -20,8 +28,8 @@ use crate::{control, discovery, management, on_premises, pages};
 /// The longest that an answer is held back from whoever guesses at secrets.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// The largest body that the Web API reads, in bytes. Dataverse itself reads more for bulk
-/// messages; the local org has none yet.
+/// The largest body that the Web API reads, in bytes, of bulk messages and uploads too. Dataverse
+/// itself reads more of those.
 const LARGEST_DATA: usize = 16 * 1024 * 1024;
 /// And the directory, for one object,
 const LARGEST_OBJECT: usize = 256 * 1024;
@@ -35,6 +43,11 @@ pub(crate) struct Rooms {
     /// The control endpoint's key of this run.
     pub(crate) key: Secret,
     serving: Serving,
+    counts: Counts,
+    pub(crate) protection: Arc<Protection>,
+    pub(crate) faults: Faults,
+    /// Whether there may be orgs that are not served yet.
+    has_news: AtomicBool,
     date: Mutex<(i64, HeaderValue)>,
 }
 
@@ -67,6 +80,15 @@ impl Door {
     }
 }
 
+/// Where a request came to.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// The origin, from this peer.
+    Origin(SocketAddr),
+    /// The port of a further org.
+    Org(OrgId),
+}
+
 /// A further org, answering on its own port.
 struct FurtherOrg {
     rooms: Arc<Rooms>,
@@ -77,10 +99,16 @@ impl Rooms {
     pub(crate) async fn new(world: OpenWorld, key: Secret, serving: Serving) -> Arc<Self> {
         let address = world.address();
         let rooms = Arc::new(Self {
-            origin_audience: Audience::any_of([&address.origin]).of_tenant(world.tenant()),
+            origin_audience: Audience::any_of([&address.origin])
+                .of_tenant(world.tenant())
+                .with_scope(USER_IMPERSONATION),
+            protection: Protection::new(world.limits(), world.clocks.clone()),
             world,
             key,
             serving,
+            counts: Counts::default(),
+            faults: Faults::default(),
+            has_news: AtomicBool::new(false),
             date: Mutex::new((i64::MIN, HeaderValue::from_static(""))),
         });
         rooms.serve_orgs().await;
@@ -116,7 +144,102 @@ impl Rooms {
         }
     }
 
-    /// A request to the origin.
+    /// Learns of what other nodes have changed: a request sees what was there before it came.
+    async fn catch_up(self: &Arc<Self>) -> Result<(), Response<Bytes>> {
+        self.ask_for_news().await?;
+        if self.has_news.swap(false, Ordering::SeqCst) {
+            self.serve_orgs().await;
+        }
+        Ok(())
+    }
+
+    async fn ask_for_news(&self) -> Result<(), Response<Bytes>> {
+        match self.world.catch_up().await {
+            Ok(has_news) => {
+                self.has_news.fetch_or(has_news, Ordering::SeqCst);
+                Ok(())
+            }
+            Err(error) => {
+                self.world.tell(&error);
+                let told = "The local org cannot reach its database now. Try again later.";
+                Err(plain(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", told))
+            }
+        }
+    }
+
+    /// A request to a further org, or from `peer` to the origin, and the faults that were ordered for it.
+    async fn respond(self: &Arc<Self>, at: At, request: Request<Bytes>) -> Response<Bytes> {
+        if let Err(unavailable) = self.catch_up().await {
+            return unavailable;
+        }
+        let org = match at {
+            At::Origin(_) => None,
+            At::Org(org) => Some(org),
+        };
+        let met = self.meet(org, &request).await;
+        if let Some(fault) = &met.fault
+            && let Some(instead) = self.instead(org, fault, request.uri().path()).await
+        {
+            return instead;
+        }
+        let response = if request.uri().path().starts_with("/api/data/") {
+            self.at_web_api(org, request, met.latency).await
+        } else {
+            self.work(met.latency).await;
+            match at {
+                At::Origin(peer) => self.at_origin(peer, request).await,
+                At::Org(org) => self.at_further_org(org, request).await,
+            }
+        };
+        met.fault.iter().fold(response, |response, fault| faulty::seal(fault, response))
+    }
+
+    /// Takes as long over a request as was ordered.
+    async fn work(&self, latency: Duration) {
+        if !latency.is_zero() {
+            self.world.sleep().sleep(latency).await;
+        }
+    }
+
+    /// The org at the origin, or a further one; and what tokens are good for it beside its own.
+    fn org_at<'a>(&'a self, state: &'a State, org: Option<OrgId>) -> Option<(&'a Arc<OpenOrg>, Option<&'a Audience>)> {
+        match org {
+            Some(org) => Some((state.org(org)?, None)),
+            None => Some((state.first().ok()?, Some(&self.origin_audience))),
+        }
+    }
+
+    /// A request to an org's Web API, which takes so much longer than it does.
+    async fn at_web_api(&self, org: Option<OrgId>, request: Request<Bytes>, latency: Duration) -> Response<Bytes> {
+        let mut state = self.world.state().await;
+        let Some((open, beside)) = self.org_at(&state, org) else { return not_served(request.uri().path()) };
+        if open.pretend == Some(Pretence::OnPremises) {
+            return on_premises::respond(&request);
+        }
+        let Ok(token) = verify(&state, open, beside, request.headers()) else {
+            return open.organization.challenge();
+        };
+        let token = token_facts(&token);
+        let entered = match self.protection.enter(User::of(open.id, &token)) {
+            Ok(entered) => entered,
+            Err(refusal) => return refusal.tell(open.organization.refuse(&refusal.error, request.headers())),
+        };
+        if !latency.is_zero() {
+            // Who changes the world does not wait for a request that only seems to work.
+            drop(state);
+            self.work(latency).await;
+            state = self.world.state().await;
+        }
+        let Some((open, _)) = self.org_at(&state, org) else { return not_served(request.uri().path()) };
+        self.world.deliver(&state).await;
+        let mut response = open.organization.respond(&token, request).await;
+        if let Some(entered) = entered {
+            entered.tell(&mut response);
+        }
+        response
+    }
+
+    /// A request to the origin for anything but the first org's Web API.
     async fn at_origin(self: &Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         let door = Door::of(path);
@@ -143,7 +266,7 @@ impl Rooms {
             }
             Door::Orgs => pages::lead_on(&self.world, &state, path).unwrap_or_else(|| not_served(path)),
             Door::Org => match state.first() {
-                Ok(org) => self.at_org(&state, org, Some(&self.origin_audience), request).await,
+                Ok(org) => self.at_org(&state, org, &request).await,
                 Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string()),
             },
             Door::Control | Door::Management | Door::Login => {
@@ -158,40 +281,40 @@ impl Rooms {
         }
     }
 
-    /// A request to the port of a further org.
+    /// A request to the port of a further org for anything but its Web API.
     async fn at_further_org(&self, org: OrgId, request: Request<Bytes>) -> Response<Bytes> {
         let state = self.world.state().await;
         match state.org(org) {
-            Some(org) => self.at_org(&state, org, None, request).await,
+            Some(org) => self.at_org(&state, org, &request).await,
             // Its port is being given up.
             None => not_served(request.uri().path()),
         }
     }
 
-    /// A request to an org: its Web API, or what it pretends to be. Tokens for `beside` are good for it
-    /// too.
-    async fn at_org(
-        &self,
-        state: &State,
-        org: &OpenOrg,
-        beside: Option<&Audience>,
-        request: Request<Bytes>,
-    ) -> Response<Bytes> {
+    /// A request to an org beside its Web API: its page, or what it pretends to be.
+    async fn at_org(&self, state: &State, org: &OpenOrg, request: &Request<Bytes>) -> Response<Bytes> {
         if org.pretend == Some(Pretence::OnPremises) {
-            return on_premises::respond(&request);
+            return on_premises::respond(request);
         }
         let path = request.uri().path();
-        if path.starts_with("/api/data/") {
-            let Ok(token) = verify(state, org, beside, request.headers()) else {
-                return org.organization.challenge();
-            };
-            self.world.deliver(state).await;
-            return org.organization.respond(&token_facts(&token), request).await;
-        }
         if matches!(path, "/" | "/main.aspx" | "/default.aspx") {
-            return pages::respond(&self.world, state, org, &request).await;
+            return pages::respond(&self.world, state, org, request).await;
         }
         not_served(path)
+    }
+
+    /// How many requests there have been so far, by the kind of service that they were for.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Counts a request, and holds it back where the world is to seem far away.
+    async fn arrive(&self, door: Door) {
+        self.counts.count(door);
+        let latency = self.world.latency();
+        if door != Door::Control && !latency.is_zero() {
+            self.world.sleep().sleep(latency).await;
+        }
     }
 
     /// The `Date` header by the org's clock, which clients follow; printed once a second.
@@ -239,11 +362,12 @@ fn not_served(path: &str) -> Response<Bytes> {
 impl Answer for Rooms {
     fn answer(self: Arc<Self>, peer: SocketAddr, mut request: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
         Box::pin(async move {
+            self.arrive(Door::of(request.uri().path())).await;
             request.extensions_mut().insert(CallerAddress(peer.ip().to_canonical()));
-            let mut response = self.at_origin(peer, request).await;
+            let mut response = self.respond(At::Origin(peer), request).await;
             // The rooms have been left by now: a caller who is made to wait holds up nobody else.
             if let Some(AnswerAfter(wait)) = response.extensions().get().copied() {
-                tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+                self.world.sleep().sleep(wait.min(LONGEST_WAIT)).await;
             }
             response.headers_mut().insert(header::DATE, self.date());
             response
@@ -255,12 +379,23 @@ impl Answer for Rooms {
             let path = head.uri.path();
             match Door::of(path) {
                 Door::Org if path.starts_with("/api/data/") => {
-                    let state = self.world.state().await;
-                    let Ok(org) = state.first() else { return Ok(UNASKED_BODY) };
-                    admit_data(&state, org, Some(&self.origin_audience), head)
+                    let admit = async || {
+                        let state = self.world.state().await;
+                        let Ok(org) = state.first() else { return Ok(UNASKED_BODY) };
+                        admit_data(&state, org, Some(&self.origin_audience), head)
+                    };
+                    match admit().await {
+                        // The token may be of a key that another node has just made.
+                        Err(_) if self.world.is_shared() => {
+                            self.ask_for_news().await?;
+                            admit().await
+                        }
+                        admitted => admitted,
+                    }
                 }
                 Door::Graph if path.ends_with("/$batch") => Ok(LARGEST_BATCH),
                 Door::Graph => Ok(LARGEST_OBJECT),
+                Door::Control => Ok(control::admission::largest_body(self, head).unwrap_or(UNASKED_BODY)),
                 _ => Ok(UNASKED_BODY),
             }
         })
@@ -282,7 +417,8 @@ impl Answer for Rooms {
 impl Answer for FurtherOrg {
     fn answer(self: Arc<Self>, _: SocketAddr, request: Request<Bytes>) -> BoxFuture<Response<Bytes>> {
         Box::pin(async move {
-            let mut response = self.rooms.at_further_org(self.org, request).await;
+            self.rooms.arrive(Door::Org).await;
+            let mut response = self.rooms.respond(At::Org(self.org), request).await;
             response.headers_mut().insert(header::DATE, self.rooms.date());
             response
         })

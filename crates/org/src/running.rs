@@ -16,6 +16,10 @@ use crate::error::StartError;
 use crate::folder::{DataFolder, FolderError, RunningNote};
 use crate::listen::Listen;
 use crate::listeners::Serving;
+use keyholder_data::Imported;
+use keyholder_dataverse::csdl::Provenance;
+use keyholder_dataverse::schema::SchemaDefinition;
+
 use crate::rooms::Rooms;
 use crate::serve;
 use crate::world::{OpenWorld, WorldOptions};
@@ -38,6 +42,8 @@ pub struct Options {
     pub place: Place,
     /// Where it answers.
     pub listen: Listen,
+    /// Whether it ends with a command that has something else to do ([`RunningNote::is_passing`]).
+    pub is_passing: bool,
     /// Its world.
     pub world: WorldOptions,
     /// The TLS library's cryptography.
@@ -94,8 +100,14 @@ impl LocalOrg {
         let world =
             OpenWorld::open_locked(folder.clone(), lock, &bound.origin, Some(bound.address), &options.world).await?;
         for name in world.refresh_env_files().await? {
-            let mend = if name == "org.env" { ": run `keyholder org credentials --reset`" } else { "" };
             let path = folder.file(&name);
+            if world.is_shared() {
+                let path = path.display();
+                notes
+                    .push(format!("`{path}` is on another node, which made the administrators' secrets: copy it here"));
+                continue;
+            }
+            let mend = if name == "org.env" { ": run `keyholder org credentials --reset`" } else { "" };
             notes.push(format!("`{}` is lost, and with it the administrators' secrets{mend}", path.display()));
         }
         for (org, port) in world.listeners.lost() {
@@ -114,10 +126,11 @@ impl LocalOrg {
         let mut key = [0; 32];
         options.world.random.fill(&mut key);
         let key = Secret::new(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let note = RunningNote::new(std::process::id(), bound.origin.clone(), bound.control.clone(), &key);
+        let note = RunningNote::new(std::process::id(), bound.origin.clone(), bound.control.clone(), &key)
+            .passing(options.is_passing);
 
         let (stop, stopped) = watch::channel(false);
-        let connections = serve::connections();
+        let connections = serve::connections(Arc::clone(&options.world.settings.sleep));
         let serving = Serving { tls: Arc::clone(&tls), connections: Arc::clone(&connections) };
         let rooms = Rooms::new(world, key, serving).await;
         let address_of = |listener: &tokio::net::TcpListener| listener.local_addr().ok();
@@ -147,6 +160,18 @@ impl LocalOrg {
     #[must_use]
     pub fn address(&self) -> Address {
         self.rooms.world.address()
+    }
+
+    /// Takes tables from elsewhere into the org at the origin; the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StartError`] naming the table that cannot be used, or when the org cannot be written.
+    pub async fn import_schema(
+        &self,
+        schema: SchemaDefinition,
+        provenance: Provenance,
+    ) -> Result<Imported, StartError> {
+        self.rooms.world.import_schema(schema, provenance).await
     }
 
     /// The https addresses that are bound.
@@ -212,13 +237,15 @@ impl Drop for LocalOrg {
     }
 }
 
-/// Writes down each second what was observed of sign-ins, so that a kill loses no more than that; and
-/// once more at the end. Nothing is decided by it.
+/// Writes down each second what was observed of sign-ins and usage, so that a kill loses no more than that; and
+/// once more at the end. Forgets whom the limits need to know no more. Nothing is decided by it.
 async fn keep_observations(rooms: Arc<Rooms>, mut stopped: watch::Receiver<bool>) {
     let mut ending = false;
     while !ending {
         ending = tokio::time::timeout(KEPT_EVERY, stopped.wait_for(|stopping| *stopping)).await.is_ok();
         rooms.world.keep_observations().await;
+        rooms.world.keep_usage().await;
+        rooms.protection.forget_idle();
     }
 }
 

@@ -4,6 +4,7 @@
 //! them up, a body must not fill the memory, and a request to stop must not wait for a client
 //! that never finishes. A request reaches the rooms as one whole `http::Request<Bytes>`.
 
+use keyholder_foundation::Sleep;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -26,7 +27,7 @@ use tokio_rustls::TlsAcceptor;
 mod body;
 mod connections;
 
-use body::{Outgoing, discard};
+use body::{Course, Outgoing, discard};
 pub(crate) use body::{UNASKED as UNASKED_BODY, too_large};
 use connections::Connection;
 pub use connections::Connections;
@@ -51,6 +52,17 @@ pub type Admission<'a> = Pin<Box<dyn Future<Output = Result<usize, Response<Byte
 
 /// What [`Answer::refuse`] gives.
 pub type Refusal<'a> = Pin<Box<dyn Future<Output = Response<Bytes>> + Send + 'a>>;
+
+/// What becomes of an answer that is not simply sent: an extension of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The connection ends instead.
+    Cut,
+    /// The connection ends in the middle of the body.
+    Truncated,
+    /// The body takes this long.
+    Slow(Duration),
+}
 
 /// What answers a request, told where it came from.
 pub trait Answer: Send + Sync + 'static {
@@ -85,7 +97,7 @@ pub async fn serve<A: Answer>(
         };
         let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, or a client gone before it was accepted.
-            tokio::time::sleep(REFUSED).await;
+            connections.sleep.sleep(REFUSED).await;
             continue;
         };
         let place = tokio::select! {
@@ -113,10 +125,10 @@ pub async fn serve<A: Answer>(
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
 }
 
-/// What all listeners of one org share: the bounds on connections and bodies.
+/// What all listeners of one org share: the bounds on connections and bodies, and what they wait with.
 #[must_use]
-pub fn connections() -> Arc<Connections> {
-    Arc::new(Connections::of(keyholder_platform::open_files()))
+pub fn connections(sleep: Arc<dyn Sleep>) -> Arc<Connections> {
+    Arc::new(Connections::of(keyholder_platform::open_files(), sleep))
 }
 
 async fn connection<A, S>(stream: S, peer: SocketAddr, answer: Arc<A>, place: Arc<Connection>, watcher: Watcher)
@@ -129,8 +141,15 @@ where
         let (answer, underway) = (Arc::clone(&answer), begun.begin());
         let place = Arc::clone(&begun);
         async move {
-            let response = respond(answer, place.shared(), peer, request).await;
-            Ok::<_, Infallible>(response.map(|body| Outgoing::new(body, underway)))
+            let mut response = respond(answer, place.shared(), peer, request).await;
+            let fate = response.extensions_mut().remove::<Fate>();
+            if fate == Some(Fate::Cut) {
+                // Ends the connection, and this with it.
+                place.cut();
+                std::future::pending::<()>().await;
+            }
+            let course = Course::of(fate, response.body().len(), &place.shared().sleep);
+            Ok::<_, Infallible>(response.map(|body| Outgoing::new(body, underway, course)))
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());

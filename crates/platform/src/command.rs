@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use keyholder_foundation::Secret;
+use keyholder_foundation::{MonotonicClock as _, Secret, SystemClock};
 
 use crate::system;
 
@@ -99,25 +99,48 @@ pub fn run_with_input(
     let out = child.stdout.take().map(|pipe| answer(move || end_of(pipe)));
     let err = child.stderr.take().map(|pipe| answer(move || end_of(pipe)));
 
-    // Standard output and error close when the program and all that hold them end.
+    // Standard output and error close when the program and all that hold them end, or earlier: one that has
+    // closed them may still stay. Whatever is waited for, one deadline holds for all of it.
+    let started = SystemClock::new();
+    let left = || patience.saturating_sub(started.elapsed());
     let too_slow = |child: &mut Child| {
         system::stop_group(child);
         let _ = child.wait();
         Err(CommandError::TooSlow { program: name(), patience })
     };
-    // The last piece of the patience is shared: each wait is for what is left in the worst case of
-    // another's using up all, so the whole is at most three times as long.
-    if out.as_ref().is_some_and(|out| is_late(out, patience)) {
+    if out.as_ref().is_some_and(|out| is_late(out, left())) {
         return too_slow(&mut child);
     }
-    let Some(complaint) = err.map_or(Some(String::new()), |err| err.recv_timeout(patience).ok()) else {
+    let Some(complaint) = err.map_or(Some(String::new()), |err| err.recv_timeout(left()).ok()) else {
         return too_slow(&mut child);
     };
-    let status = child.wait().map_err(|source| CommandError::Lost { program: name(), source })?;
-    let fed = fed.and_then(|fed| fed.recv_timeout(patience).ok());
+    let status = match ended_within(&mut child, left) {
+        Ok(Some(status)) => status,
+        Ok(None) => return too_slow(&mut child),
+        Err(source) => return Err(CommandError::Lost { program: name(), source }),
+    };
+    // With the program gone, a write that still waits has nobody left to read it but what the program
+    // started and kept its input.
+    let fed = fed.and_then(|fed| fed.recv_timeout(left()).ok());
     match fed {
         Some(Err(_)) if status.success() => Err(CommandError::Unread { program: name(), complaint }),
         _ => Ok(Ended { status, complaint }),
+    }
+}
+
+/// How a program ended; nothing when no time is left. The system tells nobody of an end who does not ask.
+fn ended_within(child: &mut Child, left: impl Fn() -> Duration) -> io::Result<Option<ExitStatus>> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let left = left();
+        if left.is_zero() {
+            return Ok(None);
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
@@ -176,6 +199,9 @@ mod tests {
         assert!(matches!(error, CommandError::TooSlow { .. }), "{error}");
         // The pipes are held by a child of the program alone.
         let error = run("sleep 600 & exit 0", Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, CommandError::TooSlow { .. }), "{error}");
+        // It has closed its pipes and stays.
+        let error = run("exec >&- 2>&-; sleep 600", Duration::from_millis(50)).unwrap_err();
         assert!(matches!(error, CommandError::TooSlow { .. }), "{error}");
     }
 

@@ -27,6 +27,12 @@ pub enum FileError {
         /// The largest size that is read, in bytes.
         limit: u64,
     },
+    /// There is something of that name that is no file with a content of its own: a folder, a pipe, a device.
+    #[error("`{}` is no regular file", path.display())]
+    NotRegular {
+        /// What it was taken for.
+        path: PathBuf,
+    },
     /// The file is not UTF-8.
     #[error("`{}` is not a UTF-8 text", path.display())]
     NotText {
@@ -78,6 +84,32 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
 /// [`FileError::Io`] when the system refuses.
 pub fn make_private_file(path: &Path) -> Result<(), FileError> {
     system::open_private_file(path).map(drop).map_err(failed("make", path))
+}
+
+/// The file that a path leads to, past symbolic links: where it is to be read, and written anew without a
+/// link being replaced by a file. There may be none yet.
+///
+/// # Errors
+/// [`FileError::NotRegular`] for a folder, a pipe or a device, whose reading might never end, and
+/// [`FileError::Io`] for a link that leads nowhere.
+pub fn regular_file(path: &Path) -> Result<PathBuf, FileError> {
+    let found = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path.to_path_buf()),
+        found => found.map_err(failed("look at", path))?,
+    };
+    let (file, found) = if found.is_symlink() {
+        let file = std::fs::canonicalize(path).map_err(|source| FileError::Io {
+            doing: "follow the link",
+            path: path.to_path_buf(),
+            // Not "missing": that would be taken for a file that is still to be made.
+            source: io::Error::other(source),
+        })?;
+        let found = std::fs::metadata(&file).map_err(failed("look at", path))?;
+        (file, found)
+    } else {
+        (path.to_path_buf(), found)
+    };
+    if found.is_file() { Ok(file) } else { Err(FileError::NotRegular { path: path.to_path_buf() }) }
 }
 
 /// Whether nobody but the owner may read the file.
@@ -152,13 +184,22 @@ pub fn create_new(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError`] when it cannot be read, is larger, or is not UTF-8.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<String, FileError> {
+    let bytes = read_bytes_bounded(path, limit)?;
+    String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.to_path_buf() })
+}
+
+/// The same for a file of any bytes.
+///
+/// # Errors
+/// When it cannot be read, or is larger than `limit` bytes.
+pub fn read_bytes_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let file = File::open(path).map_err(failed("read", path))?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("read", path))?;
     if bytes.len() as u64 > limit {
         return Err(FileError::TooLarge { path: path.to_path_buf(), limit });
     }
-    String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.to_path_buf() })
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -177,6 +218,29 @@ mod tests {
         assert!(is_private(&file).unwrap());
         assert!(is_private(&inner).unwrap());
         assert_eq!(std::fs::read_dir(&inner).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_their_files_and_what_is_no_file_is_refused() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(regular_file(&at("none")).unwrap(), at("none"));
+        std::fs::write(at("file"), "x").unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        symlink("link", at("second")).unwrap();
+        let file = at("file").canonicalize().unwrap();
+        assert_eq!(regular_file(&at("file")).unwrap(), at("file"));
+        assert_eq!(regular_file(&at("second")).unwrap(), file);
+        symlink(at("nowhere"), at("lost")).unwrap();
+        let lost = regular_file(&at("lost")).unwrap_err();
+        assert!(!lost.is_missing() && lost.to_string().contains("lost"), "{lost}");
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        for name in ["pipe", "."] {
+            let error = regular_file(&at(name)).unwrap_err();
+            assert!(matches!(error, FileError::NotRegular { .. }), "{error}");
+        }
     }
 
     #[test]

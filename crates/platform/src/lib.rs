@@ -11,6 +11,7 @@ pub mod files;
 pub mod lock;
 pub mod places;
 pub mod signal;
+pub mod sleep;
 
 #[cfg(unix)]
 mod unix;
@@ -25,12 +26,13 @@ use other as system;
 pub use command::{CommandError, Ended, run_with_input};
 pub use env_file::{EnvFile, EnvFileError};
 pub use files::{
-    FileError, create_new, create_private_folder, is_private, make_private_file, read_bounded, write_private,
-    write_private_passing,
+    FileError, create_new, create_private_folder, is_private, make_private_file, read_bounded, read_bytes_bounded,
+    regular_file, write_private, write_private_passing,
 };
 pub use lock::{FolderLock, LockError};
 pub use places::{find_program, has_browser, open_in_browser, state_folder};
 pub use signal::Interruption;
+pub use sleep::RuntimeSleep;
 
 /// How many files and sockets this process may have open at once; `None` where the system does not
 /// say.

@@ -4,19 +4,21 @@
 //! the operation touches, so that the store's side cannot confuse the row that is written with the
 //! row that is pointed at. None of them can be made outside this crate.
 
+mod decide;
+
 use std::sync::Arc;
 
-use keyholder_dataverse::error::MissingPrivilege;
-use keyholder_dataverse::schema::{Column, Guard, Table};
-use keyholder_dataverse::{Depth, Verb};
-use keyholder_operation::{Action, Bound, Create, Delete, Function, Operation, Pairing, Query, Retrieve, Update};
-use uuid::Uuid;
+use keyholder_dataverse::schema::Column;
+use keyholder_operation::{
+    Action, AddToQueue, BulkDelete, ChangesQuery, Create, Delete, Download, Follow, Function, Merge, MetadataQuery,
+    MetadataWrite, MultipleKind, Paired, Pairing, Query, Retrieve, Saved, Update, Upload,
+};
 
 use crate::denied::Denied;
-use crate::grants::Grants;
-use crate::privilege::privilege_id;
-use crate::reach::{Reach, ReachedTable};
-use crate::required::{Requirement, Subject, required};
+use crate::reach::ReachedTable;
+use crate::required::Subject;
+
+pub use decide::{authorise, consequence};
 
 /// A privilege that may turn out not to be needed: its refusal counts only then.
 pub type Permission = Result<ReachedTable, Denied>;
@@ -27,18 +29,36 @@ pub type Permission = Result<ReachedTable, Denied>;
 pub enum Authorised {
     /// The list of entity sets, for whoever may sign in.
     ServiceDocument,
+    /// The document that describes every type, likewise.
+    MetadataDocument,
+    /// Definitions of tables, columns and relationships.
+    Metadata(Box<MetadataQuery>),
+    /// Many definitions at once.
+    MetadataChanges(Box<ChangesQuery>),
+    /// A change to the schema.
+    MetadataChange(Box<MetadataWrite>),
     /// Rows.
     Query(Reading<Query>),
+    /// The row that holds a query; what that query asks is decided when it is known.
+    Saved(Reading<Saved>),
     /// How many rows.
     Count(Reading<Query>),
     /// One row.
     Retrieve(Reading<Retrieve>),
+    /// The row that a lookup of another names.
+    Follow(Reading<Follow>),
     /// A new row.
     Create(Writing<Create>),
     /// A changed row.
     Update(Writing<Update>),
+    /// Several new or changed rows: each is [`Authorised::Create`] or [`Authorised::Update`].
+    Multiple(MultipleKind, Vec<Authorised>),
     /// A row less.
     Delete(Reading<Delete>),
+    /// Contents of a file or image column.
+    Download(Reading<Download>),
+    /// New contents of such a column: the rows are those that may be changed.
+    Upload(Reading<Upload>),
     /// A new pair.
     Associate(Linking),
     /// A pair less.
@@ -47,6 +67,56 @@ pub enum Authorised {
     Function(Calling<Function>),
     /// An action.
     Action(Calling<Action>),
+    /// One row made of two: the change to the one that stays, and where the other must be.
+    Merge(Box<Merging>),
+    /// A job that deletes the rows of queries.
+    BulkDelete(BulkDelete, Vec<Deleting>),
+    /// A row closed by an activity: the new activity, and the change to the row.
+    Close(Box<Writing<Create>>, Box<Writing<Update>>),
+    /// A row put into a queue: which, and the new item of the queue.
+    AddToQueue(AddToQueue, Box<Writing<Create>>),
+}
+
+/// The rows of a query that are to be deleted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deleting {
+    reading: Reading<Query>,
+    delete: ReachedTable,
+}
+
+impl Deleting {
+    /// Which rows.
+    #[must_use]
+    pub fn reading(&self) -> &Reading<Query> {
+        &self.reading
+    }
+
+    /// Which rows may be deleted.
+    #[must_use]
+    pub fn delete(&self) -> &ReachedTable {
+        &self.delete
+    }
+}
+
+/// Two rows that become one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merging {
+    part: Merge,
+    target: Writing<Update>,
+}
+
+impl Merging {
+    /// What is asked.
+    #[must_use]
+    pub fn part(&self) -> &Merge {
+        &self.part
+    }
+
+    /// The change to the row that stays. Its Write is the other row's too.
+    #[must_use]
+    pub fn target(&self) -> &Writing<Update> {
+        &self.target
+    }
 }
 
 /// An operation that touches the rows of one table, found perhaps from a row of another.
@@ -55,6 +125,7 @@ pub struct Reading<T> {
     part: T,
     rows: ReachedTable,
     source: Option<ReachedTable>,
+    further: Vec<ReachedTable>,
 }
 
 impl<T> Reading<T> {
@@ -75,6 +146,13 @@ impl<T> Reading<T> {
     pub fn source(&self) -> Option<&ReachedTable> {
         self.source.as_ref()
     }
+
+    /// What may be read of each of [`Query::further_tables`], in the same order; for a single row,
+    /// of each of [`expanded_tables`](keyholder_operation::query::expanded_tables).
+    #[must_use]
+    pub fn further(&self) -> &[ReachedTable] {
+        &self.further
+    }
 }
 
 /// An operation that makes or changes one row.
@@ -87,6 +165,63 @@ pub struct Writing<T> {
     assign: Option<Permission>,
     append: Option<ReachedTable>,
     bindings: Vec<Binding>,
+    nested: Vec<(usize, Writing<Create>)>,
+    related: Vec<Relating>,
+    further: Vec<ReachedTable>,
+}
+
+/// What is done with a row of a new row's collection, in the order of the operation's `related`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Relating {
+    /// It is made.
+    New(Writing<Create>),
+    /// Its lookup comes to name the new row.
+    Existing(Writing<Update>),
+    /// It is paired with the new row.
+    Paired(Box<Pairs>),
+}
+
+/// A pair that a new row makes, and where its two rows must be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pairs {
+    part: Paired,
+    rows: ReachedTable,
+    other: ReachedTable,
+    assign: Option<ReachedTable>,
+    new: Option<Writing<Create>>,
+}
+
+impl Pairs {
+    /// What is asked.
+    #[must_use]
+    pub fn part(&self) -> &Paired {
+        &self.part
+    }
+
+    /// Where the new row must be.
+    #[must_use]
+    pub fn rows(&self) -> &ReachedTable {
+        &self.rows
+    }
+
+    /// Where the other row must be.
+    #[must_use]
+    pub fn other(&self) -> &ReachedTable {
+        &self.other
+    }
+
+    /// For roles of a user or team: which roles may be assigned.
+    #[must_use]
+    pub fn assign(&self) -> Option<&ReachedTable> {
+        self.assign.as_ref()
+    }
+
+    /// The other row, where it is made first.
+    #[must_use]
+    pub fn new_row(&self) -> Option<&Writing<Create>> {
+        self.new.as_ref()
+    }
 }
 
 /// A lookup that is set, and where the row it names must be.
@@ -143,6 +278,12 @@ impl<T> Writing<T> {
         self.read.as_ref()
     }
 
+    /// What may be read of each of the tables whose rows are shown afterwards inside the row.
+    #[must_use]
+    pub fn further(&self) -> &[ReachedTable] {
+        &self.further
+    }
+
     /// Whether and which rows may be given away. None when the body names no owner. It is not
     /// needed where the owner that the body names is the one that the row has, or would get,
     /// anyway.
@@ -161,6 +302,18 @@ impl<T> Writing<T> {
     #[must_use]
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings
+    }
+
+    /// The row that is made first for the assignment with this index to point at.
+    #[must_use]
+    pub fn nested(&self, assignment: usize) -> Option<&Writing<Create>> {
+        self.nested.iter().find(|(index, _)| *index == assignment).map(|(_, row)| row)
+    }
+
+    /// The rows of a new row's collections, one for each of the operation's `related`.
+    #[must_use]
+    pub fn related(&self) -> &[Relating] {
+        &self.related
     }
 }
 
@@ -203,7 +356,7 @@ impl Linking {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calling<T> {
     part: T,
-    rows: Option<ReachedTable>,
+    reached: Vec<(Subject, ReachedTable)>,
 }
 
 impl<T> Calling<T> {
@@ -213,188 +366,10 @@ impl<T> Calling<T> {
         &self.part
     }
 
-    /// Where the row that it is about must be. None when it is about no row.
-    #[must_use]
-    pub fn rows(&self) -> Option<&ReachedTable> {
-        self.rows.as_ref()
+    /// Everything that is asked of the rows of one subject: such a row must be within all of them.
+    pub fn of(&self, subject: Subject) -> impl Iterator<Item = &ReachedTable> {
+        self.reached.iter().filter(move |(of, _)| *of == subject).map(|(_, rows)| rows)
     }
-}
-
-impl Grants {
-    /// The rows of the requirement's table that may be touched as it says.
-    fn permit(&self, requirement: &Requirement) -> Permission {
-        let Requirement { table, verb, .. } = requirement;
-        let caller = || Box::new(self.caller().clone());
-        let name = match table.privilege_name(*verb) {
-            Some(name) => name,
-            // What no privilege guards may be read by whoever has a role: a reading. Pairs tell of
-            // the rows on both sides, so those must be readable.
-            None if *verb == Verb::Read && self.has_roles() => {
-                let held = |guard: &&Guard| self.depth(privilege_id(&guard.privilege)).is_some();
-                if let Some(guard) = table.guards().iter().find(|guard| !held(guard)) {
-                    return Err(Denied::Privilege { caller: caller(), missing: Box::new(guarded(guard)) });
-                }
-                return Ok(ReachedTable::new(Arc::clone(table), *verb, Some(Depth::Global), Reach::Everything));
-            }
-            None if *verb == Verb::Read => return Err(no_roles(self)),
-            // And changed by nobody: the name of a privilege that there is not is held by nobody.
-            None => format!("prv{verb}{}", table.schema_name()),
-        };
-        let id = privilege_id(&name);
-        match (self.depth(id), self.reach(id)) {
-            (Some(depth), Some(reach)) => Ok(ReachedTable::new(Arc::clone(table), *verb, Some(depth), reach.clone())),
-            _ if !self.has_roles() => Err(Denied::NoRoles { caller: caller(), privilege: name }),
-            _ => Err(Denied::Privilege { caller: caller(), missing: Box::new(missing(table, name, id)) }),
-        }
-    }
-}
-
-fn missing(table: &Table, name: String, id: Uuid) -> MissingPrivilege {
-    MissingPrivilege {
-        name,
-        id,
-        table: table.logical_name().to_owned(),
-        type_code: table.type_code(),
-        display_name: table.display_name().to_owned(),
-    }
-}
-
-fn guarded(guard: &Guard) -> MissingPrivilege {
-    MissingPrivilege {
-        name: guard.privilege.clone(),
-        id: privilege_id(&guard.privilege),
-        table: guard.table.clone(),
-        type_code: guard.type_code,
-        display_name: guard.display_name.clone(),
-    }
-}
-
-/// Decides whether the caller may do this, and on which rows.
-///
-/// # Errors
-/// [`Denied`] for the first privilege that is missing. What may turn out not to be needed is not
-/// refused here but kept as a [`Permission`].
-pub fn authorise(grants: &Grants, bound: Bound) -> Result<Authorised, Denied> {
-    // Functions that need no privilege, like `WhoAmI`, still need a role: a reading.
-    let about_nothing = matches!(bound.operation, Operation::Function(_) | Operation::Action(_));
-    if about_nothing && !grants.has_roles() && required(&bound).is_empty() {
-        return Err(no_roles(grants));
-    }
-    let needs = required(&bound);
-    let permit = |verb: Verb, subject: Subject| {
-        needs.iter().find(|need| need.verb == verb && need.subject == subject).map(|need| grants.permit(need))
-    };
-    // Reading and pairing cannot do without; a requirement that is not listed is none.
-    let reading = |verb: Verb| permit(verb, Subject::Rows).transpose();
-    Ok(match bound.operation {
-        Operation::Query(query) => Authorised::Query(read(query, grants, &permit)?),
-        Operation::Count(query) => Authorised::Count(read(query, grants, &permit)?),
-        Operation::Retrieve(retrieve) => {
-            let rows = grants.permit(&own(&retrieve.table, Verb::Read))?;
-            Authorised::Retrieve(Reading { part: retrieve, rows, source: None })
-        }
-        Operation::Delete(delete) => {
-            let rows = grants.permit(&own(&delete.table, Verb::Delete))?;
-            Authorised::Delete(Reading { part: delete, rows, source: None })
-        }
-        Operation::Create(create) => {
-            let created = grants.permit(&own(&create.table, Verb::Create))?;
-            let bindings = bindings(&needs, grants, |index| create.values.get(index).map(|given| &given.column))?;
-            Authorised::Create(Writing {
-                create: Some(Ok(created)),
-                write: None,
-                read: permit(Verb::Read, Subject::Rows),
-                assign: permit(Verb::Assign, Subject::Rows),
-                append: reading(Verb::Append)?,
-                bindings,
-                part: create,
-            })
-        }
-        Operation::Update(update) => {
-            let (create, write) = (permit(Verb::Create, Subject::Rows), permit(Verb::Write, Subject::Rows));
-            // With only one way to go, its refusal is final.
-            match (&create, &write) {
-                (Some(Err(denied)), None) | (None, Some(Err(denied))) => return Err(denied.clone()),
-                _ => {}
-            }
-            let bindings = bindings(&needs, grants, |index| update.values.get(index).map(|given| &given.column))?;
-            Authorised::Update(Writing {
-                create,
-                write,
-                read: permit(Verb::Read, Subject::Rows),
-                assign: permit(Verb::Assign, Subject::Rows),
-                append: reading(Verb::Append)?,
-                bindings,
-                part: update,
-            })
-        }
-        Operation::Associate(pair) => Authorised::Associate(link(pair, grants, &permit)?),
-        Operation::Disassociate(pair) => Authorised::Disassociate(link(pair, grants, &permit)?),
-        Operation::Function(function) => {
-            let rows = reading(Verb::Read)?;
-            Authorised::Function(Calling { part: function, rows })
-        }
-        Operation::Action(action) => {
-            let rows = reading(Verb::Write)?;
-            Authorised::Action(Calling { part: action, rows })
-        }
-        // The list of entity sets names no row. An operation that this crate does not know yet
-        // gets nothing more than that.
-        _ => Authorised::ServiceDocument,
-    })
-}
-
-/// The refusal of a caller without roles where no privilege is asked: the service then names the
-/// one for reading users.
-fn no_roles(grants: &Grants) -> Denied {
-    Denied::NoRoles { caller: Box::new(grants.caller().clone()), privilege: "prvReadUser".to_owned() }
-}
-
-fn own(table: &Arc<Table>, verb: Verb) -> Requirement {
-    Requirement { table: Arc::clone(table), verb, subject: Subject::Rows }
-}
-
-fn read(
-    query: Query,
-    grants: &Grants,
-    permit: &impl Fn(Verb, Subject) -> Option<Permission>,
-) -> Result<Reading<Query>, Denied> {
-    let source = permit(Verb::Read, Subject::Source).transpose()?;
-    let rows = grants.permit(&own(&query.table, Verb::Read))?;
-    Ok(Reading { part: query, rows, source })
-}
-
-fn link(
-    pair: Pairing,
-    grants: &Grants,
-    permit: &impl Fn(Verb, Subject) -> Option<Permission>,
-) -> Result<Linking, Denied> {
-    let rows = grants.permit(&own(&pair.table, Verb::Append))?;
-    let other = grants.permit(&Requirement { subject: Subject::Other, ..own(&pair.other_table, Verb::Append) })?;
-    let mut assign = None;
-    for subject in [Subject::Rows, Subject::Other] {
-        if let Some(permission) = permit(Verb::Assign, subject) {
-            assign = Some((subject, permission?));
-        }
-    }
-    Ok(Linking { part: pair, rows, other, assign })
-}
-
-/// The lookups that are set, each with the rows that it may be set to.
-fn bindings<'a>(
-    needs: &[Requirement],
-    grants: &Grants,
-    column: impl Fn(usize) -> Option<&'a Arc<Column>>,
-) -> Result<Vec<Binding>, Denied> {
-    let mut bindings = Vec::new();
-    for need in needs {
-        if let Subject::Target(assignment) = need.subject
-            && let Some(column) = column(assignment)
-        {
-            bindings.push(Binding { assignment, column: Arc::clone(column), target: grants.permit(need)? });
-        }
-    }
-    Ok(bindings)
 }
 
 #[cfg(test)]

@@ -79,6 +79,23 @@ impl Grants {
         self.caller.privilege_count = self.held.len();
     }
 
+    /// Lets these privileges reach what is shared with the caller and the caller's teams, beside what they reach
+    /// anyway: those for whose verb and table there are shares at all. Called after every role has been added; a
+    /// privilege that no role gives reaches nothing by being shared.
+    pub fn add_shares(&mut self, privileges: impl IntoIterator<Item = Uuid>) {
+        let principals = || [self.caller.user].into_iter().chain(self.teams.iter().copied());
+        for privilege in privileges {
+            if let Some(held) = self.held.get_mut(&privilege) {
+                held.reach.add_shared_with(principals());
+            }
+        }
+    }
+
+    /// The caller and all teams that the caller is a member of.
+    pub fn principals(&self) -> impl Iterator<Item = Uuid> + '_ {
+        [self.caller.user].into_iter().chain(self.teams.iter().copied())
+    }
+
     fn reach_of(&self, holder: Holder, unit: Uuid, subtree: &Arc<[Uuid]>, depth: Depth) -> Reach {
         let mut rows = Rows::default();
         match holder {
@@ -100,10 +117,31 @@ impl Grants {
         Reach::Rows(rows)
     }
 
+    /// What somebody may who acts in the name of `other`: what both may, as far as both reach. They
+    /// are described as the other.
+    #[must_use]
+    pub fn acting_for(&self, other: &Self) -> Self {
+        let both = |(privilege, theirs): (&Uuid, &Held)| {
+            let ours = self.held.get(privilege)?;
+            let depth = ours.depth.min(theirs.depth);
+            Some((*privilege, Held { depth, reach: ours.reach.intersection(&theirs.reach) }))
+        };
+        let held: HashMap<Uuid, Held> = other.held.iter().filter_map(both).collect();
+        let mut caller = other.caller.clone();
+        caller.privilege_count = held.len();
+        Self { caller, teams: other.teams.clone(), held }
+    }
+
     /// The caller, as refusals describe them.
     #[must_use]
     pub fn caller(&self) -> &PrincipalFacts {
         &self.caller
+    }
+
+    /// All teams that the caller is a member of.
+    #[must_use]
+    pub fn teams(&self) -> &[Uuid] {
+        &self.teams
     }
 
     /// Whether the caller holds any role.
@@ -122,6 +160,13 @@ impl Grants {
     #[must_use]
     pub fn reach(&self, privilege: Uuid) -> Option<&Reach> {
         self.held.get(&privilege).map(|held| &held.reach)
+    }
+
+    /// How much memory this takes, in entries: one for each privilege, and one for each user, team and business unit by
+    /// which a privilege reaches rows.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.held.values().map(|held| 1 + held.reach.weight()).sum::<usize>() + self.teams.len()
     }
 
     /// Every privilege held, with its deepest depth, in no particular order.

@@ -11,20 +11,24 @@
 //!
 //! ```compile_fail
 //! use keyholder_security::{Reach, ReachedTable};
-//! # fn table() -> std::sync::Arc<keyholder_dataverse::Table> { unimplemented!() }
-//! let all = ReachedTable { table: table(), verb: keyholder_dataverse::Verb::Read, reach: Reach::Everything };
+//! fn all_of(table: std::sync::Arc<keyholder_dataverse::Table>) -> ReachedTable {
+//!     ReachedTable { table, verb: keyholder_dataverse::Verb::Read, depth: None, reach: Reach::Everything }
+//! }
 //! ```
 //!
 //! ```compile_fail
-//! # fn query() -> keyholder_operation::Query { unimplemented!() }
+//! use keyholder_security::{Authorised, ReachedTable, Reading};
 //! // Nor can an authorised operation be made around a query by hand.
-//! let free = keyholder_security::Authorised::Query(keyholder_security::Reading { part: query() });
+//! fn free(query: keyholder_operation::Query, rows: ReachedTable) -> Authorised {
+//!     Authorised::Query(Reading { part: query, rows, source: None })
+//! }
 //! ```
 //!
 //! Follows Microsoft's "How access to a record is determined" and "Security roles and privileges".
-//! Sharing, hierarchy and impersonation have their place in [`Reach`] and come later.
+//! Hierarchy (managers and positions) has its place in [`Reach`] and comes later.
 
 mod authorised;
+mod definitions;
 mod denied;
 mod grants;
 mod privilege;
@@ -32,7 +36,11 @@ mod reach;
 mod required;
 pub mod role_file;
 
-pub use authorised::{Authorised, Binding, Calling, Linking, Permission, Reading, Writing, authorise};
+pub use authorised::{
+    Authorised, Binding, Calling, Deleting, Linking, Merging, Pairs, Permission, Reading, Relating, Writing, authorise,
+    consequence,
+};
+pub use definitions::{DEFINITION_READS, DEFINITION_WRITES};
 pub use denied::Denied;
 pub use grants::{Grants, Holder};
 pub use keyholder_dataverse::{Depth, Verb};

@@ -7,10 +7,12 @@
 
 mod known;
 
+use keyholder_dataverse::derived_id;
 use keyholder_dataverse::schema::{Ownership, Table};
 use keyholder_dataverse::{Depth, Verb};
 use uuid::Uuid;
 
+use crate::definitions::{DEFINITION_READS, DEFINITION_WRITES};
 use known::KNOWN;
 
 /// One privilege, as the `privilege` table shows it.
@@ -44,12 +46,12 @@ const DEFAULT_ROLE_PRIVILEGES: [&str; 9] = [
 const STANDALONE: [&str; 11] = [
     "prvActOnBehalfOfAnotherUser",
     "prvAssignManager",
+    "prvBulkDelete",
     "prvBypassCustomBusinessLogic",
     "prvBypassCustomPlugins",
     "prvDisableBusinessUnit",
     "prvDisableUser",
-    "prvReadAuditSummary",
-    "prvReadWebResource",
+    "prvOverrideCreatedOnCreatedBy",
     "prvReparentBusinessUnit",
     "prvReparentTeam",
     "prvReparentUser",
@@ -64,18 +66,12 @@ pub fn privilege_id(name: &str) -> Uuid {
     }
 }
 
-/// An id made of the name: its 128-bit FNV-1a hash in the form of a UUID of version 8 (RFC 9562).
-fn derived_id(name: &str) -> Uuid {
-    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let hash = name.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-    uuid::Builder::from_custom_bytes(hash.to_be_bytes()).into_uuid()
-}
-
 /// The privileges that guard a table.
 #[must_use]
 pub fn privileges_of(table: &Table) -> Vec<Privilege> {
     let depths: &[Depth] = match table.ownership() {
+        // Views that people keep for themselves are nobody else's.
+        Ownership::User if table.logical_name() == "userquery" => &[Depth::Basic],
         Ownership::User => &Depth::ALL,
         // Of the tables that business units own, only users have rows of one's own: oneself.
         Ownership::BusinessUnit if table.logical_name() == "systemuser" => &Depth::ALL,
@@ -97,11 +93,17 @@ pub fn default_role_privileges() -> impl Iterator<Item = (Privilege, Depth)> {
 
 /// The privileges that guard no table of the schema, those of every new role among them.
 pub fn standalone_privileges() -> impl Iterator<Item = Privilege> {
-    DEFAULT_ROLE_PRIVILEGES.iter().chain(&STANDALONE).map(|name| standalone(name))
+    DEFAULT_ROLE_PRIVILEGES
+        .iter()
+        .chain(&STANDALONE)
+        .chain(&DEFINITION_READS)
+        .chain(&DEFINITION_WRITES)
+        .map(|name| standalone(name))
 }
 
 fn standalone(name: &str) -> Privilege {
     let access_right = match name.strip_prefix("prv") {
+        Some(_) if DEFINITION_READS.contains(&name) => Verb::Read.access_right(),
         Some(rest) if rest.starts_with("ReadS") || rest.starts_with("ReadP") => Verb::Read.access_right(),
         Some(rest) if rest.starts_with("WriteS") => Verb::Write.access_right(),
         Some(rest) if rest.starts_with("CreateS") => Verb::Create.access_right(),
@@ -114,7 +116,8 @@ fn standalone(name: &str) -> Privilege {
 mod tests {
     use super::*;
     use keyholder_dataverse::Schema;
-    use std::collections::HashSet;
+    use std::collections::hash_map::Entry;
+    use std::collections::{HashMap, HashSet};
 
     #[test]
     fn known_ids_are_found_and_others_derive() {
@@ -129,19 +132,34 @@ mod tests {
     }
 
     #[test]
-    fn no_two_privileges_of_the_core_tables_share_an_id() {
+    fn privileges_of_the_core_tables_share_an_id_only_with_their_name_and_depths() {
         let schema = Schema::core().unwrap();
         let mut ids = HashSet::new();
-        let mut names = HashSet::new();
+        let mut known = HashMap::new();
         for name in schema.names() {
             let table = schema.table(&name.logical_name).unwrap().unwrap();
             for privilege in privileges_of(&table) {
-                assert!(ids.insert(privilege.id) && names.insert(privilege.name));
+                let new = ids.insert(privilege.id);
+                match known.entry(privilege.name.clone()) {
+                    Entry::Vacant(place) => {
+                        assert!(new, "{}", privilege.name);
+                        place.insert(privilege);
+                    }
+                    Entry::Occupied(before) => assert_eq!(*before.get(), privilege),
+                }
             }
         }
+        // Some of those that every role or the platform names are a table's now.
         for privilege in standalone_privileges() {
-            assert!(ids.insert(privilege.id) && names.insert(privilege.name));
+            match known.entry(privilege.name.clone()) {
+                Entry::Vacant(place) => {
+                    assert!(ids.insert(privilege.id), "{}", privilege.name);
+                    place.insert(privilege);
+                }
+                Entry::Occupied(before) => assert_eq!(*before.get(), privilege),
+            }
         }
+        let names: HashSet<String> = known.into_keys().collect();
         for expected in ["prvReadContact", "prvReadUser", "prvAssignRole", "prvReadBusinessUnit"] {
             assert!(names.contains(expected), "{expected}");
         }

@@ -5,11 +5,14 @@
 //! Whatever is done can be done again: what a killed run left is seen by the next one's observing, and
 //! an action that may have been carried out already takes "it is there" for an answer.
 
+mod begun;
 mod directory;
+pub(crate) mod keys;
 mod org;
 mod person;
 mod proof;
 mod secret;
+mod unproved;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,20 +21,25 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use keyholder_client::Error as ClientError;
 use keyholder_entra::graph::Application;
 use keyholder_foundation::{ClientId, ObjectId};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::Administrator;
 use crate::declaration::{ApplicationUser, Credential, Declaration, Sink};
 use crate::error::Error;
 use crate::estate::Estate;
-use crate::observe::Observation;
-use crate::plan::{Action, Change, Found, Mark, Place, Plan, find_registration};
+use crate::journal::Recorded;
+use crate::kept::KeyKind;
+use crate::observe::{KeySeen, Observation};
+use crate::plan::{Action, Change, Found, Mark, Place, Plan, find_registration, key_change};
 use crate::report::{Event, Outcome, Reporter};
 use crate::sink::{Key, Sinks};
 
-pub use proof::Provisioned;
+pub use proof::{ProvedBy, Provisioned};
 
-pub(crate) use org::delete_users;
+pub(crate) use secret::Making;
+
+pub(crate) use proof::tries;
 
 /// How many changes are under way at one directory or org.
 const AT_ONCE: usize = 6;
@@ -58,8 +66,26 @@ pub struct Applied {
     pub changed: bool,
     /// The ways in that were proved.
     pub proved: Vec<Provisioned>,
+    /// The ways in that were to be proved and cannot be from here, by declared user.
+    pub unproved: Vec<Unproved>,
     /// What failed, the first first.
     pub failures: Vec<Failure>,
+}
+
+/// A way in that cannot be proved from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unproved {
+    /// The declared service user.
+    pub item: String,
+    /// Its application, where it is known by now.
+    pub client_id: Option<ClientId>,
+    /// The first of its orgs.
+    pub url: String,
+    /// Why not: one sentence.
+    pub reason: String,
+    /// How it is proved where its credential is.
+    pub how: String,
 }
 
 /// A change or proof that failed.
@@ -90,9 +116,21 @@ pub async fn apply(
     reporter: &dyn Reporter,
 ) -> Applied {
     let known = Mutex::new(Known::of(declaration, seen));
-    let run = Run { estate, declaration, seen, plan, sinks, proving, reporter, known };
+    let certificates = futures::lock::Mutex::default();
+    let begun = Mutex::new(begun::taken_up(estate, declaration, seen));
+    let run = Run { estate, declaration, seen, plan, sinks, proving, reporter, known, certificates, begun };
+    let returned = person::give_back(&run).await;
     let mut work = Work::new(&run);
     work.run(&run).await;
+    work.applied.failures.extend(returned.into_iter().map(|error| Failure {
+        item: String::new(),
+        org: None,
+        subject: "licence that an earlier run borrowed".to_owned(),
+        left: Vec::new(),
+        error,
+    }));
+    work.tell_unproved(&run);
+    run.strike_begun(&mut work.applied);
     work.applied
 }
 
@@ -106,6 +144,10 @@ struct Run<'a> {
     proving: Proving,
     reporter: &'a dyn Reporter,
     known: Mutex<Known>,
+    /// Whose turn it is with a registration's list of certificates.
+    certificates: futures::lock::Mutex<()>,
+    /// What the journal says of keys for programs, by user.
+    begun: Mutex<Vec<(String, Recorded)>>,
 }
 
 /// Ids that earlier actions made or found.
@@ -208,10 +250,14 @@ impl<'a> Run<'a> {
             | Action::Consent
             | Action::CreateFederation(_)
             | Action::UpdateFederation { .. }
+            | Action::DeleteFederation { .. }
             | Action::DeletePrincipal { .. }
+            | Action::RemoveFile { .. }
             | Action::DeleteRegistration { .. } => directory::perform(self, change, action).await,
             Action::BringAbout => person::perform(self, change, index).await,
-            Action::MakeSecret { .. } | Action::RewriteKey { .. } => secret::perform(self, change, action).await,
+            Action::MakeSecret { .. } | Action::MakeCertificate { .. } | Action::RewriteKey { .. } => {
+                secret::perform(self, change, action).await
+            }
             Action::CreateRole { .. }
             | Action::AddPrivileges { .. }
             | Action::ReplacePrivileges { .. }
@@ -290,6 +336,8 @@ struct Work<'a> {
     failed: BTreeMap<String, usize>,
     /// How many are under way at each place.
     busy: BTreeMap<Place, usize>,
+    /// The users whose ways in nobody here can prove.
+    unproved: BTreeSet<&'a str>,
     applied: Applied,
 }
 
@@ -301,24 +349,32 @@ impl<'a> Work<'a> {
             .iter()
             .map(|change| Node { task: Task::Change(change), needs: change.needs.clone() })
             .collect();
+        let mut unproved: BTreeSet<&str> = BTreeSet::new();
         for (user, declared) in &run.declaration.application_users {
             // What nobody here can sign in with is not proved here.
-            let made_now = |number: usize| {
-                let id = format!("secret:{user}:{number}");
-                plan.changes
-                    .iter()
-                    .any(|change| change.id == id && matches!(change.action, Some(Action::MakeSecret { .. })))
+            let made_now = |kind: KeyKind, number: usize| {
+                let id = key_change(kind, user, number);
+                let is_made = |action: &Option<Action>| {
+                    matches!(action, Some(Action::MakeSecret { .. } | Action::MakeCertificate { .. }))
+                };
+                plan.changes.iter().any(|change| change.id == id && is_made(&change.action))
             };
             let mut credentials = declared.credentials.iter().enumerate();
+            // Another tenant's application makes no keys here; its publisher may have lent one.
+            let is_abroad =
+                run.known().registrations.get(user).is_some_and(|registration| registration.application.is_none());
+            let is_held = |number: usize| {
+                let seen = run.seen.keys.get(&(user.clone(), number));
+                seen.is_some_and(|seen| matches!(seen.kept, KeySeen::Key(_)))
+            };
             let is_at_hand = credentials.any(|(number, credential)| match credential {
+                Credential::Secret { .. } | Credential::Certificate { .. } if is_abroad => is_held(number),
                 // What a program was given once, it does not give back.
-                Credential::Secret { sink: Sink::Command(_), .. } => made_now(number),
-                Credential::Secret { .. } => true,
-                _ => false,
+                Credential::Secret { sink: Sink::Command(_), .. } => made_now(KeyKind::Secret, number),
+                Credential::Certificate { sink: Sink::Command(_), .. } => made_now(KeyKind::Certificate, number),
+                Credential::Secret { .. } | Credential::Certificate { .. } => true,
+                Credential::Federated(accepted) => run.estate.outside_for(std::iter::once(accepted)).is_some(),
             });
-            if !is_at_hand {
-                continue;
-            }
             for org in &declared.orgs {
                 let own = |change: &&Change| {
                     change.item == *user && (change.place.org().is_none() || change.place.org() == Some(org))
@@ -331,7 +387,13 @@ impl<'a> Work<'a> {
                     .filter_map(|need| plan.changes.iter().find(|change| change.id == *need))
                     .collect();
                 let is_touched = own.iter().chain(&roles).any(|change| change.is_change());
-                if is_planned && (run.proving.all || is_touched) {
+                if !(is_planned && (run.proving.all || is_touched)) {
+                    continue;
+                }
+                if !is_at_hand {
+                    // What is said of another tenant's application, its plan has said.
+                    unproved.extend((!is_abroad).then_some(user.as_str()));
+                } else {
                     let needs = own.iter().map(|change| change.id.clone()).collect();
                     nodes.push(Node { task: Task::Proof { user, org }, needs });
                 }
@@ -344,8 +406,15 @@ impl<'a> Work<'a> {
             done: BTreeSet::new(),
             failed: BTreeMap::new(),
             busy: BTreeMap::new(),
+            unproved,
             applied: Applied::default(),
         }
+    }
+
+    /// Says of each way in that cannot be proved why not, once everything is done that was.
+    fn tell_unproved(&mut self, run: &Run<'a>) {
+        let unproved = std::mem::take(&mut self.unproved);
+        self.applied.unproved = unproved.into_iter().filter_map(|user| unproved::of(run, user)).collect();
     }
 
     async fn run(&mut self, run: &Run<'a>) {

@@ -19,7 +19,7 @@ mod schema;
 mod shape;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,9 +31,10 @@ use keyholder_client::OrgUrl;
 pub(crate) use check::is_entry_name;
 pub use lifetime::{parse_lifetime, print_lifetime};
 pub use mistakes::{Mistake, Mistakes, Position};
-pub use print::print_declaration;
-pub use reading::ReadError;
-pub use rights::{is_privilege_name, parse_rights, print_depth, print_rights, print_verb};
+pub use nearest::nearest;
+pub use print::{print_declaration, print_subscriber};
+pub use reading::{LARGEST_FILE, ReadError};
+pub use rights::{is_privilege_name, parse_grant, parse_rights, print_depth, print_rights, print_verb, read_role_file};
 pub use schema::json_schema;
 pub use words::in_words;
 
@@ -53,6 +54,8 @@ pub struct Declaration {
     pub application_users: BTreeMap<String, ApplicationUser>,
     /// The non-interactive users, by name; each is one directory user.
     pub non_interactive_users: BTreeMap<String, NonInteractiveUser>,
+    /// Other people's tenants that use the applications, by names of one's own.
+    pub subscribers: BTreeMap<String, Subscriber>,
     /// What shall not be, whoever asks for it.
     pub policies: Policies,
 }
@@ -194,6 +197,22 @@ pub enum Sink {
     Command(Vec<String>),
 }
 
+impl Sink {
+    /// Where it is, whole: of a program its arguments too, each in quotes where they would run together.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::EnvFile(path) => format!("the env file `{}`", path.display()),
+            Self::File(path) => format!("the file `{}`", path.display()),
+            Self::Command(words) => {
+                let is_plain = |word: &String| !word.is_empty() && !word.contains([' ', '"', '\'', '`', '\\']);
+                let quoted = |word: &String| if is_plain(word) { word.clone() } else { format!("{word:?}") };
+                format!("the program `{}`", words.iter().map(quoted).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+}
+
 /// A non-interactive user: a directory user that reaches an org's data by the services alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NonInteractiveUser {
@@ -214,6 +233,21 @@ pub struct NonInteractiveUser {
     pub usage_location: Option<String>,
     /// Where its generated password goes.
     pub password: Sink,
+    /// Whether a new one gets a first password that has to be changed, and is changed at once.
+    pub change_first_password: bool,
+}
+
+/// A customer of a published application: a tenant of somebody else, where its administrator consents
+/// and makes the application user. Plans leave it alone; it is only looked at, with the application's
+/// own key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The tenant's id or one of its domains.
+    pub tenant: String,
+    /// The org that the application reaches there; without, only the consent can be told.
+    pub url: Option<OrgUrl>,
+    /// The name of the application user in the declaration.
+    pub application: String,
 }
 
 /// What a declaration forbids itself.
@@ -257,6 +291,18 @@ impl Default for Policies {
 pub const ONE_ORG: &str = "org";
 
 impl Declaration {
+    /// The roles that are brought about in an org: those of its users. A declaration that has no users at all, and
+    /// no name by which what it made could be told later, is one of its roles.
+    pub(crate) fn roles_in(&self, org: &str) -> BTreeSet<&String> {
+        if self.name.is_none() && self.application_users.is_empty() && self.non_interactive_users.is_empty() {
+            return self.roles.keys().collect();
+        }
+        let here = |orgs: &[String]| orgs.iter().any(|name| name == org);
+        let users = self.application_users.values().filter(|user| here(&user.orgs)).flat_map(|user| &user.roles);
+        let others = self.non_interactive_users.values().filter(|user| here(&user.orgs));
+        users.chain(others.flat_map(|user| &user.roles)).collect()
+    }
+
     /// The org that an application user's key leads to: the first that is declared for it.
     #[must_use]
     pub fn home(&self, user: &str) -> Option<(&str, &Org)> {

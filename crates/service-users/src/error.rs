@@ -1,6 +1,7 @@
 //! What can stop provisioning, with what to do about it.
 
 use keyholder_client::{Error as ClientError, ErrorKind};
+use keyholder_foundation::KeyId;
 use uuid::Uuid;
 
 use crate::journal::JournalError;
@@ -30,6 +31,9 @@ pub enum Error {
     /// What was planned of does not exist: the plan is of another observation.
     #[error("the plan does not fit what there is: {0} is missing")]
     Unplanned(String),
+    /// No key could be made.
+    #[error("could not make a key with its certificate: {0}")]
+    KeyMaking(String),
     /// The application user does not hold what its roles were to give.
     #[error("`{name}` does not hold {}", missing.join(", "))]
     RightsMissing {
@@ -49,6 +53,38 @@ pub enum Error {
     /// The key could not be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// A key was made and did not work, or did not get where it was going; nor could it be taken back.
+    #[error("{source}; and the {noun} {key_id} that was made for it could not be revoked ({revocation})")]
+    Stranded {
+        /// What it is: "client secret".
+        noun: &'static str,
+        /// Its id in the registration.
+        key_id: KeyId,
+        /// Why it did not get there.
+        #[source]
+        source: Box<Error>,
+        /// Why it could not be taken back.
+        revocation: Box<Error>,
+    },
+    /// Something failed, and then what was lent to an application could not be taken off it.
+    #[error("{}; and System Administrator could not be taken off `{name}` again: {taking_off}", with_causes(first.as_ref()))]
+    Elevated {
+        /// The application.
+        name: String,
+        /// What failed first.
+        first: Box<Error>,
+        /// Why it could not be taken off.
+        taking_off: ClientError,
+    },
+    /// Certificates were removed, and the registration goes on showing them.
+    #[error(
+        "the directory took the removal of the certificate {} and still shows it: it may still work",
+        certificates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    StillThere {
+        /// Their ids in the registration.
+        certificates: Vec<KeyId>,
+    },
     /// What is borrowed could not be written down, so nothing was borrowed.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -57,8 +93,14 @@ pub enum Error {
     NonInteractive(#[from] Box<Problem>),
 }
 
+/// An error with its causes in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    keyholder_foundation::causes(error).join(": ")
+}
+
 fn stopped(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
+    // Names that others gave make no lines of their own.
+    findings.iter().map(|finding| finding.message.replace('\n', "\\n")).collect::<Vec<_>>().join("; ")
 }
 
 impl Error {
@@ -67,10 +109,14 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Service { source, .. } => source.kind(),
+            Self::Elevated { first, .. } => first.kind(),
             Self::Stopped(findings) => findings.first().map_or(ErrorKind::Other, |finding| finding.kind),
             Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
             Self::RightsMissing { .. } => ErrorKind::NotAllowed,
-            Self::Unplanned(_) | Self::Sink(_) | Self::Journal(_) => ErrorKind::Other,
+            Self::Stranded { source, .. } => source.kind(),
+            Self::Unplanned(_) | Self::KeyMaking(_) | Self::Sink(_) | Self::StillThere { .. } | Self::Journal(_) => {
+                ErrorKind::Other
+            }
             Self::NonInteractive(problem) => problem.kind(),
         }
     }
@@ -82,12 +128,32 @@ impl Error {
             Self::Service { source, .. } => source.hints(),
             Self::Stopped(findings) => findings.iter().flat_map(|finding| finding.hints.clone()).collect(),
             Self::Unplanned(_) => vec!["plan again".to_owned()],
+            Self::KeyMaking(_) => Vec::new(),
             Self::RightsMissing { .. } => {
                 vec!["somebody may have changed the role or taken it away meanwhile: plan again".to_owned()]
             }
             Self::NoRoleInUnit { .. } => vec!["move the user to the root business unit".to_owned()],
             Self::Sink(error) => error.hints(),
+            Self::Stranded { source, .. } => {
+                let mut hints = source.hints();
+                hints.push("the next `apply` revokes it; or remove it in the registration by hand".to_owned());
+                hints
+            }
+            Self::StillThere { .. } => {
+                vec![
+                    "look in a minute with `keyholder credential list`, and remove again what is there still"
+                        .to_owned(),
+                ]
+            }
             Self::Journal(error) => error.hints(),
+            Self::Elevated { first, taking_off, .. } => {
+                let mut hints = first.hints();
+                hints.extend(taking_off.hints());
+                hints.push(
+                    "any later command takes it off: leave the application's key where it is until then".to_owned(),
+                );
+                hints
+            }
             Self::NonInteractive(problem) => problem.hints(),
         }
     }

@@ -1,16 +1,17 @@
 //! Everything that a declaration is about, signed in to: its orgs, and the directories of their
 //! tenants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keyholder_client::{Error as ClientError, Graph};
 
-use keyholder_foundation::Random;
+use keyholder_foundation::{ClientId, Random};
 
 use crate::Administrator;
-use crate::declaration::Declaration;
-use crate::journal::Journal;
+use crate::declaration::{Declaration, Federation};
+use crate::journal::{Journal, Loan};
+use crate::outside::OutsideToken;
 
 /// The orgs of a declaration by their names there, each with the sign-in that administers it, or
 /// why there is none: one org out of reach is no reason to leave the others alone.
@@ -20,6 +21,7 @@ pub struct Estate {
     /// The tenant of each org that could be told: the authority that the org itself names.
     tenants: BTreeMap<String, String>,
     borrowing: Option<Borrowing>,
+    outside: Vec<OutsideToken>,
 }
 
 /// What it takes to make non-interactive users: a place to write down what is borrowed for them, and
@@ -47,7 +49,7 @@ impl Estate {
                 tenants.insert(name, tenant);
             }
         }
-        Self { orgs, tenants, borrowing: None }
+        Self { orgs, tenants, borrowing: None, outside: Vec::new() }
     }
 
     /// The same, where licences may be borrowed for non-interactive users.
@@ -57,10 +59,33 @@ impl Estate {
         self
     }
 
+    /// The same, with tokens of outside issuers at hand.
+    #[must_use]
+    pub fn with_outside(mut self, outside: Vec<OutsideToken>) -> Self {
+        self.outside = outside;
+        self
+    }
+
+    /// The first token at hand with which an application signs in that accepts one of these.
+    pub(crate) fn outside_for<'a>(&self, mut accepted: impl Iterator<Item = &'a Federation>) -> Option<&OutsideToken> {
+        accepted.find_map(|wanted| self.outside.iter().find(|token| token.fits(wanted)))
+    }
+
     /// What it takes to make non-interactive users, where that was given.
     #[must_use]
     pub fn to_borrow(&self) -> Option<&Borrowing> {
         self.borrowing.as_ref()
+    }
+
+    /// The applications of a tenant on which runs from here made keys for programs, and that are not in use yet.
+    pub(crate) fn begun_in(&self, tenant: &str) -> BTreeSet<ClientId> {
+        // Without a journal that can be read, what it would explain is told as not explained.
+        let all = self.borrowing.as_ref().and_then(|borrowing| borrowing.journal.all().ok()).unwrap_or_default();
+        let begun = all.into_iter().filter_map(|(loan, _)| match loan {
+            Loan::Key { tenant: of, client_id } if of == tenant => Some(client_id),
+            _ => None,
+        });
+        begun.collect()
     }
 
     /// The administrator of an org; nothing when it is out of reach or not of the declaration.

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyholder_dataverse::Schema;
 use keyholder_entra::graph::Application;
 use keyholder_foundation::ClientId;
-use keyholder_security::{Depth, Verb, default_role_privileges};
 use uuid::Uuid;
 
 use crate::Administrator;
-use crate::declaration::{ApplicationUser, Declaration, Org, Right, Role, RoleSource, Tenant, in_words, is_entry_name};
+use crate::declaration::{ApplicationUser, Declaration, Org, Role, RoleSource, Tenant, in_words, is_entry_name};
 use crate::error::{Error, While};
+use crate::granted::Privileges;
 use crate::marks::{declaration_of, is_ours};
 use crate::observe::{OrgSeen, RoleSeen, UserSeen, WholeOrg, whole_org};
 use crate::plan::SYSTEM_ADMINISTRATOR;
@@ -47,7 +46,7 @@ struct Taking<'a> {
     there: &'a OrgSeen,
     shipped: &'a BTreeSet<Uuid>,
     registrations: &'a [Application],
-    tables: BTreeMap<String, (String, Verb)>,
+    privileges: Privileges,
     taken: Inventory,
     /// The names of the roles that were taken, by the id of their root copy.
     roles: BTreeMap<Uuid, String>,
@@ -71,7 +70,7 @@ impl<'a> Taking<'a> {
             there,
             shipped,
             registrations,
-            tables: tables_by_privilege(),
+            privileges: Privileges::known(),
             taken: Inventory { declaration, remarks: BTreeMap::new(), left: Vec::new() },
             roles: BTreeMap::new(),
         }
@@ -166,7 +165,7 @@ impl<'a> Taking<'a> {
             return known.clone();
         }
         let key = free(&slug(&role.name), |key| self.taken.declaration.roles.contains_key(key));
-        let rights = self.rights(role);
+        let rights = self.privileges.rights(self.there, role);
         let source = match rights {
             Some(rights) if !self.shipped.contains(&role.root()) => RoleSource::Rights(rights),
             read => {
@@ -183,62 +182,6 @@ impl<'a> Taking<'a> {
         self.roles.insert(role.root(), key.clone());
         key
     }
-
-    /// What a role grants beyond what every new role gets; nothing when a privilege has no name.
-    fn rights(&self, role: &RoleSeen) -> Option<Vec<Right>> {
-        let none = BTreeMap::new();
-        let granted = self.there.granted.get(&role.root()).unwrap_or(&none);
-        let usual: BTreeSet<String> =
-            default_role_privileges().map(|(privilege, _)| privilege.name.to_lowercase()).collect();
-        let mut rights = Vec::new();
-        for (id, depth) in granted {
-            let name = &self.there.privileges.iter().find(|privilege| privilege.id == *id)?.name;
-            if !usual.contains(&name.to_lowercase()) {
-                rights.push(self.right(name, *depth));
-            }
-        }
-        rights.sort();
-        Some(rights)
-    }
-
-    fn right(&self, name: &str, depth: Depth) -> Right {
-        let known = self.tables.get(&name.to_lowercase()).cloned().or_else(|| custom(name));
-        match known {
-            Some((table, verb)) => Right::Table { table, verb, depth },
-            None => Right::Privilege { name: name.to_owned(), depth },
-        }
-    }
-}
-
-/// Which table and verb each privilege of the tables that Microsoft ships is about.
-fn tables_by_privilege() -> BTreeMap<String, (String, Verb)> {
-    let mut all = BTreeMap::new();
-    // The shipped schema is checked by a test of its own crate.
-    let Ok(schema) = Schema::core() else { return all };
-    for name in schema.names() {
-        let Ok(Some(table)) = schema.table(&name.logical_name) else { continue };
-        for verb in table.verbs() {
-            if let Some(privilege) = table.privilege_name(*verb) {
-                all.entry(privilege.to_lowercase()).or_insert((name.logical_name.to_string(), *verb));
-            }
-        }
-    }
-    all
-}
-
-/// A custom table's privilege: its logical name is the schema name in lower case, and has the
-/// publisher's prefix.
-fn custom(privilege: &str) -> Option<(String, Verb)> {
-    let rest = privilege.strip_prefix("prv")?;
-    // `AppendTo` before `Append`.
-    let mut verbs = Verb::ALL;
-    verbs.sort_by_key(|verb| std::cmp::Reverse(verb.name().len()));
-    let verb = verbs.into_iter().find(|verb| rest.starts_with(verb.name()))?;
-    let table = rest.strip_prefix(verb.name())?.to_ascii_lowercase();
-    let (prefix, name) = table.split_once('_')?;
-    let is_table =
-        !prefix.is_empty() && !name.is_empty() && table.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_table.then_some((table, verb))
 }
 
 /// The declaration that Keyholder's own things here say they are of, where they agree.
@@ -296,18 +239,6 @@ fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn privileges_are_told_by_table_and_verb() {
-        let tables = tables_by_privilege();
-        assert_eq!(tables["prvreaduser"], ("systemuser".to_owned(), Verb::Read));
-        assert_eq!(tables["prvwritecontact"], ("contact".to_owned(), Verb::Write));
-        assert_eq!(custom("prvAppendTonew_Shipment"), Some(("new_shipment".to_owned(), Verb::AppendTo)));
-        assert_eq!(custom("prvAppendnew_shipment"), Some(("new_shipment".to_owned(), Verb::Append)));
-        for other in ["prvActOnBehalfOfAnotherUser", "prvRead_x", "prvReadnew_", "Readnew_x", "prvReadä_x"] {
-            assert_eq!(custom(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn names_are_made_different() {

@@ -3,7 +3,9 @@
 //! Everything that Keyholder makes can be observed and so needs no record. A loan cannot: a licence
 //! on a user, or System Administrator on an application, looks the same whoever put it there. So a
 //! loan is recorded before it is taken and struck out after it was given back; what a killed run
-//! left, any later run finds here and gives back.
+//! left, any later run finds here and gives back. One thing more cannot be observed: that a key on a
+//! new application, meant for a program that gives nothing back, is of a run from here. It is recorded
+//! until the application is in use, which then tells.
 //!
 //! Each loan is one file that only its owner may read, named after what is lent: recording the same
 //! loan twice is recording it once. Whoever works with a loan holds a lock of the operating system's
@@ -49,7 +51,27 @@ pub enum Loan {
         org: String,
         /// The application.
         client_id: ClientId,
+        /// Where its key is, by which it can take the role off itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<KeyFile>,
     },
+    /// A key that was made for a program which does not give it back, on an application that is not in use yet.
+    Key {
+        /// The tenant, by its authority.
+        tenant: String,
+        /// The application.
+        client_id: ClientId,
+    },
+}
+
+/// A file that holds an application's key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it is an env file; otherwise it holds the secret, or key and certificate, alone.
+    pub is_env: bool,
 }
 
 impl Loan {
@@ -57,8 +79,14 @@ impl Loan {
     fn key(&self) -> String {
         match self {
             Self::Licence { tenant, person, sku, .. } => format!("licence\0{tenant}\0{person}\0{sku}"),
-            Self::Elevation { org, client_id } => format!("elevation\0{org}\0{client_id}"),
+            Self::Elevation { org, client_id, .. } => format!("elevation\0{org}\0{client_id}"),
+            Self::Key { tenant, client_id } => format!("key\0{tenant}\0{client_id}"),
         }
+    }
+
+    /// Whether both are one loan, whatever else is said of it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.key() == other.key()
     }
 
     fn name(&self) -> String {
@@ -109,7 +137,7 @@ pub struct Recorded {
     pub loan: Loan,
     /// Since when.
     pub since: Timestamp,
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,7 +183,7 @@ impl Journal {
         let record = Record { loan: loan.clone(), since: since.to_string() };
         let text = serde_json::to_string(&record).map_err(|_| JournalError::Damaged { path: path.clone() })?;
         keyholder_platform::write_private(&path, text.as_bytes())?;
-        Ok(Recorded { folder: self.folder.clone(), name, loan, since, _lock: lock })
+        Ok(Recorded { folder: self.folder.clone(), name, loan, since, lock })
     }
 
     /// What earlier runs left: every recorded loan that no run works with now.
@@ -172,7 +200,7 @@ impl Journal {
                         continue;
                     }
                     let since = since(&record, &self.path(&name))?;
-                    left.push(Recorded { folder: self.folder.clone(), name, loan: record.loan, since, _lock: lock });
+                    left.push(Recorded { folder: self.folder.clone(), name, loan: record.loan, since, lock });
                 }
                 Err(JournalError::InUse { .. }) => {}
                 Err(error) => return Err(error),
@@ -240,8 +268,7 @@ impl Recorded {
             }
             _ => {}
         }
-        // Nobody misses the lock's file when it stays: some systems do not remove an open file.
-        let _ = std::fs::remove_file(self.folder.join(format!("{}.{LOCK}", self.name)));
+        self.lock.remove();
         Ok(())
     }
 }

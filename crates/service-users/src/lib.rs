@@ -13,7 +13,8 @@
 //! There is no state file. What Keyholder made is found again:
 //!
 //! - a registration by its name and the tag [`TAG`] (or by its client id, when the declaration gives it);
-//! - a client secret by its display name, which says where its value was written ([`SecretSink`]);
+//! - a client secret or certificate by its display name, which says where its value or key was written
+//!   ([`SecretSink`]);
 //! - a role by its id, which is derived from the org's id and the role's name ([`role_id`]), so that
 //!   a create that may have happened cannot happen twice;
 //! - an application user by the application id.
@@ -26,21 +27,29 @@
 //! The directory, the token service and the org learn of each other's changes late. The few
 //! errors that mean "not yet" are retried within [`Patience`]; every other error is told at once.
 
+pub mod app_users;
 pub mod apply;
+mod certificate;
+pub mod credentials;
 pub mod declaration;
 mod error;
 mod estate;
+mod granted;
 mod inventory;
 pub mod journal;
+mod kept;
 mod marks;
 pub mod non_interactive;
 pub mod observe;
+mod outside;
 mod patience;
 pub mod plan;
-mod remove;
 mod report;
 pub mod rights;
+pub mod roles;
+mod rules;
 mod sink;
+pub mod subscribers;
 mod wishes;
 
 use keyholder_client::{Connection, Dataverse, Graph, Http};
@@ -57,13 +66,16 @@ pub use error::Error;
 pub use estate::{Borrowing, Estate};
 pub use inventory::{Inventory, inventory};
 pub use journal::{Journal, JournalError, Loan, Recorded};
+pub use kept::KeyKind;
 pub use marks::{TAG, role_id};
 pub use observe::observe;
+pub use outside::OutsideToken;
 pub use patience::Patience;
-pub use remove::remove;
 pub use report::{Event, InOrder, Outcome, Reporter, Step};
+pub use rules::{CredentialRules, Offence, Rule};
 pub use sink::{
-    CommandSink, EnvFileSink, FileSink, Kept, Key, SecretSink, SinkError, Sinks, open as open_sink, variables,
+    CommandSink, EnvFileSink, FileSink, Kept, Key, LeftPlace, SecretSink, SinkError, Sinks, WrittenFor,
+    open as open_sink, variables,
 };
 pub use wishes::{OfTable, Wish, Wishes};
 

@@ -1,15 +1,19 @@
-//! By what Keyholder finds again what it made: tags in the directory, labels on secrets, derived ids
+//! By what Keyholder finds again what it made: tags in the directory, labels on secrets and certificates, derived ids
 //! and descriptions of roles.
 
-use keyholder_entra::graph::{Application, PasswordCredential};
+use keyholder_entra::graph::Application;
 use keyholder_foundation::KeyId;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::kept::{self, Registered};
 use crate::sink::{PLACE_ID_LENGTH, SecretSink, SinkError};
 
 /// The tag on the registrations and service principals that Keyholder makes.
 pub const TAG: &str = "keyholder";
+
+/// How the tags begin that say which keys have arrived.
+const DELIVERED: &str = "keyholder-delivered:";
 
 /// Longest label, in characters; a path is cut at its start, where paths are most alike.
 const LABEL_LIMIT: usize = 100;
@@ -27,6 +31,41 @@ pub(crate) fn tags(declaration: Option<&str>) -> Vec<String> {
     std::iter::once(TAG.to_owned()).chain(declaration.map(declaration_tag)).collect()
 }
 
+/// What a federated credential that Keyholder made says about itself.
+pub(crate) const FEDERATION_MARK: &str = "Made by Keyholder";
+
+/// Whether a secret or certificate says that Keyholder made it, for whichever place.
+pub(crate) fn is_labelled(name: Option<&str>) -> bool {
+    name.is_some_and(|name| name.starts_with(PREFIX))
+}
+
+/// The tag that says that a place took a key which it does not give back: a program's standard input.
+fn delivered_tag(key: KeyId) -> String {
+    format!("{DELIVERED}{key}")
+}
+
+/// Whether a registration says that a key has arrived where it was going.
+pub(crate) fn is_delivered(application: &Application, key: KeyId) -> bool {
+    let tag = delivered_tag(key);
+    application.tags.contains(&tag)
+}
+
+/// A registration's tags once a key has arrived; those of keys that are gone are dropped. `known` is the
+/// registration as this run knows it, should the directory not show all of it yet.
+pub(crate) fn tags_after_delivery(there: &Application, known: &Application, key: KeyId) -> Vec<String> {
+    let stays = |tag: &&String| match tag.strip_prefix(DELIVERED) {
+        None => true,
+        Some(of) => kept::of(there).any(|one| one.key_id.to_string() == of),
+    };
+    let mut tags: Vec<String> = Vec::new();
+    for tag in there.tags.iter().chain(&known.tags).filter(stays).chain([&delivered_tag(key)]) {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    tags
+}
+
 /// Whether Keyholder made it.
 pub(crate) fn is_ours(application: &Application) -> bool {
     application.tags.iter().any(|tag| tag == TAG)
@@ -34,7 +73,12 @@ pub(crate) fn is_ours(application: &Application) -> bool {
 
 /// The declaration that a registration says it is of.
 pub(crate) fn declaration_of(application: &Application) -> Option<&str> {
-    application.tags.iter().find_map(|tag| tag.strip_prefix(TAG)?.strip_prefix(':'))
+    declaration_in(&application.tags)
+}
+
+/// The declaration that tags name.
+pub(crate) fn declaration_in(tags: &[String]) -> Option<&str> {
+    tags.iter().find_map(|tag| tag.strip_prefix(TAG)?.strip_prefix(':'))
 }
 
 /// What stands in the description of a role that a declaration makes.
@@ -47,9 +91,29 @@ pub(crate) fn role_mark(declaration: Option<&str>) -> String {
     declaration.map_or_else(|| TAG.to_owned(), declaration_tag)
 }
 
+/// What stands in the description of a federated credential that a declaration makes.
+pub(crate) fn federation_description(declaration: Option<&str>) -> String {
+    match declaration {
+        Some(name) => format!("{FEDERATION_MARK} ({})", declaration_tag(name)),
+        None => FEDERATION_MARK.to_owned(),
+    }
+}
+
+/// Whether the description of a federated credential says that Keyholder made it.
+pub(crate) fn is_marked(description: Option<&str>) -> bool {
+    description.is_some_and(|text| text.starts_with(FEDERATION_MARK))
+}
+
 /// Whether a role's description says that this declaration made it.
 pub(crate) fn describes(description: Option<&str>, declaration: Option<&str>) -> bool {
     description.is_some_and(|text| text.ends_with(&format!("({})", role_mark(declaration))))
+}
+
+/// The other declaration that a role's description says made it; none for what says nothing of that.
+pub(crate) fn other_declaration<'a>(description: Option<&'a str>, declaration: Option<&str>) -> Option<&'a str> {
+    let (_, mark) = description?.strip_suffix(')')?.rsplit_once('(')?;
+    let name = mark.strip_prefix(TAG)?.strip_prefix(':')?;
+    (declaration.map(declaration_tag).as_deref() != Some(mark)).then_some(name)
 }
 
 /// How the secrets of one sink are told from others': `keyholder 6f0c1a2b3d4e /data/app.env`.
@@ -69,6 +133,11 @@ impl Labels {
         Ok(Self { id: sink.place_id()?, place: sink.place().to_owned() })
     }
 
+    /// The labels of a sink that cannot be looked at.
+    pub(crate) fn unknown(sink: &dyn SecretSink) -> Self {
+        Self { id: None, place: sink.place().to_owned() }
+    }
+
     /// The display name of secrets whose text goes to that place.
     pub(crate) fn print(place: &str, id: Option<&str>) -> String {
         let start = id.map_or_else(|| PREFIX.to_owned(), |id| format!("{PREFIX}{id} "));
@@ -76,24 +145,32 @@ impl Labels {
         start + &place.chars().skip(cut).collect::<String>()
     }
 
+    /// The id and the place that a label names, the place cut where it was too long; nothing for what is no
+    /// label, or one of the earlier ones without an id.
+    pub(crate) fn parse(label: &str) -> Option<(&str, &str)> {
+        let (id, place) = label.strip_prefix(PREFIX)?.split_at_checked(PLACE_ID_LENGTH)?;
+        let place = place.strip_prefix(' ')?;
+        id.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some((id, place))
+    }
+
     /// The place's name.
     pub(crate) fn place(&self) -> &str {
         &self.place
     }
 
-    /// Whether a secret was made for this very place, given the id of the one that the place holds.
-    pub(crate) fn is_own(&self, credential: &PasswordCredential, held: Option<KeyId>) -> bool {
-        let Some(name) = credential.display_name.as_deref() else { return false };
+    /// Whether a secret or certificate was made for this very place, given the id of the one that the
+    /// place holds.
+    pub(crate) fn is_own(&self, credential: &Registered<'_>, held: Option<KeyId>) -> bool {
+        let Some(name) = credential.name else { return false };
         let is_labelled = self.id.as_deref().is_some_and(|id| name == Self::print(&self.place, Some(id)));
         let is_held = Some(credential.key_id) == held;
         is_labelled || (is_held && name == Self::print(&self.place, None))
     }
 
-    /// Whether a secret was made for a place of this path, perhaps on another machine.
-    pub(crate) fn explain(&self, credential: &PasswordCredential) -> bool {
-        let Some(name) = credential.display_name.as_deref() else { return false };
-        let id = name.strip_prefix(PREFIX).and_then(|rest| rest.get(..PLACE_ID_LENGTH));
-        let id = id.filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    /// Whether a secret or certificate was made for a place of this path, perhaps on another machine.
+    pub(crate) fn explain(&self, credential: &Registered<'_>) -> bool {
+        let Some(name) = credential.name else { return false };
+        let id = Self::parse(name).map(|(id, _)| id);
         name == Self::print(&self.place, None) || id.is_some_and(|id| name == Self::print(&self.place, Some(id)))
     }
 }
@@ -120,6 +197,7 @@ pub fn role_id(organization: Uuid, name: &str) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kept::KeyKind;
 
     #[test]
     fn a_roles_id_depends_on_org_and_name_and_nothing_else() {
@@ -131,9 +209,9 @@ mod tests {
         assert_eq!(role_id(one, "orders-sync").get_version_num(), 8);
     }
 
-    fn credential(name: &str, id: KeyId) -> PasswordCredential {
-        let shown = serde_json::json!({ "keyId": id, "displayName": name });
-        serde_json::from_value(shown).unwrap()
+    fn credential(name: &str, key_id: KeyId) -> Registered<'_> {
+        let kind = KeyKind::Secret;
+        Registered { kind, key_id, name: Some(name), starts: None, ends: None, hint: None, thumbprint: None }
     }
 
     #[test]
@@ -176,6 +254,12 @@ mod tests {
         assert!(!describes(Some(&role_description(Some("contoso"))), None));
         assert!(describes(Some(&role_description(None)), None));
         assert!(!describes(Some("a role (keyholder:contosox)"), Some("contoso")));
+        let of_contoso = role_description(Some("contoso"));
+        assert_eq!(other_declaration(Some(&of_contoso), Some("contoso")), None);
+        assert_eq!(other_declaration(Some(&of_contoso), Some("fabrikam")), Some("contoso"));
+        assert_eq!(other_declaration(Some(&of_contoso), None), Some("contoso"));
+        assert_eq!(other_declaration(Some(&role_description(None)), Some("contoso")), None);
+        assert_eq!(other_declaration(Some("written anew by hand"), Some("contoso")), None);
         assert_eq!(tags(Some("my orgs")), ["keyholder", "keyholder:my-orgs"]);
     }
 }

@@ -37,6 +37,7 @@ mod release;
 mod rows;
 
 pub use access::{Access, OrgAccess};
+pub(crate) use apply::give_back_in;
 pub use apply::{InOrg, NonInteractive, give_back_left};
 pub use definition::{NonInteractiveDefinition, Source};
 pub use licence::HeldLicence;
@@ -46,9 +47,11 @@ pub use observe::{Observed, ObservedOrg};
 pub use password::{KeptPassword, PasswordFile, PasswordSink, WayIn};
 pub(crate) use plan::plan_beside;
 pub use plan::{Change, plan};
+pub(crate) use predecessor::teams_of;
 pub use predecessor::{StillUsed, Team};
 pub use problem::Problem;
 pub use release::{Release, Released, release};
+pub(crate) use rows::DELEGATED_ADMINISTRATOR;
 pub use rows::{AssignedRole, OrgUser, Slots};
 
 use crate::error::Error;

@@ -8,27 +8,28 @@ mod directory;
 mod keys;
 mod org;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
 use keyholder_client::Error as ClientError;
-use keyholder_foundation::Timestamp;
+use keyholder_foundation::{ClientId, ObjectId, Timestamp};
 
 use crate::declaration::Declaration;
 use crate::error::Error;
 use crate::estate::Estate;
+use crate::marks::is_ours;
 use crate::non_interactive::{self, Observed};
-use crate::sink::Sinks;
+use crate::sink::{LeftPlace, Sinks, left_places};
 use crate::wishes::Wishes;
 
 pub use directory::DirectorySeen;
 pub use keys::{HeldKey, KeySeen, SinkSeen};
-pub use org::{OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
+pub use org::{HolderSeen, Holders, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 
 pub(crate) use keys::{address, sign_in};
-pub(crate) use org::held;
-pub(crate) use org::{WholeOrg, whole_org};
+pub(crate) use org::{WholeOrg, all_roles, everyone, holders_of, read_rights, read_roles, whole_org};
+pub(crate) use org::{held, is_delegated};
 
 /// What is looked at beyond what is declared.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,6 +53,10 @@ pub struct Observation {
     pub tenants: BTreeMap<String, String>,
     /// What the declared sinks hold, by user and number of the credential.
     pub keys: BTreeMap<(String, usize), SinkSeen>,
+    /// Where the keys of the registrations that Keyholder made were written, as far as the directory tells.
+    pub left: BTreeMap<ObjectId, Vec<LeftPlace>>,
+    /// The applications of each tenant on which an earlier run from here made a key for a program and was stopped.
+    pub begun: BTreeMap<String, BTreeSet<ClientId>>,
     /// What there is of the declared non-interactive users, by name; absent where none of their orgs is
     /// in reach, or licences may not be borrowed.
     pub non_interactive: BTreeMap<String, Result<Observed, Arc<Error>>>,
@@ -86,8 +91,17 @@ pub async fn observe(
     }));
     let read_people = non_interactive::declared::observe(estate, declaration);
     let (directories, orgs, non_interactive) = futures::future::join3(read_directories, read_orgs, read_people).await;
-    let directories: BTreeMap<_, _> = directories.into_iter().collect();
+    let mut directories: BTreeMap<_, _> = directories.into_iter().collect();
+    directory::look_elsewhere(estate, declaration, &tenants, &mut directories).await;
     let now = estate.orgs().find_map(|(_, org)| org.ok()).map_or(Timestamp::EPOCH, crate::Administrator::now);
-    let keys = keys::read(estate, declaration, sinks, &directories, &tenants, now).await?;
-    Ok(Observation { now, wishes, directories, orgs: orgs.into_iter().collect(), tenants, keys, non_interactive })
+    let keys = keys::read(estate, declaration, sinks, &directories, &tenants, now).await;
+    let mut left = BTreeMap::new();
+    for application in directories.values().flatten().flat_map(|directory| &directory.registrations) {
+        if is_ours(application) {
+            left.insert(application.id, left_places(application));
+        }
+    }
+    let orgs = orgs.into_iter().collect();
+    let begun = directories.keys().map(|tenant| (tenant.clone(), estate.begun_in(tenant))).collect();
+    Ok(Observation { now, wishes, directories, orgs, tenants, keys, left, begun, non_interactive })
 }

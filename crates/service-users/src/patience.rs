@@ -72,9 +72,15 @@ pub(crate) fn object_not_seen(error: &Error) -> bool {
     error.graph().is_some_and(|refusal| refusal.status == 404)
 }
 
-/// The token service does not know a new application (700016) or a new secret (7000215) yet.
+/// The token service does not know a new application (700016), a new secret (7000215) or a new
+/// certificate (700027) yet.
 pub(crate) fn key_not_seen(error: &Error) -> bool {
-    matches!(error.aadsts(), Some(700_016 | 7_000_215))
+    matches!(error.aadsts(), Some(700_016 | 700_027 | 7_000_215))
+}
+
+/// The same, and no federated credential of the application fits the token yet (700211 to 700213, 70021).
+pub(crate) fn credential_not_seen(error: &Error) -> bool {
+    key_not_seen(error) || matches!(error.aadsts(), Some(70_021 | 700_211..=700_213))
 }
 
 /// The org does not find the application in the directory yet (`AzureApplicationIdNotFound`).

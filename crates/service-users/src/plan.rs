@@ -12,10 +12,11 @@ mod prune;
 mod registration;
 mod role;
 mod secret;
+mod strangers;
 mod user;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +27,9 @@ use crate::report::Step;
 pub use action::{Action, FederationWrite, Granted};
 pub use finding::{Finding, Severity};
 
-pub(crate) use registration::{Found, find as find_registration};
+pub(crate) use registration::{Found, Trusted, find as find_registration, registration_id, trusted};
 pub(crate) use role::SYSTEM_ADMINISTRATOR;
+pub(crate) use secret::key_change;
 pub(crate) use user::id as user_id;
 pub(crate) use words::reach;
 
@@ -260,21 +262,26 @@ pub struct Leave {
 /// Compares what is declared with what there is.
 #[must_use]
 pub fn plan(declaration: &Declaration, seen: &Observation, leave: Leave) -> Plan {
-    let mut draft = Draft { declaration, seen, leave, changes: Vec::new(), findings: Vec::new() };
+    let mut draft =
+        Draft { declaration, seen, leave, changes: Vec::new(), findings: Vec::new(), barred: BTreeSet::new() };
     for (name, org) in &seen.orgs {
         if let Err(error) = org {
             draft.findings.push(Finding::org_out_of_reach(name, error));
         }
     }
     draft.check_tenants();
+    let barred = draft.barred.clone();
+    let is_free = |orgs: &[String]| !orgs.iter().any(|org| barred.contains(org.as_str()));
+    let rivals = draft.check_rivals();
     // The directory's chains first, then what waits for them: an order that could be gone through.
     let known: BTreeMap<String, Option<Known>> = declaration
         .application_users
         .iter()
+        .filter(|(name, user)| is_free(&user.orgs) && !rivals.contains(name.as_str()))
         .map(|(name, user)| (name.clone(), registration::plan(&mut draft, name, user)))
         .collect();
     let mut roles_of_orgs = BTreeMap::new();
-    for org in declaration.orgs.keys() {
+    for org in declaration.orgs.keys().filter(|org| !barred.contains(org.as_str())) {
         let Some(Ok(there)) = seen.orgs.get(org) else { continue };
         let roles = role::plan(&mut draft, org, there);
         for (name, user) in &declaration.application_users {
@@ -284,7 +291,8 @@ pub fn plan(declaration: &Declaration, seen: &Observation, leave: Leave) -> Plan
         }
         roles_of_orgs.insert(org.as_str(), roles);
     }
-    for (name, user) in &declaration.non_interactive_users {
+    draft.leave_directories_of_the_stopped();
+    for (name, user) in declaration.non_interactive_users.iter().filter(|(_, user)| is_free(&user.orgs)) {
         person::plan(&mut draft, name, user, &roles_of_orgs);
     }
     if leave.prune {
@@ -307,9 +315,33 @@ struct Draft<'a> {
     leave: Leave,
     changes: Vec<Change>,
     findings: Vec<Finding>,
+    /// The orgs that are not known to be of their declared tenant: nothing is done there, nor about the
+    /// users that are declared for them.
+    barred: BTreeSet<&'a str>,
 }
 
 impl<'a> Draft<'a> {
+    /// Takes out what would be done in directories for applications that are stopped in all of their orgs: a
+    /// registration with a key that opens nothing is no half of a way in. Where an org is out of reach, somebody
+    /// else may do that half.
+    fn leave_directories_of_the_stopped(&mut self) {
+        let in_orgs: BTreeSet<String> = self
+            .changes
+            .iter()
+            .filter(|change| matches!(change.place, Place::Org(_)) && change.step == Step::ApplicationUser)
+            .map(|change| change.item.clone())
+            .collect();
+        let (declared, seen) = (&self.declaration.application_users, self.seen);
+        let is_stopped = |item: &str| {
+            let is_read = |org: &String| matches!(seen.orgs.get(org), Some(Ok(_)));
+            !in_orgs.contains(item) && declared.get(item).is_some_and(|user| user.orgs.iter().all(is_read))
+        };
+        let stays = |change: &Change| {
+            change.action.is_none() || !matches!(change.place, Place::Tenant(_)) || !is_stopped(&change.item)
+        };
+        self.changes.retain(stays);
+    }
+
     /// The directory of an org's tenant.
     fn directory(&self, org: &str) -> Option<(&'a str, &'a DirectorySeen)> {
         let tenant = self.seen.tenants.get(org)?;
@@ -327,20 +359,66 @@ impl<'a> Draft<'a> {
         all
     }
 
+    /// Entries that mean one registration, by its name and by its id, and give its users other roles in one
+    /// org: which ones do.
+    fn check_rivals(&mut self) -> BTreeSet<&'a str> {
+        let mut seen: Vec<(&'a str, &'a ApplicationUser, Option<keyholder_foundation::ClientId>)> = Vec::new();
+        let mut rivals = BTreeSet::new();
+        for (name, user) in &self.declaration.application_users {
+            let home =
+                self.tenants_of(user).first().and_then(|tenant| self.seen.directories.get(*tenant)?.as_ref().ok());
+            let found = home.and_then(|directory| {
+                match find_registration(name, user, self.declaration.name.as_deref(), directory).ok()? {
+                    Found::Registration(application) => Some(application.app_id),
+                    Found::Abroad(client_id) => Some(client_id),
+                    Found::Nothing => None,
+                }
+            });
+            for (other, rival, client_id) in &seen {
+                let are_one = match (found, client_id) {
+                    (Some(one), Some(other)) => one == *other,
+                    // Both would make it.
+                    (None, None) => user.name == rival.name && (user.client_id, rival.client_id) == (None, None),
+                    _ => false,
+                };
+                let meet = found.is_none() || user.orgs.iter().any(|org| rival.orgs.contains(org));
+                if are_one && meet {
+                    rivals.extend([name.as_str(), *other]);
+                    self.findings.push(Finding::same_registration(name, other, &user.name));
+                }
+            }
+            seen.push((name, user, found));
+        }
+        rivals
+    }
+
     /// An org's address may lead to another tenant than the declaration says.
     fn check_tenants(&mut self) {
         for (name, org) in &self.declaration.orgs {
             let Some(declared) = org.tenant.as_ref().and_then(|tenant| self.declaration.tenants.get(tenant)) else {
                 continue;
             };
-            let Some((tenant, directory)) = self.directory(name) else { continue };
+            // Without a tenant the org was out of reach, and that was said.
+            let Some(tenant) = self.seen.tenants.get(name) else { continue };
             let actual = tenant.rsplit('/').next().unwrap_or_default();
-            let by_domain = directory.organization.as_ref().is_some_and(|organization| {
-                organization.verified_domains.iter().any(|domain| domain.name.eq_ignore_ascii_case(&declared.id))
-            });
-            if !(actual.eq_ignore_ascii_case(&declared.id) || by_domain) {
-                self.findings.push(Finding::wrong_tenant(name, actual, &declared.id));
+            if actual.eq_ignore_ascii_case(&declared.id) {
+                continue;
             }
+            let finding = match self.seen.directories.get(tenant) {
+                Some(Ok(DirectorySeen { organization: Some(organization), .. }))
+                    if organization
+                        .verified_domains
+                        .iter()
+                        .any(|domain| domain.name.eq_ignore_ascii_case(&declared.id)) =>
+                {
+                    continue;
+                }
+                Some(Ok(_)) => Finding::wrong_tenant(name, actual, &declared.id),
+                Some(Err(error)) => Finding::tenant_unknown(name, &declared.id, error),
+                None => continue,
+            };
+            self.barred.insert(name);
+            self.findings.push(finding);
         }
     }
 }

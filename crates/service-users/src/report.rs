@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use keyholder_foundation::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One thing that provisioning looks after, in the order of doing.
@@ -21,6 +22,8 @@ pub enum Step {
     Consent,
     /// The client secret, and where it is kept.
     ClientSecret,
+    /// The certificate, and where its key is kept.
+    Certificate,
     /// The tokens of another issuer that are accepted instead of a secret.
     Federation,
     /// The security role.
@@ -85,6 +88,14 @@ impl Outcome {
     #[must_use]
     pub const fn is_change(self) -> bool {
         matches!(self, Self::Created | Self::Changed | Self::Removed)
+    }
+}
+
+/// A point in time as programs read it; null for none.
+pub(crate) fn moment<S: serde::Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match moment {
+        Some(moment) => serializer.collect_str(moment),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Where a new key goes. Its value leaves this process here and nowhere else.
 //!
-//! A secret's display name in the directory says which place it was written to, so that a later
+//! The display name of a secret or certificate in the directory says which place it was written to, so that a later
 //! run can tell its own orphans from the live secret of another machine or folder.
 
 mod command;
 mod env_file;
 mod file;
+mod left;
 mod place;
 
 use std::collections::BTreeMap;
@@ -13,16 +14,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use keyholder_client::connection::names;
-use keyholder_client::{Connection, OrgUrl};
+use keyholder_client::{ClientCertificate, ClientSecret, ConfigurationError, Connection, CredentialChoice, OrgUrl};
 use keyholder_foundation::{ClientId, KeyId, Secret, Timestamp};
 use url::Url;
 
 use crate::declaration::{Credential, Declaration, Sink};
+use crate::kept::KeyKind;
 
 pub use command::CommandSink;
 pub(crate) use command::{PATIENCE, hand_over};
 pub use env_file::EnvFileSink;
 pub use file::FileSink;
+pub use left::LeftPlace;
+pub(crate) use left::{holds_key_of, left_places};
 
 /// Further variables of an application user's env file, beside those of
 /// [`keyholder_client::connection::names`].
@@ -31,6 +35,13 @@ pub mod variables {
     pub const CLIENT_SECRET_ID: &str = "KEYHOLDER_CLIENT_SECRET_ID";
     /// When the secret stops working, in RFC 3339.
     pub const CLIENT_SECRET_EXPIRES: &str = "KEYHOLDER_CLIENT_SECRET_EXPIRES";
+    /// The certificate's id in the registration.
+    pub const CLIENT_CERTIFICATE_ID: &str = "KEYHOLDER_CLIENT_CERTIFICATE_ID";
+    /// When the certificate stops working, in RFC 3339.
+    pub const CLIENT_CERTIFICATE_EXPIRES: &str = "KEYHOLDER_CLIENT_CERTIFICATE_EXPIRES";
+    /// All of them.
+    pub const ALL: &[&str] =
+        &[CLIENT_SECRET_ID, CLIENT_SECRET_EXPIRES, CLIENT_CERTIFICATE_ID, CLIENT_CERTIFICATE_EXPIRES];
 }
 
 /// Everything that a program needs to sign in as the application.
@@ -44,28 +55,58 @@ pub struct Key {
     pub authority: Option<Url>,
     /// The application.
     pub client_id: ClientId,
-    /// Its secret.
+    /// Its secret; or, in PEM, its private key with the certificate.
     pub secret: Secret,
-    /// The secret's id in the registration, when known.
+    /// The id of the secret or certificate in the registration, when known.
     pub key_id: Option<KeyId>,
-    /// When the secret stops working, when known.
+    /// When it stops working, when known.
     pub expires: Option<Timestamp>,
     /// The CA file, absolute.
     pub ca_file: Option<PathBuf>,
 }
 
 impl Key {
-    /// The sign-in that this key is for.
+    /// What it is.
     #[must_use]
-    pub fn connection(&self) -> Connection {
-        Connection {
+    pub fn kind(&self) -> KeyKind {
+        if is_pem(self.secret.expose()) { KeyKind::Certificate } else { KeyKind::Secret }
+    }
+
+    /// The certificate, when it is one.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::File`] when it cannot be used.
+    pub fn certificate(&self) -> Result<Option<ClientCertificate>, ConfigurationError> {
+        match self.kind() {
+            KeyKind::Secret => Ok(None),
+            KeyKind::Certificate => ClientCertificate::from_pem(self.client_id, &self.secret, "in the sink").map(Some),
+        }
+    }
+
+    /// What the application signs in with.
+    ///
+    /// # Errors
+    /// As [`Key::certificate`].
+    pub fn credential(&self) -> Result<Arc<dyn keyholder_client::Credential>, ConfigurationError> {
+        Ok(match self.certificate()? {
+            Some(certificate) => Arc::new(certificate),
+            None => Arc::new(ClientSecret::new(self.client_id, self.secret.clone())),
+        })
+    }
+
+    /// The sign-in that this key is for.
+    ///
+    /// # Errors
+    /// As [`Key::certificate`].
+    pub fn connection(&self) -> Result<Connection, ConfigurationError> {
+        Ok(Connection {
             url: self.url.clone(),
             tenant: Some(self.tenant.clone()),
             authority: self.authority.clone(),
             client_id: self.client_id,
-            credential: self.secret.clone().into(),
+            credential: CredentialChoice::Own(self.credential()?),
             ca_file: self.ca_file.clone(),
-        }
+        })
     }
 
     /// Whether this is the same way in, apart from the secret itself.
@@ -77,6 +118,11 @@ impl Key {
     pub(crate) fn needs_rewriting(&self, wanted: &Self) -> bool {
         !self.leads_where(wanted) || self.key_id != wanted.key_id || self.expires != wanted.expires
     }
+}
+
+/// Whether a text is PEM; no client secret looks like it.
+fn is_pem(text: &str) -> bool {
+    text.starts_with("-----BEGIN ")
 }
 
 /// How many hexadecimal digits the id of a place has.
@@ -94,17 +140,30 @@ pub enum Kept {
         /// Whether others than the owner could read it.
         is_exposed: bool,
     },
-    /// A secret alone, without what it opens.
+    /// A secret, or key and certificate in PEM, alone: without what it opens.
     Text {
-        /// The secret.
+        /// The secret or PEM.
         text: Secret,
         /// Whether others than the owner could read it.
         is_exposed: bool,
+        /// For whom Keyholder wrote it; nothing when somebody else put it there.
+        written: Option<WrittenFor>,
     },
     /// It cannot be looked into: what it was given, the directory alone tells.
     OutOfSight,
     /// Something that is no key: why, naming the place.
     Unusable(String),
+    /// Something that is not Keyholder's and must not be replaced: what.
+    Foreign(String),
+}
+
+/// For whom something was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFor {
+    /// The application.
+    pub client_id: ClientId,
+    /// Its tenant, as the authority names it.
+    pub tenant: String,
 }
 
 /// A place that keeps one key.
@@ -136,7 +195,26 @@ pub trait SecretSink: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be written, or what stands there is somebody else's; that then still stands.
-    fn save(&self, key: &Key) -> Result<(), SinkError>;
+    fn save(&self, key: &Key) -> Result<(), SinkError> {
+        self.save_over(key, None)
+    }
+
+    /// As [`SecretSink::save`], also where what stands there is a key of `gone`: an application that is there
+    /// no more, so that nobody misses it.
+    ///
+    /// # Errors
+    /// As [`SecretSink::save`].
+    fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError>;
+
+    /// Whether the place is Keyholder's own, whatever stands there.
+    fn is_ours(&self) -> bool {
+        false
+    }
+
+    /// For a place that takes its time over a key: the same place once more, to be used on another thread.
+    fn detached(&self) -> Option<Box<dyn SecretSink>> {
+        None
+    }
 
     /// Removes what [`SecretSink::save`] wrote; whether there was something.
     ///
@@ -158,7 +236,7 @@ impl Sinks {
         let mut sinks = Self::default();
         for (name, user) in &declaration.application_users {
             for (number, credential) in user.credentials.iter().enumerate() {
-                if let Credential::Secret { sink, .. } = credential {
+                if let Credential::Secret { sink, .. } | Credential::Certificate { sink, .. } = credential {
                     sinks.insert(name, number, open(sink)?);
                 }
             }
@@ -211,7 +289,7 @@ pub enum SinkError {
         reason: String,
     },
     /// What it was handed to did not take it.
-    #[error("{place} did not take the secret: {reason}")]
+    #[error("{place} did not take the credential: {reason}")]
     Refused {
         /// The place.
         place: String,
@@ -228,23 +306,46 @@ impl SinkError {
             Self::File(error) if error.is_denied() => {
                 vec!["run as the user whom that file belongs to, or move it away".to_owned()]
             }
-            Self::File(_) => Vec::new(),
+            Self::File(keyholder_platform::FileError::NotRegular { .. }) => {
+                vec!["choose the path of a file, or one where nothing is yet".to_owned()]
+            }
+            Self::File(_) => vec!["put that file or folder right, or choose another path".to_owned()],
             Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
             Self::Refused { .. } => vec!["it must read its standard input to the end and exit with 0".to_owned()],
         }
     }
 }
 
-/// The variables of a key, in the order in which they are written.
-fn variables_of(key: &Key) -> Vec<(&'static str, String)> {
+/// Saves a key without keeping the caller's thread from its other work while a program thinks about it.
+pub(crate) async fn save(sink: &dyn SecretSink, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
+    let Some(detached) = sink.detached() else { return sink.save_over(key, gone) };
+    let key = key.clone();
+    let refused = || SinkError::Refused { place: sink.place().to_owned(), reason: "its thread ended".to_owned() };
+    aside(move || detached.save_over(&key, gone)).await.unwrap_or_else(|| Err(refused()))
+}
+
+/// What a thread of its own comes to; nothing when it panicked.
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = futures::channel::oneshot::channel();
+    std::thread::spawn(move || sender.send(work()));
+    receiver.await.ok()
+}
+
+/// The variables of a key, in the order in which they are written; `credential` is the one that it is
+/// itself behind.
+fn variables_of(key: &Key, credential: Option<(&'static str, String)>) -> Vec<(&'static str, String)> {
     let mut all = vec![
         (names::ORG_URL, key.url.to_string()),
         (names::TENANT_ID, key.tenant.clone()),
         (names::CLIENT_ID, key.client_id.to_string()),
-        (names::CLIENT_SECRET, key.secret.expose().to_owned()),
     ];
-    all.extend(key.key_id.map(|id| (variables::CLIENT_SECRET_ID, id.to_string())));
-    all.extend(key.expires.map(|moment| (variables::CLIENT_SECRET_EXPIRES, moment.to_string())));
+    all.extend(credential);
+    let (id, expires) = match key.kind() {
+        KeyKind::Secret => (variables::CLIENT_SECRET_ID, variables::CLIENT_SECRET_EXPIRES),
+        KeyKind::Certificate => (variables::CLIENT_CERTIFICATE_ID, variables::CLIENT_CERTIFICATE_EXPIRES),
+    };
+    all.extend(key.key_id.map(|key_id| (id, key_id.to_string())));
+    all.extend(key.expires.map(|moment| (expires, moment.to_string())));
     all.extend(key.authority.as_ref().map(|url| (names::AUTHORITY, keyholder_client::transport::origin_of(url))));
     all.extend(key.ca_file.as_ref().map(|path| (names::CA_FILE, path.display().to_string())));
     all

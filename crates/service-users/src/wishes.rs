@@ -66,6 +66,13 @@ impl Wishes {
         Self(wishes)
     }
 
+    /// Keeps those that can be tried by reading.
+    pub(crate) fn keep_reads(&mut self) {
+        let can_be_tried =
+            |wish: &Wish| wish.table.as_ref().is_some_and(|of| of.verb == Verb::Read && of.entity_set.is_some());
+        self.0.values_mut().for_each(|all| all.retain(can_be_tried));
+    }
+
     /// The privileges of a role; none for one that is used as it is.
     #[must_use]
     pub fn role(&self, name: &str) -> &[Wish] {

@@ -1,18 +1,21 @@
 //! One database: handles, closures, snapshots and transactions.
 
-use std::any::Any;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::sqlite::{self, Connection, Threads};
+use crate::job::{Job, Outcome};
+use crate::postgresql::{self, Server, Sessions};
+use crate::sqlite::{self, Threads};
 use crate::value::check;
 use crate::{Error, FromValue, Kind, Migration, Prepared, Value, ValueRef};
 
-/// What an acknowledged write survives.
+/// What an acknowledged write survives. On PostgreSQL it survives every node; what it survives of
+/// the server's own end is what the server is set to (`synchronous_commit`), and [`Self::Full`] asks
+/// for that setting to be on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
     /// The end of this process, however sudden.
@@ -25,16 +28,17 @@ pub enum Durability {
 /// Where a database is and how it is run.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
-    pub(crate) location: Location,
+    location: Location,
     pub(crate) durability: Durability,
-    pub(crate) readers: usize,
+    pub(crate) readers: Option<usize>,
     pub(crate) queue: usize,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Location {
+enum Location {
     File(PathBuf),
     Ephemeral,
+    Schema(Server, String),
 }
 
 impl DatabaseOptions {
@@ -49,8 +53,14 @@ impl DatabaseOptions {
         Self::at(Location::Ephemeral)
     }
 
+    /// A schema of this name on a PostgreSQL server, made when it is missing. Any number of nodes
+    /// may have it open.
+    pub fn postgresql(server: &Server, schema: impl Into<String>) -> Self {
+        Self::at(Location::Schema(server.clone(), schema.into()))
+    }
+
     fn at(location: Location) -> Self {
-        Self { location, durability: Durability::default(), readers: 2, queue: 1024 }
+        Self { location, durability: Durability::default(), readers: None, queue: 1024 }
     }
 
     /// What an acknowledged write survives.
@@ -60,10 +70,11 @@ impl DatabaseOptions {
         self
     }
 
-    /// How many threads read side by side; two when nothing is said, at least one.
+    /// How many threads read side by side, at least one; when nothing is said, two on SQLite and
+    /// four on PostgreSQL, which have to wait for the server.
     #[must_use]
     pub fn readers(mut self, readers: usize) -> Self {
-        self.readers = readers.max(1);
+        self.readers = Some(readers.max(1));
         self
     }
 
@@ -81,25 +92,41 @@ impl DatabaseOptions {
 /// is closed; the drop waits for that.
 #[derive(Debug, Clone)]
 pub struct Database {
-    threads: Arc<Threads>,
+    engine: Engine,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite(Arc<Threads>),
+    Postgresql(Arc<Sessions>),
 }
 
 impl Database {
     /// Opens or makes a database and brings its tables to the last of these migrations.
     ///
-    /// Blocks for as long as the disk takes: a few milliseconds for a small database.
+    /// Blocks for as long as the disk or the server takes: a few milliseconds for a small database.
     ///
     /// # Errors
-    /// [`Error::Corrupt`], [`Error::Foreign`], [`Error::NewerMigration`], [`Error::ChangedMigration`]
-    /// and [`Error::Unusable`] name the file and what to do about it.
+    /// [`Error::Corrupt`], [`Error::Foreign`], [`Error::NewerMigration`], [`Error::ChangedMigration`],
+    /// [`Error::Unusable`] and [`Error::Lost`] name the file or schema and what to do about it.
     pub fn open(options: &DatabaseOptions, migrations: &[Migration]) -> Result<Self, Error> {
-        Ok(Self { threads: Arc::new(Threads::start(options, migrations)?) })
+        let engine = match &options.location {
+            Location::File(path) => Engine::Sqlite(Arc::new(Threads::start(Some(path), options, migrations)?)),
+            Location::Ephemeral => Engine::Sqlite(Arc::new(Threads::start(None, options, migrations)?)),
+            Location::Schema(server, schema) => {
+                Engine::Postgresql(Arc::new(Sessions::start(server, schema, options, migrations)?))
+            }
+        };
+        Ok(Self { engine })
     }
 
-    /// The file.
+    /// The file; for a schema of PostgreSQL its address, without user and password, in the form of a path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.threads.path()
+        match &self.engine {
+            Engine::Sqlite(threads) => threads.path(),
+            Engine::Postgresql(sessions) => sessions.place(),
+        }
     }
 
     /// Runs a closure on one consistent snapshot, beside other reads and writes.
@@ -115,19 +142,11 @@ impl Database {
         E: From<Error> + Send + 'static,
         T: Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let job = move |snapshot: Result<Snapshot<'_>, Error>| {
-            if reply.is_closed() {
-                return;
-            }
-            let result = match snapshot {
-                Ok(mut snapshot) => catch_unwind(AssertUnwindSafe(|| work(&mut snapshot))),
-                Err(error) => Ok(Err(error.into())),
-            };
-            // Nobody waits any more: then nobody needs the answer.
-            drop(reply.send(result));
-        };
-        self.threads.read(Box::new(job))?;
+        let (job, answer) = Job::new(work);
+        match &self.engine {
+            Engine::Sqlite(threads) => threads.read(Box::new(job)),
+            Engine::Postgresql(sessions) => sessions.read(Box::new(job)),
+        }?;
         self.answer(answer).await
     }
 
@@ -144,7 +163,12 @@ impl Database {
         E: From<Error> + Send + 'static,
         T: Send + 'static,
     {
-        match self.threads.read_here(|snapshot| work(snapshot)) {
+        let here = match &self.engine {
+            Engine::Sqlite(threads) => threads.read_here(|snapshot| work(snapshot)),
+            // A server is never waited for on a thread that serves sockets.
+            Engine::Postgresql(_) => None,
+        };
+        match here {
             Some(Ok(result)) => result,
             Some(Err(panic)) => resume_unwind(panic),
             None => self.read(work).await,
@@ -165,8 +189,11 @@ impl Database {
         E: From<Error> + Send + 'static,
         T: Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        self.threads.write(Box::new(Write { work, result: None, reply }))?;
+        let (job, answer) = Job::new(work);
+        match &self.engine {
+            Engine::Sqlite(threads) => threads.write(Box::new(job)),
+            Engine::Postgresql(sessions) => sessions.write(Box::new(job)),
+        }?;
         self.answer(answer).await
     }
 
@@ -195,66 +222,29 @@ impl Database {
 
     /// Does what waits, closes the file, and refuses further work through other handles.
     pub fn close(self) {
-        self.threads.stop();
+        match &self.engine {
+            Engine::Sqlite(threads) => threads.stop(),
+            Engine::Postgresql(sessions) => sessions.stop(),
+        }
     }
 }
 
-/// What a closure gave, or the panic that it ended in.
-type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
-
-/// A write that waits, as the writer thread sees it.
-pub(crate) trait WriteJob: Send {
-    /// Whether somebody still waits for the answer.
-    fn is_wanted(&self) -> bool;
-    /// Does the work; `false` when nothing of it shall remain.
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> bool;
-    /// Gives the answer, once it is known whether the group was committed.
-    fn finish(self: Box<Self>, committed: Result<(), Error>);
-}
-
-struct Write<T, E, F> {
-    work: F,
-    result: Option<Outcome<T, E>>,
-    reply: oneshot::Sender<Outcome<T, E>>,
-}
-
-impl<T, E, F> WriteJob for Write<T, E, F>
-where
-    F: Fn(&mut Transaction<'_>) -> Result<T, E> + Send,
-    E: From<Error> + Send,
-    T: Send,
-{
-    fn is_wanted(&self) -> bool {
-        !self.reply.is_closed()
-    }
-
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> bool {
-        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(transaction)));
-        let keep = matches!(result, Ok(Ok(_)));
-        self.result = Some(result);
-        keep
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), Error>) {
-        let result = match (self.result, committed) {
-            // Its own failure says more than the group's.
-            (Some(own @ (Ok(Err(_)) | Err(_))), _) | (Some(own), Ok(())) => own,
-            (_, Err(error)) => Ok(Err(error.into())),
-            (None, Ok(())) => return,
-        };
-        drop(self.reply.send(result));
-    }
+/// The connection behind a snapshot or a transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Link<'c> {
+    Sqlite(&'c sqlite::Connection),
+    Postgresql(&'c postgresql::Session),
 }
 
 /// A consistent view of the whole database, for the length of one closure.
 #[derive(Debug)]
 pub struct Snapshot<'c> {
-    connection: &'c Connection,
+    link: Link<'c>,
 }
 
 impl<'c> Snapshot<'c> {
-    pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { connection }
+    pub(crate) fn new(link: Link<'c>) -> Self {
+        Self { link }
     }
 
     /// Gives each row of a select to `each`, in order, until it fails.
@@ -268,7 +258,10 @@ impl<'c> Snapshot<'c> {
         each: impl FnMut(&Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.check(select, values)?;
-        self.connection.for_each(select, values, each)
+        match self.link {
+            Link::Sqlite(connection) => connection.for_each(select, values, each),
+            Link::Postgresql(session) => session.for_each(select, values, each),
+        }
     }
 
     /// What `read` makes of the first row; nothing when there is no row.
@@ -282,7 +275,10 @@ impl<'c> Snapshot<'c> {
         read: impl FnMut(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         self.check(select, values)?;
-        self.connection.first(select, values, read)
+        match self.link {
+            Link::Sqlite(connection) => connection.first(select, values, read),
+            Link::Postgresql(session) => session.first(select, values, read),
+        }
     }
 
     /// What `read` makes of each row, in order. For results that are known to be small: use
@@ -328,8 +324,8 @@ pub struct Transaction<'c> {
 }
 
 impl<'c> Transaction<'c> {
-    pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { snapshot: Snapshot::new(connection) }
+    pub(crate) fn new(link: Link<'c>) -> Self {
+        Self { snapshot: Snapshot::new(link) }
     }
 
     /// Runs an insert, update, delete or definition; gives the number of rows that it touched.
@@ -338,7 +334,10 @@ impl<'c> Transaction<'c> {
     /// [`Error::UniqueViolation`] leaves the transaction usable; after any other, give up.
     pub fn execute(&mut self, statement: &Prepared, values: &[Value]) -> Result<u64, Error> {
         self.check(statement, values)?;
-        self.connection.execute(statement, values)
+        match self.link {
+            Link::Sqlite(connection) => connection.execute(statement, values),
+            Link::Postgresql(session) => session.execute(statement, values),
+        }
     }
 
     /// Runs one statement for each of these sets of values; gives the number of rows in all.
@@ -350,6 +349,9 @@ impl<'c> Transaction<'c> {
         statement: &Prepared,
         sets: impl IntoIterator<Item = V>,
     ) -> Result<u64, Error> {
+        if let Link::Postgresql(session) = self.link {
+            return session.execute_each(statement, sets.into_iter(), |values| self.check(statement, values));
+        }
         let mut rows = 0;
         for values in sets {
             rows += self.execute(statement, values.as_ref())?;
@@ -375,13 +377,23 @@ impl DerefMut for Transaction<'_> {
 /// One row of a result, while it is being read.
 #[derive(Debug)]
 pub struct Row<'r> {
-    row: sqlite::Row<'r>,
+    row: RawRow<'r>,
     kinds: &'r [Kind],
 }
 
+#[derive(Debug)]
+enum RawRow<'r> {
+    Sqlite(sqlite::Row<'r>),
+    Postgresql(postgresql::Row<'r>),
+}
+
 impl<'r> Row<'r> {
-    pub(crate) fn new(row: sqlite::Row<'r>, kinds: &'r [Kind]) -> Self {
-        Self { row, kinds }
+    pub(crate) fn sqlite(row: sqlite::Row<'r>, kinds: &'r [Kind]) -> Self {
+        Self { row: RawRow::Sqlite(row), kinds }
+    }
+
+    pub(crate) fn postgresql(row: postgresql::Row<'r>, kinds: &'r [Kind]) -> Self {
+        Self { row: RawRow::Postgresql(row), kinds }
     }
 
     /// How many columns it has.
@@ -399,7 +411,10 @@ impl<'r> Row<'r> {
         let kind = *self.kinds.get(index).ok_or_else(|| Error::Value {
             reason: format!("column {index} of a row of {} columns was asked for", self.kinds.len()),
         })?;
-        self.row.value(index, kind)
+        match &self.row {
+            RawRow::Sqlite(row) => row.value(index, kind),
+            RawRow::Postgresql(row) => row.value(index, kind),
+        }
     }
 
     /// A column's value as a Rust type; `Option` takes NULL.

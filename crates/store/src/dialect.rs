@@ -8,6 +8,16 @@ pub mod sqlite;
 use crate::Kind;
 use crate::statement::Literal;
 
+/// Whether a column that some store says is of this type is one that was made for this kind. No name of a type is one in both.
+pub(crate) fn is_type_of(store_type: &str, kind: Kind) -> bool {
+    let types = [sqlite::column_type(kind), postgresql::column_type(kind)];
+    let plain = |name: &str| -> String {
+        let name = name.split_once(" COLLATE").map_or(name, |(name, _)| name);
+        name.chars().filter(|letter| *letter != ' ').collect()
+    };
+    types.into_iter().any(|made| plain(made) == plain(store_type))
+}
+
 /// Where two SQL databases differ, for the statements that we have. All methods append to `out`.
 pub(crate) trait Dialect {
     /// The column type, with its collation.
@@ -15,6 +25,9 @@ pub(crate) trait Dialect {
 
     /// What stands behind a table's closing parenthesis.
     const TABLE_SUFFIX: &'static str;
+
+    /// The columns of the table whose name is the one parameter, in their order: name and type.
+    const COLUMNS: &'static str;
 
     /// The operator that takes NULL as equal to NULL.
     const SAME: &'static str;

@@ -17,6 +17,16 @@ pub enum Error {
         columns: Vec<String>,
     },
 
+    /// A statement names a table that the store does not have. Tables that are made when they are first used
+    /// rely on it: whoever sees it makes the table in a write of its own and begins anew.
+    #[error("the store `{}` has no table `{table}`", path.display())]
+    NoTable {
+        /// The file.
+        path: PathBuf,
+        /// The table's physical name.
+        table: String,
+    },
+
     /// Too many reads or writes wait already.
     #[error("the store `{}` has {waiting} operations waiting and takes no more; send fewer at once", path.display())]
     Busy {
@@ -24,6 +34,48 @@ pub enum Error {
         path: PathBuf,
         /// How many operations wait.
         waiting: usize,
+    },
+
+    /// The database server cannot be reached, or the connection to it broke before anything was
+    /// kept.
+    #[error("the database server of `{}` cannot be reached: {reason}; see that it runs, then try again", path.display())]
+    Lost {
+        /// The schema's address.
+        path: PathBuf,
+        /// What the connection or the server said.
+        reason: String,
+    },
+
+    /// The connection broke while a write was being committed.
+    #[error(
+        "the connection to the database server of `{}` broke in the middle of a commit, so it is not known whether          the write was kept; read before you write it again", path.display()
+    )]
+    Undecided {
+        /// The schema's address.
+        path: PathBuf,
+    },
+
+    /// Others changed the same again and again, or held a lock for too long.
+    #[error("others keep the store `{}` too busy: {reason}; try again later", path.display())]
+    Contended {
+        /// The schema's address.
+        path: PathBuf,
+        /// The server's own words.
+        reason: String,
+    },
+
+    /// A statement would have taken more work than any may.
+    #[error("a statement on the store `{}` took too long and was ended; ask for less at once", path.display())]
+    TooLong {
+        /// The file, or the schema's address.
+        path: PathBuf,
+    },
+
+    /// A database's address that cannot be used.
+    #[error("the database URL cannot be used: {reason}; write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    Address {
+        /// What is wrong with it; never the address itself, which has a password in it.
+        reason: String,
     },
 
     /// The store was closed.

@@ -8,9 +8,10 @@
 //!   runs them in one transaction with a savepoint each, and answers them after the commit; a few
 //!   reader threads run beside it, each closure on one snapshot. A small read is done by whoever asks,
 //!   within a bound, when a connection is free. The network is never waited for.
-//! - **PostgreSQL** (later): one schema is one `Database`; closures run on a blocking pool and are
-//!   repeated on serialization failures. Its dialect is printed and checked from the first day
-//!   ([`dialect`]), nothing of it is executed yet.
+//! - **PostgreSQL**: one schema is one `Database`, which any number of processes may have open.
+//!   Closures run on threads that have a connection each; writers take turns by a lock in the
+//!   schema, so that writes are as much one after the other as on SQLite. What the server gives up
+//!   (a deadlock, a lost connection before the commit) is run again.
 //!
 //! Values mean the same in both: see [`value`]. Which guarantees a write has is said by
 //! [`Durability`].
@@ -18,9 +19,13 @@
 pub mod database;
 pub mod dialect;
 mod error;
+mod job;
 mod migration;
 pub mod pattern;
+mod pool;
+mod postgresql;
 mod prepared;
+mod queue;
 mod sqlite;
 pub mod statement;
 pub mod value;
@@ -29,5 +34,6 @@ pub use database::{Database, DatabaseOptions, Durability, Row, Snapshot, Transac
 pub use error::Error;
 pub use migration::Migration;
 pub use pattern::{Pattern, Piece};
+pub use postgresql::Server;
 pub use prepared::Prepared;
 pub use value::{FromValue, Kind, Value, ValueRef};

@@ -63,8 +63,15 @@ impl Pattern {
     #[must_use]
     pub fn regular_expression(&self) -> String {
         let mut regex = String::from("^");
+        let mut ends_open = false;
         for piece in &self.pieces {
+            if matches!(piece, Piece::Text(text) if text.is_empty()) {
+                continue;
+            }
+            let was_open = std::mem::replace(&mut ends_open, *piece == Piece::Many);
             match piece {
+                // Once and again is the same as once, and takes the server the third power of their number.
+                Piece::Many if was_open => {}
                 Piece::Many => regex.push_str(".*"),
                 Piece::One => regex.push('.'),
                 Piece::Text(text) => text.chars().for_each(|c| escaped(&mut regex, c)),

@@ -13,6 +13,9 @@ pub struct Prepared(Arc<Shape>);
 
 struct Shape {
     sql: String,
+    /// The same for PostgreSQL. Printed now: keeping the tree until it is asked for would take more
+    /// memory than the text does.
+    postgresql: Arc<str>,
     kinds: Vec<Kind>,
     parameters: usize,
     schema: bool,
@@ -27,12 +30,14 @@ impl Prepared {
     pub fn new(statement: impl Into<Statement>) -> Result<Self, Error> {
         let statement = statement.into();
         let sql = dialect::sqlite::print(&statement)?;
+        let postgresql = dialect::postgresql::print(&statement)?.into();
         let kinds = match &statement {
             Statement::Select(select) => select.columns.iter().map(|column| column.kind).collect(),
+            Statement::ListColumns(_) => vec![Kind::Text, Kind::Text],
             _ => Vec::new(),
         };
         let schema = statement.changes_the_schema();
-        Ok(Self(Arc::new(Shape { sql, kinds, parameters: statement.parameters(), schema })))
+        Ok(Self(Arc::new(Shape { sql, postgresql, kinds, parameters: statement.parameters(), schema })))
     }
 
     /// The kinds of the columns that it gives; empty for anything but a select.
@@ -56,6 +61,10 @@ impl Prepared {
 
     pub(crate) fn sql(&self) -> &str {
         &self.0.sql
+    }
+
+    pub(crate) fn postgresql(&self) -> &Arc<str> {
+        &self.0.postgresql
     }
 
     pub(crate) fn changes_the_schema(&self) -> bool {

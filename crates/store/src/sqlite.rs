@@ -3,9 +3,9 @@
 mod connection;
 mod copy;
 mod open;
-mod queue;
 mod readers;
 mod threads;
+mod work;
 
 pub(crate) use connection::{Connection, Row};
 pub(crate) use copy::copy;

@@ -26,7 +26,10 @@ mod expression;
 
 use std::borrow::Cow;
 
-pub use definition::{AddColumn, ColumnDefinition, CreateIndex, DropTable, TableDefinition};
+pub use definition::{
+    AddColumn, ColumnDefinition, CreateIndex, DropColumn, DropIndex, DropTable, ListColumns, StoredColumn,
+    TableDefinition,
+};
 pub use expression::{Comparison, Expr, Literal, all, any, column, literal, not, parameter, qualified};
 
 use crate::Kind;
@@ -53,12 +56,26 @@ pub enum Statement {
     AddColumn(AddColumn),
     /// Remove a table and its rows.
     DropTable(DropTable),
+    /// Take a column from a table.
+    DropColumn(DropColumn),
+    /// Remove an index.
+    DropIndex(DropIndex),
+    /// Read which columns a table has.
+    ListColumns(ListColumns),
 }
 
 impl Statement {
     /// Whether it changes tables rather than rows.
     pub(crate) fn changes_the_schema(&self) -> bool {
-        matches!(self, Self::CreateTable(_) | Self::CreateIndex(_) | Self::AddColumn(_) | Self::DropTable(_))
+        matches!(
+            self,
+            Self::CreateTable(_)
+                | Self::CreateIndex(_)
+                | Self::AddColumn(_)
+                | Self::DropTable(_)
+                | Self::DropColumn(_)
+                | Self::DropIndex(_)
+        )
     }
 
     /// The number of values that it needs: one more than its highest parameter.
@@ -73,7 +90,14 @@ impl Statement {
                 update.filter.iter().for_each(|filter| filter.each_parameter(&mut note));
             }
             Self::Delete(delete) => delete.filter.iter().for_each(|filter| filter.each_parameter(&mut note)),
-            Self::CreateTable(_) | Self::CreateIndex(_) | Self::AddColumn(_) | Self::DropTable(_) => {}
+            // The table's name.
+            Self::ListColumns(_) => note(0),
+            Self::CreateTable(_)
+            | Self::CreateIndex(_)
+            | Self::AddColumn(_)
+            | Self::DropTable(_)
+            | Self::DropColumn(_)
+            | Self::DropIndex(_) => {}
         }
         highest
     }
@@ -91,7 +115,8 @@ macro_rules! into_statement {
 
 into_statement! {
     Select(Select), Insert(Insert), Update(Update), Delete(Delete), CreateTable(TableDefinition),
-    CreateIndex(CreateIndex), AddColumn(AddColumn), DropTable(DropTable),
+    CreateIndex(CreateIndex), AddColumn(AddColumn), DropTable(DropTable), DropColumn(DropColumn), DropIndex(DropIndex),
+    ListColumns(ListColumns),
 }
 
 /// A table in a `from` or `join`, under the name that its columns are qualified with.
@@ -163,6 +188,9 @@ pub struct Select {
     pub joins: Vec<Join>,
     /// Which rows; all when there is none.
     pub filter: Option<Expr>,
+    /// Conditions of which each row must meet exactly one: the rows of each are found by themselves and merged. No
+    /// two may hold for one row. What the rows are ordered by must be among the columns then.
+    pub apart: Vec<Expr>,
     /// In which order; unspecified when there is none.
     pub order: Vec<Order>,
     /// At most how many: a parameter or a literal.
@@ -176,7 +204,7 @@ impl Select {
     pub fn from(table: impl Into<Name>) -> Self {
         let from = Source { table: table.into(), alias: None };
         let (columns, joins, order) = (Vec::new(), Vec::new(), Vec::new());
-        Self { columns, from, joins, filter: None, order, limit: None, distinct: false }
+        Self { columns, from, joins, filter: None, apart: Vec::new(), order, limit: None, distinct: false }
     }
 
     /// Gives the first table another name here.
@@ -232,6 +260,14 @@ impl Select {
         self
     }
 
+    /// Keeps only rows for which exactly one of these holds. The store finds the rows of each in their order and
+    /// merges them, where one condition with "or" in it would make it find them all and sort them.
+    #[must_use]
+    pub fn apart(mut self, conditions: impl IntoIterator<Item = Expr>) -> Self {
+        self.apart.extend(conditions);
+        self
+    }
+
     /// Orders by one more key.
     #[must_use]
     pub fn order_by(mut self, order: Order) -> Self {
@@ -256,7 +292,7 @@ impl Select {
     pub(crate) fn each_parameter(&self, note: &mut dyn FnMut(usize)) {
         self.columns.iter().for_each(|column| column.expr.each_parameter(note));
         self.joins.iter().for_each(|join| join.on.each_parameter(note));
-        self.filter.iter().for_each(|filter| filter.each_parameter(note));
+        self.filter.iter().chain(&self.apart).for_each(|filter| filter.each_parameter(note));
         self.order.iter().for_each(|order| order.expr.each_parameter(note));
         self.limit.iter().for_each(|limit| limit.each_parameter(note));
     }

@@ -4,19 +4,35 @@
 //! speak HTTP to it like any client ([`World::ask`]), or through the client library
 //! ([`World::connection`]). Two worlds share nothing, so tests run side by side.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyholder_client::{Connection, CredentialChoice, Http, NetworkOptions};
+use keyholder_client::{Connection, CredentialChoice, Http, NetworkOptions, RetryPolicy};
 use keyholder_foundation::{Clocks, ManualClock, OrgClock, OsRandom, Secret, SystemClock, WallClock};
 use keyholder_org::env_file::AdminCredentials;
-use keyholder_org::{Durability, Listen, LocalOrg, Options, Place, Settings, WorldOptions};
+use keyholder_org::{Durability, Listen, LocalOrg, Options, Place, Settings, SharedDatabase, WorldOptions};
 use serde_json::Value;
 
 /// The token service's key of every test world: making one takes a good part of a second. It has
 /// never protected anything.
 const SIGNING_KEY: &str = include_str!("../fixtures/signing-key.pem");
+
+/// How a test opens a world in this database, or in its folder: by the machine's clock, with the
+/// fixture key; whatever goes wrong inside fails the test.
+#[must_use]
+pub fn options(database: Option<SharedDatabase>) -> WorldOptions {
+    WorldOptions {
+        durability: Durability::Normal,
+        clocks: Clocks::system(0),
+        random: Arc::new(OsRandom),
+        database,
+        signing_key: Some(Secret::new(SIGNING_KEY)),
+        trouble: Some(Arc::new(|error| panic!("trouble inside the local org: {error}"))),
+        settings: Settings::default(),
+    }
+}
 
 /// A running local org.
 pub struct World {
@@ -24,6 +40,10 @@ pub struct World {
     clock: Arc<ManualClock>,
     admin: AdminCredentials,
     http: Http,
+    /// The same, which sends everything once.
+    once: Http,
+    /// Where it is asked.
+    base: String,
 }
 
 /// An answer, read whole.
@@ -65,35 +85,60 @@ impl World {
     ///
     /// # Panics
     /// When it cannot be started: a test cannot go on without one.
-    #[expect(clippy::expect_used, reason = "a test without its world cannot go on")]
     pub async fn with_settings(place: Place, listen: Listen, settings: Settings) -> Self {
-        let now = SystemClock::new().now();
-        let clock = Arc::new(ManualClock::at(now));
-        let clocks = Clocks {
-            org: Arc::new(OrgClock::new(clock.clone(), 0)),
-            monotonic: Arc::new(SystemClock::new()),
-            system: Arc::new(SystemClock::new()),
-        };
-        let address = listen.address.unwrap_or_else(|| std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+        Self::started(place, listen, settings, None, None).await
+    }
+
+    /// A node of a world that several serve, listening on this address and asked over plain http: nodes
+    /// have one origin, of which a name leads to one of them only. With the administrators of the node
+    /// that made the world, unless this is that one.
+    ///
+    /// # Panics
+    /// When it cannot be started: a test cannot go on without one.
+    pub async fn node(database: SharedDatabase, address: SocketAddr, admin: Option<&AdminCredentials>) -> Self {
+        let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let listen = Listen { address: Some(address), http, ..Listen::default() };
+        Self::started(Place::Ephemeral, listen, Settings::default(), Some(database), admin).await
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without its world cannot go on")]
+    async fn started(
+        place: Place,
+        listen: Listen,
+        settings: Settings,
+        database: Option<SharedDatabase>,
+        admin: Option<&AdminCredentials>,
+    ) -> Self {
+        let is_node = database.is_some();
+        let clock = Arc::new(ManualClock::at(SystemClock::new().now()));
+        let address = listen.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         let options = Options {
             place,
             listen: Listen { address: Some(address), ..listen },
+            is_passing: false,
             world: WorldOptions {
-                durability: Durability::Normal,
-                clocks,
-                random: Arc::new(OsRandom),
-                signing_key: Some(Secret::new(SIGNING_KEY)),
-                trouble: Some(Arc::new(|error| panic!("trouble inside the local org: {error}"))),
+                // The monotonic clock stands too: what a request takes does not depend on the machine.
+                clocks: Clocks {
+                    org: Arc::new(OrgClock::new(clock.clone(), 0)),
+                    monotonic: clock.clone(),
+                    ..Clocks::system(0)
+                },
                 settings,
+                ..options(database)
             },
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
         };
         let org = LocalOrg::start(options).await.expect("the local org starts");
-        let admin = org.admin_credentials().expect("org.env can be read").expect("org.env has the administrators");
+        let admin = match admin {
+            Some(admin) => admin.clone(),
+            None => org.admin_credentials().expect("org.env can be read").expect("org.env has the administrators"),
+        };
         let ca_file = Some(org.folder().ca_file());
         let http =
             Http::over_network(NetworkOptions { ca_file, ..NetworkOptions::default() }).expect("the CA can be read");
-        Self { org, clock, admin, http }
+        let own = org.http_addresses().first().filter(|_| is_node).map(|address| format!("http://{address}"));
+        let once = http.clone().with_retries(RetryPolicy::never());
+        Self { base: own.unwrap_or_else(|| org.address().origin), org, clock, admin, http, once }
     }
 
     /// The org.
@@ -132,7 +177,7 @@ impl World {
         self.clock.clone()
     }
 
-    /// Moves the org's time forward; the machine's stays.
+    /// Moves the org's time forward, and how long things take with it; the machine's date stays.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
@@ -220,27 +265,45 @@ impl World {
         self.token(&self.admin.client_id, &self.admin.client_secret, &self.origin()).await
     }
 
-    /// Sends a request over real TLS and reads the whole answer.
+    /// Sends a request over real TLS, once, and reads the whole answer.
     ///
     /// # Panics
     /// When nothing answers, or the request is none.
     #[expect(clippy::expect_used, reason = "a test's own requests are right or the test is wrong")]
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.origin()) };
+        self.try_to_ask(method, path, headers, body).await.expect("an answer")
+    }
+
+    /// The same where no answer, or no whole one, may come.
+    ///
+    /// # Errors
+    /// What was in the way of the answer.
+    ///
+    /// # Panics
+    /// When the request is none.
+    #[expect(clippy::expect_used, reason = "a test's own requests are right or the test is wrong")]
+    pub async fn try_to_ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, keyholder_client::Error> {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
         // Tests write queries as people do.
         let mut request = http::Request::builder().method(method).uri(url.replace(' ', "%20"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body.to_owned().into()).expect("a request");
-        let answer = self.http.send(&request).await.expect("an answer");
+        let answer = self.once.send(&request).await?;
         let text = String::from_utf8_lossy(answer.body()).into_owned();
-        Answer {
+        Ok(Answer {
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
             text,
-        }
+        })
     }
 
     /// Asks the Web API (v9.2) with a token.

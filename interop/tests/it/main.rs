@@ -8,6 +8,7 @@
 )]
 
 mod azure_cli;
+mod dataverse;
 mod issuers;
 mod node;
 mod pages;

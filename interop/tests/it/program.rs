@@ -29,14 +29,19 @@ pub(crate) fn python() -> Option<PathBuf> {
     installed(".venv/bin/python")
 }
 
-/// Node, if its clients are installed.
-pub(crate) fn node() -> Option<PathBuf> {
-    installed("node/node_modules/openid-client").map(|_| PathBuf::from("node"))
+/// Node, if this one of its clients is installed.
+pub(crate) fn node(client: &str) -> Option<PathBuf> {
+    installed(&format!("node/node_modules/{client}")).map(|_| PathBuf::from("node"))
 }
 
 /// The program in `rust/`.
 pub(crate) fn rust() -> Option<PathBuf> {
     installed("rust/target/debug/keyholder-interop-rust")
+}
+
+/// The Python that has Microsoft's Dataverse SDK installed.
+pub(crate) fn dataverse_sdk() -> Option<PathBuf> {
+    installed(".venv-dataverse/bin/python")
 }
 
 /// The Azure CLI.

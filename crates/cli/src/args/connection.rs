@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::DEFAULT_DATA;
+
 /// Where the org and its token service are.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Org (flags win over --env-file, and that over the environment)")]
@@ -27,7 +29,7 @@ pub(crate) struct PlaceFlags {
 }
 
 /// Which org, as whom. Flags win over the env file, and that over the environment.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ConnectionFlags {
     #[command(flatten)]
     pub(crate) place: PlaceFlags,
@@ -35,8 +37,18 @@ pub(crate) struct ConnectionFlags {
     pub(crate) caller: CallerFlags,
 }
 
+/// One org to work on, and as whom: a real one, or the local org of a folder.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OrgPlace {
+    /// Work on the local org of a folder: the running one, or one that runs as long as this command
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_DATA)]
+    pub(crate) local: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionFlags,
+}
+
 /// Who calls: an application by one of three credentials, or a person.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Caller (one credential; with none, the sign-in that `keyholder login` kept)")]
 pub(crate) struct CallerFlags {
     /// The application (client) id; for a person, the public client [env: KEYHOLDER_CLIENT_ID, AZURE_CLIENT_ID]

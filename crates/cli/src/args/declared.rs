@@ -29,6 +29,10 @@ pub(crate) struct Apply {
     /// Do not ask before starting
     #[arg(long)]
     pub(crate) yes: bool,
+    /// A token of an issuer that an application accepts instead of a secret: its way in is then proved from here too. In a
+    /// pipeline the job's own is taken
+    #[arg(long, value_name = "FILE")]
+    pub(crate) issuer_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) leave: LeaveFlags,
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::OrgPlace;
+use super::credential::{LifetimeFlag, SinkFlags, TrustFlags};
 use super::org::delay;
-use super::{ConnectionFlags, DEFAULT_DATA};
 
 /// `non-interactive ...`.
 #[derive(Debug, Subcommand)]
@@ -31,11 +32,16 @@ pub(crate) enum NonInteractive {
     /// List an org's non-interactive users, the places that they take, and licences held for nothing
     List(NonInteractiveList),
     /// Make an application user with the same rights, and say what still signs in with the old one
-    #[command(long_about = "Makes an application user with the rights of a non-interactive user (or of any person's \
+    #[command(
+        long_about = "Makes an application user with the rights of a non-interactive user (or of any person's \
         user): in the same business unit, with the same roles, in the same teams; and proves it by a sign-in. The \
         old one stays as it is. Then it says which programs still sign in with it, as the directory's sign-in log \
-        has them: move those, and give the old one back with `release`.")]
-    Migrate(NonInteractiveMigrate),
+        has them: move those, and give the old one back with `release`.",
+        after_long_help = "Examples:\n  \
+        keyholder non-interactive migrate svc-orders@contoso.com --save-env svc-orders-app.env\n  \
+        keyholder non-interactive migrate svc-orders@contoso.com --trust github --repository contoso/orders --branch main"
+    )]
+    Migrate(Box<NonInteractiveMigrate>),
     /// Give back what a non-interactive user takes: a licence, its place, or all of it
     #[command(long_about = "Gives back what a non-interactive user takes. Without --slot it is the licence alone, \
         which a non-interactive user does not need: it goes on working. With --slot, its place among the few that \
@@ -45,7 +51,7 @@ pub(crate) enum NonInteractive {
 
 impl NonInteractive {
     /// Where it is done.
-    pub(crate) fn place(&self) -> &NonInteractivePlace {
+    pub(crate) fn place(&self) -> &OrgPlace {
         match self {
             Self::Create(arguments) => &arguments.place,
             Self::Convert(arguments) => &arguments.place,
@@ -54,16 +60,6 @@ impl NonInteractive {
             Self::Release(arguments) => &arguments.place,
         }
     }
-}
-
-/// Where a non-interactive user is.
-#[derive(Debug, Args)]
-pub(crate) struct NonInteractivePlace {
-    /// Work on the local org of a folder: the running one, or one that runs as long as this command
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_DATA)]
-    pub(crate) local: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionFlags,
 }
 
 /// What `create` and `convert` share.
@@ -96,7 +92,7 @@ pub(crate) struct NonInteractiveWish {
 #[derive(Debug, Args)]
 pub(crate) struct NonInteractiveCreate {
     /// The user name, such as svc-orders@contoso.com
-    #[arg(value_name = "USER")]
+    #[arg(value_name = "USER", value_parser = user_name)]
     pub(crate) user: String,
     /// Its name for people (default: what stands before the at sign)
     #[arg(long, value_name = "NAME")]
@@ -112,7 +108,7 @@ pub(crate) struct NonInteractiveCreate {
     #[command(flatten)]
     pub(crate) wish: NonInteractiveWish,
     #[command(flatten)]
-    pub(crate) place: NonInteractivePlace,
+    pub(crate) place: OrgPlace,
 }
 
 /// Where a generated password goes.
@@ -134,7 +130,7 @@ pub(crate) struct PasswordPlace {
 #[derive(Debug, Args)]
 pub(crate) struct NonInteractiveConvert {
     /// The user name
-    #[arg(value_name = "USER")]
+    #[arg(value_name = "USER", value_parser = user_name)]
     pub(crate) user: String,
     /// A further security role that it gets; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -142,7 +138,7 @@ pub(crate) struct NonInteractiveConvert {
     #[command(flatten)]
     pub(crate) wish: NonInteractiveWish,
     #[command(flatten)]
-    pub(crate) place: NonInteractivePlace,
+    pub(crate) place: OrgPlace,
 }
 
 /// `non-interactive list`.
@@ -152,33 +148,33 @@ pub(crate) struct NonInteractiveList {
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub(crate) limit: u32,
     #[command(flatten)]
-    pub(crate) place: NonInteractivePlace,
+    pub(crate) place: OrgPlace,
 }
 
 /// `non-interactive migrate`.
 #[derive(Debug, Args)]
 pub(crate) struct NonInteractiveMigrate {
     /// The user name of the old one
-    #[arg(value_name = "USER")]
+    #[arg(value_name = "USER", value_parser = user_name)]
     pub(crate) user: String,
     /// The name of the application's registration (default: what stands before the at sign)
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Write the application's way in to an env file (NAME=value), readable by you alone
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save_env: PathBuf,
-    /// How long its client secret works: 90d, 26w
-    #[arg(long, value_name = "TIME", value_parser = delay, default_value = "180d")]
-    pub(crate) lifetime: Duration,
     #[command(flatten)]
-    pub(crate) place: NonInteractivePlace,
+    pub(crate) sink: SinkFlags,
+    #[command(flatten)]
+    pub(crate) lifetime: LifetimeFlag,
+    #[command(flatten)]
+    pub(crate) trust: TrustFlags,
+    #[command(flatten)]
+    pub(crate) place: OrgPlace,
 }
 
 /// `non-interactive release`.
 #[derive(Debug, Args)]
 pub(crate) struct NonInteractiveRelease {
     /// The user name
-    #[arg(value_name = "USER")]
+    #[arg(value_name = "USER", value_parser = user_name)]
     pub(crate) user: String,
     /// Give its place back too, and what becomes of the user
     #[arg(long, value_enum, value_name = "HOW")]
@@ -187,7 +183,7 @@ pub(crate) struct NonInteractiveRelease {
     #[arg(long, requires = "slot")]
     pub(crate) even_if_not_ours: bool,
     #[command(flatten)]
-    pub(crate) place: NonInteractivePlace,
+    pub(crate) place: OrgPlace,
 }
 
 /// What becomes of a user whose place is given back.
@@ -199,6 +195,14 @@ pub(crate) enum Slot {
     ReadWrite,
     /// Disabled in the org and deleted from the directory
     Remove,
+}
+
+/// Anything but nothing: the directory would be asked for everybody.
+fn user_name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty: a user name is NAME@DOMAIN, such as svc-orders@contoso.com".to_owned()),
+        name => Ok(name.to_owned()),
+    }
 }
 
 /// Two letters of ISO 3166.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use keyholder_client::transport::is_loopback;
 use keyholder_foundation::Timestamp;
+use keyholder_limits::Limits;
 use keyholder_org::Shift;
 use url::Url;
 
-use super::{DEFAULT_DATA, Data, ListenFlags, people};
+use super::{DEFAULT_DATA, Data, Fault, ListenFlags, people};
 
 /// `org ...`.
 #[derive(Debug, Subcommand)]
@@ -17,9 +18,28 @@ pub(crate) enum Org {
     /// Start the local org and serve it until Ctrl-C
     #[command(long_about = "Starts the local org and serves it until Ctrl-C (or SIGTERM). What a client needs is \
         printed, without secrets, and written whole to DIR/org.env, readable by you alone.")]
-    Start(Start),
+    Start(Box<Start>),
     /// Add sample accounts and contacts, always the same for the same seed
     Sample(Sample),
+    /// Give the org the tables of a real one
+    #[command(
+        long_about = "Gives the org tables, columns, lookups and many-to-many relationships from files:\n\n\
+        - a real org's metadata document, as GET ORG/api/data/v9.2/$metadata answers it (XML, unpacked);\n\
+        - a schema in Keyholder's own form (JSON).\n\n\
+        What such a document does not say (labels, lengths, options, keys, what privileges are called) is assumed, and the \
+        report says so; a side file says it better. Tables that the org has already keep what the org relies on and get \
+        what is new. Importing again after a change adds what is new and never takes anything away. Works while the org \
+        runs; System Administrator gets the privileges of new tables.",
+        after_help = "Examples:\n  keyholder org import-schema metadata.xml\n  \
+            keyholder org import-schema metadata.xml --side labels.toml\n\n\
+            A side file (TOML, or the same as JSON), by logical names:\n  \
+            [tables.new_visit]\n  display_name = \"Visit\"\n  schema_name = \"new_Visit\"\n  \
+            primary_name = \"new_title\"\n  keys = { new_bynumber = [\"new_number\"] }\n\n  \
+            [tables.new_visit.columns.new_outcome]\n  label = \"Outcome\"\n  \
+            options = [{ value = 100000000, label = \"Good\" }, { value = 100000001, label = \"Bad\" }]\n\n  \
+            [tables.new_visit.columns.new_title]\n  max_length = 200"
+    )]
+    ImportSchema(ImportSchema),
     /// Make new administrator credentials when org.env is lost
     Credentials(Credentials),
     /// Show the org's time, set it, or move it
@@ -32,6 +52,9 @@ pub(crate) enum Org {
             keyholder org clock --set 2027-01-31T00:00:00Z\n  keyholder org clock --reset"
     )]
     Clock(Clock),
+    /// Order faults that programs have to live through: latency, 429, 503, lost connections
+    #[command(subcommand, arg_required_else_help = true)]
+    Fault(Fault),
     /// Keep the org as it is now under a name
     #[command(long_about = "Keeps the org as it is now under a name: rows, directory, tenants, orgs and the org's \
         time. An earlier snapshot of that name is replaced. Works while the org runs: requests wait meanwhile.")]
@@ -75,7 +98,7 @@ pub(crate) enum Org {
     /// Make somebody to try things as, with a password in an env file of its own
     #[command(
         long_about = "Makes somebody to sign in as and see what the real services refuse them, or gives whoever \
-        is there a new password. The credentials are written to DIR/WHO.env (DIR/DOMAIN.WHO.env for a further tenant), \
+        is there a new password. The credentials are written to DIR/WHO.env (DIR/WHO@DOMAIN.env for a further tenant), \
         readable by you alone.\n\nThe delegated administrator is a partner's: sign in to the tenant by its id or domain, \
         not at `organizations`."
     )]
@@ -98,8 +121,24 @@ pub(crate) struct Start {
     pub(crate) data: Data,
     #[command(flatten)]
     pub(crate) listen: ListenFlags,
+    /// Give the org the tables in a file first, as `org import-schema` does; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) behaviour: Behaviour,
+}
+
+/// `org import-schema`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportSchema {
+    /// Metadata documents ($metadata, XML) or schemas in Keyholder's own form (JSON)
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the documents do not say: labels, lengths, options, keys (TOML or JSON)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) side: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
 }
 
 /// How the local org behaves while it runs.
@@ -112,6 +151,9 @@ pub(crate) struct Behaviour {
     /// How many people of an org may be non-interactive users; it was 5 until about 2019
     #[arg(long, value_name = "N", default_value_t = keyholder_org::world::DEFAULT_NON_INTERACTIVE_LIMIT)]
     pub(crate) non_interactive_limit: u32,
+    /// Rules of other times to keep; custom-roles-only: application users take no out-of-the-box role, as from 2016 on
+    #[arg(long, value_enum, value_name = "POLICY")]
+    pub(crate) policy: Vec<Policy>,
     /// How long after a change in the directory the orgs learn of it, such as 30m
     #[arg(long, value_name = "TIME", value_parser = delay, default_value = "0s")]
     pub(crate) propagation_delay: Duration,
@@ -121,12 +163,42 @@ pub(crate) struct Behaviour {
     /// Refuse an application more than N requests to Microsoft Graph in ten seconds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) graph_limit: Option<u32>,
+    /// Hold every request back for so long, as a distant service would, such as 100ms
+    #[arg(long, value_name = "TIME", value_parser = latency, default_value = "0ms")]
+    pub(crate) latency: Duration,
+    /// The service protection API limits of each user: real (6000,1200,52,300), off, or
+    /// REQUESTS,EXECUTION-SECONDS,CONCURRENT[,WINDOW-SECONDS]
+    #[arg(long, value_name = "LIMITS", value_parser = protection, default_value = "real")]
+    pub(crate) limits: Protection,
     /// An issuer beyond this machine whose tokens may stand in for secrets; may be repeated
     #[arg(long, value_name = "URL", value_parser = issuer)]
     pub(crate) allow_issuer: Vec<String>,
     /// An issuer's keys (a JWK set) in a file, so that it is not asked; may be repeated
     #[arg(long, value_name = "URL=FILE", value_parser = issuer_keys)]
     pub(crate) issuer_keys: Vec<IssuerKeys>,
+}
+
+/// The service protection API limits, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Protection(pub(crate) Option<Limits>);
+
+/// `real`, `off`, or the numbers.
+pub(super) fn protection(text: &str) -> Result<Protection, String> {
+    match text {
+        "real" => Ok(Protection(Some(Limits::TODAY))),
+        "off" => Ok(Protection(None)),
+        numbers => match numbers.parse() {
+            Ok(limits) => Ok(Protection(Some(limits))),
+            Err(error) => Err(format!("{error}; or give `real` or `off`")),
+        },
+    }
+}
+
+/// A rule that the service had at other times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// Application users take no out-of-the-box role
+    CustomRolesOnly,
 }
 
 /// An issuer and the file with its keys.
@@ -163,6 +235,27 @@ pub(super) fn delay(text: &str) -> Result<Duration, String> {
     let wrong = || "it is a time like 90s, 30m or 1d12h (units: w, d, h, m, s)".to_owned();
     let shift: Shift = format!("+{text}").parse().map_err(|_| wrong())?;
     Ok(Duration::from_millis(u64::try_from(shift.as_millis()).map_err(|_| wrong())?))
+}
+
+/// How long requests may be held back at most: longer, and clients give up.
+const LONGEST_LATENCY: Duration = Duration::from_secs(30);
+
+fn latency(text: &str) -> Result<Duration, String> {
+    short_time(text, LONGEST_LATENCY)
+}
+
+/// A short time: `100ms`, `2s`.
+pub(super) fn short_time(text: &str, longest: Duration) -> Result<Duration, String> {
+    let number = |digits: &str| digits.parse::<u64>().ok();
+    let milliseconds = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(digits), _) => number(digits),
+        (None, Some(digits)) => number(digits).and_then(|seconds| seconds.checked_mul(1000)),
+        (None, None) => None,
+    };
+    match milliseconds.map(Duration::from_millis) {
+        Some(time) if time <= longest => Ok(time),
+        _ => Err(format!("it is a time of at most {} seconds, like 100ms or 2s", longest.as_secs())),
+    }
 }
 
 /// What an org can answer as.

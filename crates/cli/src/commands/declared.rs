@@ -6,20 +6,24 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use keyholder_client::connection::{Given, Origin};
-use keyholder_client::{Connection, Http};
+use keyholder_client::{Connection, Http, cloud};
 use keyholder_foundation::OsRandom;
 use keyholder_org::DataFolder;
+use keyholder_service_users::app_users::by_admin_api;
 use keyholder_service_users::apply::{Applied, Proving, apply};
-use keyholder_service_users::declaration::Declaration;
+use keyholder_service_users::declaration::{Credential, Declaration, ONE_ORG};
 use keyholder_service_users::observe::{Look, Observation};
 use keyholder_service_users::plan::{Finding, Leave, Plan, plan};
 use keyholder_service_users::{Administrator, Borrowing, Estate, Journal, Reporter, Sinks, observe, rights};
 use serde_json::{Value, json};
 
 use crate::args;
+use crate::commands::rehearsal;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::local::{self, LocalPlace};
+use crate::here::{Here, take_off_elevations};
+use crate::local::{self, Absent, LocalPlace};
+use crate::outside;
 use crate::printer::Printer;
 use crate::settings;
 
@@ -33,15 +37,15 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// Reads the declaration and signs in; an org out of reach is told later.
-    pub(crate) async fn read(arguments: &args::Declared, printer: Printer) -> Result<Self, Failure> {
+    /// Reads the declaration and signs in; an org out of reach is told later, `absent` is for a local one.
+    pub(crate) async fn read(arguments: &args::Declared, absent: Absent, printer: Printer) -> Result<Self, Failure> {
         let mut declaration = Declaration::read(&arguments.file)?;
-        let sinks = Sinks::of(&declaration).map_err(keyholder_service_users::Error::from)?;
         let (base, place) = match &arguments.local {
             Some(folder) => {
-                let place = LocalPlace::find(folder, printer).await?;
+                let place = LocalPlace::find(folder, absent, printer).await?;
                 let base = local::administrator(place.folder())?;
                 rehearse(&mut declaration, place.folder(), &base, printer).await?;
+                rehearsal::keep_apart(&mut declaration, place.folder(), printer)?;
                 (base, Some(place))
             }
             None => {
@@ -49,12 +53,13 @@ impl Declared {
                     let message = format!("`{}` declares no org", arguments.file.display());
                     return Err(Failure::new(Exit::BadConfiguration, message));
                 };
-                let mut settings = settings::settings(&arguments.connection, printer)?;
+                let mut settings = settings::settings(&arguments.connection, printer).await?;
                 // Which orgs is the declaration's to say; how to sign in to them is not.
                 settings.url = Some(Given { value: first.url.to_string(), origin: Origin::Flag("--file") });
                 (Connection::try_from(settings)?, None)
             }
         };
+        let sinks = Sinks::of(&declaration).map_err(keyholder_service_users::Error::from)?;
         let http = settings::http(base.ca_file.clone())?;
         let orgs = declaration.orgs.iter().map(|(name, org)| {
             let connection = Connection { url: org.url.clone(), ..base.clone() };
@@ -69,6 +74,47 @@ impl Declared {
         let borrowing = Borrowing { journal, random: Arc::new(OsRandom) };
         let estate = Estate::new(&declaration, orgs).borrowing(borrowing);
         Ok(Self { declaration, estate, sinks, place })
+    }
+
+    /// A declaration that was made in code for one org.
+    pub(crate) fn of_one(here: Here, declaration: Declaration) -> Result<Self, Failure> {
+        let sinks = Sinks::of(&declaration).map_err(keyholder_service_users::Error::from)?;
+        let (administrator, journal, place) = here.into_parts();
+        let borrowing = Borrowing { journal, random: Arc::new(OsRandom) };
+        let orgs = BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]);
+        let estate = Estate::new(&declaration, orgs).borrowing(borrowing);
+        Ok(Self { declaration, estate, sinks, place })
+    }
+
+    /// The same with tokens of outside issuers at hand, where some application accepts such.
+    pub(crate) async fn with_outside(mut self, file: Option<&Path>, printer: Printer) -> Result<Self, Failure> {
+        let mut credentials = self.declaration.application_users.values().flat_map(|user| &user.credentials);
+        let accepts = credentials.any(|credential| matches!(credential, Credential::Federated(_)));
+        let reached = self.estate.orgs().find_map(|(_, org)| org.ok());
+        if let Some(administrator) = reached.filter(|_| accepts || file.is_some()) {
+            let audience = cloud::token_exchange_audience(administrator.org.tokens().authority().login());
+            match outside::at_hand(file, audience, &administrator.http, printer).await {
+                Ok(tokens) => self.estate = self.estate.with_outside(tokens),
+                Err(failure) => {
+                    self.end().await;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// An org for people: by its name in the declaration, where that has a name for it.
+    pub(crate) fn org_in_words(&self, org: &str) -> String {
+        match (org, self.url(org)) {
+            (ONE_ORG, url) => url,
+            (name, url) => format!("{name} ({url})"),
+        }
+    }
+
+    /// Whether orgs are told apart by the declaration's names for them.
+    pub(crate) fn names_orgs(&self) -> bool {
+        !self.declaration.orgs.contains_key(ONE_ORG)
     }
 
     /// An org's address.
@@ -103,6 +149,28 @@ impl Declared {
         reporter: &dyn Reporter,
     ) -> Applied {
         apply(&self.estate, &self.declaration, seen, plan, &self.sinks, proving, reporter).await
+    }
+
+    /// Does the org's part of a declaration of one application through Power Platform; nothing where the
+    /// application has all of it already.
+    pub(crate) async fn by_admin_api(&self, leave: Leave, reporter: &dyn Reporter) -> Result<Option<Applied>, Failure> {
+        let unreached = || Failure::new(Exit::OutOfReach, "the org could not be reached");
+        let administrator = self.estate.org(ONE_ORG).ok_or_else(unreached)?;
+        let journal = &self.estate.to_borrow().ok_or_else(unreached)?.journal;
+        Ok(by_admin_api(administrator, journal, &self.declaration, &self.sinks, leave, reporter).await?)
+    }
+
+    /// No application keeps what a stopped run had lent to it.
+    pub(crate) async fn take_off_elevations(&self, printer: Printer) {
+        let administrator = self.estate.orgs().find_map(|(_, org)| org.ok());
+        if let (Some(administrator), Some(borrowing)) = (administrator, self.estate.to_borrow()) {
+            take_off_elevations(administrator, &borrowing.journal, printer).await;
+        }
+    }
+
+    /// What is declared.
+    pub(crate) fn declaration(&self) -> &Declaration {
+        &self.declaration
     }
 
     /// Stops the local org, if one was started.

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::Init;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::local::{self, LocalPlace};
+use crate::local::{self, Absent, LocalPlace};
 use crate::printer::Printer;
 use crate::progress::shown;
 use crate::settings;
@@ -35,7 +35,7 @@ pub(crate) async fn run(arguments: &Init, printer: Printer) -> Result<(), Failur
         return Err(exists(file));
     }
     let place = match &arguments.local {
-        Some(folder) => Some(LocalPlace::find(folder, printer).await?),
+        Some(folder) => Some(LocalPlace::find(folder, Absent::unless(arguments.from_org), printer).await?),
         None => None,
     };
     let written = write(arguments, place.as_ref(), printer).await;
@@ -78,7 +78,7 @@ async fn write(arguments: &Init, place: Option<&LocalPlace>, printer: Printer) -
     } else {
         let url = match place {
             Some(place) => Some(local::administrator(place.folder())?.url),
-            None => given(arguments, printer)?,
+            None => given(arguments, printer).await?,
         };
         (FIRST.replace(EXAMPLE, &url.map_or_else(|| EXAMPLE.to_owned(), |url| url.to_string())), Vec::new())
     };
@@ -89,8 +89,8 @@ async fn write(arguments: &Init, place: Option<&LocalPlace>, printer: Printer) -
 }
 
 /// The org's address, where one was given: here nobody signs in.
-fn given(arguments: &Init, printer: Printer) -> Result<Option<OrgUrl>, Failure> {
-    let Some(url) = settings::settings(&arguments.connection, printer)?.url else { return Ok(None) };
+async fn given(arguments: &Init, printer: Printer) -> Result<Option<OrgUrl>, Failure> {
+    let Some(url) = settings::settings(&arguments.connection, printer).await?.url else { return Ok(None) };
     let parsed = url.value.parse();
     parsed.map(Some).map_err(|problem| Failure::new(Exit::BadConfiguration, format!("the org's URL {problem}")))
 }

@@ -59,7 +59,7 @@ struct Place {
 impl Place {
     async fn find(flags: &PlaceFlags, arguments: &Login, printer: Printer) -> Result<Self, Failure> {
         let flags = ConnectionFlags { place: flags.clone(), ..ConnectionFlags::default() };
-        let given = settings(&flags, printer)?.for_a_person();
+        let given = settings(&flags, printer).await?.for_a_person();
         let client_id = match &arguments.client_id {
             None => AZURE_CLI,
             Some(text) => text.trim().parse().map_err(|_| ConfigurationError::Invalid {

@@ -5,81 +5,68 @@ mod words;
 use std::sync::Arc;
 
 use keyholder_foundation::OsRandom;
-use keyholder_service_users::declaration::Sink;
+use keyholder_service_users::declaration::{Credential, Sink};
 use keyholder_service_users::non_interactive::{
     Access, NonInteractiveDefinition, PasswordFile, PasswordSink, Release, Successor, give_back_left, list, migrate,
     preview, provision, release,
 };
-use keyholder_service_users::{Administrator, Journal};
 use serde_json::json;
 
 use crate::args::{
     NonInteractive, NonInteractiveConvert, NonInteractiveCreate, NonInteractiveList, NonInteractiveMigrate,
-    NonInteractivePlace, NonInteractiveRelease, NonInteractiveWish, PasswordPlace, Slot,
+    NonInteractiveRelease, NonInteractiveWish, OrgPlace, PasswordPlace, Slot,
 };
-use crate::commands::org::interruption;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::local::{self, LocalPlace};
+use crate::here::Here;
+use crate::local::Absent;
 use crate::printer::Printer;
 use crate::progress::Lines;
-use crate::settings;
 
-pub(crate) async fn run(arguments: &NonInteractive, printer: Printer) -> Result<(), Failure> {
-    let here = Here::find(arguments.place(), printer).await?;
-    let work = async {
-        match arguments {
-            NonInteractive::Create(arguments) => create(&here, arguments, printer).await,
-            NonInteractive::Convert(arguments) => convert(&here, arguments, printer).await,
-            NonInteractive::List(arguments) => show(&here, arguments, printer).await,
-            NonInteractive::Migrate(arguments) => move_on(&here, arguments, printer).await,
-            NonInteractive::Release(arguments) => give_back(&here, arguments, printer).await,
-        }
+pub(crate) async fn run(arguments: &NonInteractive, printer: Printer) -> Result<Exit, Failure> {
+    let here = Lending::find(arguments.place(), absent(arguments), printer).await?;
+    let outcome = match arguments {
+        NonInteractive::Create(arguments) => create(&here, arguments, printer).await,
+        NonInteractive::Convert(arguments) => convert(&here, arguments, printer).await,
+        NonInteractive::List(arguments) => show(&here, arguments, printer).await.map(|()| Exit::Done),
+        NonInteractive::Migrate(arguments) => move_on(&here, arguments, printer).await.map(|()| Exit::Done),
+        NonInteractive::Release(arguments) => give_back(&here, arguments, printer).await.map(|()| Exit::Done),
     };
-    let mut stop = interruption()?;
-    let outcome = tokio::select! {
-        outcome = work => outcome,
-        _ = stop.wait() => Err(Failure::new(Exit::Failed, "stopped before it was done")
-            .hint("run it again: it goes on from there, and gives back what it borrowed")),
-    };
-    here.end().await;
+    here.here.end().await;
     outcome
 }
 
-/// The org and its directory, and the local org that runs as long as this command.
-struct Here {
-    administrator: Administrator,
-    access: Access,
-    place: Option<LocalPlace>,
+/// A person and a licence are in every local org from the start, so what makes things can begin with a new one.
+fn absent(arguments: &NonInteractive) -> Absent {
+    match arguments {
+        NonInteractive::Create(NonInteractiveCreate { wish, .. })
+        | NonInteractive::Convert(NonInteractiveConvert { wish, .. }) => Absent::unless(wish.dry_run),
+        NonInteractive::Migrate(_) => Absent::Make,
+        NonInteractive::List(_) | NonInteractive::Release(_) => Absent::Refuse,
+    }
 }
 
-impl Here {
-    async fn find(flags: &NonInteractivePlace, printer: Printer) -> Result<Self, Failure> {
-        let (administrator, journal, place) = match &flags.local {
-            Some(folder) => {
-                let place = LocalPlace::find(folder, printer).await?;
-                let connection = local::administrator(place.folder())?;
-                let http = settings::http(connection.ca_file.clone())?;
-                let journal = Journal::new(place.folder().file("journal"));
-                (Administrator::connect(connection, http).await?, journal, Some(place))
+/// The org and its directory, and what is borrowed there.
+struct Lending {
+    here: Here,
+    access: Access,
+}
+
+impl Lending {
+    async fn find(flags: &OrgPlace, absent: Absent, printer: Printer) -> Result<Self, Failure> {
+        let here = Here::find(flags, absent, printer).await?;
+        match Access::new(&here.administrator, here.journal.clone(), Arc::new(OsRandom)) {
+            Ok(access) => Ok(Self { here, access }),
+            Err(error) => {
+                here.end().await;
+                Err(error.into())
             }
-            None => {
-                let folder = settings::state_folder("what is borrowed")?;
-                (settings::administrator(&flags.connection, printer).await?, Journal::new(folder.join("journal")), None)
-            }
-        };
-        Ok(Self { access: Access::new(&administrator, journal, Arc::new(OsRandom))?, administrator, place })
+        }
     }
 
     /// The same with what a definition says of waiting.
     fn access(&self, wish: &NonInteractiveWish) -> Access {
         Access { wait: wish.wait, ..self.access.clone() }
-    }
-
-    async fn end(self) {
-        if let Some(place) = self.place {
-            place.end().await;
-        }
     }
 }
 
@@ -94,7 +81,7 @@ fn with_wish(definition: NonInteractiveDefinition, wish: &NonInteractiveWish) ->
     }
 }
 
-async fn create(here: &Here, arguments: &NonInteractiveCreate, printer: Printer) -> Result<(), Failure> {
+async fn create(here: &Lending, arguments: &NonInteractiveCreate, printer: Printer) -> Result<Exit, Failure> {
     let sink = sink(&arguments.password)?;
     let definition = NonInteractiveDefinition {
         display_name: arguments.display_name.clone(),
@@ -105,7 +92,7 @@ async fn create(here: &Here, arguments: &NonInteractiveCreate, printer: Printer)
     bring_about(here, &with_wish(definition, &arguments.wish), Some(&sink), &arguments.wish, printer).await
 }
 
-async fn convert(here: &Here, arguments: &NonInteractiveConvert, printer: Printer) -> Result<(), Failure> {
+async fn convert(here: &Lending, arguments: &NonInteractiveConvert, printer: Printer) -> Result<Exit, Failure> {
     let definition = NonInteractiveDefinition {
         roles: arguments.role.clone(),
         ..NonInteractiveDefinition::existing(&arguments.user)
@@ -124,12 +111,12 @@ fn sink(place: &PasswordPlace) -> Result<PasswordFile, Failure> {
 }
 
 async fn bring_about(
-    here: &Here,
+    here: &Lending,
     definition: &NonInteractiveDefinition,
     sink: Option<&PasswordFile>,
     wish: &NonInteractiveWish,
     printer: Printer,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     let access = here.access(wish);
     let sink = sink.map(|sink| sink as &dyn PasswordSink);
     if wish.dry_run {
@@ -142,7 +129,7 @@ async fn bring_about(
             printer.line("Nothing is left to do.");
         }
         printer.json(&json!({"changes": changes}));
-        return Ok(());
+        return Ok(if changes.is_empty() { Exit::Done } else { Exit::Changes });
     }
     let lines = Lines::of_all(printer, &std::env::current_dir().unwrap_or_default());
     give_back_left(&access, &[&definition.user_name], &lines).await?;
@@ -152,10 +139,10 @@ async fn bring_about(
         printer.line(&words::of_result(&made, org));
     }
     printer.json(&json!({"steps": lines.events(), "result": made}));
-    Ok(())
+    Ok(Exit::Done)
 }
 
-async fn show(here: &Here, arguments: &NonInteractiveList, printer: Printer) -> Result<(), Failure> {
+async fn show(here: &Lending, arguments: &NonInteractiveList, printer: Printer) -> Result<(), Failure> {
     let lines = Lines::of_all(printer, &std::env::current_dir().unwrap_or_default());
     give_back_left(&here.access, &[], &lines).await?;
     let mut notes = Vec::new();
@@ -172,16 +159,17 @@ async fn show(here: &Here, arguments: &NonInteractiveList, printer: Printer) -> 
     Ok(())
 }
 
-async fn move_on(here: &Here, arguments: &NonInteractiveMigrate, printer: Printer) -> Result<(), Failure> {
+async fn move_on(here: &Lending, arguments: &NonInteractiveMigrate, printer: Printer) -> Result<(), Failure> {
     let nickname = arguments.user.split('@').next().unwrap_or_default();
     let successor = Successor {
         name: arguments.name.clone().unwrap_or_else(|| nickname.to_owned()),
-        lifetime: arguments.lifetime,
-        sink: Sink::EnvFile(arguments.save_env.clone()),
+        credentials: credentials(here, arguments)?,
     };
     let lines = Lines::of_all(printer, &std::env::current_dir().unwrap_or_default());
+    give_back_left(&here.access, &[], &lines).await?;
     let mut notes = Vec::new();
-    let migrated = migrate(&here.access, &here.administrator, &arguments.user, &successor, &mut notes, &lines).await?;
+    let migrated =
+        migrate(&here.access, &here.here.administrator, &arguments.user, &successor, &mut notes, &lines).await?;
     for note in &notes {
         printer.note(note);
     }
@@ -192,7 +180,21 @@ async fn move_on(here: &Here, arguments: &NonInteractiveMigrate, printer: Printe
     Ok(())
 }
 
-async fn give_back(here: &Here, arguments: &NonInteractiveRelease, printer: Printer) -> Result<(), Failure> {
+/// How the successor is to sign in.
+fn credentials(here: &Lending, arguments: &NonInteractiveMigrate) -> Result<Vec<Credential>, Failure> {
+    let tenant = here.here.administrator.org.tokens().authority().tenant();
+    let federation = arguments.trust.federation(tenant)?.map(Credential::Federated);
+    let lifetime = arguments.lifetime.lifetime;
+    let secret = arguments.sink.sink().map(|sink| Credential::Secret { lifetime, sink });
+    let all: Vec<_> = federation.into_iter().chain(secret).collect();
+    if all.is_empty() {
+        return Err(Failure::new(Exit::Usage, "nothing says how the application is to sign in")
+            .hint("accept another issuer's tokens with `--trust`, or have a secret written with `--save-env FILE`"));
+    }
+    Ok(all)
+}
+
+async fn give_back(here: &Lending, arguments: &NonInteractiveRelease, printer: Printer) -> Result<(), Failure> {
     let what = match arguments.slot {
         None => Release::Licence,
         Some(Slot::Disable) => Release::Disable,

@@ -1,8 +1,10 @@
 //! `keyholder org ...`.
 
 mod clock;
+mod faults;
 mod orgs;
 mod people;
+mod schema;
 mod serve;
 mod snapshots;
 
@@ -14,14 +16,16 @@ use crate::failure::Failure;
 use crate::local::{self, Holder};
 use crate::printer::Printer;
 
-pub(crate) use serve::{interruption, serve};
+pub(crate) use serve::serve;
 
 pub(crate) async fn run(arguments: &Org, printer: Printer) -> Result<(), Failure> {
     match arguments {
         Org::Start(arguments) => serve::start(arguments, printer).await,
         Org::Sample(arguments) => sample(arguments, printer).await,
+        Org::ImportSchema(arguments) => schema::import(arguments, printer).await,
         Org::Credentials(arguments) => credentials(arguments, printer).await,
         Org::Clock(arguments) => clock::run(arguments, printer).await,
+        Org::Fault(arguments) => faults::run(arguments, printer).await,
         Org::Snapshot(arguments) => snapshots::take(arguments, printer).await,
         Org::Restore(arguments) => snapshots::restore(arguments, printer).await,
         Org::Snapshots(arguments) => snapshots::run(arguments, printer).await,

@@ -1,6 +1,9 @@
 //! `keyholder plan`: what `apply` would do, and why.
 
+use std::path::Path;
+
 use keyholder_platform::write_private;
+use keyholder_service_users::declaration::ONE_ORG;
 use keyholder_service_users::plan::{Change, Finding, Leave, Mark, Place, Plan, Severity};
 use serde_json::{Value, json};
 
@@ -8,28 +11,61 @@ use crate::args;
 use crate::commands::declared::{Declared, stopped};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::local::Absent;
 use crate::printer::Printer;
-use crate::progress::shown;
+use crate::progress::{quoted, shown};
 
 pub(crate) async fn run(arguments: &args::Plan, printer: Printer) -> Result<Exit, Failure> {
     let leave = arguments.leave.leave();
-    let declared = Declared::read(&arguments.declared, printer).await?;
-    let outcome = async {
-        let (_, plan) = declared.plan(leave).await?;
-        print(&plan, &declared, printer);
-        printer.json(&to_json(&plan));
-        if let Some(path) = &arguments.out {
-            let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
-            write_private(path, format!("{text}\n").as_bytes())?;
-            let path = shown(path);
-            printer.line(&format!("\nSaved. Carry it out with `keyholder apply --plan {path}`."));
-        }
-        stopped(&plan)?;
-        Ok(if plan.has_changes() { Exit::Changes } else { Exit::Done })
-    };
-    let outcome = outcome.await;
+    let declared = Declared::read(&arguments.declared, Absent::Refuse, printer).await?;
+    let save = arguments.out.as_deref().map(|path| (path, again(&arguments.declared)));
+    let outcome = show(&declared, leave, save, printer).await;
     declared.end().await;
     outcome
+}
+
+/// Says what would be done, and saves it where that is wanted.
+pub(crate) async fn show(
+    declared: &Declared,
+    leave: Leave,
+    save: Option<(&Path, String)>,
+    printer: Printer,
+) -> Result<Exit, Failure> {
+    let (_, plan) = declared.plan(leave).await?;
+    print(&plan, declared, printer);
+    if let Some((path, again)) = save {
+        let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
+        write_private(path, format!("{text}\n").as_bytes())?;
+        let path = quoted(&shown(path));
+        printer.line(&format!("\nSaved. Carry it out with `keyholder apply --plan {path}{again}`."));
+    }
+    let mut document = to_json(&plan);
+    let stop = stopped(&plan).err().map(|stop| stop.within(&mut document));
+    printer.json(&document);
+    if let Some(stop) = stop {
+        return Err(stop);
+    }
+    Ok(if plan.has_changes() { Exit::Changes } else { Exit::Done })
+}
+
+/// The flags that name the same declaration and the same place again.
+fn again(declared: &args::Declared) -> String {
+    let mut again = String::new();
+    if declared.file != Path::new("keyholder.toml") {
+        again.push_str(&format!(" --file {}", quoted(&shown(&declared.file))));
+    }
+    match &declared.local {
+        Some(folder) if folder == Path::new(args::DEFAULT_DATA) => again.push_str(" --local"),
+        Some(folder) => again.push_str(&format!(" --local={}", quoted(&shown(folder)))),
+        None => {}
+    }
+    let place = &declared.connection.place;
+    for (flag, file) in [("env-file", &place.env_file), ("ca-file", &place.ca_file)] {
+        if let Some(file) = file {
+            again.push_str(&format!(" --{flag} {}", quoted(&shown(file))));
+        }
+    }
+    again
 }
 
 /// The plan with what a program would otherwise have to count.
@@ -80,7 +116,7 @@ pub(crate) fn print(plan: &Plan, declared: &Declared, printer: Printer) {
     for place in places {
         match place {
             Place::Tenant(authority) => printer.line(&format!("In the directory of {authority}:")),
-            Place::Org(name) => printer.line(&format!("In the org {name} ({}):", declared.url(name))),
+            Place::Org(name) => printer.line(&format!("In the org {}:", declared.org_in_words(name))),
         }
         for change in plan.changes.iter().filter(|change| change.place == *place) {
             print_change(change, printer);
@@ -90,22 +126,41 @@ pub(crate) fn print(plan: &Plan, declared: &Declared, printer: Printer) {
     for finding in &plan.findings {
         print_finding(finding, printer);
     }
-    if plan.has_changes() {
-        printer.line(&format!("{}.", Summary::of(plan).in_words()));
-    } else {
-        printer.line("Nothing to do: everything that is declared is in place.");
+    let stopped = stopped_items(plan);
+    let summary = match (plan.has_changes(), stopped.is_empty()) {
+        (true, true) => format!("{}.", Summary::of(plan).in_words()),
+        (true, false) => format!("{}; stopped: {stopped}.", Summary::of(plan).in_words()),
+        (false, true) => "Nothing to do: everything that is declared is in place.".to_owned(),
+        (false, false) => format!("Nothing can be done now; stopped: {stopped}."),
+    };
+    printer.sentence("", &summary);
+}
+
+/// What is stopped, each once.
+fn stopped_items(plan: &Plan) -> String {
+    let mut items: Vec<String> = Vec::new();
+    for finding in plan.stops() {
+        let item = match &finding.org {
+            Some(org) if *org != finding.item && org != ONE_ORG => format!("`{}` in {org}", finding.item),
+            _ if finding.item.is_empty() => continue,
+            _ => format!("`{}`", finding.item),
+        };
+        if !items.contains(&item) {
+            items.push(item);
+        }
     }
+    if items.is_empty() && plan.stops().next().is_some() { "what is told below".to_owned() } else { items.join(", ") }
 }
 
 fn print_change(change: &Change, printer: Printer) {
-    printer.line(&format!("  {} {}", change.mark.sign(), change.subject));
+    printer.sentence(&format!("  {} ", change.mark.sign()), &change.subject);
     if change.is_change() {
         for grant in &change.grants {
-            printer.line(&format!("      {grant}"));
+            printer.sentence("      ", grant);
         }
     }
     for reason in &change.reasons {
-        printer.line(&format!("      {reason}"));
+        printer.sentence("      ", reason);
     }
 }
 
@@ -116,9 +171,9 @@ fn print_finding(finding: &Finding, printer: Printer) {
         // It is told as the failure that it is.
         Severity::Stop => return,
     };
-    printer.line(&format!("{word}: {}", finding.message));
+    printer.sentence(&format!("{word}: "), &finding.message);
     for hint in &finding.hints {
-        printer.line(&format!("  {hint}"));
+        printer.sentence("  ", hint);
     }
 }
 

@@ -1,84 +1,134 @@
 //! `keyholder query`: pages are printed as they arrive, so memory holds one.
 
-use http::Method;
-use keyholder_client::Error;
-use keyholder_client::transport::is_loopback;
-use url::Url;
+use keyholder_client::dataverse::{self, Row};
+use keyholder_client::{Dataverse, Page};
 
+use super::rows;
 use crate::args::Query;
+use crate::csv::Csv;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::printer::Printer;
-use crate::settings::connect;
+use crate::here::Asked;
+use crate::printer::{Printer, escaped};
 use crate::table;
 
 pub(crate) async fn run(arguments: &Query, printer: Printer) -> Result<(), Failure> {
-    refuse_what_the_shell_ate(&arguments.query)?;
-    let org = connect(&arguments.connection, printer).await?;
-    if arguments.query.split('?').next().is_some_and(|path| path.ends_with("/$count")) {
-        let answer = org.send(Method::GET, &arguments.query, None).await?;
-        let text = String::from_utf8_lossy(answer.body());
-        printer.data(text.trim_start_matches('\u{feff}').trim());
-        return Ok(());
-    }
-    let mut pages = org.query(&arguments.query);
-    let (mut shown, mut hidden) = (0, 0);
-    while let Some(page) = pages.next().await.map_err(|error| unknown_table(error, org.scope()))? {
-        if printer.is_json() {
-            for row in &page.rows {
-                let text = serde_json::to_string(row).unwrap_or_default();
-                printer.data(&format!("{}{text}", if shown == 0 { "[" } else { "," }));
-                shown += 1;
-            }
-            continue;
+    let query = arguments.query.as_deref().unwrap_or_default();
+    rows::refuse_what_the_shell_ate(query)?;
+    let document = match &arguments.fetch {
+        Some(_) if query.contains(['?', '(', '/']) => {
+            return Err(Failure::new(Exit::Usage, format!("`{query}` is no entity set, and FetchXML is asked of one"))
+                .hint("leave it out: the org knows the set of the document's table"));
         }
+        Some(file) => Some(rows::input(file, &arguments.place).await?),
+        None => None,
+    };
+    let asked = Asked::find_as(&arguments.place, arguments.name.impersonate, printer).await?;
+    let outcome = show(&asked.org, arguments, document.as_deref(), printer).await;
+    asked.end().await;
+    outcome
+}
+
+async fn show(org: &Dataverse, arguments: &Query, document: Option<&str>, printer: Printer) -> Result<(), Failure> {
+    let query = match (arguments.query.as_deref(), document) {
+        (Some(set), Some(document)) => dataverse::Query::fetch_xml(set, document),
+        (None, Some(document)) => match org.fetch(document).await {
+            Ok(query) => query,
+            Err(error) => return Err(rows::refused(error, org).await),
+        },
+        (query, None) => {
+            let query = query.unwrap_or_default();
+            if rows::is_bare(query) {
+                return rows::text_at(org, query, printer).await;
+            }
+            dataverse::Query::from(query)
+        }
+    };
+    let query = if arguments.annotations { query.annotated() } else { query };
+    let mut pages = org.query(query);
+    let mut shown = Shown::new(arguments, printer);
+    loop {
+        match pages.next().await {
+            Ok(Some(page)) => shown.page(&page)?,
+            Ok(None) => break,
+            Err(error) => return Err(rows::refused(error, org).await),
+        }
+    }
+    shown.end();
+    Ok(())
+}
+
+/// What has been shown of a result.
+struct Shown {
+    printer: Printer,
+    csv: Csv,
+    /// Whether the query names the columns that it wants.
+    selects: bool,
+    rows: usize,
+    /// How many columns had no room.
+    hidden: usize,
+}
+
+impl Shown {
+    fn new(arguments: &Query, printer: Printer) -> Self {
+        let (csv, selects) = (
+            Csv::new(arguments.annotations),
+            arguments.query.as_deref().is_some_and(|query| query.contains("$select")),
+        );
+        Self { printer, csv, selects, rows: 0, hidden: 0 }
+    }
+
+    fn page(&mut self, page: &Page) -> Result<(), Failure> {
         if let Some(count) = page.count {
-            printer.note(&match count {
+            self.printer.note(&match count {
                 1 => "1 row in all".to_owned(),
                 5_000.. => "5,000 rows in all or more: the Web API counts no further".to_owned(),
                 _ => format!("{count} rows in all"),
             });
         }
-        let table = table::of(&page.rows, arguments.query.contains("$select"), table::width());
-        hidden = hidden.max(table.hidden);
-        shown += page.rows.len();
-        if !page.rows.is_empty() {
-            printer.line(&table.text);
+        if self.printer.is_csv() {
+            for line in self.csv.page(&page.rows)? {
+                self.printer.values(&line);
+            }
+        } else if self.printer.is_json() {
+            self.json(&page.rows);
+        } else {
+            let table = table::of(&page.rows, self.selects, table::width());
+            self.hidden = self.hidden.max(table.hidden);
+            if !page.rows.is_empty() {
+                self.printer.line(&table.text);
+            }
+        }
+        self.rows += page.rows.len();
+        Ok(())
+    }
+
+    fn json(&self, rows: &[Row]) {
+        for (at, row) in rows.iter().enumerate() {
+            let text = serde_json::to_string(row).unwrap_or_default();
+            let before = match (self.printer.is_jsonl(), self.rows + at) {
+                (true, _) => "",
+                (false, 0) => "[",
+                (false, _) => ",",
+            };
+            self.printer.data(&format!("{before}{}", escaped(&text)));
         }
     }
-    match (printer.is_json(), shown) {
-        (true, 0) => printer.data("[]"),
-        (true, _) => printer.data("]"),
-        (false, 0) => printer.note("no rows"),
-        (false, _) => {}
-    }
-    if hidden > 0 {
-        printer.note(&format!(
-            "{hidden} more columns have values: name those you want with $select, or use --output json"
-        ));
-    }
-    Ok(())
-}
 
-/// A local org has far fewer tables than a real one: whoever asks for another is told.
-fn unknown_table(error: Error, org: &str) -> Failure {
-    let here = Url::parse(org).is_ok_and(|org| is_loopback(&org));
-    let unknown = error.is_missing() && error.to_string().contains("Resource not found for the segment");
-    let failure = Failure::from(error);
-    if here && unknown {
-        return failure.hint(
-            "the local org has the tables that docs/local-org.md lists, such as contacts and accounts, and no others",
-        );
+    fn end(&self) {
+        // Each line of JSON lines is a row by itself.
+        let is_document = self.printer.is_json() && !self.printer.is_jsonl();
+        match (is_document, self.rows) {
+            (true, 0) => self.printer.data("[]"),
+            (true, _) => self.printer.data("]"),
+            (false, 0) if !self.printer.is_json() => self.printer.note("no rows"),
+            _ => {}
+        }
+        if self.hidden > 0 {
+            self.printer.note(&format!(
+                "{} more columns have values: name those you want with $select, or use --output json",
+                self.hidden
+            ));
+        }
     }
-    failure
-}
-
-/// In double quotes, or none, a shell takes `$top` for a variable of its own and leaves `?=3`.
-fn refuse_what_the_shell_ate(query: &str) -> Result<(), Failure> {
-    let options = query.split_once('?').map(|(_, options)| options).unwrap_or_default();
-    if options.split('&').any(|option| option.starts_with('=')) {
-        let message = format!("`{query}` has an option without a name: the shell has replaced its `$` word");
-        return Err(Failure::new(Exit::Usage, message).hint("put the query in single quotes: 'contacts?$top=3'"));
-    }
-    Ok(())
 }

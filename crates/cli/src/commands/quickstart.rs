@@ -11,19 +11,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyholder_org::folder::RunningNote;
-use keyholder_org::{DataFolder, LocalOrg};
+use keyholder_org::{DataFolder, Settings};
+use keyholder_service_users::app_users::{Place, Reach, find_to_remove, remove, strike_removed};
 use keyholder_service_users::apply::Proving;
 use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
-use keyholder_service_users::{Administrator, EnvFileSink, Estate, InOrder, Provisioned, Sinks, bring_about, remove};
+use keyholder_service_users::{Administrator, EnvFileSink, Estate, InOrder, Journal, Provisioned, Sinks, bring_about};
 use serde_json::json;
 
 use crate::args::{Durability, Quickstart};
-use crate::commands::org::{interruption, serve};
+use crate::commands::org::serve;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::interruption::{self, Leaves, unless_stopped};
+use crate::local::{self, Absent, LocalPlace, Made};
 use crate::printer::Printer;
 use crate::progress::{Lines, shown};
-use crate::{local, settings, table};
+use crate::{settings, table};
 
 /// The application of the quickstart, its role and its env file.
 const NAME: &str = "orders-sync";
@@ -31,13 +34,35 @@ const NAME: &str = "orders-sync";
 const ROWS: u32 = 3;
 
 pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), Failure> {
+    let mut stop = interruption::listen()?;
+    let place = unless_stopped(&mut stop, Leaves::Part, work(arguments, printer)).await?;
+    match place {
+        // Until it is stopped: that is its end.
+        Some(LocalPlace::Here(org)) if arguments.serve => serve(*org, stop, printer).await,
+        Some(place) => {
+            place.end().await;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Does the job; where the local org is that answers on, if there is one.
+async fn work(arguments: &Quickstart, printer: Printer) -> Result<Option<LocalPlace>, Failure> {
     let data = &arguments.data;
     if arguments.remove && !DataFolder::new(&data.data)?.exists()? {
         printer.line(&format!("nothing to remove: there is no local org in {}", data.data.display()));
         printer.json(&json!({"steps": [], "removed": false}));
-        return Ok(());
+        return Ok(None);
     }
-    let place = Place::find(arguments, printer).await?;
+    let mut behaviour = Settings::default();
+    if let Some(limits) = arguments.limits {
+        behaviour.limits = limits.0;
+    }
+    let (listen, is_passing) = (&arguments.listen, !arguments.serve);
+    let made = Made { data, listen, settings: &behaviour, is_passing, absent: Absent::Make };
+    let check = |note: &RunningNote| refuse_idle_flags(arguments, note);
+    let place = LocalPlace::find_with(made, check, printer).await?;
     let connection = local::administrator(place.folder())?;
     let http = settings::http(connection.ca_file.clone())?;
     let administrator = Administrator::connect(connection, http).await?;
@@ -46,14 +71,21 @@ pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), 
     let sink = EnvFileSink::new(&path).map_err(keyholder_service_users::Error::from)?.ours();
     let mut declaration = Declaration::reading_contacts(NAME, &url, Sink::EnvFile(path));
     for user in declaration.application_users.values_mut() {
-        user.client_id = arguments.client_id;
+        user.client_id = arguments.adopt;
     }
 
     let lines = Lines::of_all(printer, place.folder().path());
     if arguments.remove {
         printer.line(&format!("Taking `{NAME}` out of the local org at {url}:\n"));
         for (user, role) in declaration.application_users.values().zip(declaration.roles.values()) {
-            remove(&administrator, user, role, &sink, &lines).await?;
+            let who = user.client_id.map_or_else(|| user.name.clone(), |client| client.to_string());
+            let places = [Place { sink: &sink, is_ours: true }];
+            let found = find_to_remove(&administrator, &who, &places).await?;
+            let reach = Reach { leaves_users_of_others: true, ..Reach::default() };
+            remove(&administrator, &user.name, found.as_ref(), &role.name, &places, reach, &lines).await?;
+            if let Some(found) = &found {
+                strike_removed(found, &administrator, &Journal::new(place.folder().file("journal")))?;
+            }
         }
         let ended = match (lines.any("kept"), lines.any("removed")) {
             (true, _) => "What is marked `kept` stays: it is not ours, or others use it.",
@@ -62,13 +94,13 @@ pub(crate) async fn run(arguments: &Quickstart, printer: Printer) -> Result<(), 
         };
         printer.line(&format!("\n{ended} The local org itself is the folder {}.", shown(place.folder().path())));
         printer.json(&json!({"steps": lines.events(), "removed": lines.any("removed")}));
-        return place.end(false, printer).await;
+        return Ok(Some(place));
     }
     printer.line(&format!("Giving `{NAME}` its own way into the local org at {url}:\n"));
     let made = provision(administrator, &declaration, sink, &lines).await?;
     printer.line(&format!("\n{}\n", table::of(&made.rows, false, table::width()).text));
     conclude(&made, &place, arguments, &lines, printer);
-    place.end(arguments.serve, printer).await
+    Ok(Some(place))
 }
 
 /// The one way in that the quickstart makes, each step told in its order.
@@ -89,8 +121,8 @@ async fn provision(
 }
 
 /// Says what exists now and what to try next.
-fn conclude(made: &Provisioned, place: &Place, arguments: &Quickstart, lines: &Lines, printer: Printer) {
-    let stays = place.stays(arguments);
+fn conclude(made: &Provisioned, place: &LocalPlace, arguments: &Quickstart, lines: &Lines, printer: Printer) {
+    let stays = stays(arguments);
     printer.line(if made.changed {
         "What was made:"
     } else {
@@ -127,53 +159,9 @@ fn conclude(made: &Provisioned, place: &Place, arguments: &Quickstart, lines: &L
     }));
 }
 
-/// Where the local org of this run is.
-enum Place {
-    /// In this process.
-    Here(Box<LocalOrg>),
-    /// In another process, which has the folder.
-    Elsewhere(DataFolder),
-}
-
-impl Place {
-    async fn find(arguments: &Quickstart, printer: Printer) -> Result<Self, Failure> {
-        if !arguments.data.ephemeral {
-            let folder = DataFolder::new(&arguments.data.data)?;
-            if let Some(note) = folder.running()? {
-                refuse_idle_flags(arguments, &note)?;
-                printer.note(&format!("using the local org that runs at {} (process {})", note.origin, note.pid));
-                return Ok(Self::Elsewhere(folder));
-            }
-        }
-        let org = local::start(&arguments.data, &arguments.listen, keyholder_org::Settings::default()).await?;
-        for note in org.notes() {
-            printer.note(note);
-        }
-        Ok(Self::Here(Box::new(org)))
-    }
-
-    fn folder(&self) -> &DataFolder {
-        match self {
-            Self::Here(org) => org.folder(),
-            Self::Elsewhere(folder) => folder,
-        }
-    }
-
-    /// Whether the org can be used after this run, or while it serves.
-    fn stays(&self, arguments: &Quickstart) -> bool {
-        !arguments.data.ephemeral || arguments.serve
-    }
-
-    async fn end(self, keep: bool, printer: Printer) -> Result<(), Failure> {
-        match self {
-            Self::Here(org) if keep => serve(*org, interruption()?, printer).await,
-            Self::Here(org) => {
-                org.stop().await;
-                Ok(())
-            }
-            Self::Elsewhere(_) => Ok(()),
-        }
-    }
+/// Whether the org can be used after this run, or while it serves.
+fn stays(arguments: &Quickstart) -> bool {
+    !arguments.data.ephemeral || arguments.serve
 }
 
 /// A running org answers where it was told to: flags that say otherwise would do nothing.
@@ -185,7 +173,9 @@ fn refuse_idle_flags(arguments: &Quickstart, note: &RunningNote) -> Result<(), F
         (!listen.also_listen.is_empty(), "--also-listen"),
         (listen.http.is_some(), "--http"),
         (listen.host.is_some(), "--host"),
+        (arguments.limits.is_some(), "--limits"),
         (arguments.serve, "--serve"),
+        (arguments.data.database_url_file.is_some(), "--database-url-file"),
         (arguments.data.durability == Durability::Full, "--durability"),
     ];
     match given.iter().find(|(is_given, _)| *is_given) {

@@ -10,7 +10,7 @@ use keyholder_testkit::World;
 use crate::program::{Ended, ended, keyholder, run};
 
 /// The environment of the administering application, as a program would be given it.
-fn as_admin(world: &World, folder: &Path, arguments: &[&str]) -> Ended {
+pub(crate) fn as_admin(world: &World, folder: &Path, arguments: &[&str]) -> Ended {
     let mut command = keyholder(folder);
     command.args(arguments);
     command.env("KEYHOLDER_ORG_URL", world.origin());
@@ -37,6 +37,27 @@ async fn s12_s13_s14_the_orgs_url_and_the_credential_are_enough() {
     assert_eq!(count.trim(), "10");
     let none = as_admin(&world, folder.path(), &["query", "contacts?$filter=fullname eq 'nobody'", "--output", "json"]);
     assert_eq!(none.json(), serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_json_lines_or_one_document_and_the_count_is_a_note() {
+    let (world, folder) = (World::start().await, tempfile::tempdir().unwrap());
+    let ask = |form: &str, query: &str| {
+        let ended = as_admin(&world, folder.path(), &["query", query, "--output", form]);
+        assert_eq!(ended.code(), 0, "{ended:#?}");
+        ended
+    };
+    let query = "contacts?$select=fullname&$top=3&$count=true";
+    let lines = ask("jsonl", query);
+    let rows: Vec<serde_json::Value> =
+        lines.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    let document = ask("json", query);
+    let whole: serde_json::Value = serde_json::from_str(&document.out).unwrap();
+    assert_eq!((rows.len(), &serde_json::Value::from(rows)), (3, &whole));
+    for ended in [&lines, &document] {
+        assert!(ended.err.contains("note: ") && ended.err.contains("rows in all"), "{ended:#?}");
+    }
+    assert_eq!(ask("jsonl", "contacts?$filter=fullname eq 'nobody'").out, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,6 +134,27 @@ async fn each_wrong_setting_is_one_clear_error() {
     let said = as_admin(&world, path, &["whoami", "--url", "https://127.0.0.1:1"]).failed(69);
     assert!(said.contains("127.0.0.1:1") && said.contains("refused"), "{said}");
 
+    let plain = world.origin().replacen("https", "http", 1);
+    let said = as_admin(&world, path, &["whoami", "--url", &plain]).failed(69);
+    assert!(said.contains(&format!("give `{}`", world.origin())), "{said}");
+
+    fs::write(path.join("misspelt.env"), "KEYHOLDER_CLIENT_SECRT=x\nKEYHOLDER_TENANT_DOMAIN=y\nOTHER=z\n").unwrap();
+    let said = as_admin(&world, path, &["whoami", "--env-file", "misspelt.env"]);
+    assert!(said.err.contains("line 1: nothing reads `KEYHOLDER_CLIENT_SECRT`"), "{said:?}");
+    assert!(!said.err.contains("TENANT_DOMAIN") && !said.err.contains("OTHER"), "{said:?}");
+    said.done();
+
+    let mut command = keyholder(path);
+    command.args(["whoami", "--url", &world.origin(), "--client-secret-file", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The program may end before all of it is written.
+    let _ = stdin.write_all(&[b'x'; 5_000]);
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(65) && said.contains("more than 4096 bytes"), "{said}");
+
     fs::write(path.join("other.pem"), "no certificate at all").unwrap();
     let said = as_admin(&world, path, &["whoami", "--ca-file", "other.pem"]).failed(78);
     assert!(said.contains("other.pem"), "{said}");
@@ -175,7 +217,9 @@ fn the_command_line_is_taught_and_never_takes_a_secret() {
     }
     let said = run(folder.path(), &["token", "--client-secret", "s3cr3t-value"]);
     assert_eq!(said.code(), 64);
-    for command in ["quickstart", "org start", "token", "whoami", "query"] {
+    for command in
+        ["quickstart", "org start", "token", "whoami", "query", "get", "create", "update", "upsert", "delete", "call"]
+    {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.push("--help");
         let help = run(folder.path(), &arguments).done();

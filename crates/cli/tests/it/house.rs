@@ -14,23 +14,25 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("foundation", &[]),
     ("platform", &["foundation"]),
     ("entra", &["foundation"]),
+    ("limits", &["foundation"]),
     ("dataverse", &["foundation"]),
     ("operation", &["foundation", "dataverse"]),
     ("security", &["foundation", "dataverse", "operation"]),
     ("store", &["foundation"]),
     ("identity", &["foundation", "entra", "operation", "store"]),
-    ("data", &["foundation", "dataverse", "operation", "security", "store"]),
-    ("org", &["foundation", "platform", "entra", "dataverse", "store", "identity", "data"]),
-    ("client", &["foundation", "platform", "entra", "dataverse", "operation"]),
+    ("data", &["foundation", "limits", "dataverse", "operation", "security", "store"]),
+    ("org", &["foundation", "platform", "entra", "limits", "dataverse", "store", "identity", "data"]),
+    ("client", &["foundation", "platform", "entra", "limits", "dataverse", "operation"]),
     ("service-users", &["foundation", "platform", "entra", "dataverse", "security", "client"]),
-    ("cli", &["foundation", "platform", "entra", "dataverse", "org", "client", "service-users"]),
-    ("testkit", &["foundation", "platform", "org", "client"]),
+    ("cli", &["foundation", "platform", "entra", "limits", "dataverse", "org", "client", "service-users"]),
+    ("cluster", &["foundation", "platform", "store"]),
+    ("testkit", &["foundation", "platform", "limits", "org", "client"]),
     ("interop", &[]),
-    ("benches", &["foundation", "entra", "store", "identity", "org"]),
+    ("benches", &["foundation", "platform", "entra", "store", "identity", "org", "cluster"]),
 ];
 
 /// Rooms that do no I/O, so that both sides of the wire can share them.
-const WITHOUT_IO: &[&str] = &["foundation", "entra", "dataverse", "operation", "security"];
+const WITHOUT_IO: &[&str] = &["foundation", "entra", "limits", "dataverse", "operation", "security"];
 /// Crates that would bring I/O or an executor into them.
 const IO_CRATES: &[&str] = &["tokio", "reqwest", "hyper", "rusqlite", "rustls", "futures"];
 

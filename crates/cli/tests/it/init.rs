@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{Ended, RunningOrg, free_port, run};
+use crate::program::{Ended, RunningOrg, as_administrator, ended, free_port, run};
 
 fn plan(folder: &Path) -> Ended {
     run(folder, &["plan", "--local"])
@@ -68,15 +68,20 @@ fn s07_s25_a_secret_in_a_file_or_given_to_a_program_is_made_once() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let port = free_port();
-    let _org = RunningOrg::start(here, &["--listen", &port]);
-    let file = "[orgs.prod]\nurl = \"https://contoso.crm4.dynamics.com\"\n\
+    let org = RunningOrg::start(here, &["--listen", &port]);
+    let url = org.ready["orgUrl"].as_str().unwrap();
+    let file = "[orgs.prod]\nurl = \"URL\"\n\
                 [roles.orders.privileges]\ncontact = \"read:organization\"\n\
                 [application-users.one]\nroles = [\"orders\"]\ncredential.secret.file = \"one.secret\"\n\
                 [application-users.two]\nroles = [\"orders\"]\ncredential.secret.command = [\"sh\", \"-c\", \"cat > two.secret\"]\n";
-    fs::write(here.join("keyholder.toml"), file).unwrap();
-    let done = run(here, &["apply", "--local", "--yes"]);
-    let said = done.done();
-    let planned = plan(here);
+    fs::write(here.join("keyholder.toml"), file.replace("URL", url)).unwrap();
+    let plan = || ended(as_administrator(here).arg("plan"));
+    let apply = || ended(as_administrator(here).args(["apply", "--yes"]));
+    // What is going to be run is shown before it is.
+    let planned = plan();
+    assert!(planned.out.contains("it goes to the program `sh -c \"cat > two.secret\"`"), "{planned:#?}");
+    let said = apply().done();
+    let planned = plan();
     assert_eq!(planned.code(), 0, "{planned:#?}");
     for name in ["one.secret", "two.secret"] {
         let secret = fs::read_to_string(here.join(name)).unwrap();
@@ -85,9 +90,9 @@ fn s07_s25_a_secret_in_a_file_or_given_to_a_program_is_made_once() {
     }
     // Lost, it is made anew; what it replaced is removed.
     fs::remove_file(here.join("one.secret")).unwrap();
-    assert_eq!(plan(here).code(), 2);
-    run(here, &["apply", "--local", "--yes"]).done();
-    assert_eq!(plan(here).code(), 0);
+    assert_eq!(plan().code(), 2);
+    apply().done();
+    assert_eq!(plan().code(), 0);
 }
 
 #[test]
@@ -95,22 +100,23 @@ fn s25_a_program_that_fails_leaves_no_secret_behind() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let port = free_port();
-    let _org = RunningOrg::start(here, &["--listen", &port]);
+    let org = RunningOrg::start(here, &["--listen", &port]);
+    let url = org.ready["orgUrl"].as_str().unwrap();
     let failing = "cat > got; echo \"no room for $(cat got)\" >&2; exit 4";
     let file = |script: &str| {
         format!(
-            "[orgs.prod]\nurl = \"https://contoso.crm4.dynamics.com\"\n[roles.orders.privileges]\ncontact = \"read:organization\"\n\
+            "[orgs.prod]\nurl = \"{url}\"\n[roles.orders.privileges]\ncontact = \"read:organization\"\n\
              [application-users.one]\nroles = [\"orders\"]\ncredential.secret.command = [\"sh\", \"-c\", '''{script}''']\n"
         )
     };
     fs::write(here.join("keyholder.toml"), file(failing)).unwrap();
-    let failed = run(here, &["apply", "--local", "--yes"]);
+    let failed = ended(as_administrator(here).args(["apply", "--yes"]));
     assert_ne!(failed.code(), 0);
     let secret = fs::read_to_string(here.join("got")).unwrap();
     let said = format!("{}{}", failed.out, failed.err);
     assert!(said.contains("no room for [redacted]") && !said.contains(&secret), "{said}");
     // The directory has no secret of it: the next plan makes one.
-    let planned = run(here, &["plan", "--local", "--output", "json"]);
+    let planned = ended(as_administrator(here).args(["plan", "--output", "json"]));
     assert!(planned.out.contains("makeSecret"), "{planned:#?}");
     assert!(planned.out.contains("\"replaces\": []"), "{planned:#?}");
 }

@@ -14,15 +14,16 @@ use keyholder_client::transport::Network;
 use keyholder_client::{Error, Http, NetworkOptions, OrgUrl, RetryPolicy, Transport};
 use keyholder_foundation::SystemClock;
 use keyholder_org::Settings;
+use keyholder_service_users::app_users::{Place, Reach, find_to_remove, remove};
 use keyholder_service_users::apply::Proving;
 use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
-use keyholder_service_users::{Administrator, EnvFileSink, Estate, Event, Sinks, bring_about, remove};
+use keyholder_service_users::{Administrator, EnvFileSink, Estate, Event, Sinks, bring_about};
 use keyholder_testkit::World;
 
 /// A network that carries out a number of requests and is then gone: the last one reaches the
 /// server, its answer nobody. That is what a kill looks like from the server's side.
 #[derive(Debug)]
-struct Mortal {
+pub(crate) struct Mortal {
     network: Network,
     left: AtomicUsize,
 }
@@ -46,12 +47,25 @@ impl Transport for Mortal {
     }
 }
 
-fn mortal(world: &World, requests: usize) -> Http {
-    let ca_file = Some(world.file("ca.pem"));
-    let network = Network::new(NetworkOptions { ca_file, ..NetworkOptions::default() }).unwrap();
-    let transport = Mortal { network, left: AtomicUsize::new(requests) };
-    Http::new(Arc::new(transport), Arc::new(SystemClock::new()), Arc::new(RuntimeSleep))
-        .with_retries(RetryPolicy::never())
+pub(crate) fn mortal(world: &World, requests: usize) -> Http {
+    Mortal::new(world, requests).1
+}
+
+impl Mortal {
+    /// A network that is gone after so many requests, and what sends over it.
+    pub(crate) fn new(world: &World, requests: usize) -> (Arc<Self>, Http) {
+        let ca_file = Some(world.file("ca.pem"));
+        let network = Network::new(NetworkOptions { ca_file, ..NetworkOptions::default() }).unwrap();
+        let transport = Arc::new(Self { network, left: AtomicUsize::new(requests) });
+        let clock = Arc::new(SystemClock::new());
+        let http = Http::new(transport.clone(), clock, Arc::new(RuntimeSleep)).with_retries(RetryPolicy::never());
+        (transport, http)
+    }
+
+    /// How many requests are left to it.
+    pub(crate) fn left(&self) -> usize {
+        self.left.load(Ordering::SeqCst)
+    }
 }
 
 /// Waits by moving the org's clock: a minute of waiting takes none.
@@ -92,7 +106,7 @@ async fn what_directory_and_org_do_not_know_yet_is_waited_for() {
 }
 
 /// What there is of `orders-sync`, counted as an administrator sees it.
-async fn census(world: &World) -> String {
+pub(crate) async fn census(world: &World) -> String {
     let token = world.admin_token().await;
     let count = |value: &serde_json::Value| value.as_array().map_or(0, Vec::len);
     let applications = world.graph(&token, "GET", "applications?$filter=displayName eq 'orders-sync'", None).await;
@@ -127,7 +141,7 @@ async fn census(world: &World) -> String {
 }
 
 /// What quickstart does; whether it came to its end.
-async fn bring_about_once(administrator: Administrator, env: &Path) -> bool {
+pub(crate) async fn bring_about_once(administrator: Administrator, env: &Path) -> bool {
     let declaration = declaration(&administrator.connection.url, env);
     let estate = Estate::new(&declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
     let mut sinks = Sinks::default();
@@ -137,10 +151,14 @@ async fn bring_about_once(administrator: Administrator, env: &Path) -> bool {
 }
 
 async fn remove_once(administrator: &Administrator, env: &Path) -> bool {
-    let declaration = declaration(&administrator.connection.url, env);
-    let (user, role) = (&declaration.application_users["orders-sync"], &declaration.roles["orders-sync"]);
     let sink = EnvFileSink::new(env).unwrap().ours();
-    remove(administrator, user, role, &sink, &|_: &Event| {}).await.is_ok()
+    let places = [Place { sink: &sink, is_ours: true }];
+    let removed = async {
+        let found = find_to_remove(administrator, "orders-sync", &places).await?;
+        let reach = Reach { leaves_users_of_others: true, ..Reach::default() };
+        remove(administrator, "orders-sync", found.as_ref(), "orders-sync", &places, reach, &|_: &Event| {}).await
+    };
+    removed.await.is_ok()
 }
 
 fn declaration(url: &OrgUrl, env: &Path) -> Declaration {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{RunningOrg, ended, keyholder, run};
+use crate::program::{RunningOrg, as_administrator, ended, keyholder, run};
 
 /// One thing of each part of a world: its record (the clock), its directory (a rule), an org's rows.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,20 +26,8 @@ fn seen(folder: &Path) -> Seen {
     };
     let (offset, rule) = (text(&["org", "clock"], "offset"), text(&["org", "conditional-access"], "rule"));
     let _org = RunningOrg::start(folder, &["--listen", "127.0.0.1:0"]);
-    let env = fs::read_to_string(folder.join(".keyholder/org.env")).unwrap();
-    let setting = |name: &str| {
-        env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap().trim_matches('\'').to_owned()
-    };
-    let mut query = keyholder(folder);
+    let mut query = as_administrator(folder);
     query.args(["query", "accounts?$select=name&$top=100", "--output", "json"]);
-    for (name, value) in [
-        ("KEYHOLDER_ORG_URL", "KEYHOLDER_ORG_URL"),
-        ("KEYHOLDER_CLIENT_ID", "KEYHOLDER_ADMIN_CLIENT_ID"),
-        ("KEYHOLDER_CLIENT_SECRET", "KEYHOLDER_ADMIN_CLIENT_SECRET"),
-        ("KEYHOLDER_CA_FILE", "KEYHOLDER_CA_FILE"),
-    ] {
-        query.env(name, setting(value));
-    }
     Seen { offset, rule, accounts: ended(&mut query).json().as_array().unwrap().len() }
 }
 

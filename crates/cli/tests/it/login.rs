@@ -103,6 +103,14 @@ async fn what_is_kept_for_one_token_service_is_not_sent_to_another() {
     let gone = run(&world, folder.path(), &["logout", "--env-file", "other.env"]).done();
     assert!(gone.contains("nobody was signed in"), "{gone}");
     run(&world, folder.path(), &["whoami"]).done();
+    // The token service alone says which sign-ins are meant as well.
+    let logout = |more: &[&str]| ended(keyholder(folder.path()).arg("logout").args(more));
+    let gone = logout(&["--authority", &other.origin()]).done();
+    assert!(gone.contains("nobody was signed in"), "{gone}");
+    assert!(logout(&["--authority", "localhost"]).failed(78).contains("--authority"));
+    let gone = logout(&["--authority", &format!("{}/common", world.origin())]).done();
+    assert!(gone.contains("forgotten"), "{gone}");
+    run(&world, folder.path(), &["whoami"]).failed(78);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,22 +1,41 @@
 //! The command as a whole, and the house that it stands in.
 #![expect(clippy::unwrap_used, reason = "a test says where it stopped, and why it was skipped")]
 
+mod admin_api;
+mod app_user;
+mod app_user_killed;
+mod app_user_removed;
 mod connection;
 mod control;
+mod credentials;
 mod declared;
 mod documents;
 mod guide;
 mod house;
+mod import_schema;
 mod init;
+#[cfg(unix)]
+mod interrupted;
 mod killed;
 mod killed_restore;
+mod limits;
 mod login;
 mod manual;
+mod nodes;
 mod non_interactive;
 mod org;
 mod person;
+mod pipelines;
+mod policies;
 mod program;
 mod quickstart;
+mod reading;
 mod refusals;
+mod rights;
+mod roles;
+mod rows;
+mod segmented;
 mod serving;
 mod sign_in;
+mod subscriber;
+mod two_tenants;

@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use keyholder_foundation::{ObjectId, Timestamp};
+use keyholder_service_users::{Journal, Loan};
+use keyholder_testkit::World;
 use serde_json::Value;
 
-use crate::program::{Ended, RunningOrg, free_port, run};
+use crate::program::{Ended, RunningOrg, ended, free_port, keyholder, run};
 
 const USER: &str = "svc-orders@keyholder.localhost";
 const ENV: &str = "svc-orders.env";
@@ -24,8 +27,8 @@ fn outcomes(facts: &Value) -> Vec<String> {
     facts["steps"].as_array().unwrap().iter().map(|step| word(&step["step"]) + " " + &word(&step["outcome"])).collect()
 }
 
-fn password(folder: &Path) -> String {
-    let text = fs::read_to_string(folder.join(ENV)).unwrap();
+fn password(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("KEYHOLDER_PASSWORD=")).unwrap().to_owned();
     line.trim_matches('\'').to_owned()
 }
@@ -35,7 +38,9 @@ fn s01_s02_s03_s26_made_listed_converted_and_removed_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let org = RunningOrg::start(folder, &["--listen", &free_port()]);
-    let planned = create(folder, &["--dry-run"]).done();
+    let planned = create(folder, &["--dry-run"]);
+    assert_eq!(planned.code(), 2, "{planned:#?}");
+    let planned = planned.out;
     assert!(planned.contains("+ directory user") && planned.contains("borrowed") && !folder.join(ENV).exists());
 
     let made = create(folder, &["--output", "json"]).json();
@@ -114,7 +119,7 @@ fn s25_no_output_holds_the_password() {
     let text = create(folder, &[]);
     let json = create(folder, &["--output", "json"]);
     let list = non_interactive(folder, &["list", "--output", "json"]);
-    let password = password(folder);
+    let password = password(&folder.join(ENV));
     assert!(password.len() >= 24);
     for ended in [&text, &json, &list] {
         assert_eq!(ended.code(), 0, "{ended:#?}");
@@ -170,8 +175,104 @@ password = { env-file = "svc-orders.env" }
     assert!(planned.out.contains("borrowed") && planned.err.contains("for the rehearsal"), "{planned:#?}");
     let applied = run(folder, &["apply", "--local", "--yes"]);
     assert_eq!(applied.code(), 0, "{applied:#?}");
-    let password = password(folder);
+    let password = password(&folder.join(".keyholder/rehearsal/legacy").join(ENV));
     assert!(password.len() >= 24 && !applied.out.contains(&password) && !applied.err.contains(&password));
     let nothing = run(folder, &["plan", "--local"]);
     assert_eq!(nothing.code(), 0, "{nothing:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s23_a_licence_that_is_held_for_nothing_is_shown_and_freed() {
+    const PLAN: &str = "ea126fc5-a19e-42e2-a731-da9d437bffcf";
+    let (world, folder) = (World::start().await, tempfile::tempdir().unwrap());
+    let here = folder.path();
+    keyholder_platform::write_private(&here.join("admin"), world.admin().client_secret.expose().as_bytes()).unwrap();
+    let origin = world.origin();
+    let run = |arguments: &[&str]| {
+        let mut command = keyholder(here);
+        command.arg("non-interactive").args(arguments).args(["--url", &origin]);
+        command.args(["--client-id", &world.admin().client_id, "--client-secret-file", "admin"]);
+        ended(command.env("KEYHOLDER_CA_FILE", world.file("ca.pem")))
+    };
+    run(&["create", USER, "--usage-location", "DE", "--save-env", ENV]).done();
+    let consumed = async || {
+        let skus = world.graph(&world.admin_token().await, "GET", "subscribedSkus", None).await.body["value"].clone();
+        skus.as_array().unwrap().iter().find(|sku| sku["skuId"] == PLAN).unwrap()["consumedUnits"].as_u64().unwrap()
+    };
+    let before = consumed().await;
+    let body = serde_json::json!({"addLicenses": [{"skuId": PLAN, "disabledPlans": []}], "removeLicenses": []});
+    let path = format!("users/{USER}/assignLicense");
+    let given = world.graph(&world.admin_token().await, "POST", &path, Some(&body)).await;
+    assert_eq!((given.status, consumed().await), (200, before + 1), "{}", given.text);
+
+    let listed = run(&["list"]).done();
+    assert!(listed.contains("HOLDS FOR NOTHING: DYN365_ENTERPRISE_PLAN1"), "{listed}");
+    let released = run(&["release", USER]).done();
+    assert!(released.contains("licence DYN365_ENTERPRISE_PLAN1"), "{released}");
+    assert_eq!(consumed().await, before);
+    assert!(run(&["list"]).done().contains("no licence"));
+}
+
+#[test]
+fn s04_the_places_are_counted_and_one_too_many_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _org = RunningOrg::start(folder, &["--listen", &free_port(), "--non-interactive-limit", "1"]);
+    let made = create(folder, &["--limit", "1"]).done();
+    assert!(made.contains("1 of at most 1"), "{made}");
+    let second = ["create", "svc-second@keyholder.localhost", "--usage-location", "de", "--save-env", "second.env"];
+    let refused = non_interactive(folder, &[&second[..], &["--limit", "1"]].concat()).failed(78);
+    assert!(refused.contains("1 of"), "{refused}");
+    assert!(!folder.join("second.env").exists());
+    // Applications take no place.
+    let application =
+        ["app-user", "create", "reader", "--grant", "contact=read:organization", "--save-env", "reader.env"];
+    run(folder, &[&application[..], &["--local", "--yes"]].concat()).done();
+}
+
+#[test]
+fn every_command_but_a_dry_run_gives_back_what_was_left_borrowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _org = RunningOrg::start(folder, &["--listen", &free_port()]);
+    create(folder, &["--output", "json"]).json();
+    let env = fs::read_to_string(folder.join(".keyholder/org.env")).unwrap();
+    let tenant = env.lines().find_map(|line| line.strip_prefix("KEYHOLDER_TENANT_ID=")).unwrap().to_owned();
+    let journal = Journal::new(folder.join(".keyholder/journal"));
+    // Of somebody who is gone by now: there is nothing left to take off but the record.
+    let lend = || {
+        let (id, sku) = (uuid::Uuid::from_u128(7), uuid::Uuid::from_u128(8));
+        let (user_name, part_number) = ("gone@keyholder.localhost".to_owned(), "PLAN".to_owned());
+        let tenant = tenant.trim_matches('\'').to_owned();
+        let loan = Loan::Licence { tenant, person: ObjectId(id), sku, user_name, part_number };
+        drop(journal.record(loan, Timestamp::from_unix_seconds(1_800_000_000)).unwrap());
+    };
+    lend();
+    assert_eq!(create(folder, &["--dry-run"]).code(), 0);
+    assert_eq!(journal.all().unwrap().len(), 1, "a dry run changes nothing");
+    for arguments in [
+        &["list"][..],
+        &["migrate", USER, "--save-env", "app.env"],
+        &["convert", USER],
+        &["release", USER],
+        &["create", USER, "--usage-location", "de", "--save-env", ENV],
+    ] {
+        lend();
+        non_interactive(folder, arguments).done();
+        assert!(journal.all().unwrap().is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn nobody_is_called_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["create", "", "--save-env", ENV][..],
+        &["convert", " "],
+        &["migrate", "", "--save-env", ENV],
+        &["release", ""],
+    ] {
+        let said = non_interactive(folder.path(), arguments).failed(64);
+        assert!(said.contains("a user name is NAME@DOMAIN"), "{arguments:?}: {said}");
+    }
 }

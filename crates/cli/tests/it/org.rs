@@ -222,8 +222,30 @@ fn an_entity_set_that_the_local_org_lacks_is_told_with_where_the_tables_are_list
     let _org = RunningOrg::start(folder.path(), &["--listen", &port]);
     run(folder.path(), &["quickstart"]).done();
     let env = ["--env-file", ".keyholder/orders-sync.env"];
-    let said = run(folder.path(), &[&["query", "leads?$top=1"][..], &env].concat()).failed(65);
-    assert!(said.contains("leads") && said.contains("docs/local-org.md"), "{said}");
+    let said = run(folder.path(), &[&["query", "unicorns?$top=1"][..], &env].concat()).failed(65);
+    assert!(said.contains("unicorns") && said.contains("docs/local-org.md"), "{said}");
+    assert!(said.contains("keyholder org import-schema") && !said.contains("did you mean"), "{said}");
+    let said = run(folder.path(), &["query", "contcts?$top=1", "--local"]).failed(65);
+    assert!(said.contains("did you mean `contacts`?"), "{said}");
+}
+
+#[test]
+fn a_local_org_is_asked_as_its_administrator_whether_it_runs_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["query", "contacts", "--local"]).failed(78);
+    assert!(said.contains("there is no local org"), "{said}");
+    let port = free_port();
+    let org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    // Where org.env alone is given, nobody is meant yet; what helps is said.
+    let said = run(folder.path(), &["whoami", "--env-file", ".keyholder/org.env"]).failed(78);
+    assert!(said.contains("nobody is signed in") && said.contains("`--local`"), "{said}");
+    let who = run(folder.path(), &["whoami", "--local", "--output", "json"]).json();
+    let token = run(folder.path(), &["token", "--local"]).done();
+    assert_eq!(token.trim().split('.').count(), 3);
+    drop(org);
+    assert_eq!(run(folder.path(), &["whoami", "--local", "--output", "json"]).json(), who);
+    let rows = run(folder.path(), &["query", "contacts?$top=2", "--local=.keyholder", "--output", "json"]).json();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
 }
 
 #[test]
@@ -243,5 +265,31 @@ fn an_issuer_to_allow_is_an_https_or_loopback_address() {
     for bad in ["gibberish", "http://issuer.example", "ftp://localhost"] {
         let said = run(folder.path(), &["org", "start", "--ephemeral", "--allow-issuer", bad]).failed(64);
         assert!(said.contains("--allow-issuer"), "{said}");
+    }
+}
+
+#[test]
+fn a_command_that_only_reads_makes_no_local_org() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    std::fs::write(here.join("keyholder.toml"), "[orgs.prod]\nurl = \"https://contoso.crm4.dynamics.com\"\n").unwrap();
+    let grant = "contact=read:organization";
+    for arguments in [
+        &["app-user", "list", "--local=nodir"][..],
+        &["app-user", "show", "a", "--local=nodir"],
+        &["app-user", "remove", "a", "--local=nodir"],
+        &["app-user", "create", "a", "--grant", grant, "--save-env", "a.env", "--dry-run", "--local=nodir"],
+        &["role", "list", "--local=nodir"],
+        &["role", "create", "a", "--grant", grant, "--dry-run", "--local=nodir"],
+        &["credential", "list", "a", "--local=nodir"],
+        &["non-interactive", "list", "--local=nodir"],
+        &["non-interactive", "create", "a@b.c", "--save-env", "a.env", "--dry-run", "--local=nodir"],
+        &["init", "taken.toml", "--from-org", "--local=nodir"],
+        &["plan", "--local=nodir"],
+    ] {
+        let said = run(here, arguments).failed(78);
+        assert!(said.contains("there is no local org in `nodir`"), "{arguments:?}: {said}");
+        assert!(said.contains("keyholder org start") && said.contains("--local=DIR"), "{arguments:?}: {said}");
+        assert!(!here.join("nodir").exists(), "{arguments:?}");
     }
 }

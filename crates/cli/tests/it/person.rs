@@ -39,6 +39,15 @@ impl Person {
         self.submit(world, &page, &fields).await
     }
 
+    /// Opens a consent page as the administrator of whom it asks, signs in, and lets the application in.
+    pub(crate) async fn consent(&mut self, world: &World, address: &str, name: &str, password: &str) -> Answer {
+        let page = self.go(world, "GET", address, "").await.page();
+        let fields = [("username", name), ("password", password), ("action", "sign-in")];
+        let page = self.submit(world, &page, &fields).await.page();
+        assert!(page.text.contains("Permissions requested"), "{}", page.text);
+        self.submit(world, &page, &[("action", "accept")]).await.page()
+    }
+
     /// Types a device code in, signs in, and presses a button.
     pub(crate) async fn enter_code(&mut self, world: &World, address: &str, code: &str, button: &str) {
         let page = self.go(world, "GET", address, "").await.page();

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
@@ -59,6 +60,25 @@ pub(crate) fn keyholder(folder: &Path) -> Command {
     command
 }
 
+/// The binary, to be run in `folder` as the administrator of the local org there: as against any org that
+/// is not this machine's own.
+pub(crate) fn as_administrator(folder: &Path) -> Command {
+    let env = std::fs::read_to_string(folder.join(".keyholder/org.env")).unwrap();
+    let setting = |name: &str| {
+        env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap().trim_matches('\'').to_owned()
+    };
+    let mut command = keyholder(folder);
+    for (name, value) in [
+        ("KEYHOLDER_ORG_URL", "KEYHOLDER_ORG_URL"),
+        ("KEYHOLDER_CLIENT_ID", "KEYHOLDER_ADMIN_CLIENT_ID"),
+        ("KEYHOLDER_CLIENT_SECRET", "KEYHOLDER_ADMIN_CLIENT_SECRET"),
+        ("KEYHOLDER_CA_FILE", "KEYHOLDER_CA_FILE"),
+    ] {
+        command.env(name, setting(value));
+    }
+    command
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
     ended(keyholder(folder).args(arguments))
@@ -74,10 +94,19 @@ pub(crate) fn ended(command: &mut Command) -> Ended {
     }
 }
 
-/// A port that is free now, for runs that must answer at the same address each time.
+/// Ports that no system gives out by itself: neither to whoever asks for any, nor to connections.
+const UNGIVEN: std::ops::Range<u16> = 12_000..32_000;
+
+/// A port that is free now, for runs that must answer at the same address each time. Nobody else gets it meanwhile:
+/// the tests of one process count, those of several begin at different places.
 pub(crate) fn free_port() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    format!("127.0.0.1:{}", listener.local_addr().unwrap().port())
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let ports = u32::from(UNGIVEN.end - UNGIVEN.start);
+    let first = std::process::id().wrapping_mul(997);
+    let mut tried = std::iter::repeat_with(|| first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % ports);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let found = tried.by_ref().take(1000).map(|at| UNGIVEN.start + u16::try_from(at).unwrap()).find(is_free);
+    format!("127.0.0.1:{}", found.expect("of a thousand ports one is free"))
 }
 
 /// A running `org start`, killed when dropped.
@@ -90,8 +119,13 @@ pub(crate) struct RunningOrg {
 impl RunningOrg {
     /// Starts an org in `folder` and waits for its ready event.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, &[])
+    }
+
+    /// The same in an environment with these variables.
+    pub(crate) fn start_with(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = keyholder(folder);
-        command.args(["org", "start", "--output", "json"]).args(arguments);
+        command.args(["org", "start", "--output", "json"]).args(arguments).envs(environment.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();

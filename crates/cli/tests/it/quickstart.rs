@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use keyholder_client::OrgUrl;
+use keyholder_foundation::Timestamp;
+use keyholder_service_users::{Journal, Loan};
 use serde_json::Value;
 
 use crate::program::{Ended, free_port, keyholder, run};
@@ -61,6 +64,43 @@ fn a_reader_that_closes_the_pipe_does_not_stop_the_work_half_way() {
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let again = quickstart(folder.path(), &port, &["--output", "json"]).json();
     assert_eq!(again["result"]["changed"], false, "the first run did all of it: {again}");
+}
+
+#[test]
+fn two_at_once_in_one_folder_both_come_to_a_good_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let start = || {
+        let mut command = keyholder(folder.path());
+        command.args(["quickstart", "--listen", &port, "--output", "json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = [start(), start()];
+    let made: Vec<bool> = children
+        .into_iter()
+        .map(|child| {
+            let ended = child.wait_with_output().unwrap();
+            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+            serde_json::from_slice::<Value>(&ended.stdout).unwrap()["result"]["changed"].as_bool().unwrap()
+        })
+        .collect();
+    assert_eq!(made.iter().filter(|made| **made).count(), 1, "one makes it, the other finds it: {made:?}");
+}
+
+#[test]
+fn an_org_of_one_command_answers_where_it_was_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    quickstart(folder.path(), &port, &[]).done();
+    let origin = setting(folder.path(), ".keyholder/org.env", "KEYHOLDER_ORIGIN");
+    run(folder.path(), &["quickstart"]).done();
+    assert_eq!(setting(folder.path(), ".keyholder/org.env", "KEYHOLDER_ORIGIN"), origin);
+    // A command that only opens the folder writes no other address either.
+    run(folder.path(), &["org", "persona", "without-rights"]).done();
+    assert_eq!(setting(folder.path(), ".keyholder/without-rights.env", "KEYHOLDER_ORIGIN"), origin);
+    let _taken = std::net::TcpListener::bind(&port).unwrap();
+    let said = run(folder.path(), &["quickstart"]).failed(73);
+    assert!(said.contains("answered last") && said.contains("keyholder org start --listen"), "{said}");
 }
 
 #[test]
@@ -214,7 +254,7 @@ fn s10_rights_beyond_the_definition_are_said_where_people_read() {
             "systemusers?$select=systemuserid&$filter=applicationid ne null and contains(fullname,'orders-sync')",
             "systemuserid",
         );
-        let user = ("systemusers", user.await.parse().unwrap());
+        let user = ("systemusers", user.await.parse::<uuid::Uuid>().unwrap());
         admin.associate(user, "systemuserroles_association", ("roles", other)).await.unwrap();
     });
     drop(org);
@@ -240,4 +280,19 @@ fn flags_that_would_do_nothing_are_refused() {
     }
     run(folder.path(), &["quickstart", "--listen", &port]).done();
     assert_eq!(run(folder.path(), &["quickstart", "--remove", "--ephemeral"]).code(), 64);
+}
+
+#[test]
+fn removing_it_strikes_out_what_was_lent_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let port = free_port();
+    run(here, &["quickstart", "--listen", &port]).done();
+    let org: OrgUrl = setting(here, ".keyholder/org.env", "KEYHOLDER_ORG_URL").parse().unwrap();
+    let client_id = setting(here, ENV, "KEYHOLDER_CLIENT_ID").parse().unwrap();
+    let journal = Journal::new(here.join(".keyholder/journal"));
+    let now = Timestamp::from_unix_seconds(1_800_000_000);
+    drop(journal.record(Loan::Elevation { org: org.to_string(), client_id, key: None }, now).unwrap());
+    run(here, &["quickstart", "--listen", &port, "--remove"]).done();
+    assert!(journal.all().unwrap().is_empty(), "its user is gone, and its roles with it");
 }

@@ -66,7 +66,7 @@ async fn s10_a_user_without_any_role_is_refused_as_such() {
     let roles = format!("systemusers({user})/systemuserroles_association?$select=roleid");
     for role in org.query(&roles).collect().await.unwrap() {
         let role = role["roleid"].as_str().unwrap().parse().unwrap();
-        let user = ("systemusers", user.parse().unwrap());
+        let user = ("systemusers", user.parse::<uuid::Uuid>().unwrap());
         org.disassociate(user, "systemuserroles_association", role).await.unwrap();
     }
     let said = query(&folder, "contacts?$top=3").failed(77);
@@ -96,7 +96,7 @@ async fn s09_an_application_without_a_user_is_no_member_and_a_disabled_one_is_to
 
     // Deleted once it is out of sight, deleted twice it is gone; either way no member any more.
     for _ in 0..2 {
-        administrator.org.delete("systemusers", user.parse().unwrap()).await.unwrap();
+        administrator.org.delete("systemusers", user.parse::<uuid::Uuid>().unwrap()).await.unwrap();
     }
     let said = query(&folder, "contacts?$top=1").failed(77);
     assert!(said.contains("0x80072560") && said.contains("not a member of the organization"), "{said}");
@@ -134,7 +134,7 @@ async fn two_registrations_of_a_name_are_not_guessed_between() {
     let mut declaration = declaration(&world, folder.path());
     let error = provision(&administrator, &declaration, folder.path()).await.unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("2 app registrations") && error.hints()[0].contains("--client-id"), "{text}");
+    assert!(text.contains("2 app registrations") && error.hints()[0].contains("--adopt"), "{text}");
     let found = world.graph(&token, "GET", "applications?$filter=displayName eq 'orders-sync'", None).await;
     let one = found.body["value"][0]["appId"].as_str().unwrap();
     assert!(text.contains(one), "{text}");

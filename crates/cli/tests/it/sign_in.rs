@@ -150,7 +150,7 @@ async fn s08_a_federated_token_of_another_subject_is_refused() {
 }
 
 /// A pipeline's token service: answers once, and gives what it was asked.
-fn pipeline(body: String) -> (String, std::thread::JoinHandle<String>) {
+pub(crate) fn pipeline(body: String) -> (String, std::thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let asked = std::thread::spawn(move || {
@@ -245,4 +245,52 @@ async fn s25_no_secret_stands_in_an_argument_list() {
 #[cfg(unix)]
 pub(crate) fn path_with(folder: &Path) -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+/// An application without a secret, which accepts the tokens of the one issuer that a test has: the local
+/// org's token service itself, for another audience.
+#[tokio::test(flavor = "multi_thread")]
+async fn s07_a_way_in_without_a_secret_is_proved_where_a_token_is_at_hand_and_else_said_once() {
+    let case = Case::new().await;
+    let admin = case.world.admin();
+    let audience = "https://graph.microsoft.com";
+    let token = case.world.token(&admin.client_id, &admin.client_secret, audience).await;
+    let says = claims(&token);
+    keyholder_platform::write_private(&case.path("token"), token.as_bytes()).unwrap();
+    keyholder_platform::write_private(&case.path("admin"), admin.client_secret.expose().as_bytes()).unwrap();
+    let file = format!(
+        "[orgs.prod]\nurl = \"{}\"\n[roles.orders.privileges]\ncontact = \"read:organization\"\n\
+         [application-users.pipeline]\norgs = [\"prod\"]\nroles = [\"orders\"]\n\
+         credential.federated.issuer = {{ issuer = {}, subject = {}, audience = \"{audience}\" }}\n",
+        case.world.origin(),
+        says["iss"],
+        says["sub"],
+    );
+    fs::write(case.path("keyholder.toml"), file).unwrap();
+    let apply = |more: &[&str]| {
+        let mut command = keyholder(case.folder.path());
+        command.args(["apply", "--yes", "--client-id", &admin.client_id, "--client-secret-file", "admin"]).args(more);
+        ended(command.env("KEYHOLDER_CA_FILE", case.world.file("ca.pem")))
+    };
+    let said = apply(&[]).done();
+    assert_eq!(said.matches("cannot be proved from here").count(), 1, "{said}");
+    assert!(said.contains("`keyholder whoami --federated-token-file FILE --client-id "), "{said}");
+
+    // Something is to be done again, and this time the token is at hand.
+    let rename = fs::read_to_string(case.path("keyholder.toml")).unwrap();
+    fs::write(case.path("keyholder.toml"), rename.replace("read:organization", "read:organization write:user"))
+        .unwrap();
+    let done = apply(&["--issuer-token-file", "token", "--output", "json"]).json();
+    assert_eq!(done["unproved"], json!([]), "{done:#}");
+    let proved = &done["proved"][0];
+    assert_eq!((&proved["credential"], &proved["secretPlace"]), (&json!("federated"), &json!("token")), "{done:#}");
+    assert!(!done.to_string().contains(&token));
+    // A token of somebody else proves nothing, and one that is none is told.
+    fs::write(case.path("keyholder.toml"), rename.replace("read:organization", "read:organization create:user"))
+        .unwrap();
+    let other = case.world.token(&admin.client_id, &admin.client_secret, &case.world.origin()).await;
+    keyholder_platform::write_private(&case.path("other"), other.as_bytes()).unwrap();
+    assert!(apply(&["--issuer-token-file", "other"]).done().contains("cannot be proved from here"));
+    fs::write(case.path("other"), "not a token").unwrap();
+    assert!(apply(&["--issuer-token-file", "other"]).err.contains("no signed token"));
 }

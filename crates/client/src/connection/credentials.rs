@@ -6,7 +6,9 @@ use std::sync::Arc;
 use keyholder_foundation::{ClientId, Secret};
 
 use crate::credential::federated::{AzureDevOps, GitHubActions, TokenFile};
-use crate::credential::{AzureCli, ClientCertificate, ClientSecret, Credential, FederatedToken, UsernamePassword};
+use crate::credential::{
+    AzureCli, ClientCertificate, ClientSecret, Credential, FederatedToken, ManagedIdentity, UsernamePassword,
+};
 use crate::error::Error;
 use crate::sign_ins::{KeptCredential, SignIns, Wanted};
 
@@ -18,8 +20,17 @@ use super::Connection;
 pub enum CredentialChoice {
     /// An application's secret.
     Secret(Secret),
-    /// A PEM file with an application's certificate and its private key.
+    /// A PEM file, or a PFX file without a password, with an application's certificate and its private key.
     Certificate(PathBuf),
+    /// A PFX file with a password.
+    ProtectedCertificate {
+        /// The file.
+        file: PathBuf,
+        /// Its password.
+        password: Secret,
+    },
+    /// A managed identity of Azure's.
+    ManagedIdentity(ManagedIdentity),
     /// An outside issuer's token for an application.
     Federated(Federation),
     /// A person's name and password.
@@ -74,6 +85,10 @@ impl CredentialChoice {
         Ok(match self {
             Self::Secret(secret) => Arc::new(ClientSecret::new(client_id, secret.clone())),
             Self::Certificate(path) => Arc::new(ClientCertificate::read(client_id, path)?),
+            Self::ProtectedCertificate { file, password } => {
+                Arc::new(ClientCertificate::read_protected(client_id, file, password)?)
+            }
+            Self::ManagedIdentity(identity) => Arc::new(identity.clone()),
             Self::Federated(Federation::File(path)) => {
                 Arc::new(FederatedToken::new(client_id, Arc::new(TokenFile::new(path))))
             }

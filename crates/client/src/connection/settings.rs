@@ -18,7 +18,7 @@ use keyholder_platform::EnvFile;
 use url::Url;
 
 use crate::credential::federated::{AzureDevOps, GitHubActions};
-use crate::credential::{AZURE_CLI, DYNAMICS_TOOLS};
+use crate::credential::{AZURE_CLI, DYNAMICS_TOOLS, ManagedIdentity};
 use crate::error::ConfigurationError;
 use crate::sign_ins::Wanted;
 
@@ -131,6 +131,10 @@ pub struct Settings {
     pub client_secret: Option<Given<Secret>>,
     /// The certificate's file.
     pub certificate_file: Option<Given<String>>,
+    /// The password of the certificate's file.
+    pub certificate_password: Option<Given<Secret>>,
+    /// That a managed identity is meant.
+    pub managed_identity: Option<Given<String>>,
     /// The federated token's file.
     pub federated_token_file: Option<Given<String>>,
     /// Who else hands out federated tokens.
@@ -156,6 +160,8 @@ pub struct Settings {
 pub struct Pipeline {
     github: (Option<String>, Option<Secret>),
     azure_devops: (Option<String>, Option<Secret>),
+    /// What Azure tells of managed identities, by variable.
+    identity: Vec<(&'static str, Secret)>,
     service_connection: Option<String>,
 }
 
@@ -200,6 +206,12 @@ pub fn resolve(
             "--certificate-file",
             &[names::CLIENT_CERTIFICATE_FILE, azure::CLIENT_CERTIFICATE_PATH],
         ),
+        certificate_password: pick_secret(
+            &None,
+            "",
+            &[names::CLIENT_CERTIFICATE_PASSWORD, azure::CLIENT_CERTIFICATE_PASSWORD],
+        ),
+        managed_identity: pick(&None, "", &[names::MANAGED_IDENTITY]),
         federated_token_file: pick(
             &flags.federated_token_file,
             "--federated-token-file",
@@ -214,6 +226,10 @@ pub fn resolve(
         pipeline: Pipeline {
             github: (set(GitHubActions::URL), set(GitHubActions::TOKEN).map(Secret::new)),
             azure_devops: (set(AzureDevOps::URI), set(AzureDevOps::TOKEN).map(Secret::new)),
+            identity: [ManagedIdentity::ENDPOINT, ManagedIdentity::HEADER, ManagedIdentity::HOST]
+                .into_iter()
+                .filter_map(|name| Some((name, Secret::new(set(name)?))))
+                .collect(),
             service_connection: set(names::SERVICE_CONNECTION_ID).or_else(|| set(AzureDevOps::CONNECTION)),
         },
         state_folder: keyholder_platform::state_folder(&environment),
@@ -234,6 +250,7 @@ enum Kind {
     Certificate,
     TokenFile,
     Pipeline,
+    ManagedIdentity,
     Person,
     AzureCli,
 }
@@ -265,6 +282,7 @@ impl Settings {
             ("a certificate", origin(self.certificate_file.as_ref()), Kind::Certificate),
             ("a federated token's file", origin(self.federated_token_file.as_ref()), Kind::TokenFile),
             ("a pipeline's federated token", origin(self.federated.as_ref()), Kind::Pipeline),
+            ("a managed identity", origin(self.managed_identity.as_ref()), Kind::ManagedIdentity),
             ("a user name or password", person, Kind::Person),
             ("the Azure CLI", origin(self.azure_cli.as_ref()), Kind::AzureCli),
         ];
@@ -312,6 +330,21 @@ impl Settings {
         }
     }
 
+    fn identity(&self, kind: Option<Kind>) -> Result<ManagedIdentity, ConfigurationError> {
+        let (Some(given), client_id) = (&self.managed_identity, self.client_id(kind)?) else {
+            return Err(missing("the managed identity", "", names::MANAGED_IDENTITY));
+        };
+        if !given.value.eq_ignore_ascii_case("true") {
+            return Err(invalid("the wish for a managed identity", "is not `true`", &given.origin));
+        }
+        let told = |name| {
+            let (_, value) = self.pipeline.identity.iter().find(|(other, _)| *other == name)?;
+            Some(value.expose().to_owned())
+        };
+        ManagedIdentity::from_environment(client_id, told)
+            .map_err(|_| invalid("the address of the managed identity's service", "is none", &given.origin))
+    }
+
     /// The client id; an application has one of its own, a person signs in through a public client.
     fn client_id(&self, kind: Option<Kind>) -> Result<ClientId, ConfigurationError> {
         let of_application = kind.is_some_and(|kind| !matches!(kind, Kind::Person | Kind::AzureCli));
@@ -339,7 +372,14 @@ impl Settings {
             Some(Kind::Secret) => {
                 self.client_secret.as_ref().map(|given| CredentialChoice::Secret(given.value.clone()))
             }
-            Some(Kind::Certificate) => path(&self.certificate_file).map(CredentialChoice::Certificate),
+            Some(Kind::Certificate) => {
+                let password = self.certificate_password.as_ref().map(|given| given.value.clone());
+                path(&self.certificate_file).map(|file| match password {
+                    Some(password) => CredentialChoice::ProtectedCertificate { file, password },
+                    None => CredentialChoice::Certificate(file),
+                })
+            }
+            Some(Kind::ManagedIdentity) => Some(CredentialChoice::ManagedIdentity(self.identity(kind)?)),
             Some(Kind::TokenFile) => {
                 path(&self.federated_token_file).map(|path| CredentialChoice::Federated(Federation::File(path)))
             }

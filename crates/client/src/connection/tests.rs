@@ -133,6 +133,8 @@ fn kind(connection: &Connection) -> &'static str {
     match &connection.credential {
         CredentialChoice::Secret(_) => "secret",
         CredentialChoice::Certificate(_) => "certificate",
+        CredentialChoice::ProtectedCertificate { .. } => "protected-certificate",
+        CredentialChoice::ManagedIdentity(_) => "managed-identity",
         CredentialChoice::Federated(Federation::File(_)) => "file",
         CredentialChoice::Federated(Federation::GitHub(_)) => "github",
         CredentialChoice::Federated(Federation::AzureDevOps(_)) => "azure-devops",
@@ -241,4 +243,48 @@ fn a_stranger_does_not_vouch_for_the_authority_of_a_credential() {
     assert_eq!(connect(&Flags::default(), file, &[CLIENT, secret]).unwrap().authority, None);
     let beside = "KEYHOLDER_AUTHORITY=https://login.example\nKEYHOLDER_CLIENT_CERTIFICATE_FILE=app.pem";
     assert!(connect(&Flags::default(), beside, &[CLIENT, secret]).unwrap().authority.is_some());
+}
+
+#[test]
+fn s08_a_managed_identity_is_asked_for_by_name() {
+    let settings = from_environment(environment(&[
+        ("KEYHOLDER_ORG_URL", "https://contoso.crm4.dynamics.com"),
+        ("KEYHOLDER_MANAGED_IDENTITY", "true"),
+        ("AZURE_CLIENT_ID", ID),
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:41/msi/token"),
+        ("IDENTITY_HEADER", "the-key"),
+    ]));
+    let connection = Connection::try_from(settings).unwrap();
+    assert!(matches!(connection.credential, CredentialChoice::ManagedIdentity(_)), "{connection:?}");
+    assert!(!format!("{connection:?}").contains("the-key"));
+    assert_eq!(connection.credential().unwrap().client_id().to_string(), ID);
+    let both = from_environment(environment(&[
+        ("KEYHOLDER_ORG_URL", "https://contoso.crm4.dynamics.com"),
+        ("KEYHOLDER_CLIENT_ID", ID),
+        ("KEYHOLDER_MANAGED_IDENTITY", "true"),
+        ("KEYHOLDER_CLIENT_SECRET", "s"),
+    ]));
+    assert!(matches!(Connection::try_from(both), Err(ConfigurationError::Conflict { .. })));
+    let wrong = from_environment(environment(&[
+        ("KEYHOLDER_ORG_URL", "https://contoso.crm4.dynamics.com"),
+        ("KEYHOLDER_CLIENT_ID", ID),
+        ("KEYHOLDER_MANAGED_IDENTITY", "maybe"),
+    ]));
+    assert!(matches!(Connection::try_from(wrong), Err(ConfigurationError::Invalid { .. })));
+}
+
+#[test]
+fn s08_a_pfx_file_has_its_password_beside_it() {
+    let settings = from_environment(environment(&[
+        ("KEYHOLDER_ORG_URL", "https://contoso.crm4.dynamics.com"),
+        ("AZURE_CLIENT_ID", ID),
+        ("AZURE_CLIENT_CERTIFICATE_PATH", "app.pfx"),
+        ("AZURE_CLIENT_CERTIFICATE_PASSWORD", "hunter2"),
+    ]));
+    let connection = Connection::try_from(settings).unwrap();
+    assert!(!format!("{connection:?}").contains("hunter2"));
+    let CredentialChoice::ProtectedCertificate { file, password } = &connection.credential else {
+        panic!("{connection:?}")
+    };
+    assert_eq!((file.as_path(), password.expose()), (Path::new("app.pfx"), "hunter2"));
 }

@@ -117,7 +117,7 @@ impl Browser {
         };
         self.open.open(&page);
         let code = tokio::select! {
-            returned = listener.wait(&state) => match returned {
+            returned = listener.wait(&state, http) => match returned {
                 Returned::Code(code) => code,
                 Returned::Error { error, description } => {
                     let (error, description) = (cut(&error), cut(&description));

@@ -2,7 +2,9 @@
 //! signs (RFC 7523; Microsoft's "Microsoft identity platform application authentication certificate
 //! credentials"). The key never leaves this process.
 
+mod der;
 mod pem;
+mod pfx;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use futures::future::BoxFuture;
 use keyholder_entra::assertion::JWT_BEARER;
 use keyholder_entra::base64url;
 use keyholder_entra::jws::{self, Header, Signer};
-use keyholder_foundation::{ClientId, OsRandom, Random, Secret, WallClock};
+use keyholder_foundation::{ClientId, OsRandom, Random, Secret, Timestamp, WallClock};
+use rustls::pki_types::pem::SectionKind;
 use serde::Serialize;
 
 use super::Credential;
@@ -58,10 +61,32 @@ pub enum AssertionAlgorithm {
 pub struct ClientCertificate {
     client_id: ClientId,
     key: Arc<RsaKeyPair>,
-    sha1: String,
-    sha256: String,
+    facts: CertificateFacts,
     algorithm: AssertionAlgorithm,
     random: Arc<dyn Random>,
+}
+
+/// What tells a certificate from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// SHA-1 of the certificate (DER), in base64url: its `x5t`.
+    pub sha1: String,
+    /// SHA-256 of the certificate (DER), in base64url: its `x5t#S256`.
+    pub sha256: String,
+    /// When it ends, by its own word.
+    pub not_after: Timestamp,
+}
+
+impl CertificateFacts {
+    /// Whether Microsoft Graph's `customKeyIdentifier` is this certificate's SHA-1 thumbprint. It is base64
+    /// of the bytes; the portals write them in hexadecimal digits.
+    #[must_use]
+    pub fn is_named(&self, custom_key_identifier: &str) -> bool {
+        let Ok(own) = base64url::decode(&self.sha1) else { return false };
+        let hex: String = own.iter().map(|byte| format!("{byte:02X}")).collect();
+        let in_base64 = custom_key_identifier.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        in_base64 == self.sha1 || custom_key_identifier.eq_ignore_ascii_case(&hex)
+    }
 }
 
 /// What an assertion says (the certificate credentials document's table).
@@ -78,14 +103,43 @@ struct Claims<'a> {
 
 impl ClientCertificate {
     /// Reads a PEM file with a private key (PKCS#8 or PKCS#1) and its certificate, in any order and
-    /// with further certificates beside it.
+    /// with further certificates beside it; or a PFX file without a password.
     ///
     /// # Errors
     /// [`ConfigurationError::File`], naming the file, what is wrong with it and the command that
     /// mends it.
     pub fn read(client_id: ClientId, path: &Path) -> Result<Self, ConfigurationError> {
-        let text = pem::read_file(path)?;
-        Self::from_pem(client_id, &text, &format!("`{}`", path.display()))
+        Self::read_protected(client_id, path, &Secret::new(""))
+    }
+
+    /// The same with the password of a PFX file (PKCS#12), as Windows, Azure Key Vault and OpenSSL 3 write them.
+    /// A PEM file has none.
+    ///
+    /// # Errors
+    /// As [`ClientCertificate::read`].
+    pub fn read_protected(client_id: ClientId, path: &Path, password: &Secret) -> Result<Self, ConfigurationError> {
+        let place = format!("`{}`", path.display());
+        let bytes = pem::read_file(path)?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::from_pem(client_id, &Secret::new(text), &place),
+            Err(_) => Self::from_pfx(client_id, &bytes, password, &place),
+        }
+    }
+
+    /// The same from the bytes of a PFX file; `place` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`ClientCertificate::read`].
+    pub fn from_pfx(
+        client_id: ClientId,
+        bytes: &[u8],
+        password: &Secret,
+        place: &str,
+    ) -> Result<Self, ConfigurationError> {
+        let contents = pfx::open(bytes, password.expose()).map_err(|problem| pem::wrong(place, problem))?;
+        let keys: Vec<_> = contents.keys.into_iter().map(|key| (SectionKind::PrivateKey, key)).collect();
+        let (key, certificate) = pem::pair(&keys, contents.certificates, place)?;
+        Ok(Self::of(client_id, key, &certificate))
     }
 
     /// The same from a text; `place` is what errors call it.
@@ -94,14 +148,28 @@ impl ClientCertificate {
     /// As [`ClientCertificate::read`].
     pub fn from_pem(client_id: ClientId, text: &Secret, place: &str) -> Result<Self, ConfigurationError> {
         let (key, certificate) = pem::parse(text, place)?;
-        Ok(Self {
+        Ok(Self::of(client_id, key, &certificate))
+    }
+
+    fn of(client_id: ClientId, key: RsaKeyPair, certificate: &pem::Certificate) -> Self {
+        let facts = CertificateFacts {
+            sha1: base64url::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate.der)),
+            sha256: base64url::encode(digest(&SHA256, &certificate.der)),
+            not_after: certificate.not_after,
+        };
+        Self {
             client_id,
             key: Arc::new(key),
-            sha1: base64url::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate)),
-            sha256: base64url::encode(digest(&SHA256, &certificate)),
+            facts,
             algorithm: AssertionAlgorithm::default(),
             random: Arc::new(OsRandom),
-        })
+        }
+    }
+
+    /// What tells the certificate from others.
+    #[must_use]
+    pub fn facts(&self) -> &CertificateFacts {
+        &self.facts
     }
 
     /// Signs with another algorithm.
@@ -122,8 +190,8 @@ impl ClientCertificate {
     fn assertion(&self, authority: &Authority, http: &Http) -> Result<Secret, Error> {
         let cannot = |what: &str| ConfigurationError::File(format!("the certificate's key cannot sign: {what}"));
         let (x5t, x5t_s256) = match self.algorithm {
-            AssertionAlgorithm::Ps256 => (None, Some(self.sha256.clone())),
-            AssertionAlgorithm::Rs256 => (Some(self.sha1.clone()), None),
+            AssertionAlgorithm::Ps256 => (None, Some(self.facts.sha256.clone())),
+            AssertionAlgorithm::Rs256 => (Some(self.facts.sha1.clone()), None),
         };
         let header = Header {
             typ: Some("JWT".to_owned()),

@@ -71,7 +71,10 @@ impl<'a> Grant<'a> {
         );
         headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.fields).finish();
-        let answer = http.send(&request(Method::POST, &url, headers, Bytes::from(body))?).await?;
+        let request = request(Method::POST, &url, headers, Bytes::from(body))?;
+        // A code or a refresh token may be used up by the first try; an application's credential never is.
+        let is_repeatable = self.fields.contains(&("grant_type", "client_credentials"));
+        let answer = if is_repeatable { http.send_repeatable(&request).await? } else { http.send(&request).await? };
         if answer.status().is_success() { Ok((url, answer)) } else { Err(self.refusal(authority, &url, &answer)) }
     }
 

@@ -2,17 +2,22 @@
 
 use std::collections::VecDeque;
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::{Row, headers};
-use crate::api::Api;
+use super::fetch::{Paging, Told};
+use super::{Dataverse, Query, Row};
 use crate::error::Error;
 use crate::transport::origin_of;
+
+/// Most pages of one result that are followed: 500 million rows of the org's usual 5,000 a page.
+const MOST_PAGES: u32 = 100_000;
+/// Most pages that are held in memory at once, in results that are known to be small.
+const MOST_COLLECTED: u32 = 1_000;
 
 /// One page of a query's result.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +28,20 @@ pub struct Page {
     /// How many rows there are in all, when `$count=true` asked for that; at most 5,000.
     pub count: Option<u64>,
     next_link: Option<String>,
+    /// What a page of FetchXML tells of the next.
+    told: Told,
+}
+
+impl Page {
+    /// Whether the result ends with this page.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.next_link.is_none() && !self.told.has_more
+    }
+
+    pub(super) fn next_link(&self) -> Option<&str> {
+        self.next_link.as_deref()
+    }
 }
 
 /// A query may name one row, or one column of it; its answer is then the one object itself, and
@@ -32,13 +51,15 @@ impl TryFrom<Row> for Page {
 
     fn try_from(mut answer: Row) -> Result<Self, Self::Error> {
         if !answer.get("value").is_some_and(Value::is_array) {
-            return Ok(Self { rows: vec![answer], count: None, next_link: None });
+            return Ok(Self { rows: vec![answer], count: None, next_link: None, told: Told::default() });
         }
+        let told = Told::take(&mut answer);
         let mut take = |name: &str| answer.remove(name).unwrap_or(Value::Null);
         Ok(Self {
             rows: serde_json::from_value(take("value"))?,
             count: serde_json::from_value(take("@odata.count"))?,
             next_link: serde_json::from_value(take("@odata.nextLink"))?,
+            told,
         })
     }
 }
@@ -46,41 +67,52 @@ impl TryFrom<Row> for Page {
 /// A query's pages, each fetched when it is asked for.
 #[derive(Debug)]
 pub struct Pages {
-    api: Api,
+    org: Dataverse,
+    /// The header `Prefer`, which has to go with each page.
+    prefer: Option<HeaderValue>,
+    /// The FetchXML document that the pages are asked for in.
+    paging: Option<Paging>,
     /// The next page's address, or why there is none to ask.
     next: Option<Result<Url, Error>>,
-    page_size: Option<u32>,
+    /// How many were fetched, and how many may be.
+    fetched: u32,
+    most: u32,
 }
 
 impl Pages {
-    pub(super) fn new(api: Api, first: Result<Url, Error>) -> Self {
-        Self { api, next: Some(first), page_size: None }
-    }
-
-    /// Asks for at most `rows` rows a page; the org's own limit is 5,000.
-    #[must_use]
-    pub fn page_size(mut self, rows: u32) -> Self {
-        self.page_size = Some(rows);
-        self
+    pub(super) fn new(org: Dataverse, first: Result<Url, Error>, query: &Query) -> Self {
+        let (prefer, paging) = (query.preferences(), Paging::of(query));
+        Self { org, prefer, paging, next: Some(first), fetched: 0, most: MOST_PAGES }
     }
 
     /// The next page; nothing after the last. After an error, nothing either: the result is not
     /// whole.
     ///
     /// # Errors
-    /// What the request came to, or [`Error::Protocol`] for a link that leaves the org.
+    /// What the request came to, or [`Error::Protocol`] for a link that leaves the org or leads to its own
+    /// page, and for more than 100,000 pages.
     pub async fn next(&mut self) -> Result<Option<Page>, Error> {
         let Some(url) = self.next.take() else { return Ok(None) };
         let url = url?;
-        // The same preference has to go with each page.
-        let prefer = match self.page_size {
-            None => None,
-            Some(rows) => HeaderValue::from_str(&format!("odata.maxpagesize={rows}")).ok(),
-        };
-        let prefer = prefer.map(|value| (HeaderName::from_static("prefer"), value));
-        let page: Page = self.api.get(&url, &headers(prefer)).await?;
-        self.next = page.next_link.as_deref().map(|link| self.api.next_link(link));
+        if self.fetched == self.most {
+            return Err(self.endless(format!("a result of more than {} pages", self.most)));
+        }
+        self.fetched += 1;
+        let prefer = self.prefer.clone().map(|value| (HeaderName::from_static("prefer"), value));
+        let page: Page = self.org.api.get(&url, &self.org.headers(prefer)).await?;
+        self.org.api.http.counters().read(page.rows.len());
+        self.next = page.next_link.as_deref().map(|link| match self.org.api.next_link(link) {
+            Ok(next) if next == url => Err(self.endless("a page that names itself as the next one".to_owned())),
+            next => next,
+        });
+        if let (None, Some(paging)) = (&self.next, &mut self.paging) {
+            self.next = paging.next(&page.told).map(|query| self.org.resolve(&query));
+        }
         Ok(Some(page))
+    }
+
+    fn endless(&self, found: String) -> Error {
+        Error::Protocol { origin: origin_of(&self.org.api.root), found }
     }
 
     /// All rows, as a stream.
@@ -98,11 +130,18 @@ impl Pages {
         })
     }
 
+    /// All rows as a type of the caller's own, as a stream.
+    pub fn rows_as<T: DeserializeOwned>(self) -> impl Stream<Item = Result<T, Error>> {
+        let origin = origin_of(&self.org.api.root);
+        self.rows().map(move |row| typed(row?, &origin))
+    }
+
     /// All rows at once, for results known to be small.
     ///
     /// # Errors
-    /// The first page's that fails.
+    /// The first page's that fails, or [`Error::Protocol`] for more than 1,000 pages.
     pub async fn collect(mut self) -> Result<Vec<Row>, Error> {
+        self.most = self.most.min(MOST_COLLECTED);
         let mut rows = Vec::new();
         while let Some(page) = self.next().await? {
             rows.extend(page.rows);
@@ -115,10 +154,15 @@ impl Pages {
     /// # Errors
     /// The first page's that fails, or [`Error::Protocol`] for a row that is not of that type.
     pub async fn collect_as<T: DeserializeOwned>(self) -> Result<Vec<T>, Error> {
-        let origin = origin_of(&self.api.root);
-        let rows = self.collect().await?;
-        let typed = rows.into_iter().map(|row| serde_json::from_value(Value::Object(row))).collect::<Result<_, _>>();
-        // serde's message repeats values; rows are the org's business.
-        typed.map_err(|_| Error::Protocol { origin, found: "a row without a column that was asked for".to_owned() })
+        let origin = origin_of(&self.org.api.root);
+        self.collect().await?.into_iter().map(|row| typed(row, &origin)).collect()
     }
+}
+
+fn typed<T: DeserializeOwned>(row: Row, origin: &str) -> Result<T, Error> {
+    // serde's message repeats values; rows are the org's business.
+    serde_json::from_value(Value::Object(row)).map_err(|_| Error::Protocol {
+        origin: origin.to_owned(),
+        found: "a row without a column that was asked for".to_owned(),
+    })
 }

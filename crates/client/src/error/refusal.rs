@@ -148,6 +148,11 @@ impl GraphRefusal {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         let about = |path: &str| self.request.split_once(' ').is_some_and(|(_, asked)| asked.starts_with(path));
+        if self.code.starts_with("Authentication_") && self.status == 403 {
+            return vec![
+                "who signed in when is told to an application with AuditLog.Read.All, and to people with a role that reads reports, such as Reports Reader or Security Reader".to_owned(),
+            ];
+        }
         if self.code == "Authorization_RequestDenied" && (about("users") || about("subscribedSkus")) {
             return vec![
                 "people and their licences need User Administrator (License Administrator is enough for licences alone); an application needs User.ReadWrite.All and LicenseAssignment.ReadWrite.All, and Organization.Read.All to see what was bought".to_owned(),

@@ -1,6 +1,10 @@
 //! Sign-ins that did not come about, for reasons outside the token service: a person who declined, a
 //! browser that never came back, a program or a file that should have had a token and had none.
 
+use url::Url;
+
+use crate::transport::is_loopback;
+
 use super::ErrorKind;
 
 /// Why there is no token.
@@ -66,6 +70,9 @@ pub enum SignInError {
         /// What is wrong; never the token.
         problem: String,
     },
+    /// The managed identity's service gave nothing.
+    #[error("the managed identity gave no token: {0}")]
+    ManagedIdentity(String),
     /// The file of kept sign-ins cannot be used.
     #[error("{0}")]
     Kept(String),
@@ -75,7 +82,7 @@ impl SignInError {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Self::Declined | Self::Page { .. } | Self::NoRefreshToken { .. } => ErrorKind::NotAllowed,
-            Self::AzureCli(_) | Self::FederatedToken { .. } => ErrorKind::NotAllowed,
+            Self::AzureCli(_) | Self::FederatedToken { .. } | Self::ManagedIdentity(_) => ErrorKind::NotAllowed,
             Self::TimedOut { .. } | Self::CannotListen(_) => ErrorKind::Other,
             Self::Nobody { .. } | Self::NoAzureCli | Self::AzureCliSignedOut(_) => ErrorKind::Configuration,
             Self::OtherAuthority { .. } | Self::Kept(_) => ErrorKind::Configuration,
@@ -85,8 +92,14 @@ impl SignInError {
     pub(super) fn hints(&self) -> Vec<String> {
         let hint = |text: &str| vec![text.to_owned()];
         match self {
-            Self::Nobody { .. } => vec![
-                "sign in yourself with `keyholder login --url URL`".to_owned(),
+            Self::Nobody { authority, .. } => vec![
+                if Url::parse(authority).is_ok_and(|authority| is_loopback(&authority)) {
+                    "work as the local org's administering application with `--local`, or sign in yourself with \
+                     `keyholder login --url URL`"
+                        .to_owned()
+                } else {
+                    "sign in yourself with `keyholder login --url URL`".to_owned()
+                },
                 "or give an application's credential: `--client-id` with `--client-secret-file`, `--certificate-file` or `--federated-token-file`, or an `--env-file` that has one".to_owned(),
             ],
             Self::Declined => hint("sign in again, and agree on the last page"),
@@ -98,6 +111,9 @@ impl SignInError {
             Self::AzureCliSignedOut(_) => hint("run `az login`, with `--tenant` when you are a guest of that tenant"),
             Self::FederatedToken { .. } => hint(
                 "see docs/sign-in.md: GitHub needs `permissions: id-token: write`, Azure Pipelines `SYSTEM_ACCESSTOKEN` and the service connection's id",
+            ),
+            Self::ManagedIdentity(_) => hint(
+                "it is there only on Azure, where a managed identity was assigned; give that identity's client id",
             ),
             Self::Page { .. } | Self::AzureCli(_) | Self::Kept(_) => Vec::new(),
         }

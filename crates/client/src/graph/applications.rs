@@ -1,8 +1,9 @@
-//! App registrations and their secrets.
+//! App registrations, their secrets and certificates.
 
 use http::Method;
 use keyholder_entra::graph::{
-    AddPassword, Application, ApplicationWrite, NewPasswordCredential, PasswordCredential, RemovePassword,
+    AddPassword, Application, ApplicationWrite, KeyCredential, NewPasswordCredential, PasswordCredential,
+    RemovePassword,
 };
 use keyholder_foundation::{ClientId, KeyId, ObjectId};
 
@@ -27,6 +28,22 @@ impl Graph {
     pub async fn application(&self, client: ClientId) -> Result<Option<Application>, Error> {
         let found: Vec<Application> = self.list(self.filtered("applications", &format!("appId eq '{client}'"))).await?;
         Ok(found.into_iter().next())
+    }
+
+    /// The registration with that object id.
+    ///
+    /// # Errors
+    /// What the request came to; 404 when there is no such registration.
+    pub async fn application_at(&self, id: ObjectId) -> Result<Application, Error> {
+        self.api.get(&self.api.url(&format!("applications/{id}"), None), &[]).await
+    }
+
+    /// The certificates of a registration, without the certificates themselves.
+    ///
+    /// # Errors
+    /// What the request came to; 404 when there is no such registration.
+    pub async fn key_credentials(&self, id: ObjectId) -> Result<Vec<KeyCredential>, Error> {
+        Ok(self.application_at(id).await?.key_credentials)
     }
 
     /// Makes a registration.

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures::stream::{FuturesOrdered, TryStreamExt};
 use http::{Method, Response};
-use keyholder_entra::graph::{Application, FederatedIdentityCredential, OAuth2PermissionGrant, Page, ServicePrincipal};
+use keyholder_entra::graph::{
+    AppManagementPolicy, Application, FederatedIdentityCredential, OAuth2PermissionGrant, Page, ServicePrincipal,
+    TenantAppManagementPolicy,
+};
 use keyholder_foundation::{ClientId, ObjectId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -28,8 +31,38 @@ const MOST_REQUESTS: usize = 20;
 const PAGE: usize = 999;
 
 /// What is read of a registration.
-const APPLICATION: &str =
-    "id,appId,displayName,signInAudience,tags,passwordCredentials,keyCredentials,requiredResourceAccess";
+const APPLICATION: &str = "id,appId,displayName,createdDateTime,signInAudience,tags,passwordCredentials,keyCredentials,requiredResourceAccess";
+
+/// Up to twenty of the owners beside what is selected.
+const WITH_OWNERS: &str = "&$expand=owners";
+/// What is read of a service principal, its own credentials and up to twenty of its owners among it.
+const OWNED_PRINCIPAL: &str =
+    "id,appId,displayName,accountEnabled,tags,passwordCredentials,keyCredentials&$expand=owners";
+
+/// Something of the directory with those who own it: who owns a registration can give it credentials.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Owned<T> {
+    /// What is owned.
+    #[serde(flatten)]
+    pub object: T,
+    /// Twenty of its owners at most.
+    #[serde(default)]
+    pub owners: Vec<Owner>,
+}
+
+/// A person or a service principal that owns something.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    /// Its object id.
+    pub id: ObjectId,
+    /// Its name.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// A person's user name.
+    #[serde(default)]
+    pub user_principal_name: Option<String>,
+}
 
 impl Graph {
     /// The registrations of these names and of these client ids; one that is both comes twice.
@@ -41,6 +74,23 @@ impl Graph {
         let ids: Vec<&str> = clients.iter().map(String::as_str).collect();
         let mut paths = lists("applications", "displayName", names, APPLICATION);
         paths.extend(lists("applications", "appId", &ids, APPLICATION));
+        Ok(self.many(&paths).await?.into_iter().flatten().collect())
+    }
+
+    /// As [`Self::applications_of`], with their owners.
+    ///
+    /// # Errors
+    /// What the requests came to.
+    pub async fn owned_applications_of(
+        &self,
+        names: &[&str],
+        clients: &[ClientId],
+    ) -> Result<Vec<Owned<Application>>, Error> {
+        let clients: Vec<String> = clients.iter().map(ToString::to_string).collect();
+        let ids: Vec<&str> = clients.iter().map(String::as_str).collect();
+        let columns = format!("{APPLICATION}{WITH_OWNERS}");
+        let mut paths = lists("applications", "displayName", names, &columns);
+        paths.extend(lists("applications", "appId", &ids, &columns));
         Ok(self.many(&paths).await?.into_iter().flatten().collect())
     }
 
@@ -65,6 +115,20 @@ impl Graph {
         Ok(self.many(&paths).await?.into_iter().flatten().collect())
     }
 
+    /// As [`Self::service_principals_of`], with their own credentials and their owners.
+    ///
+    /// # Errors
+    /// What the requests came to.
+    pub async fn owned_service_principals_of(
+        &self,
+        clients: &[ClientId],
+    ) -> Result<Vec<Owned<ServicePrincipal>>, Error> {
+        let clients: Vec<String> = clients.iter().map(ToString::to_string).collect();
+        let ids: Vec<&str> = clients.iter().map(String::as_str).collect();
+        let paths = lists("servicePrincipals", "appId", &ids, OWNED_PRINCIPAL);
+        Ok(self.many(&paths).await?.into_iter().flatten().collect())
+    }
+
     /// Whose tokens each of these registrations accepts instead of a secret.
     ///
     /// # Errors
@@ -76,6 +140,29 @@ impl Graph {
         let path = |id: &ObjectId| format!("applications/{id}/federatedIdentityCredentials");
         let paths: Vec<String> = applications.iter().map(path).collect();
         Ok(applications.iter().copied().zip(self.many(&paths).await?).collect())
+    }
+
+    /// The policies for credentials that stand in the place of the tenant's for single applications, each with
+    /// the objects that have it.
+    ///
+    /// # Errors
+    /// What the requests came to: 403 without the right to read policies.
+    pub async fn app_management_policies(&self) -> Result<Vec<(AppManagementPolicy, Vec<ObjectId>)>, Error> {
+        let policies: Vec<AppManagementPolicy> =
+            self.list(self.api.url("policies/appManagementPolicies", None)).await?;
+        let path = |policy: &AppManagementPolicy| format!("policies/appManagementPolicies/{}/appliesTo", policy.id);
+        let paths: Vec<String> = policies.iter().map(path).collect();
+        let holders: Vec<Vec<Holder>> = self.many(&paths).await?;
+        let ids = |holders: Vec<Holder>| holders.into_iter().map(|holder| holder.id).collect();
+        Ok(policies.into_iter().zip(holders.into_iter().map(ids)).collect())
+    }
+
+    /// The tenant's default policy for credentials of applications.
+    ///
+    /// # Errors
+    /// What the request came to: 403 without the right to read policies.
+    pub async fn default_app_management_policy(&self) -> Result<TenantAppManagementPolicy, Error> {
+        self.api.get(&self.api.url("policies/defaultAppManagementPolicy", None), &[]).await
     }
 
     /// What was consented to for everybody on this resource.
@@ -152,6 +239,11 @@ impl Graph {
             None => self.api.url(path, None),
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Holder {
+    id: ObjectId,
 }
 
 #[derive(Deserialize)]

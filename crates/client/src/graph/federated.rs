@@ -36,4 +36,13 @@ impl Graph {
         let url = self.api.url(&format!("applications/{application}/federatedIdentityCredentials/{id}"), None);
         self.api.write(Method::PATCH, &url, &[], changes).await.map(drop)
     }
+
+    /// Removes a federated identity credential.
+    ///
+    /// # Errors
+    /// What the request came to; 404 when there is none ([`Error::is_missing`]).
+    pub async fn delete_federated_credential(&self, application: ObjectId, id: ObjectId) -> Result<(), Error> {
+        let url = self.api.url(&format!("applications/{application}/federatedIdentityCredentials/{id}"), None);
+        self.api.delete(&url).await
+    }
 }

@@ -2,21 +2,12 @@
 
 use http::Method;
 use keyholder_entra::graph::OAuth2PermissionGrant;
-use keyholder_foundation::ObjectId;
 
 use super::Graph;
 use crate::error::Error;
 use crate::wire::json;
 
 impl Graph {
-    /// What was granted to the application whose service principal `client` is.
-    ///
-    /// # Errors
-    /// What the request came to.
-    pub async fn grants_of(&self, client: ObjectId) -> Result<Vec<OAuth2PermissionGrant>, Error> {
-        self.list(self.filtered("oauth2PermissionGrants", &format!("clientId eq '{client}'"))).await
-    }
-
     /// Grants delegated permissions.
     ///
     /// # Errors
@@ -31,7 +22,7 @@ impl Graph {
     /// # Errors
     /// What the request came to.
     pub async fn update_grant(&self, id: &str, scope: &str) -> Result<(), Error> {
-        let url = self.api.url(&format!("oauth2PermissionGrants/{}", crate::dataverse::encode(id)), None);
+        let url = self.api.url(&format!("oauth2PermissionGrants/{}", crate::dataverse::segment(id)), None);
         self.api.write(Method::PATCH, &url, &[], &serde_json::json!({ "scope": scope })).await.map(drop)
     }
 }

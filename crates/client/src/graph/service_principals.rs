@@ -5,6 +5,7 @@ use keyholder_entra::graph::{ServicePrincipal, ServicePrincipalWrite};
 use keyholder_foundation::{ClientId, ObjectId};
 
 use super::Graph;
+use crate::dataverse::quote;
 use crate::error::Error;
 use crate::wire::json;
 
@@ -17,6 +18,18 @@ impl Graph {
         let filter = format!("appId eq '{client}'");
         let found: Vec<ServicePrincipal> = self.list(self.filtered("servicePrincipals", &filter)).await?;
         Ok(found.into_iter().next())
+    }
+
+    /// The tenant's service principals of that very name; names are not unique.
+    ///
+    /// # Errors
+    /// What the request came to.
+    pub async fn service_principals_named(&self, name: &str) -> Result<Vec<ServicePrincipal>, Error> {
+        let filter = format!("displayName eq {}", quote(name));
+        let mut found: Vec<ServicePrincipal> = self.list(self.filtered("servicePrincipals", &filter)).await?;
+        // The directory compares without case.
+        found.retain(|principal| principal.display_name.as_deref() == Some(name));
+        Ok(found)
     }
 
     /// Makes the service principal of an application.

@@ -66,6 +66,13 @@ async fn lists_are_filtered_by_quoted_names_and_paged() {
     script.expect("GET /v1.0/applications?$skiptoken=2", answer(200, &[], &second));
     assert_eq!(graph.applications_named("O'Brien & Co").await.unwrap().len(), 2);
 
+    // A name is one segment, whatever it says.
+    script.expect(
+        "GET /v1.0/users/a%2F..%2Fb@contoso.com?$select=id,accountEnabled,displayName,userPrincipalName,mail,usageLocation,assignedLicenses,licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime",
+        answer(404, &[], r#"{"error":{"code":"Request_ResourceNotFound","message":"none"}}"#),
+    );
+    assert!(graph.user("a/../b@contoso.com").await.unwrap().is_none());
+
     let denied = r#"{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges to complete the operation."}}"#;
     script.expect("GET /v1.0/organization", answer(403, &[("request-id", "r1")], denied));
     let error = graph.organization().await.unwrap_err();

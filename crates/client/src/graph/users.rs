@@ -1,13 +1,13 @@
 //! People and their licences.
 
 use http::Method;
-use keyholder_entra::graph::{AssignLicense, LicenseDetails, NewUser, SubscribedSku, User, UserWrite};
+use keyholder_entra::graph::{AssignLicense, NewUser, SubscribedSku, User, UserWrite};
 use keyholder_foundation::{ClientId, ObjectId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Graph;
-use crate::dataverse::{encode, quote};
+use crate::dataverse::{encode, quote, segment};
 use crate::error::Error;
 use crate::wire::json;
 
@@ -88,12 +88,30 @@ mod moment {
 }
 
 impl Graph {
+    /// The object id of whoever is signed in: a person's, or an application's service principal's, if the
+    /// tenant has one.
+    ///
+    /// # Errors
+    /// What the request came to.
+    pub async fn caller(&self) -> Result<Option<ObjectId>, Error> {
+        #[derive(Deserialize)]
+        struct Me {
+            id: ObjectId,
+        }
+        let credential = self.api.tokens.credential();
+        if !credential.is_person() {
+            return Ok(self.service_principal(credential.client_id()).await?.map(|principal| principal.id));
+        }
+        let me: Me = self.api.get(&self.api.url("me", Some("$select=id")), &[]).await?;
+        Ok(Some(me.id))
+    }
+
     /// The person with that object id or user name; nothing when there is none.
     ///
     /// # Errors
     /// What the request came to.
     pub async fn user(&self, id_or_name: &str) -> Result<Option<User>, Error> {
-        let url = self.api.url(&format!("users/{}", encode(id_or_name)), Some(&format!("$select={SELECTED}")));
+        let url = self.api.url(&format!("users/{}", segment(id_or_name)), Some(&format!("$select={SELECTED}")));
         match self.api.get(&url, &[]).await {
             Ok(user) => Ok(Some(user)),
             Err(error) if error.is_missing() => Ok(None),
@@ -150,14 +168,6 @@ impl Graph {
     pub async fn assign_license(&self, id: ObjectId, change: &AssignLicense) -> Result<(), Error> {
         let url = self.api.url(&format!("users/{id}/assignLicense"), None);
         self.api.write(Method::POST, &url, &[], change).await.map(drop)
-    }
-
-    /// What a person holds, with what is in it.
-    ///
-    /// # Errors
-    /// What the request came to.
-    pub async fn license_details(&self, id: ObjectId) -> Result<Vec<LicenseDetails>, Error> {
-        self.list(self.api.url(&format!("users/{id}/licenseDetails"), None)).await
     }
 
     /// The licences that the tenant has bought, with how many are given away.

@@ -36,7 +36,7 @@ pub(super) fn classify(url: &Url, error: &reqwest::Error) -> Error {
             Unreachable::Other(deepest)
         }
     } else {
-        Unreachable::Lost(deepest)
+        Unreachable::Lost(lost(error))
     };
     Error::Unreachable { origin, cause }
 }
@@ -124,6 +124,22 @@ pub(super) fn of_authority(error: &rustls::Error) -> String {
     }
 }
 
+/// How a connection was lost, without the words of libraries where their meaning is known.
+fn lost(error: &(dyn StdError + 'static)) -> String {
+    let ended = |part: &(dyn StdError + 'static)| {
+        part.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    if chain(error).any(ended) {
+        return "it was closed before the whole answer had come".to_owned();
+    }
+    let text = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    // A link into a library's documentation helps nobody here.
+    match text.split_once(": http") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
+
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }
@@ -150,6 +166,14 @@ mod tests {
     }
 
     impl StdError for CaUsedAsEndEntity {}
+
+    #[test]
+    fn a_lost_connection_is_told_without_the_words_of_libraries() {
+        let ended = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/";
+        let ended = io::Error::new(io::ErrorKind::UnexpectedEof, ended);
+        assert_eq!(lost(&ended), "it was closed before the whole answer had come");
+        assert_eq!(lost(&io::Error::other("reset by peer: https://example.org/why")), "reset by peer");
+    }
 
     #[test]
     fn certificates_are_judged_in_words() {

@@ -3,8 +3,8 @@
 //! - The TLS provider (aws-lc-rs) is handed to rustls as a value, never installed process-wide.
 //! - Trusted are the platform's authorities and, beside them, those of one PEM file. Verification
 //!   cannot be switched off.
-//! - Loopback hosts have a client of their own that knows no proxy; others follow `HTTPS_PROXY`,
-//!   `NO_PROXY` and the platform's settings.
+//! - Loopback hosts and link-local addresses have a client of their own that knows no proxy; others
+//!   follow `HTTPS_PROXY`, `NO_PROXY` and the platform's settings.
 //! - Redirects are answers: a token must not follow one to another origin.
 //! - No cookies: the affinity cookies of a load balancer would pin every request to one server.
 
@@ -22,7 +22,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 use url::Url;
 
-use super::{Transport, failure, is_loopback, origin_of};
+use super::{Transport, failure, is_beside_proxies, origin_of};
 use crate::error::{ConfigurationError, Error};
 
 /// Largest file of certificates that is read, in bytes; the whole platform's list is a fifth.
@@ -103,8 +103,8 @@ impl Network {
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client, Error> {
-        let loopback = is_loopback(url);
-        let cell = if loopback { &self.direct } else { &self.proxied };
+        let is_direct = is_beside_proxies(url);
+        let cell = if is_direct { &self.direct } else { &self.proxied };
         let make = || {
             let version = concat!("keyholder/", env!("CARGO_PKG_VERSION"));
             let agent = self.options.caller.as_ref().map_or_else(|| version.to_owned(), |c| format!("{c} {version}"));
@@ -114,7 +114,7 @@ impl Network {
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(self.options.connect_deadline)
                 .timeout(self.options.total_deadline);
-            let builder = if loopback { builder.no_proxy() } else { builder };
+            let builder = if is_direct { builder.no_proxy() } else { builder };
             builder.build().map_err(|error| error.to_string())
         };
         cell.get_or_init(make)

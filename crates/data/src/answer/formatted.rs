@@ -24,6 +24,13 @@ pub(crate) fn formatted(kind: &ColumnKind, value: ValueRef<'_>) -> Option<String
             ColumnKind::Choice { options, .. } | ColumnKind::State { options } | ColumnKind::Status { options },
             ValueRef::Integer(number),
         ) => options.iter().find(|option| i64::from(option.value) == number)?.label.clone(),
+        (ColumnKind::MultiSelect { options }, ValueRef::Text(chosen)) => {
+            let labels = chosen.split(',').filter_map(|number| {
+                let number: i32 = number.parse().ok()?;
+                options.iter().find(|option| option.value == number).map(|option| option.label.as_str())
+            });
+            labels.collect::<Vec<_>>().join("; ")
+        }
         (ColumnKind::Integer(_) | ColumnKind::BigInteger, ValueRef::Integer(number)) => grouped(number.into(), 0, 0),
         (ColumnKind::Decimal { precision, .. }, ValueRef::Decimal(units)) => grouped(units, 10, (*precision).into()),
         (ColumnKind::Money { precision, .. }, ValueRef::Money(units)) => {

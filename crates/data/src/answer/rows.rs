@@ -1,9 +1,13 @@
 //! Rows as JSON, written straight from the store's cursor into the answer.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use keyholder_dataverse::schema::ColumnKind;
 use keyholder_dataverse::value::{write_json, write_json_text};
 use keyholder_operation::Preferences;
 use keyholder_security::{Grants, Verb, privilege_id};
@@ -13,15 +17,17 @@ use uuid::Uuid;
 
 use crate::catalogue::record::loaded;
 use crate::catalogue::{Catalogue, Layout, Shape};
+use crate::contents::image::thumbnails;
 use crate::error::Failure;
 use crate::lower::{Cell, CellTarget, Lowered};
 
-const FORMATTED: &str = "OData.Community.Display.V1.FormattedValue";
-const LOGICAL_NAME: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
+pub(super) const FORMATTED: &str = "OData.Community.Display.V1.FormattedValue";
+pub(super) const LOGICAL_NAME: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
+pub(super) const ATTRIBUTE_NAME: &str = "OData.Community.Display.V1.AttributeName";
 const NAVIGATION: &str = "Microsoft.Dynamics.CRM.associatednavigationproperty";
 
 /// The names of rows that lookups point at, by type code and id.
-type Names = HashMap<(i32, Uuid), String>;
+pub(super) type Names = HashMap<(i32, Uuid), String>;
 
 /// Writes the rows of one statement.
 pub(crate) struct RowWriter<'a> {
@@ -31,7 +37,11 @@ pub(crate) struct RowWriter<'a> {
     formatted: bool,
     logical_names: bool,
     navigations: bool,
+    attribute_names: bool,
+    sparse: bool,
     names: Names,
+    /// What the rows show of their images, in base64, by column and row.
+    images: HashMap<(usize, Uuid), String>,
 }
 
 impl<'a> RowWriter<'a> {
@@ -48,7 +58,26 @@ impl<'a> RowWriter<'a> {
         let wants = |name| preferences.annotations.as_ref().is_some_and(|annotations| annotations.include(name));
         let (formatted, logical_names, navigations) = (wants(FORMATTED), wants(LOGICAL_NAME), wants(NAVIGATION));
         let names = if formatted { names(snapshot, catalogue, lowered, grants)? } else { Names::new() };
-        Ok(Self { catalogue, layout, lowered, formatted, logical_names, navigations, names })
+        let attribute_names = wants(ATTRIBUTE_NAME);
+        let sparse = false;
+        let images = images(snapshot, &layout, lowered)?;
+        Ok(Self {
+            catalogue,
+            layout,
+            lowered,
+            formatted,
+            logical_names,
+            navigations,
+            attribute_names,
+            sparse,
+            names,
+            images,
+        })
+    }
+
+    /// Whether members without a value are left out, as the service does for FetchXML.
+    pub(crate) fn sparse(self, sparse: bool) -> Self {
+        Self { sparse, ..self }
     }
 
     /// Appends a row's members, without the braces around them. `first` says whether nothing
@@ -59,21 +88,55 @@ impl<'a> RowWriter<'a> {
             first = false;
         }
         for cell in &self.lowered.plan.cells {
-            let Some(index) = cell.value else { continue };
+            let Some(index) = cell.value else {
+                self.image(out, row, cell, &mut first)?;
+                continue;
+            };
             let value = row.value(index)?;
             if !value.is_null() {
                 self.annotations(out, row, cell, value, &mut first)?;
+            } else if self.sparse {
+                continue;
             }
             if !std::mem::take(&mut first) {
                 out.push(',');
             }
-            // Built once per table: `"_ownerid_value":`.
-            out.push_str(self.layout.place(&cell.column).map_or("", |place| &place.member));
+            match &cell.name {
+                // Built once per table: `"_ownerid_value":`.
+                None => out.push_str(self.layout.place(&cell.column).map_or("", |place| &place.member)),
+                Some(name) => {
+                    write_json_text(out, name);
+                    out.push(':');
+                }
+            }
             match value {
                 ValueRef::Null => out.push_str("null"),
                 ValueRef::Text(text) => write_json_text(out, text),
                 other => write_json(out, &cell.column, &loaded(other, None, false)),
             }
+        }
+        Ok(())
+    }
+
+    /// Appends the thumbnail of an image, which lies beside the row.
+    fn image(&self, out: &mut String, row: &Row<'_>, cell: &Cell, first: &mut bool) -> Result<(), Error> {
+        if cell.column.kind != ColumnKind::Image || cell.name.is_some() {
+            return Ok(());
+        }
+        let image = self.images.get(&(cell.column.position, row.get(self.lowered.plan.id)?));
+        if image.is_none() && self.sparse {
+            return Ok(());
+        }
+        if !std::mem::take(first) {
+            out.push(',');
+        }
+        out.push_str(self.layout.place(&cell.column).map_or("", |place| &place.member));
+        match image {
+            // Base64 needs no escapes.
+            Some(image) => {
+                let _ = write!(out, "\"{image}\"");
+            }
+            None => out.push_str("null"),
         }
         Ok(())
     }
@@ -105,9 +168,14 @@ impl<'a> RowWriter<'a> {
             if !std::mem::take(first) {
                 out.push(',');
             }
-            let _ = write!(out, "\"{}@{name}\":", cell.column.property_name());
+            let member = cell.name.as_deref().map_or_else(|| cell.column.property_name().into(), Cow::Borrowed);
+            write_json_text(out, &format!("{member}@{name}"));
+            out.push(':');
             write_json_text(out, text);
         };
+        if self.attribute_names && cell.name.is_some() {
+            annotate(ATTRIBUTE_NAME, &cell.column.name);
+        }
         let target = target_of(row, cell)?;
         if self.formatted {
             let name = match (target, Uuid::from_value(value)) {
@@ -122,7 +190,8 @@ impl<'a> RowWriter<'a> {
         let table =
             cell.column.targets().iter().find(|target| self.catalogue.type_code(&target.table) == Some(type_code));
         if let Some(target) = table {
-            if self.navigations {
+            // A name of one's own belongs to no property that leads anywhere.
+            if self.navigations && cell.name.is_none() {
                 annotate(NAVIGATION, &target.navigation);
             }
             if self.logical_names {
@@ -134,7 +203,7 @@ impl<'a> RowWriter<'a> {
 }
 
 /// The type code of the table that a lookup in this row points at.
-fn target_of(row: &Row<'_>, cell: &Cell) -> Result<Option<i32>, Error> {
+pub(crate) fn target_of(row: &Row<'_>, cell: &Cell) -> Result<Option<i32>, Error> {
     match cell.target {
         CellTarget::None => Ok(None),
         CellTarget::Always(type_code) => Ok(Some(type_code)),
@@ -163,6 +232,37 @@ fn names(
             Ok::<(), Error>(())
         })?;
     }
+    names_of(snapshot, catalogue, wanted, grants)
+}
+
+/// What rows show of the images that are asked for: one statement for each column.
+fn images(
+    snapshot: &mut Snapshot<'_>,
+    layout: &Layout,
+    lowered: &Lowered,
+) -> Result<HashMap<(usize, Uuid), String>, Failure> {
+    let is_image = |cell: &&Cell| cell.column.kind == ColumnKind::Image && cell.name.is_none();
+    let asked: Vec<&Cell> = lowered.plan.cells.iter().filter(is_image).collect();
+    let mut images = HashMap::new();
+    if asked.is_empty() {
+        return Ok(images);
+    }
+    let rows: Vec<Uuid> = snapshot.list(&lowered.plan.statement, &lowered.values, |row| row.get(lowered.plan.id))?;
+    for cell in asked {
+        let found = thumbnails(snapshot, layout.table.type_code(), &cell.column, &rows)?;
+        images.extend(found.into_iter().map(|(row, bytes)| ((cell.column.position, row), STANDARD.encode(bytes))));
+    }
+    Ok(images)
+}
+
+/// The names of these rows, by type code, in tables that the caller may read at all: one statement
+/// for each table.
+pub(super) fn names_of(
+    snapshot: &mut Snapshot<'_>,
+    catalogue: &Catalogue,
+    wanted: HashMap<i32, HashSet<Uuid>>,
+    grants: &Grants,
+) -> Result<Names, Failure> {
     let mut names = Names::new();
     for (type_code, ids) in wanted {
         let Some(table) = catalogue.schema.table_of_code(type_code)? else { continue };

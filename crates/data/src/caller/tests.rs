@@ -1,3 +1,4 @@
+use keyholder_dataverse::Depth;
 use keyholder_foundation::{Clocks, ManualClock, OrgClock, OrgId, SeededRandom, Timestamp};
 use keyholder_store::{DatabaseOptions, Transaction};
 
@@ -16,7 +17,7 @@ impl Directory for Empty {
 }
 
 /// An organization with an administrator, and that administrator's token.
-async fn organization() -> (Organization, TokenFacts) {
+async fn organization() -> (Organization, Calling) {
     let clock = Arc::new(ManualClock::at(Timestamp::parse("2026-11-22T09:07:46Z").unwrap()));
     let organization = Organization::open(OrganizationConfig {
         database: DatabaseOptions::ephemeral(),
@@ -29,6 +30,7 @@ async fn organization() -> (Organization, TokenFacts) {
         random: Arc::new(SeededRandom::new(7)),
         directory: Arc::new(Empty),
         non_interactive_limit: 7,
+        role_policy: crate::RolePolicy::AnyRole,
         sample_rows: 0,
         trouble: None,
     })
@@ -48,7 +50,7 @@ async fn organization() -> (Organization, TokenFacts) {
         delegated: false,
     };
     organization.ensure_administrator(Administrator::Application(facts)).await.unwrap();
-    (organization, token)
+    (organization, Calling { token, acting_for: None })
 }
 
 #[tokio::test]
@@ -92,9 +94,14 @@ fn what_an_older_snapshot_saw_is_not_brought_back() {
         app_only: true,
         delegated: false,
     };
+    let token = Calling { token, acting_for: None };
     let facts = PrincipalFacts::new(Uuid::nil(), Uuid::nil(), AccessMode::ReadWrite, None);
-    let caller =
-        Arc::new(Caller { user: Uuid::nil(), business_unit: Uuid::nil(), grants: Grants::new(facts, Vec::new()) });
+    let caller = Arc::new(Caller {
+        user: Uuid::nil(),
+        really: None,
+        business_unit: Uuid::nil(),
+        grants: Grants::new(facts, Vec::new()),
+    });
     let entered = |epoch| Entered { caller: Arc::clone(&caller), epoch };
     callers.remember(&token, &entered(5));
     callers.remember(&token, &entered(4));
@@ -102,4 +109,32 @@ fn what_an_older_snapshot_saw_is_not_brought_back() {
     assert!(callers.known(4, &token).is_none());
     callers.remember(&token, &entered(6));
     assert!(callers.known(5, &token).is_none());
+}
+
+#[test]
+fn callers_are_remembered_by_what_they_weigh_and_not_by_their_number() {
+    let callers = Callers::default();
+    let calling = |number: u128| {
+        let (client, object_id) = (ClientId(Uuid::from_u128(number)), ObjectId(Uuid::nil()));
+        Calling {
+            token: TokenFacts { tenant: TENANT, client, object_id, app_only: true, delegated: false },
+            acting_for: None,
+        }
+    };
+    // Somebody whose privileges each reach many business units.
+    let units: Arc<[Uuid]> = (0..400).map(Uuid::from_u128).collect();
+    let facts = PrincipalFacts::new(Uuid::nil(), Uuid::nil(), AccessMode::ReadWrite, None);
+    let mut grants = Grants::new(facts, Vec::new());
+    let privileges = (0..500).map(|number| (Uuid::from_u128(number), Depth::Deep));
+    grants.add_role(Holder::User, Uuid::from_u128(0), &units, privileges);
+    assert!(grants.weight() > 500 * 400, "{}", grants.weight());
+    let caller = Arc::new(Caller { user: Uuid::nil(), really: None, business_unit: Uuid::nil(), grants });
+    for number in 0..5 {
+        callers.remember(&calling(number), &Entered { caller: Arc::clone(&caller), epoch: 1 });
+        // Once more changes nothing.
+        callers.remember(&calling(number), &Entered { caller: Arc::clone(&caller), epoch: 1 });
+    }
+    let known = (0..5).filter(|number| callers.known(1, &calling(*number)).is_some()).count();
+    assert!((1..5).contains(&known), "{known}");
+    assert!(callers.known(1, &calling(4)).is_some(), "the last one is always remembered");
 }

@@ -37,7 +37,7 @@ pub(crate) struct Place {
     pub(crate) column: Arc<Column>,
     /// How its member begins in a JSON object: `"_ownerid_value":`.
     pub(crate) member: Box<str>,
-    /// The physical column and what it holds; none for images and files, which are not kept.
+    /// The physical column and what it holds; none for images, which lie beside the rows.
     pub(crate) value: Option<(Name, Kind)>,
     /// The folded twin of a text.
     pub(crate) folded: Option<Name>,
@@ -56,17 +56,32 @@ pub(crate) enum Target {
     Stored(Name),
 }
 
+impl Target {
+    /// Which table the rows are of that a column of this name and kind names.
+    pub(super) fn of(column: &str, kind: &ColumnKind) -> Self {
+        match kind.targets() {
+            [] => Self::None,
+            // An activity's lookup has a property of its own and that of every activity, to one table.
+            [first, more @ ..] if more.iter().all(|target| target.table == first.table) => {
+                Self::Always(first.table.as_str().into())
+            }
+            _ => Self::Stored(physical("t_", column)),
+        }
+    }
+}
+
 impl Place {
     fn of(column: &Arc<Column>) -> Self {
         let value = kind_of(&column.kind).map(|kind| (physical("v_", &column.name), kind));
         let folded = column.kind.is_text().then(|| physical("f_", &column.name));
-        let target = match column.targets() {
-            [] => Target::None,
-            [only] => Target::Always(only.table.as_str().into()),
-            _ => Target::Stored(physical("t_", &column.name)),
-        };
+        let target = Target::of(&column.name, &column.kind);
         let member = format!("\"{}\":", column.property_name()).into();
         Self { column: Arc::clone(column), member, value, folded, target }
+    }
+
+    /// Whether a column lies as another does, whatever table a lookup leads to.
+    pub(super) fn lies_as(&self, other: &Self) -> bool {
+        self.value == other.value && self.folded == other.folded
     }
 
     /// The physical column to compare and order by, and what it holds.
@@ -91,10 +106,13 @@ impl Place {
 /// What a column is kept as.
 pub(crate) fn kind_of(kind: &ColumnKind) -> Option<Kind> {
     Some(match kind {
-        ColumnKind::Guid | ColumnKind::Lookup { .. } | ColumnKind::Customer { .. } | ColumnKind::Owner { .. } => {
-            Kind::Uuid
-        }
-        ColumnKind::Text { .. } | ColumnKind::Memo { .. } => Kind::Text,
+        ColumnKind::Guid
+        | ColumnKind::Lookup { .. }
+        | ColumnKind::Customer { .. }
+        | ColumnKind::Owner { .. }
+        // The id of the file.
+        | ColumnKind::File => Kind::Uuid,
+        ColumnKind::Text { .. } | ColumnKind::Memo { .. } | ColumnKind::MultiSelect { .. } => Kind::Text,
         ColumnKind::Integer(_)
         | ColumnKind::BigInteger
         | ColumnKind::Choice { .. }
@@ -190,19 +208,33 @@ impl Layout {
             table = table.with(definition(&id, name, kind));
         }
         let mut statements = vec![table.into()];
+        statements.extend(self.indexes());
+        statements
+    }
+
+    /// The statements that make the indexes that are missing.
+    pub(crate) fn indexes(&self) -> Vec<Statement> {
+        let id = self.id();
+        let mut statements: Vec<Statement> = Vec::new();
         if let Some(name) = self.table.primary_name().and_then(|column| self.place(column)?.folded.clone()) {
-            statements.push(self.index("n", self.table.primary_name().map_or("", |c| &c.name), [name, id]).into());
+            statements
+                .push(self.index("n", self.table.primary_name().map_or("", |c| &c.name), [name, id.clone()]).into());
         }
         let own = self.table.primary_id().position;
         for place in self.places.iter().filter(|place| place.column.position != own && is_followed(&place.column)) {
             if let Some((name, _)) = &place.value {
-                let index = self.index("l", &place.column.name, [name.clone()]);
+                // What a caller of a lower depth reaches is listed in the order of the ids.
+                let whose = matches!(place.column.kind, ColumnKind::Owner { .. }).then(|| id.clone());
+                let index = self.index("l", &place.column.name, std::iter::once(name.clone()).chain(whose));
                 statements.push(index.filter(column(name.clone()).is_not_null()).into());
             }
         }
         for key in self.table.keys() {
             let columns = key.columns.iter().filter_map(|column| Some(self.place(column)?.compared()?.0.clone()));
             statements.push(self.index("k", &key.name, columns).unique().into());
+        }
+        for relationship in self.table.pairs() {
+            statements.extend(self.pair_indexes(&relationship.first.column, &relationship.second.column));
         }
         statements
     }
@@ -217,10 +249,16 @@ impl Layout {
         place.physical().map(add).collect()
     }
 
-    /// The index of a table of pairs that keeps each pair single.
-    pub(crate) fn pair_index(&self, first: &str, second: &str) -> Option<Statement> {
-        let columns = [self.named(first)?.value.clone()?.0, self.named(second)?.value.clone()?.0];
-        Some(self.index("p", first, columns).unique().into())
+    /// The indexes of a table of pairs: one keeps each pair single and finds from the first side to the second, one
+    /// finds the other way.
+    fn pair_indexes(&self, first: &str, second: &str) -> Vec<Statement> {
+        let lies = |name: &str| Some(self.named(name)?.value.clone()?.0);
+        let (Some(one), Some(two)) = (lies(first), lies(second)) else { return Vec::new() };
+        let mut indexes = vec![self.index("p", first, [one, two.clone()]).unique().into()];
+        if self.named(second).is_some_and(|place| !is_followed(&place.column)) {
+            indexes.push(self.index("l", second, [two]).into());
+        }
+        indexes
     }
 
     fn index(&self, sort: &str, of: &str, columns: impl IntoIterator<Item = Name>) -> CreateIndex {
@@ -242,7 +280,14 @@ fn is_followed(column: &Column) -> bool {
         // The pairs of many-to-many relationships, and applications among users.
         ColumnKind::Guid => matches!(
             &*column.name,
-            "roleid" | "privilegeid" | "systemuserid" | "teamid" | "applicationid" | "azureactivedirectoryobjectid"
+            "principalid"
+                | "objectid"
+                | "roleid"
+                | "privilegeid"
+                | "systemuserid"
+                | "teamid"
+                | "applicationid"
+                | "azureactivedirectoryobjectid"
         ),
         _ => false,
     }

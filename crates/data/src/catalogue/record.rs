@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keyholder_dataverse::Value;
 use keyholder_dataverse::fold::fold;
-use keyholder_dataverse::schema::Column;
+use keyholder_dataverse::schema::{Column, ColumnKind};
 use keyholder_dataverse::value::{Decimal, Money, Reference};
 use keyholder_foundation::Timestamp;
 use keyholder_store::statement::{Update, column, parameter};
@@ -14,6 +14,30 @@ use uuid::Uuid;
 use super::layout::{Layout, Place, Target};
 use super::{Catalogue, Shape};
 use crate::error::Failure;
+
+/// Whether a column of this kind can hold the value.
+fn can_hold(kind: &ColumnKind, value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Boolean(_) => matches!(kind, ColumnKind::Boolean(_) | ColumnKind::ManagedBoolean(_)),
+        Value::Integer(_) => matches!(
+            kind,
+            ColumnKind::Integer(_)
+                | ColumnKind::BigInteger
+                | ColumnKind::Choice { .. }
+                | ColumnKind::State { .. }
+                | ColumnKind::Status { .. }
+        ),
+        Value::Decimal(_) => matches!(kind, ColumnKind::Decimal { .. }),
+        Value::Money(_) => matches!(kind, ColumnKind::Money { .. }),
+        Value::Double(_) => matches!(kind, ColumnKind::Double { .. }),
+        Value::Text(_) => kind.is_text(),
+        Value::Guid(_) => matches!(kind, ColumnKind::Guid),
+        Value::DateTime(_) => matches!(kind, ColumnKind::DateTime { .. }),
+        Value::Lookup(_) => kind.is_lookup(),
+        _ => false,
+    }
+}
 
 /// A row of a table, with a value for each column.
 #[derive(Debug, Clone)]
@@ -48,9 +72,9 @@ impl Record {
     }
 
     /// Sets the column with this name. Tables differ in what they have: where there is no such
-    /// column, nothing happens.
+    /// column, or an imported one of that name holds something else, nothing happens.
     pub(crate) fn set(&mut self, name: &str, value: Value) {
-        if let Some(column) = self.layout.table.column(name) {
+        if let Some(column) = self.layout.table.column(name).filter(|column| can_hold(&column.kind, &value)) {
             let position = column.position;
             self.set_at(position, value);
         }

@@ -1,21 +1,23 @@
 //! Functions and actions.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use http::StatusCode;
 use keyholder_dataverse::Depth;
 use keyholder_dataverse::error;
 use keyholder_dataverse::value::write_json_text;
-use keyholder_operation::{Action, Function, RolePrivilege, RowKey};
-use keyholder_security::{Calling, privileges_of, standalone_privileges};
+use keyholder_operation::{Action, AskedPrivileges, Function, PrivilegeHolder, Query, RolePrivilege, RowKey};
+use keyholder_security::{Calling, Subject, privileges_of, standalone_privileges};
 use keyholder_store::{Snapshot, Transaction};
 use uuid::Uuid;
 
-use super::{Session, missing, no_content};
+use super::{Session, blocks, initialize, members, missing, no_content, share};
 use crate::answer::Answer;
 use crate::caller;
 use crate::catalogue::Record;
 use crate::error::Failure;
+use crate::lower::{self, Asked};
 use crate::rules;
 
 /// The version that `RetrieveVersion` tells: one that the facts at hand were observed on.
@@ -44,20 +46,27 @@ pub(crate) fn function(
             Ok(Answer::json(StatusCode::OK, body))
         }
         Function::RetrieveRolePrivilegesRole { role, .. } => {
-            let record = subject(session, snapshot, calling, *role)?;
+            let record = session.subject(snapshot, calling, Subject::Rows, &RowKey::Id(*role))?;
             let privileges = session.platform().privileges(snapshot, root(&record))?;
             let unit = record.business_unit().unwrap_or_default();
-            privileges_answer(session, snapshot, "RetrieveRolePrivilegesRoleResponse", &privileges, unit, None)
+            let response = "RetrieveRolePrivilegesRoleResponse";
+            privileges_answer(session, snapshot, response, &privileges, unit, &AskedPrivileges::All)
         }
-        Function::RetrieveUserPrivileges { user, .. } => {
-            let (privileges, unit) = of_user(session, snapshot, calling, *user)?;
-            privileges_answer(session, snapshot, "RetrieveUserPrivilegesResponse", &privileges, unit, None)
+        Function::RetrievePrivileges { message, holder, asked, .. } => {
+            let (privileges, unit) = held_by(session, snapshot, calling, *holder)?;
+            privileges_answer(session, snapshot, &format!("{message}Response"), &privileges, unit, asked)
         }
-        Function::RetrieveUserPrivilegeByPrivilegeName { user, name, .. } => {
-            let (privileges, unit) = of_user(session, snapshot, calling, *user)?;
-            let response = "RetrieveUserPrivilegeByPrivilegeNameResponse";
-            privileges_answer(session, snapshot, response, &privileges, unit, Some(name))
+        Function::RetrievePrincipalAccess { principal, target } => {
+            share::principal_access(session, snapshot, calling, (principal, target))
         }
+        Function::RetrieveSharedPrincipalsAndAccess { target } => {
+            share::shared_principals(session, snapshot, calling, target)
+        }
+        Function::InitializeFrom { source, target, fields } => {
+            initialize::row_begun(session, snapshot, calling, source, (target, *fields))
+        }
+        Function::RetrieveCurrentOrganization => Ok(current_organization(session)),
+        Function::RetrieveTotalRecordCount { .. } => total_counts(session, snapshot, calling),
         _ => Err(error::not_supported("This function").into()),
     }
 }
@@ -69,9 +78,21 @@ pub(crate) fn action(
     calling: &Calling<Action>,
 ) -> Result<Answer, Failure> {
     let role = match calling.part() {
+        Action::Share { target, principal, change } => {
+            return share::share(session, tx, calling, (target, principal), *change);
+        }
+        Action::ChangeMembers { team, members, add } => {
+            return members::change(session, tx, calling, (team, members), *add);
+        }
+        Action::Blocks(step) => return blocks::write(session, tx, calling, step),
+        Action::SetBusinessSystemUser { user, unit, reassign_to } => {
+            return members::move_user(session, tx, calling, user, (unit, reassign_to));
+        }
         Action::AddPrivilegesRole { role, .. }
         | Action::ReplacePrivilegesRole { role, .. }
-        | Action::RemovePrivilegeRole { role, .. } => subject(session, tx, calling, *role)?,
+        | Action::RemovePrivilegeRole { role, .. } => {
+            session.subject(tx, calling, Subject::Rows, &RowKey::Id(*role))?
+        }
         _ => return Err(error::not_supported("This action").into()),
     };
     rules::cannot_be_changed(&role)?;
@@ -138,37 +159,105 @@ fn check_known(session: &Session<'_>, privileges: &[RolePrivilege]) -> Result<()
     Ok(())
 }
 
-/// The row that a call is about, if the caller reaches it.
-fn subject<T>(
-    session: &Session<'_>,
-    snapshot: &mut Snapshot<'_>,
-    calling: &Calling<T>,
-    id: Uuid,
-) -> Result<Record, Failure> {
-    let rows = calling.rows().ok_or_else(|| error::not_supported("This call"))?;
-    session.reached(snapshot, rows, &RowKey::Id(id))
-}
-
 fn root(role: &Record) -> Uuid {
     role.get("parentrootroleid").guid().unwrap_or_else(|| role.id())
 }
 
-fn of_user(
+/// What a user's roles and teams, or a team's roles, give, and the business unit they are in.
+fn held_by(
     session: &Session<'_>,
     snapshot: &mut Snapshot<'_>,
     calling: &Calling<Function>,
-    user: Uuid,
+    holder: PrivilegeHolder,
 ) -> Result<(Vec<(Uuid, Depth)>, Uuid), Failure> {
-    let record = subject(session, snapshot, calling, user)?;
-    let grants = caller::grants(snapshot, session.catalogue, &record)?;
+    let id = match holder {
+        PrivilegeHolder::Row(id) => Some(id),
+        PrivilegeHolder::DirectoryObject(object) => match session.platform().person(snapshot, object)? {
+            Some(user) => Some(user),
+            None => session.platform().application_of(snapshot, object)?,
+        },
+    };
+    // Whom the org does not know has nothing in it.
+    let Some(id) = id else { return Ok((Vec::new(), Uuid::nil())) };
+    let record = session.subject(snapshot, calling, Subject::Rows, &RowKey::Id(id))?;
+    let is_team = record.layout().table.logical_name() == "team";
+    let of = if is_team { caller::team_grants } else { caller::grants };
+    let grants = of(snapshot, session.catalogue, &record)?;
     Ok((grants.privileges().collect(), grants.caller().business_unit))
 }
 
 /// `{"@odata.context":"…#Microsoft.Dynamics.CRM.<response>"`, not closed.
-fn opened(session: &Session<'_>, response: &str) -> String {
+pub(super) fn opened(session: &Session<'_>, response: &str) -> String {
     let mut body = String::from("{\"@odata.context\":");
     write_json_text(&mut body, &format!("{}/$metadata#Microsoft.Dynamics.CRM.{response}", session.base()));
     body
+}
+
+/// Which org this is: the same that the discovery service tells of it.
+fn current_organization(session: &Session<'_>) -> Answer {
+    let core = session.core;
+    let short = core.short_name();
+    let context = format!("{}/$metadata#Microsoft.Dynamics.CRM.RetrieveCurrentOrganizationResponse", session.base());
+    let url = &core.org_url;
+    let services = format!("{url}/XRMServices/2011");
+    let body = serde_json::json!({
+        "@odata.context": context,
+        "Detail": {
+            "OrganizationId": core.organization,
+            "FriendlyName": core.name,
+            "OrganizationVersion": VERSION,
+            "EnvironmentId": core.organization,
+            "DatacenterId": "local",
+            "Geo": "NA",
+            "TenantId": core.tenant,
+            "UrlName": short,
+            "UniqueName": short,
+            "State": "Enabled",
+            "Endpoints": {
+                "Count": 3,
+                "IsReadOnly": false,
+                "Keys": ["WebApplication", "OrganizationService", "OrganizationDataService"],
+                "Values": [
+                    format!("{url}/"),
+                    format!("{services}/Organization.svc"),
+                    format!("{services}/OrganizationData.svc"),
+                ],
+            },
+        },
+    });
+    Answer::json(StatusCode::OK, body.to_string())
+}
+
+/// How many rows of some tables the caller reaches. The service tells of all rows as of some time of the last day.
+fn total_counts(
+    session: &Session<'_>,
+    snapshot: &mut Snapshot<'_>,
+    calling: &Calling<Function>,
+) -> Result<Answer, Failure> {
+    let Function::RetrieveTotalRecordCount { tables } = calling.part() else {
+        return Err(error::not_supported("This function").into());
+    };
+    let mut counts = Vec::with_capacity(tables.len());
+    for index in 0..tables.len() {
+        let rows = calling.of(Subject::Target(index)).next().ok_or_else(|| error::not_supported("This function"))?;
+        let query = Query::all(Arc::clone(rows.table()));
+        let circumstances = session.circumstances(snapshot, &query)?;
+        let asked = Asked { query: &query, rows, further: &[], source: None, circumstances: &circumstances };
+        let (statement, values) = lower::count(session.catalogue, &asked)?;
+        counts.push(snapshot.first(&statement, &values, |row| row.get::<i64>(0))?.unwrap_or(0));
+    }
+    let names: Vec<&str> = tables.iter().map(|table| table.logical_name()).collect();
+    let context = format!("{}/$metadata#Microsoft.Dynamics.CRM.RetrieveTotalRecordCountResponse", session.base());
+    let body = serde_json::json!({
+        "@odata.context": context,
+        "EntityRecordCountCollection": {
+            "Count": names.len(),
+            "IsReadOnly": false,
+            "Keys": names,
+            "Values": counts,
+        },
+    });
+    Ok(Answer::json(StatusCode::OK, body.to_string()))
 }
 
 fn privileges_answer(
@@ -177,7 +266,7 @@ fn privileges_answer(
     response: &str,
     privileges: &[(Uuid, Depth)],
     unit: Uuid,
-    only: Option<&str>,
+    asked: &AskedPrivileges,
 ) -> Result<Answer, Failure> {
     let mut body = opened(session, response);
     body.push_str(",\"RolePrivileges\":[");
@@ -185,7 +274,7 @@ fn privileges_answer(
     // In the order of the names, so that two answers can be compared.
     for (id, name) in session.platform().privilege_names(snapshot)? {
         let Some((_, depth)) = privileges.iter().find(|(held, _)| *held == id) else { continue };
-        if only.is_some_and(|only| !only.eq_ignore_ascii_case(&name)) {
+        if !asked.include(id, &name) {
             continue;
         }
         let _ = write!(

@@ -6,12 +6,12 @@ use keyholder_dataverse::error::{self, DataverseError};
 use keyholder_dataverse::schema::{AlternateKey, Column, Ownership, Requirement, Table};
 use keyholder_dataverse::value::Reference;
 use keyholder_dataverse::{Value, Verb};
-use keyholder_operation::{Assigned, Assignment};
+use keyholder_operation::{Assigned, Assignment, RowKey};
 use keyholder_security::{Permission, ReachedTable, Writing, privilege_id};
 use keyholder_store::{Snapshot, Transaction};
 use uuid::Uuid;
 
-use super::{Session, missing};
+use super::{Session, cascade, contents, ladder, missing, nested};
 use crate::caller;
 use crate::catalogue::Record;
 use crate::epoch::SECURITY_TABLES;
@@ -29,6 +29,8 @@ pub(crate) struct Given<'a, T> {
     pub(crate) ignored: &'a [Arc<Column>],
     /// The id that a new row is to have.
     pub(crate) id: Option<Uuid>,
+    /// The row whose body this one stands in, or that names this one in its collection.
+    pub(crate) parent: Option<&'a Record>,
     pub(crate) writing: &'a Writing<T>,
 }
 
@@ -59,6 +61,7 @@ fn make<T>(
     key: impl FnOnce(&mut Record),
 ) -> Result<Record, Failure> {
     let rows = permitted(given.writing.create(), given.table)?;
+    contents::only_primary_image(given.table, given.values)?;
     let layout = session.catalogue.layout(given.table);
     let mut record = Record::empty(&layout);
     record.set_id(given.id.unwrap_or_else(|| session.new_id()));
@@ -69,18 +72,21 @@ fn make<T>(
     own(session, tx, &mut record, owner.unwrap_or_else(|| session.caller_reference()))?;
     rules::before_create(session, tx, &mut record, given.ignored)?;
     rules::computed::compute(session, tx, &mut record, None)?;
-    record.set_time("createdon", session.request.now);
+    let created_on = rules::created_on(session, tx, &mut record)?;
+    record.set_time("createdon", created_on);
     record.set("createdby", Value::Lookup(session.caller_reference()));
+    record.set("createdonbehalfby", session.real_caller());
     touch(session, tx, &mut record)?;
     required(&record, |_| true)?;
+    check_keys(session, tx, &record, None)?;
 
     let unit = rules::unit_of_new(&record);
-    session.check_reach_in(rows, &record, unit)?;
+    session.check_reach_in(tx, rows, &record, unit)?;
     if let Some(append) = given.writing.append() {
-        session.check_reach_in(append, &record, unit)?;
+        session.check_reach_in(tx, append, &record, unit)?;
     }
     if owner.is_some_and(|owner| owner.id != session.caller.user) {
-        session.check_reach(permitted(given.writing.assign(), given.table)?, &record)?;
+        session.check_reach(tx, permitted(given.writing.assign(), given.table)?, &record)?;
     }
     record.insert(tx)?;
     rules::after_create(session, tx, &record)?;
@@ -96,12 +102,18 @@ pub(crate) fn changed<T>(
     before: &Record,
 ) -> Result<Record, Failure> {
     if let Some(append) = given.writing.append() {
-        session.check_reach(append, before)?;
+        session.check_reach(tx, append, before)?;
     }
     let mut record = before.clone();
     let owner = assign(session, tx, given, &mut record, |column| column.access.update)?;
+    if let [Assignment { column, value: Assigned::Unlinked { .. } }] = given.values
+        && record.at(column) == before.at(column)
+    {
+        // A link that is not there is as good as removed.
+        return Ok(record);
+    }
     if let Some(owner) = owner.filter(|owner| Some(owner.id) != before.owner()) {
-        session.check_reach(permitted(given.writing.assign(), given.table)?, before)?;
+        session.check_reach(tx, permitted(given.writing.assign(), given.table)?, before)?;
         own(session, tx, &mut record, owner)?;
     }
     rules::before_update(session, tx, before, &mut record, given.ignored)?;
@@ -109,9 +121,14 @@ pub(crate) fn changed<T>(
     rules::defaults::change_state(before, &mut record, status_is_given)?;
     rules::computed::compute(session, tx, &mut record, Some(before))?;
     required(&record, |column| record.at(column) != before.at(column))?;
+    check_keys(session, tx, &record, Some(before))?;
+    ladder::check(session, tx, before, &record)?;
     touch(session, tx, &mut record)?;
     record.update(tx, session.catalogue, before)?;
     rules::after_update(session, tx, before, &record)?;
+    if record.owner() != before.owner() {
+        cascade::assign(session, tx, before, &record)?;
+    }
     settle(session, tx, given.table)?;
     Ok(record)
 }
@@ -146,16 +163,22 @@ fn assign<T>(
                 check_text(column, value)?;
                 value.clone()
             }
-            Assigned::Row { table, key } => {
-                let id = session.find_id(tx, table, key)?.ok_or_else(|| missing(table, key))?;
-                let binding = given.writing.bindings().iter().find(|binding| binding.assignment() == index);
-                if let Some(binding) = binding {
-                    let layout = session.catalogue.layout(table);
-                    let target =
-                        Record::load(tx, session.catalogue, &layout, id)?.ok_or_else(|| missing(table, key))?;
-                    session.check_reach(binding.target(), &target)?;
+            Assigned::Row { table, key } => pointed(session, tx, given, index, (table, key))?,
+            Assigned::Unlinked { table, key } => {
+                if *record.at(column) != pointed(session, tx, given, index, (table, key))? {
+                    continue;
                 }
-                Value::Lookup(Reference { type_code: table.type_code(), id })
+                Value::Null
+            }
+            Assigned::New(row) => {
+                let nested = given.writing.nested(index).ok_or_else(|| error::not_supported("This nested row"))?;
+                let target = nested::create(session, tx, nested, None, &row.place)?;
+                points_at(session, tx, given, index, &target).map_err(|refused| refused.at_place(&row.place))?
+            }
+            Assigned::Image(bytes) => contents::image(session, tx, record, column, bytes)?,
+            Assigned::Parent { .. } => {
+                let parent = given.parent.ok_or_else(|| error::not_supported("This nested row"))?;
+                points_at(session, tx, given, index, parent)?
             }
             _ => return Err(error::not_supported(&format!("This value of '{}'", column.name)).into()),
         };
@@ -164,10 +187,60 @@ fn assign<T>(
             (Some(of), _) if of.position == column.position => {
                 return Err(error::missing_required(&column.name, given.table.logical_name()).into());
             }
-            (_, value) => record.set_at(column.position, value),
+            (_, value) => {
+                if column.contents().is_some() {
+                    contents::follow(session, tx, record, column, &value)?;
+                }
+                record.set_at(column.position, value);
+            }
         }
     }
     Ok(owner)
+}
+
+/// Refuses what points at a row that the caller may let no row point at.
+pub(super) fn check_pointed<T>(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    given: &Given<'_, T>,
+) -> Result<(), Failure> {
+    for (index, assignment) in given.values.iter().enumerate() {
+        if let Assigned::Row { table, key } = &assignment.value {
+            pointed(session, tx, given, index, (table, key))?;
+        }
+    }
+    Ok(())
+}
+
+/// A lookup to a row that is there, if the caller may let rows point at it.
+fn pointed<T>(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    given: &Given<'_, T>,
+    assignment: usize,
+    (table, key): (&Arc<Table>, &RowKey),
+) -> Result<Value, Failure> {
+    let id = session.find_id(tx, table, key)?.ok_or_else(|| missing(table, key))?;
+    if let Some(binding) = given.writing.bindings().iter().find(|binding| binding.assignment() == assignment) {
+        let layout = session.catalogue.layout(table);
+        let target = Record::load(tx, session.catalogue, &layout, id)?.ok_or_else(|| missing(table, key))?;
+        session.check_reach(tx, binding.target(), &target)?;
+    }
+    Ok(Value::Lookup(Reference { type_code: table.type_code(), id }))
+}
+
+/// A lookup to a row of the same request, if the caller may let rows point at it.
+fn points_at<T>(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    given: &Given<'_, T>,
+    assignment: usize,
+    target: &Record,
+) -> Result<Value, Failure> {
+    if let Some(binding) = given.writing.bindings().iter().find(|binding| binding.assignment() == assignment) {
+        session.check_reach(tx, binding.target(), target)?;
+    }
+    Ok(Value::Lookup(Reference { type_code: target.layout().table.type_code(), id: target.id() }))
 }
 
 fn check_text(column: &Column, value: &Value) -> Result<(), Failure> {
@@ -179,7 +252,12 @@ fn check_text(column: &Column, value: &Value) -> Result<(), Failure> {
 }
 
 /// Gives the row an owner and that owner's business unit.
-fn own(session: &Session<'_>, tx: &mut Transaction<'_>, record: &mut Record, owner: Reference) -> Result<(), Failure> {
+pub(super) fn own(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    record: &mut Record,
+    owner: Reference,
+) -> Result<(), Failure> {
     let table = Arc::clone(&record.layout().table);
     if table.ownership() != Ownership::User {
         return Ok(());
@@ -190,6 +268,9 @@ fn own(session: &Session<'_>, tx: &mut Transaction<'_>, record: &mut Record, own
     let row = Record::load(tx, session.catalogue, &layout, owner.id)?
         .ok_or_else(|| error::row_not_found(owners.schema_name(), owner.id))?;
     let is_team = owners.logical_name() == "team";
+    if is_team && rules::is_access_team(&row) {
+        return Err(rules::access_team_owns_nothing(row.id()).into());
+    }
     if owner.id != session.caller.user {
         may_own(session, tx, &table, &row, is_team)?;
     }
@@ -204,7 +285,7 @@ fn own(session: &Session<'_>, tx: &mut Transaction<'_>, record: &mut Record, own
 }
 
 /// A new owner must be able to see the row that becomes theirs, and must not be disabled.
-fn may_own(
+pub(super) fn may_own(
     session: &Session<'_>,
     snapshot: &mut Snapshot<'_>,
     table: &Table,
@@ -232,25 +313,55 @@ fn may_own(
 }
 
 /// Who changed the row, when, and its new version.
-fn touch(session: &Session<'_>, tx: &mut Transaction<'_>, record: &mut Record) -> Result<(), Failure> {
+pub(super) fn touch(session: &Session<'_>, tx: &mut Transaction<'_>, record: &mut Record) -> Result<(), Failure> {
     record.set_time("modifiedon", session.request.now);
     record.set("modifiedby", Value::Lookup(session.caller_reference()));
+    record.set("modifiedonbehalfby", session.real_caller());
     let version = session.core.epochs.versions(tx, 1)?;
     record.set("versionnumber", Value::Integer(version));
     Ok(())
 }
 
-/// Columns that the service insists on.
+/// Columns that the service insists on. What clients cannot give, they are not asked for.
 fn required(record: &Record, asked: impl Fn(&Column) -> bool) -> Result<(), Failure> {
     let table = &record.layout().table;
     let empty = table
         .columns()
         .iter()
+        .filter(|column| column.access.create || column.access.update)
         .find(|column| column.requirement == Requirement::System && record.at(column).is_null() && asked(column));
     match empty {
         Some(column) => Err(error::missing_required(&column.name, table.logical_name()).into()),
         None => Ok(()),
     }
+}
+
+/// Refuses values that another row has in an alternate key. A key with an empty column names no row.
+fn check_keys(
+    session: &Session<'_>,
+    tx: &mut Transaction<'_>,
+    record: &Record,
+    before: Option<&Record>,
+) -> Result<(), Failure> {
+    let table = Arc::clone(&record.layout().table);
+    for key in table.keys() {
+        let is_new = before.is_none_or(|before| key.columns.iter().any(|of| record.at(of) != before.at(of)));
+        let whole = key.columns.iter().all(|column| !record.at(column).is_null());
+        if !is_new || !whole {
+            continue;
+        }
+        let values = key.columns.iter().map(|column| match record.at(column) {
+            Value::Lookup(reference) => Value::Guid(reference.id),
+            value => value.clone(),
+        });
+        let values = values.collect();
+        let found = session.find_id(tx, &table, &RowKey::Alternate { key: Arc::clone(key), values })?;
+        if found.is_some_and(|other| other != record.id()) {
+            let labels: Vec<&str> = key.columns.iter().map(|column| &*column.label).collect();
+            return Err(error::duplicate_key(&key.name, &labels.join(", ")).into());
+        }
+    }
+    Ok(())
 }
 
 /// What has to be known elsewhere after a change to this table.
@@ -259,6 +370,11 @@ pub(crate) fn settle(session: &Session<'_>, tx: &mut Transaction<'_>, table: &Ta
 }
 
 impl Session<'_> {
+    /// Who really calls, where somebody else's name is used; null else.
+    fn real_caller(&self) -> Value {
+        self.caller.really.map_or(Value::Null, |(user, _)| self.reference("systemuser", user))
+    }
+
     /// The caller, as a lookup names them.
     pub(crate) fn caller_reference(&self) -> Reference {
         Reference { type_code: self.catalogue.type_code("systemuser").unwrap_or_default(), id: self.caller.user }

@@ -40,8 +40,8 @@ impl Cookie {
     }
 
     /// Whether it has a value, or NULL, of each of these kinds: one that somebody changed may not.
-    pub(crate) fn fits(&self, kinds: &[Kind]) -> bool {
-        let fits = |(value, kind): (&Value, &Kind)| value.kind().is_none_or(|own| own == *kind);
+    pub(crate) fn fits(&self, kinds: impl ExactSizeIterator<Item = Kind>) -> bool {
+        let fits = |(value, kind): (&Value, Kind)| value.kind().is_none_or(|own| own == kind);
         self.last.len() == kinds.len() && self.last.iter().zip(kinds).all(fits)
     }
 

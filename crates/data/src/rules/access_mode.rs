@@ -77,10 +77,10 @@ pub(super) fn check(
 /// Refuses a partner's administrator who wants to set up a user for a program: that takes an
 /// administrator of the org's own.
 pub(crate) fn check_delegate(session: &Session<'_>) -> Result<(), Failure> {
-    match session.caller.grants.caller().access_mode {
-        AccessMode::DelegatedAdmin => Err(refusals::delegate_sets_up_service_user().into()),
-        _ => Ok(()),
+    if session.caller.has_mode(AccessMode::DelegatedAdmin) {
+        return Err(refusals::delegate_sets_up_service_user().into());
     }
+    Ok(())
 }
 
 /// How many people other than this one are enabled non-interactive users.
@@ -97,7 +97,7 @@ fn non_interactive(snapshot: &mut Snapshot<'_>, but: Uuid) -> Result<i64, Failur
 
 /// Refuses what an Administrative user asks of rows that belong to users: they see settings only.
 pub(crate) fn check_reach(session: &Session<'_>) -> Result<(), Failure> {
-    if session.caller.grants.caller().access_mode != AccessMode::Administrative {
+    if !session.caller.has_mode(AccessMode::Administrative) {
         return Ok(());
     }
     let needs = required(&session.request.bound);

@@ -1,9 +1,10 @@
 //! What a new row gets where nothing is given, and how state and status follow each other.
 
 use keyholder_dataverse::error;
-use keyholder_dataverse::schema::{ColumnKind, OptionItem, Ownership};
+use keyholder_dataverse::schema::{ColumnKind, OptionItem, Ownership, Requirement};
 use keyholder_dataverse::value::Reference;
 use keyholder_dataverse::{Table, Value};
+use keyholder_store::Transaction;
 
 use crate::catalogue::Record;
 use crate::error::Failure;
@@ -75,6 +76,48 @@ fn pair_of(options: &[OptionItem], value: &Value) -> Value {
 
 fn first(options: &[OptionItem]) -> Value {
     options.first().map_or(Value::Null, |option| Value::Integer(option.value.into()))
+}
+
+/// The columns in which the platform numbers new rows, each with what stands before the number.
+const NUMBERED: [(&str, &str, &str); 5] = [
+    ("contract", "contractnumber", "CNR"),
+    ("incident", "ticketnumber", "CAS"),
+    ("invoice", "invoicenumber", "INV"),
+    ("quote", "quotenumber", "QUO"),
+    ("salesorder", "ordernumber", "ORD"),
+];
+
+/// Begins the counts that the platform itself keeps of a new row: attachments, revisions.
+pub(super) fn begin_counts(record: &mut Record) {
+    let table = std::sync::Arc::clone(&record.layout().table);
+    for column in table.columns() {
+        let is_own = column.requirement == Requirement::System && !column.access.create && !column.access.update;
+        if is_own && matches!(column.kind, ColumnKind::Integer(_)) && record.at(column).is_null() {
+            record.set_at(column.position, Value::Integer(0));
+        }
+    }
+}
+
+/// Numbers a new row that is given no number: `QUO-01000-A1B2C3`, a rising number and six letters that keep it from
+/// being guessed.
+pub(super) fn number(session: &Session<'_>, tx: &mut Transaction<'_>, record: &mut Record) -> Result<(), Failure> {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let table = record.layout().table.logical_name();
+    let Some((_, column, prefix)) = NUMBERED.iter().find(|(numbered, ..)| *numbered == table) else { return Ok(()) };
+    if !record.get(column).is_null() {
+        return Ok(());
+    }
+    let number = session.core.epochs.versions(tx, 1)?;
+    let random = session.core.random.uuid();
+    let letters: String = random
+        .as_bytes()
+        .iter()
+        .filter_map(|byte| LETTERS.get(usize::from(byte % 32)))
+        .take(6)
+        .map(|byte| char::from(*byte))
+        .collect();
+    record.set_text(column, format!("{prefix}-{number:05}-{letters}"));
+    Ok(())
 }
 
 /// Puts a new row into its organization, and into the caller's business unit where it is given

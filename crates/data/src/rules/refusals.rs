@@ -3,6 +3,7 @@
 //! The codes are the published ones. Where their texts are not among the published or observed
 //! ones at hand, the texts are ours, in the service's manner.
 
+use keyholder_dataverse::Table;
 use keyholder_dataverse::error::{DataverseError, code};
 use uuid::Uuid;
 
@@ -11,6 +12,18 @@ pub(super) fn special_user() -> DataverseError {
         code::CANNOT_MODIFY_SPECIAL_USER,
         "No modifications to the 'SYSTEM' or 'INTEGRATION' user are permitted.",
     )
+}
+
+pub(super) fn case_without_customer() -> DataverseError {
+    DataverseError::new(code::INCIDENT_WITHOUT_CUSTOMER, "You should specify a parent contact or account.")
+}
+
+/// A row that is closed and cannot be closed again.
+pub(crate) fn already_closed(table: &Table) -> DataverseError {
+    match table.logical_name() {
+        "incident" => DataverseError::new(code::INCIDENT_ALREADY_CLOSED, "Already Closed or Canceled"),
+        _ => DataverseError::new(code::OPPORTUNITY_ALREADY_CLOSED, "The opportunity has already been closed."),
+    }
 }
 
 pub(super) fn directory_object() -> DataverseError {
@@ -38,7 +51,7 @@ pub(super) fn not_disabled(user: Uuid) -> DataverseError {
     )
 }
 
-pub(super) fn is_in_use() -> DataverseError {
+pub(crate) fn is_in_use() -> DataverseError {
     DataverseError::new(
         code::CANNOT_DELETE_DUE_TO_ASSOCIATION,
         "The object you tried to delete is associated with another object and cannot be deleted.",
@@ -274,5 +287,34 @@ pub(crate) fn default_team_loses_no_member(team: Uuid) -> DataverseError {
     DataverseError::new(
         code::CANNOT_REMOVE_MEMBERS_FROM_DEFAULT_TEAM,
         format!("Can't remove members from the default business unit team (TeamId = {team})."),
+    )
+}
+
+/// An out-of-the-box role for an application's user, where only custom ones are allowed.
+pub(super) fn custom_roles_only(role: &str, user: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::APPLICATION_USER_ALLOW_CUSTOM_ROLE_ONLY,
+        format!(
+            "The role {role} cannot be assigned to the application user {user}. Application users can be assigned custom \
+             security roles only: make a role with the privileges that the application needs, and assign that one."
+        ),
+    )
+}
+
+// --- Access teams ----------------------------------------------------------------------------------
+
+/// A row for an access team.
+pub(crate) fn access_team_owns_nothing(team: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_ASSIGN_TO_ACCESS_TEAM,
+        format!("Cannot assign an object to an access team (TeamId = {team})."),
+    )
+}
+
+/// A role for an access team.
+pub(crate) fn access_team_holds_no_role(team: Uuid) -> DataverseError {
+    DataverseError::new(
+        code::CANNOT_ASSIGN_ROLES_TO_ACCESS_TEAM,
+        format!("Cannot assign roles or profiles to an access team (TeamId = {team})."),
     )
 }

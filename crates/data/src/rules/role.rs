@@ -17,7 +17,8 @@ use super::{Deletion, refusals};
 use crate::catalogue::Record;
 use crate::error::Failure;
 use crate::execute::Session;
-use crate::seed::{SYSTEM_ADMINISTRATOR, SYSTEM_CUSTOMIZER};
+use crate::organization::RolePolicy;
+use crate::seed::{SYSTEM_ADMINISTRATOR, SYSTEM_CUSTOMIZER, is_predefined};
 
 pub(super) fn before_create(
     session: &Session<'_>,
@@ -53,11 +54,7 @@ pub(super) fn after_update(session: &Session<'_>, tx: &mut Transaction<'_>, reco
     session.units().follow_role(tx, record)
 }
 
-pub(super) fn before_delete(
-    session: &Session<'_>,
-    tx: &mut Transaction<'_>,
-    record: &Record,
-) -> Result<Deletion, Failure> {
+pub(super) fn before_delete(record: &Record) -> Result<Deletion, Failure> {
     let template = record.get("roletemplateid").guid();
     if template == Some(SYSTEM_ADMINISTRATOR) {
         return Err(refusals::administrators_role_cannot_be_deleted().into());
@@ -71,12 +68,16 @@ pub(super) fn before_delete(
     if *record.get("canbedeleted") == Value::Boolean(false) {
         return Err(refusals::fixed_role(record.get("name").text().unwrap_or_default()).into());
     }
+    Ok(Deletion::Remove)
+}
+
+/// A role goes with what business units have of it.
+pub(super) fn on_delete(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
     let platform = session.platform();
     for copy in platform.copies(tx, record.id())? {
         platform.remove_role(tx, copy)?;
     }
-    platform.remove_role(tx, record.id())?;
-    Ok(Deletion::Remove)
+    platform.remove_role(tx, record.id())
 }
 
 /// The System Administrator role can be copied, never changed, and the copies that business units
@@ -89,6 +90,18 @@ pub(crate) fn cannot_be_changed(role: &Record) -> Result<(), Failure> {
         return Err(refusals::inherited_role_cannot_be_changed().into());
     }
     Ok(())
+}
+
+/// Refuses an out-of-the-box role for an application's user, where the organization keeps the rule of 2016.
+pub(crate) fn check_role_policy(session: &Session<'_>, user: &Record, role: &Record) -> Result<(), Failure> {
+    if session.core.role_policy() == RolePolicy::AnyRole || user.get("applicationid").is_null() {
+        return Ok(());
+    }
+    let root = role.get("parentrootroleid").guid().unwrap_or_else(|| role.id());
+    match is_predefined(root, |name| session.core.seed_id(name)) {
+        true => Err(refusals::custom_roles_only(role.get("name").text().unwrap_or_default(), user.id()).into()),
+        false => Ok(()),
+    }
 }
 
 /// Whether this is what a business unit has of a role of a unit above.

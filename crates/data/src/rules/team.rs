@@ -27,6 +27,9 @@ pub(super) fn before_update(
     record: &Record,
 ) -> Result<(), Failure> {
     let moves = before.business_unit() != record.business_unit();
+    if is_access(record) && !is_access(before) && user::owns_rows(session, tx, before.id())? {
+        return Err(refusals::access_team_owns_nothing(before.id()).into());
+    }
     if is_default(before) {
         if before.get("name") != record.get("name") {
             return Err(refusals::default_team_cannot_be_renamed(before.id()).into());
@@ -70,13 +73,23 @@ pub(super) fn before_delete(
     if user::owns_rows(session, tx, record.id())? {
         return Err(refusals::is_in_use().into());
     }
+    Ok(Deletion::Remove)
+}
+
+/// A team goes with its members and roles.
+pub(super) fn on_delete(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
     for pairs in ["teammembership", "teamroles"] {
         session.platform().remove(tx, pairs, "teamid", record.id())?;
     }
-    Ok(Deletion::Remove)
+    Ok(())
 }
 
 /// Whether a team is its business unit's own.
 pub(crate) fn is_default(team: &Record) -> bool {
     *team.get("isdefault") == Value::Boolean(true)
+}
+
+/// Whether a team is one that rows are shared with, which owns nothing and holds no roles.
+pub(crate) fn is_access(team: &Record) -> bool {
+    *team.get("teamtype") == Value::Integer(1)
 }

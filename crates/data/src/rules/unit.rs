@@ -100,16 +100,24 @@ pub(super) fn before_delete(
     if platform.has_members(tx, unit)? {
         return Err(refusals::is_in_use().into());
     }
+    if let Some(team) = platform.default_team(tx, unit)?
+        && user::owns_rows(session, tx, team)?
+    {
+        return Err(refusals::default_team_owns_rows(unit).into());
+    }
+    Ok(Deletion::Remove)
+}
+
+/// A unit goes with its default team and what it has of the roles.
+pub(super) fn on_delete(session: &Session<'_>, tx: &mut Transaction<'_>, record: &Record) -> Result<(), Failure> {
+    let (platform, unit) = (session.platform(), record.id());
     if let Some(team) = platform.default_team(tx, unit)? {
-        if user::owns_rows(session, tx, team)? {
-            return Err(refusals::default_team_owns_rows(unit).into());
-        }
         platform.remove_team(tx, team)?;
     }
     for role in platform.roles_of_unit(tx, unit)? {
         platform.remove_role(tx, role.id)?;
     }
-    Ok(Deletion::Remove)
+    Ok(())
 }
 
 /// A new unit is reached by whoever reaches its parent: nobody could reach it itself yet.

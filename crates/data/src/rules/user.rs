@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 use super::role::check_privilege;
 use super::{Deletion, access_mode, refusals, unit};
-use crate::catalogue::Record;
+use crate::catalogue::{Record, made};
 use crate::directory::ApplicationFacts;
 use crate::error::Failure;
 use crate::execute::Session;
 use crate::people::decide::NON_INTERACTIVE;
-use crate::seed::SYSTEM_ADMINISTRATOR;
+use crate::seed::{SYSTEM_ADMINISTRATOR, Seed};
 
 /// The longest `internalemailaddress`.
 const LONGEST_EMAIL: usize = 100;
@@ -121,7 +121,8 @@ pub(super) fn join_default_team(
         let row = ("teammembershipid", session.new_id());
         platform.pair(tx, "teammembership", row, ("teamid", team), ("systemuserid", record.id()))?;
     }
-    Ok(())
+    let seed = Seed { core: session.core, catalogue: session.catalogue, now: session.request.now };
+    seed.settings_follow(tx, record)
 }
 
 pub(super) fn before_update(
@@ -154,6 +155,9 @@ pub(super) fn before_update(
     if changed("isdisabled") {
         check_privilege(session, tx, "prvDisableUser", before)?;
         let disabled = *record.get("isdisabled") == Value::Boolean(true);
+        if !disabled && *before.get("accessmode") == Value::Integer(NON_INTERACTIVE) {
+            access_mode::check_delegate(session)?;
+        }
         if disabled && is_last_administrator(session, tx, record.id())? {
             return Err(refusals::last_administrator_disabled().into());
         }
@@ -228,6 +232,9 @@ pub(super) fn before_delete(
         if owns_rows(session, tx, id)? {
             return Err(refusals::is_in_use().into());
         }
+        if made::list(tx)?.contains("usersettings") {
+            session.platform().remove(tx, "usersettings", "systemuserid", id)?;
+        }
         return Ok(Deletion::Remove);
     }
     let platform = session.platform();
@@ -240,8 +247,9 @@ pub(super) fn before_delete(
 
 /// Whether a user or team owns any row.
 pub(super) fn owns_rows(session: &Session<'_>, tx: &mut Transaction<'_>, owner: Uuid) -> Result<bool, Failure> {
-    for name in session.catalogue.schema.names() {
-        let table = session.catalogue.table(&name.logical_name)?;
+    // Nobody owns a row of a table that has never been used.
+    for name in made::list(tx)? {
+        let Some(table) = session.catalogue.schema.table(&name)? else { continue };
         let layout = session.catalogue.layout(&table);
         let place = table.owner_column().filter(|_| table.ownership() == Ownership::User);
         let Some((name, _)) = place.and_then(|column| layout.place(column)?.value.clone()) else { continue };

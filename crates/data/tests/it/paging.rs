@@ -1,6 +1,7 @@
 //! Pages: every row once and in order, also while rows come and go.
 
 use http::Method;
+use keyholder_data::TokenFacts;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,12 +9,22 @@ use crate::World;
 use crate::world::BASE;
 
 /// Follows next links from `path`; runs `between` after each page.
-async fn pages(world: &World, path: &str, size: u32, mut between: impl AsyncFnMut(usize)) -> Vec<Vec<(String, Uuid)>> {
+async fn pages(world: &World, path: &str, size: u32, between: impl AsyncFnMut(usize)) -> Vec<Vec<(String, Uuid)>> {
+    pages_as(world, &world.admin, path, size, between).await
+}
+
+async fn pages_as(
+    world: &World,
+    caller: &TokenFacts,
+    path: &str,
+    size: u32,
+    mut between: impl AsyncFnMut(usize),
+) -> Vec<Vec<(String, Uuid)>> {
     let prefer = format!("odata.maxpagesize={size}");
     let mut path = path.to_owned();
     let mut pages: Vec<Vec<(String, Uuid)>> = Vec::new();
     loop {
-        let page = world.send(&world.admin, Method::GET, &path, &[("Prefer", &prefer)], None).await.ok();
+        let page = world.send(caller, Method::GET, &path, &[("Prefer", &prefer)], None).await.ok();
         let row = |row: &serde_json::Value| {
             let city = row["address1_city"].as_str().unwrap_or_default().to_owned();
             (city, row["contactid"].as_str().unwrap().parse().unwrap())
@@ -60,6 +71,54 @@ async fn each_row_comes_once_and_in_order() {
             assert_eq!(paged.len(), 23_usize.div_ceil(size as usize), "{order} by {size}");
         }
     }
+}
+
+#[tokio::test]
+async fn s10_who_reaches_little_gets_it_once_and_in_order() {
+    let world = World::with(|config| config.sample_rows = 0).await;
+    let (own, user) = world.application_user(2, "orders-sync").await;
+    let (unit, of_unit) = world.application_user(3, "stock-sync").await;
+    world.assign(user, world.role("own", &[("prvReadContact", "Basic")]).await).await.ok();
+    world.assign(of_unit, world.role("unit", &[("prvReadContact", "Local")]).await).await.ok();
+    let apart = json!({ "name": "Apart", "parentbusinessunitid@odata.bind": world.root_unit().await });
+    let apart = world.post("businessunits", apart).await.ok().id();
+    let team = json!({ "name": "Far", "businessunitid@odata.bind": format!("/businessunits({apart})") });
+    let team = world.post("teams", team).await.ok().id();
+    let teams_role = world.role("teams", &[("prvReadContact", "Basic")]).await;
+    let copies = format!("roles?$filter=name eq 'teams' and _businessunitid_value eq {apart}&$select=roleid");
+    let copy = world.get(&copies).await.ok().rows()[0]["roleid"].as_str().unwrap().to_owned();
+    assert_ne!(copy, teams_role.to_string());
+    for (table, id, far) in [
+        ("teamroles_association", team, format!("roles({copy})")),
+        ("teammembership_association", team, format!("systemusers({user})")),
+    ] {
+        let reference = json!({ "@odata.id": format!("{BASE}/{far}") });
+        world.post(&format!("teams({id})/{table}/$ref"), reference).await.ok();
+    }
+    // By turns the administrator's, the user's own, and his far team's.
+    let (mut users, mut teams) = (Vec::new(), Vec::new());
+    for index in 0..21 {
+        let row = contact(&world, Some("Aalst")).await;
+        let owner = [None, Some(format!("/systemusers({user})")), Some(format!("/teams({team})"))][index % 3].clone();
+        let Some(owner) = owner else { continue };
+        let (of_user, of_team) = (owner.contains("systemusers"), owner.contains("teams("));
+        world.patch(&format!("contacts({row})"), json!({ "ownerid@odata.bind": owner })).await.ok();
+        users.extend(of_user.then_some(row));
+        teams.extend(of_team.then_some(row));
+    }
+    let mut both = [users, teams.clone()].concat();
+    both.sort();
+    for size in [1, 3, 4, 14, 20] {
+        let found = pages_as(&world, &own, "contacts?$select=address1_city", size, async |_| {}).await;
+        let found: Vec<Uuid> = found.concat().into_iter().map(|(_, id)| id).collect();
+        assert_eq!(found, both, "by {size}");
+        let found = pages_as(&world, &unit, "contacts?$select=address1_city", size, async |_| {}).await;
+        let found: Vec<Uuid> = found.concat().into_iter().map(|(_, id)| id).collect();
+        assert!(found.is_sorted() && found.len() == 14 && found.iter().all(|id| !teams.contains(id)), "by {size}");
+    }
+    let top = world.get_as(&own, "contacts?$top=3&$select=contactid").await.ok();
+    let top: Vec<Uuid> = top.rows().iter().map(|row| row["contactid"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(top, both[..3]);
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! Roles: making them, giving them privileges, assigning them.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use http::Method;
+use keyholder_dataverse::Schema;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -191,4 +195,114 @@ async fn disabled_users_get_no_role() {
     assert!(refused.refused(403, "0x80040225").starts_with(&format!("The specified user(Id = {user}) is disabled.")));
     world.patch(&path, json!({ "isdisabled": false })).await.ok();
     world.assign(user, role).await.ok();
+}
+
+/// The privileges of a predefined role, each with its depth.
+async fn held(world: &World, name: &str) -> BTreeMap<String, String> {
+    let found = world.get(&format!("roles?$select=roleid&$filter=name eq '{name}'")).await.ok();
+    let role = found.rows()[0]["roleid"].as_str().unwrap().parse().unwrap();
+    privileges(world, role).await.into_iter().collect()
+}
+
+#[tokio::test]
+async fn s10_an_organization_starts_with_the_platforms_roles() {
+    let world = World::new().await;
+    let fresh = world.role("fresh", &[]).await;
+    let usual = privileges(&world, fresh).await.len();
+    for (name, has, has_not) in [
+        ("Environment Maker", &[][..], &["prvReadContact", "prvReadUser"][..]),
+        ("Delegate", &["prvActOnBehalfOfAnotherUser"], &["prvReadContact"]),
+        ("Service Reader", &["prvReadContact", "prvReadUser", "prvReadOrganization"], &["prvWriteContact"]),
+        (
+            "Service Writer",
+            &["prvCreateContact", "prvWriteUser", "prvAssignContact"],
+            &["prvDeleteContact", "prvShareContact"],
+        ),
+        ("Service Deleter", &["prvDeleteContact", "prvDeleteTeam"], &["prvReadContact"]),
+        ("Support User", &["prvReadUser", "prvReadRole", "prvReadBusinessUnit"], &["prvReadContact", "prvWriteRole"]),
+        ("Office Collaborator", &["prvReadOrganization"], &["prvReadContact", "prvReadUser"]),
+    ] {
+        let held = held(&world, name).await;
+        for privilege in has {
+            assert_eq!(held.get(*privilege).map(String::as_str), Some("Global"), "{name}: {privilege}");
+        }
+        for privilege in has_not {
+            assert_eq!(held.get(*privilege), None, "{name}: {privilege}");
+        }
+        assert!(held.len() >= usual, "{name} has what every new role has");
+    }
+    let (caller, user) = world.application_user(2, "reports").await;
+    let reader = world.get("roles?$select=roleid&$filter=name eq 'Service Reader'").await.ok();
+    world.assign(user, reader.rows()[0]["roleid"].as_str().unwrap().parse().unwrap()).await.ok();
+    world.get_as(&caller, "contacts").await.ok();
+    let body = json!({ "lastname": "x" });
+    world.send(&caller, Method::POST, "contacts", &[], Some(body)).await.refused(403, "0x80040220");
+}
+
+#[tokio::test]
+async fn predefined_roles_have_the_rights_that_exported_ones_have() {
+    let folder = std::env::var_os("KEYHOLDER_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
+        .join("data/roles/table-rights");
+    if !folder.is_dir() {
+        println!("skipped: there is no {}", folder.display());
+        return;
+    }
+    let world = World::new().await;
+    let schema = Schema::core().unwrap();
+    let all = std::fs::read(folder.join("devenv-2025-SystemAdministrator.json")).unwrap();
+    let all: Value = serde_json::from_slice(&all).unwrap();
+    let mut compared = 0;
+    for (name, file) in [
+        ("System Administrator", "devenv-2025-SystemAdministrator.json"),
+        ("System Customizer", "devenv-2025-SystemCustomizer.json"),
+        ("Service Writer", "devenv-2025-ServiceWriter.json"),
+        ("Service Deleter", "devenv-2025-ServiceDeleter.json"),
+        ("Office Collaborator", "devenv-2025-OfficeCollaborator.json"),
+    ] {
+        let exported: Value = serde_json::from_slice(&std::fs::read(folder.join(file)).unwrap()).unwrap();
+        let ours = held(&world, name).await;
+        for table in schema.names() {
+            let table = schema.table(&table.logical_name).unwrap().unwrap();
+            let theirs = &exported["privileges"][table.logical_name()];
+            for verb in table.verbs() {
+                let access = format!("{verb:?}Access");
+                // That environment has no sales and service apps: what its administrator lacks is not there.
+                if all["privileges"][table.logical_name()][&access].is_null() {
+                    continue;
+                }
+                let privilege = table.privilege_name(*verb).unwrap();
+                let depth = theirs[access]["depth"].as_str();
+                assert_eq!(ours.get(&privilege).map(String::as_str), depth, "{name}: {privilege}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 600, "{compared}");
+}
+
+#[tokio::test]
+async fn standard_roles_have_the_published_depths() {
+    let file = std::env::var_os("KEYHOLDER_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
+        .join("data/roles/default-role-depths.json");
+    let Ok(text) = std::fs::read(&file) else {
+        println!("skipped: there is no {}", file.display());
+        return;
+    };
+    let published: Value = serde_json::from_slice(&text).unwrap();
+    let world = World::new().await;
+    let mut compared = 0;
+    let mut known = std::collections::HashMap::new();
+    for row in published["rows"].as_array().unwrap() {
+        let privilege = row["privilege"].as_str().unwrap();
+        for (role, depth) in row["roles"].as_object().unwrap() {
+            if !known.contains_key(role) {
+                known.insert(role.clone(), held(&world, role).await);
+            }
+            assert_eq!(known[role].get(privilege).map(String::as_str), depth.as_str(), "{role}: {privilege}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 80, "{compared}");
 }

@@ -78,5 +78,5 @@ async fn an_organization_is_found_again_and_is_nobody_elses() {
     })
     .await;
     assert_eq!(world.get("contacts/$count").await.ok().text, "\u{feff}10");
-    assert_eq!(world.get("roles/$count").await.ok().text, "\u{feff}3");
+    assert_eq!(world.get("roles/$count").await.ok().text, "\u{feff}19");
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
+pub(crate) use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use keyholder_data::{
     Administrator, ApplicationFacts, BoxFuture, Directory, DirectoryError, Organization, OrganizationConfig, TokenFacts,
@@ -12,7 +12,6 @@ use keyholder_data::{
 use keyholder_foundation::{
     ClientId, Clocks, ManualClock, ObjectId, OrgClock, OrgId, SeededRandom, TenantId, Timestamp,
 };
-use keyholder_store::DatabaseOptions;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -81,9 +80,37 @@ impl Reply {
     }
 }
 
+/// An answer that need not be text.
+#[derive(Debug)]
+pub(crate) struct RawReply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+}
+
+impl RawReply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap()
+    }
+
+    /// Expects an error of this status and code; gives its message.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let error: Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        let found = error["error"]["code"].as_str().unwrap_or_default();
+        assert_eq!((self.status.as_u16(), found), (status, code), "{text}");
+        error["error"]["message"].as_str().unwrap().to_owned()
+    }
+}
+
 pub(crate) fn config(directory: Arc<MemoryDirectory>, clock: Arc<ManualClock>) -> OrganizationConfig {
     OrganizationConfig {
-        database: DatabaseOptions::ephemeral(),
+        database: keyholder_cluster::database(),
         organization: OrgId(ORGANIZATION),
         tenant: TenantId(TENANT),
         name: "Contrast".to_owned(),
@@ -93,6 +120,7 @@ pub(crate) fn config(directory: Arc<MemoryDirectory>, clock: Arc<ManualClock>) -
         random: Arc::new(SeededRandom::new(7)),
         directory,
         non_interactive_limit: 7,
+        role_policy: keyholder_data::RolePolicy::AnyRole,
         sample_rows: 10,
         // Nothing may go wrong inside while tests ask only what callers ask.
         trouble: Some(Arc::new(|error| panic!("inside the org: {error}"))),
@@ -146,6 +174,25 @@ impl World {
         let text = String::from_utf8(body.to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         Reply { status: parts.status, headers: parts.headers, text, json }
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn send_bytes(
+        &self,
+        caller: &TokenFacts,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> RawReply {
+        let mut request = Request::builder().method(method).uri(format!("{BASE}/{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.organization.respond(caller, request.body(body).unwrap()).await;
+        let (parts, bytes) = response.into_parts();
+        assert_ne!(parts.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        RawReply { status: parts.status, headers: parts.headers, bytes }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

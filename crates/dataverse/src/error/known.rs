@@ -6,6 +6,9 @@
 
 mod access;
 mod administration;
+mod contents;
+mod protection;
+mod queries;
 mod requests;
 mod rows;
 
@@ -28,12 +31,23 @@ pub struct KnownError {
 pub mod code {
     pub use super::access::code::*;
     pub use super::administration::code::*;
+    pub use super::contents::code::*;
+    pub use super::protection::code::*;
+    pub use super::queries::code::*;
     pub use super::requests::code::*;
     pub use super::rows::code::*;
 }
 
 /// The areas of the table; inside each the errors stand in the order of their codes.
-const AREAS: [&[KnownError]; 4] = [requests::KNOWN, rows::KNOWN, access::KNOWN, administration::KNOWN];
+const AREAS: [&[KnownError]; 7] = [
+    requests::KNOWN,
+    queries::KNOWN,
+    rows::KNOWN,
+    contents::KNOWN,
+    access::KNOWN,
+    administration::KNOWN,
+    protection::KNOWN,
+];
 
 /// What a code means.
 #[must_use]

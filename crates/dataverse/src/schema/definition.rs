@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, ColumnKind, Requirement, SchemaError};
+use super::{Access, ColumnKind, ContentsLimit, LookupTarget, OptionItem, Requirement, SchemaError};
 use crate::Verb;
 
 /// All tables, as written.
@@ -21,6 +21,58 @@ pub struct SchemaDefinition {
     /// The relationships that have a table of their own.
     #[serde(default)]
     pub many_to_many: Vec<ManyToManyDefinition>,
+    /// The lists of options that columns share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub option_sets: Vec<OptionSetDefinition>,
+    /// What an org has changed of tables that ship.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<ChangedTable>,
+}
+
+/// What an org has changed of a table that ships: what people see, and the limits of columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedTable {
+    /// The table's logical name.
+    pub table: String,
+    /// What people see of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<TableLook>,
+    /// Columns as they are now; what they hold is what ships.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnDefinition>,
+}
+
+/// What people see of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableLook {
+    /// Of a row.
+    pub display_name: String,
+    /// Of several rows, where it is not the name of one with an ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_collection_name: Option<String>,
+    /// What is said of it beside its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether changes of its rows are to be audited.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub audit: bool,
+}
+
+/// A list of options that several columns may share. The columns have a copy of its options, which follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptionSetDefinition {
+    /// `new_colours`, in its own writing.
+    pub name: String,
+    /// What people see.
+    pub display_name: String,
+    /// What is said of it beside its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The options, in the order in which people see them.
+    pub options: Vec<OptionItem>,
 }
 
 /// One table, as written.
@@ -36,7 +88,8 @@ pub struct TableDefinition {
     pub entity_set: Option<String>,
     /// What people see.
     pub display_name: String,
-    /// The object type code.
+    /// The object type code; 0 where none is given yet (see [`SchemaDefinition::number`]).
+    #[serde(default)]
     pub type_code: i32,
     /// Who owns its rows.
     pub ownership: Ownership,
@@ -45,6 +98,15 @@ pub struct TableDefinition {
     /// The column that names a row to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary_name: Option<String>,
+    /// What people see of several rows, where it is not the name of one with an ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_collection_name: Option<String>,
+    /// What is said of it beside its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether changes of its rows are to be audited.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub audit: bool,
     /// Its privileges, where they are not the usual ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileges: Option<PrivilegeDefinition>,
@@ -56,7 +118,8 @@ pub struct TableDefinition {
     /// Other tables' lookups that point here. Filled in when a [`super::Schema`] is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_to_many: Vec<OneToMany>,
-    /// Filled in when a [`super::Schema`] is made.
+    /// The relationships that the table stands at either end of, or holds the pairs of. Filled in when a
+    /// [`super::Schema`] is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub many_to_many: Vec<ManyToManyDefinition>,
     /// Of a table of pairs: the privileges for reading the tables of its two sides. Filled in when
@@ -99,7 +162,73 @@ pub struct ColumnDefinition {
     /// Who may set it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub access: Access,
+    /// What is said of it beside its label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether changes of it are to be audited.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub audit: bool,
+    /// The list of options that it shares with other columns, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option_set: Option<String>,
+    /// Of an id that is no lookup: the tables whose rows it names, with the navigation properties towards them. They are followed, and
+    /// never set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<LookupTarget>,
+    /// How much a file or image column keeps, where that is not what is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<ContentsLimit>,
 }
+
+impl ColumnDefinition {
+    /// A column of which nothing more is said.
+    #[must_use]
+    pub fn new(name: impl Into<String>, label: impl Into<String>, kind: ColumnKind) -> Self {
+        Self {
+            name: name.into(),
+            label: label.into(),
+            schema_name: None,
+            kind,
+            requirement: Requirement::default(),
+            access: Access::default(),
+            description: None,
+            audit: false,
+            option_set: None,
+            references: Vec::new(),
+            contents: None,
+        }
+    }
+
+    /// Where it leads: the targets of a lookup, or what an id names that is none.
+    #[must_use]
+    pub fn targets(&self) -> &[LookupTarget] {
+        if self.kind.is_lookup() { self.kind.targets() } else { &self.references }
+    }
+
+    /// The columns that the platform gives a file or image column beside it: a file's name; an image's id, when it was
+    /// set, and where it is downloaded from. None for every other column.
+    #[must_use]
+    pub fn companions(&self) -> Vec<Self> {
+        let schema_name = self.schema_name.as_deref().unwrap_or(&self.name);
+        let companion = |ending: &str, kind: ColumnKind| Self {
+            schema_name: Some(format!("{schema_name}{ending}")),
+            access: Access { create: false, read: true, update: false },
+            ..Self::new(format!("{}{}", self.name, ending.to_ascii_lowercase()), format!("{schema_name}{ending}"), kind)
+        };
+        match self.kind {
+            ColumnKind::File => vec![companion("_Name", ColumnKind::Text { max_length: LONGEST_FILE_NAME })],
+            ColumnKind::Image => vec![
+                companion("Id", ColumnKind::Guid),
+                companion("_Timestamp", ColumnKind::BigInteger),
+                companion("_URL", ColumnKind::Text { max_length: 200 }),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The longest name of a file, in UTF-16 code units.
+pub const LONGEST_FILE_NAME: u32 = 255;
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -169,7 +298,62 @@ pub struct ManyToManyEnd {
     pub navigation: String,
 }
 
+impl ManyToManyDefinition {
+    /// The table that holds the pairs, where nobody says more of it than that: an id of its own, and those of both
+    /// sides. It is shown under no entity set, and its type code has to be given.
+    #[must_use]
+    pub fn table_of_pairs(&self) -> TableDefinition {
+        let id = format!("{}id", self.intersect);
+        let guid = |name: &str| ColumnDefinition {
+            requirement: Requirement::System,
+            access: Access { create: false, read: true, update: false },
+            ..ColumnDefinition::new(name, name, ColumnKind::Guid)
+        };
+        TableDefinition {
+            schema_name: self.name.clone(),
+            columns: vec![guid(&id), guid(&self.first.column), guid(&self.second.column)],
+            ..TableDefinition::new(&self.intersect, &self.name, Ownership::None, id)
+        }
+    }
+}
+
 impl TableDefinition {
+    /// A table without columns of which nothing more is said; it is called by its logical name.
+    #[must_use]
+    pub fn new(
+        logical_name: impl Into<String>,
+        display_name: impl Into<String>,
+        ownership: Ownership,
+        primary_id: impl Into<String>,
+    ) -> Self {
+        let logical_name = logical_name.into();
+        Self {
+            schema_name: logical_name.clone(),
+            logical_name,
+            entity_set: None,
+            display_name: display_name.into(),
+            type_code: 0,
+            ownership,
+            primary_id: primary_id.into(),
+            primary_name: None,
+            display_collection_name: None,
+            description: None,
+            audit: false,
+            privileges: None,
+            columns: Vec::new(),
+            keys: Vec::new(),
+            one_to_many: Vec::new(),
+            many_to_many: Vec::new(),
+            guards: Vec::new(),
+        }
+    }
+
+    /// The same without columns and keys: what an org can add its own to.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { type_code: 0, columns: Vec::new(), keys: Vec::new(), ..self.clone() }
+    }
+
     /// What stands behind `prv<Verb>`, and the verbs that there are.
     pub(super) fn privilege_names(&self) -> (&str, Vec<Verb>) {
         let own = self.privileges.as_ref();
@@ -203,6 +387,12 @@ fn usual_verbs(ownership: Ownership) -> Vec<Verb> {
 }
 
 impl SchemaDefinition {
+    /// Nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { tables: Vec::new(), many_to_many: Vec::new(), option_sets: Vec::new(), changed: Vec::new() }
+    }
+
     /// Copies every relationship to the tables of both its sides. Lookups to tables that the
     /// schema does not have stay, and lead nowhere.
     pub(super) fn resolved(self) -> Result<Vec<TableDefinition>, SchemaError> {
@@ -212,13 +402,7 @@ impl SchemaDefinition {
         let mut collections = Vec::new();
         for table in &tables {
             for column in &table.columns {
-                let targets = match &column.kind {
-                    ColumnKind::Lookup { targets }
-                    | ColumnKind::Customer { targets }
-                    | ColumnKind::Owner { targets } => targets,
-                    _ => continue,
-                };
-                for target in targets {
+                for target in column.targets() {
                     if let (Some(&position), Some(navigation)) = (positions.get(&target.table), &target.collection) {
                         collections.push((
                             position,
@@ -253,6 +437,9 @@ impl SchemaDefinition {
                     if !pairs.guards.contains(&guard) {
                         pairs.guards.push(guard);
                     }
+                }
+                if !pairs.many_to_many.contains(&relationship) {
+                    pairs.many_to_many.push(relationship.clone());
                 }
             }
             for end in [&relationship.first, &relationship.second] {

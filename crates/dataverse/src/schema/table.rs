@@ -16,6 +16,9 @@ pub struct Table {
     schema_name: Box<str>,
     entity_set: Option<Box<str>>,
     display_name: Box<str>,
+    display_collection_name: Option<Box<str>>,
+    description: Option<Box<str>>,
+    audit: bool,
     type_code: i32,
     ownership: Ownership,
     privilege_stem: Box<str>,
@@ -30,6 +33,7 @@ pub struct Table {
     primary_id: Arc<Column>,
     primary_name: Option<Arc<Column>>,
     keys: Vec<Arc<AlternateKey>>,
+    pairs: Vec<Arc<ManyToMany>>,
 }
 
 /// Columns whose values together name one row.
@@ -109,6 +113,11 @@ impl Table {
                 kind: column.kind,
                 requirement: column.requirement,
                 access: column.access,
+                description: column.description.map(Into::into),
+                audit: column.audit,
+                option_set: column.option_set.map(Into::into),
+                references: column.references,
+                contents: column.contents,
                 position,
             });
             for target in column.targets() {
@@ -138,8 +147,12 @@ impl Table {
                 .entry(relationship.navigation.as_str().into())
                 .or_insert_with(|| Navigation::OneToMany(Arc::new(relationship)));
         }
+        let mut pairs = Vec::new();
         for relationship in definition.many_to_many {
             let relationship = Arc::new(relationship);
+            if relationship.intersect == definition.logical_name {
+                pairs.push(Arc::clone(&relationship));
+            }
             for (side, end) in [(Side::First, &relationship.first), (Side::Second, &relationship.second)] {
                 if end.table == definition.logical_name {
                     navigations
@@ -165,6 +178,9 @@ impl Table {
             schema_name: definition.schema_name.into(),
             entity_set: definition.entity_set.map(Into::into),
             display_name: definition.display_name.into(),
+            display_collection_name: definition.display_collection_name.map(Into::into),
+            description: definition.description.map(Into::into),
+            audit: definition.audit,
             type_code: definition.type_code,
             ownership: definition.ownership,
             shown: columns.iter().filter(|column| is_shown(column)).cloned().collect(),
@@ -174,6 +190,7 @@ impl Table {
             navigations,
             primary_id,
             keys,
+            pairs,
         })
     }
 
@@ -195,10 +212,34 @@ impl Table {
         self.entity_set.as_deref().unwrap_or(&self.logical_name)
     }
 
+    /// The entity set, for a table that the Web API shows. It can be called as the table is.
+    #[must_use]
+    pub fn shown_set(&self) -> Option<&str> {
+        self.entity_set.as_deref()
+    }
+
     /// What people call a row of it.
     #[must_use]
     pub fn display_name(&self) -> &str {
         &self.display_name
+    }
+
+    /// What people see of several rows, where somebody has said it.
+    #[must_use]
+    pub fn display_collection_name(&self) -> Option<&str> {
+        self.display_collection_name.as_deref()
+    }
+
+    /// What is said of it beside its name.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Whether changes of its rows are to be audited. The local org keeps no audit.
+    #[must_use]
+    pub fn is_audited(&self) -> bool {
+        self.audit
     }
 
     /// The object type code.
@@ -226,7 +267,7 @@ impl Table {
     }
 
     /// The columns that an answer shows when nobody says which: those that may be read, but no
-    /// images and files.
+    /// images, which have to be asked for by name.
     #[must_use]
     pub fn shown(&self) -> &Arc<[Arc<Column>]> {
         &self.shown
@@ -268,10 +309,22 @@ impl Table {
         self.primary_name.as_ref()
     }
 
+    /// The image that stands for the row where one is shown: the first image column.
+    #[must_use]
+    pub fn primary_image(&self) -> Option<&Arc<Column>> {
+        self.columns.iter().find(|column| column.kind == ColumnKind::Image)
+    }
+
     /// The alternate keys.
     #[must_use]
     pub fn keys(&self) -> &[Arc<AlternateKey>] {
         &self.keys
+    }
+
+    /// The many-to-many relationships whose pairs this table holds.
+    #[must_use]
+    pub fn pairs(&self) -> &[Arc<ManyToMany>] {
+        &self.pairs
     }
 
     /// The column that says who owns a row: the owner column, or for users and teams their own
@@ -302,6 +355,13 @@ impl Table {
         matches!(&*self.logical_name, "systemuser" | "team")
     }
 
+    /// Whether its rows are activities of one kind, which `activitypointer` shows among all others:
+    /// their ids are called alike.
+    #[must_use]
+    pub fn is_activity(&self) -> bool {
+        &*self.primary_id.name == "activityid" && &*self.logical_name != "activitypointer"
+    }
+
     /// The verbs that there is a privilege for.
     #[must_use]
     pub fn verbs(&self) -> &[Verb] {
@@ -323,5 +383,5 @@ impl Table {
 }
 
 fn is_shown(column: &Column) -> bool {
-    column.access.read && !matches!(column.kind, ColumnKind::Image | ColumnKind::File)
+    column.access.read && column.kind != ColumnKind::Image
 }

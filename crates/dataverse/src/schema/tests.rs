@@ -1,6 +1,9 @@
 use super::*;
 use crate::Verb;
 
+const CUSTOMERS: &str = include_str!("../../schema/customers.json");
+const SECURITY: &str = include_str!("../../schema/security.json");
+
 fn core() -> Schema {
     Schema::core().unwrap()
 }
@@ -24,6 +27,12 @@ fn the_core_tables_are_there_under_all_their_names() {
         ("systemuserroles", "systemuserrolescollection", 15),
         ("transactioncurrency", "transactioncurrencies", 9105),
         ("organization", "organizations", 1019),
+        ("opportunity", "opportunities", 3),
+        ("incident", "incidents", 112),
+        ("phonecall", "phonecalls", 4210),
+        ("activityparty", "activityparties", 135),
+        ("salesorderdetail", "salesorderdetails", 1089),
+        ("savedquery", "savedqueries", 1039),
     ] {
         let found = table(&schema, logical);
         assert_eq!((found.entity_set(), found.type_code()), (set, code));
@@ -45,6 +54,10 @@ fn privileges_are_named_after_the_table_with_the_platforms_exceptions() {
     assert_eq!(name("role", Verb::Assign).as_deref(), Some("prvAssignRole"));
     assert_eq!(name("systemuser", Verb::Share), None);
     assert_eq!(name("roleprivileges", Verb::Create), None);
+    assert_eq!(name("phonecall", Verb::Read).as_deref(), Some("prvReadActivity"));
+    assert_eq!(name("salesorderdetail", Verb::Create).as_deref(), Some("prvCreateOrder"));
+    assert_eq!(name("quotedetail", Verb::Assign), None);
+    assert_eq!(name("annotation", Verb::Share).as_deref(), Some("prvShareNote"));
 }
 
 #[test]
@@ -128,6 +141,39 @@ fn packing_keeps_everything_and_decodes_nothing_unasked() {
         assert_eq!(table(&again, &name.logical_name), table(&schema, &name.logical_name));
     }
     assert_eq!(again.to_packed(), packed);
+    assert_eq!(packed, Schema::core_packed());
+    assert_eq!(core().decoded_tables(), 0);
+}
+
+#[test]
+fn a_text_that_does_not_ship_is_kept_and_read_alike() {
+    let packed = Schema::core_packed().replace("\"display_name\":\"Contact\"", "\"display_name\":\"Kontakt\"");
+    let (kontakt, contact) = ("Kontakt".len(), "Contact".len());
+    assert_eq!(kontakt, contact, "the lengths in the index still hold");
+    let schema = Schema::from_packed(&packed).unwrap();
+    assert_eq!(schema.decoded_tables(), 0);
+    assert_eq!(table(&schema, "contact").display_name(), "Kontakt");
+    assert_eq!(schema.to_packed(), packed);
+    assert_ne!(packing::digest(&packed), packing::digest(Schema::core_packed()));
+    assert_eq!(format!("{:016x}", packing::digest(Schema::core_packed())), Schema::core_digest());
+}
+
+#[test]
+fn an_activity_is_reached_by_its_own_names_and_by_those_of_every_activity() {
+    let schema = core();
+    let task = table(&schema, "task");
+    for (navigation, target) in [
+        ("regardingobjectid_contact_task", "contact"),
+        ("regardingobjectid_contact", "contact"),
+        ("ownerid_task", "systemuser"),
+        ("ownerid", "systemuser"),
+    ] {
+        let Some(Navigation::Lookup { targets, .. }) = task.navigation(navigation) else { panic!("{navigation}") };
+        assert_eq!(targets[0].table, target);
+    }
+    let account = table(&schema, "account");
+    let Some(Navigation::OneToMany(tasks)) = account.navigation("Account_Tasks") else { panic!() };
+    assert_eq!((tasks.table.as_str(), tasks.column.as_str()), ("task", "regardingobjectid"));
 }
 
 #[test]
@@ -150,7 +196,10 @@ fn damage_is_named() {
 #[test]
 fn contradictions_are_refused() {
     let definition = |change: fn(&mut SchemaDefinition)| {
-        let mut definition: SchemaDefinition = serde_json::from_str(CORE).unwrap();
+        let mut definition: SchemaDefinition = serde_json::from_str(CUSTOMERS).unwrap();
+        let security: SchemaDefinition = serde_json::from_str(SECURITY).unwrap();
+        definition.tables.extend(security.tables);
+        definition.many_to_many = security.many_to_many;
         change(&mut definition);
         Schema::new(definition).map(|_| ()).unwrap_err().to_string()
     };

@@ -41,6 +41,9 @@ fn read(table: &Table, column: &Column, text: &str) -> Result<Value, DataverseEr
         ColumnKind::Integer(_) | ColumnKind::Choice { .. } | ColumnKind::State { .. } | ColumnKind::Status { .. } => {
             number()?.parse::<i32>().map(|whole| Value::Integer(whole.into())).map_err(|_| refused())
         }
+        ColumnKind::MultiSelect { .. } => {
+            super::chosen(&string()?).map(|text| text.map_or(Value::Null, Value::Text)).ok_or_else(refused)
+        }
         ColumnKind::BigInteger => {
             // IEEE754Compatible clients send 64-bit numbers as strings.
             let digits = if text.starts_with('"') { string()? } else { number()?.to_owned() };
@@ -72,9 +75,14 @@ fn read(table: &Table, column: &Column, text: &str) -> Result<Value, DataverseEr
         ColumnKind::Lookup { .. } | ColumnKind::Customer { .. } | ColumnKind::Owner { .. } => {
             Err(error::unknown_body_property(table.entity_set(), &column.name, &table.qualified_name()))
         }
-        ColumnKind::Image | ColumnKind::File => {
-            Err(error::not_supported(&format!("The column '{}' of type {}", column.name, column.kind.edm_type())))
-        }
+        // An image is read where its bytes go, and a file is no value that a row is given.
+        ColumnKind::Image | ColumnKind::File => Err(error::payload(
+            table.entity_set(),
+            &format!(
+                "The column '{}' takes no value here: send its contents to its own address, and delete them there.",
+                column.name
+            ),
+        )),
     }
 }
 

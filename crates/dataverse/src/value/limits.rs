@@ -40,8 +40,15 @@ pub fn check(table: &Table, column: &Column, value: &Value) -> Result<(), Datave
         (
             ColumnKind::Choice { options, .. } | ColumnKind::State { options } | ColumnKind::Status { options },
             Value::Integer(given),
-        ) if !options.iter().any(|option| i64::from(option.value) == *given) => {
+            // Where nobody has said which options there are, any may be one.
+        ) if !options.is_empty() && !options.iter().any(|option| i64::from(option.value) == *given) => {
             Err(error::option_out_of_range(&column.name, table.logical_name(), *given))
+        }
+        (ColumnKind::MultiSelect { options }, Value::Text(chosen)) if !options.is_empty() => {
+            let is_known = |number: &i64| options.iter().any(|option| i64::from(option.value) == *number);
+            let unknown = chosen.split(',').filter_map(|number| number.parse().ok()).find(|number| !is_known(number));
+            unknown
+                .map_or(Ok(()), |unknown| Err(error::option_out_of_range(&column.name, table.logical_name(), unknown)))
         }
         (ColumnKind::DateTime { .. }, Value::DateTime(moment)) if moment.as_millis() < EARLIEST_MILLIS => {
             Err(error::date_too_early(&moment.to_string()))

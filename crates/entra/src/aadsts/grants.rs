@@ -166,19 +166,6 @@ pub fn device_code_expired() -> Problem {
     Problem::new(70_019, "Verification code expired. Send a new device code request.")
 }
 
-/// 28000: scopes of more than one resource where one token is asked.
-#[must_use]
-pub fn scopes_of_several_resources(scope: &str) -> Problem {
-    Problem::new(
-        28_000,
-        &format!(
-            "Provided value for the input parameter scope is not valid because it contains more than one resource. \
-             Scope {} is not valid.",
-            quoted(scope)
-        ),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::explain;
@@ -206,7 +193,6 @@ mod tests {
             device_declined(id, "n"),
             device_code_unknown(),
             device_code_expired(),
-            scopes_of_several_resources("s"),
         ] {
             let entry = explain(problem.number()).unwrap_or_else(|| panic!("{} is not in the table", problem.number()));
             assert_eq!(entry.status, problem.status());

@@ -131,6 +131,20 @@ pub fn administrator_consent_required(application: ClientId, name: &str) -> Prob
     )
 }
 
+/// 65002: one of Microsoft's own clients asks for a permission that it was never given.
+#[must_use]
+pub fn not_preauthorized(application: ClientId, resource: &str) -> Problem {
+    Problem::new(
+        65_002,
+        &format!(
+            "Consent between first party application '{application}' and first party resource '{}' must be configured \
+             via preauthorization - applications owned and operated by Microsoft must get approval from the API owner \
+             before requesting tokens for that API.",
+            quoted(resource)
+        ),
+    )
+}
+
 /// 650053: the resource offers no such permission.
 #[must_use]
 pub fn permission_unknown(application: &str, scope: &str, resource: &str) -> Problem {

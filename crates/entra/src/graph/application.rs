@@ -63,24 +63,42 @@ pub struct Application {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ApplicationDetails {
+    /// What other services are told of it.
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub add_ins: Vec<AddIn>,
     /// What it is as a resource.
     #[serde(deserialize_with = "lenient::null_as_default")]
     pub api: ApiApplication,
     /// The application permissions that it offers.
     #[serde(deserialize_with = "lenient::null_as_default")]
     pub app_roles: Vec<AppRole>,
+    /// The application that made it, when it was made by one.
+    pub created_by_app_id: Option<ClientId>,
     /// Where people are sent when nothing says where.
     pub default_redirect_uri: Option<String>,
+    /// Which of a person's groups its tokens name: `None`, `SecurityGroup`, `All`, ...
+    pub group_membership_claims: Option<String>,
     /// Addresses that people who consent may read.
     #[serde(deserialize_with = "lenient::null_as_default")]
     pub info: InformationalUrl,
+    /// Whether it gets no tokens any more, in whichever tenant.
+    pub is_disabled: Option<bool>,
     /// Whether devices without a person may use it.
     pub is_device_only_auth_supported: Option<bool>,
     /// Whether it counts as a public client where a sign-in does not tell.
     pub is_fallback_public_client: Option<bool>,
+    /// Claims that its tokens have beside the usual ones.
+    pub optional_claims: Option<OptionalClaims>,
+    /// What minors are kept from.
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub parental_control_settings: ParentalControlSettings,
     /// Where it runs on people's machines.
     #[serde(deserialize_with = "lenient::null_as_default")]
     pub public_client: RedirectUris,
+    /// Whether requests to sign people in have to be signed.
+    pub request_signature_verification: Option<RequestSignatureVerification>,
+    /// Where its SAML metadata is.
+    pub saml_metadata_url: Option<String>,
     /// A reference of the owner's.
     pub service_management_reference: Option<String>,
     /// What its service principals may not have of their own.
@@ -91,6 +109,87 @@ pub struct ApplicationDetails {
     /// Where it runs on a server with pages.
     #[serde(deserialize_with = "lenient::null_as_default")]
     pub web: WebApplication,
+}
+
+/// What another service is told of an application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AddIn {
+    /// Its id, of the sender's choosing.
+    pub id: Uuid,
+    /// The kind, in the other service's words.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What is told.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub properties: Vec<KeyValue>,
+}
+
+/// A name with its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct KeyValue {
+    pub key: String,
+    #[serde(default)]
+    pub value: Option<String>,
+}
+
+/// Claims that tokens have beside the usual ones, by the kind of token.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct OptionalClaims {
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub id_token: Vec<OptionalClaim>,
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub access_token: Vec<OptionalClaim>,
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub saml2_token: Vec<OptionalClaim>,
+}
+
+/// A claim that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OptionalClaim {
+    /// Its name.
+    pub name: String,
+    /// Whose property it is: `user`, or none for a predefined claim.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Whether the application cannot do without.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub essential: bool,
+    /// How it is to be, as `emit_as_roles`.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub additional_properties: Vec<String>,
+}
+
+/// What minors are kept from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ParentalControlSettings {
+    /// Where minors may not use it at all, as ISO 3166-1 alpha-2.
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub countries_blocked_for_minors: Vec<String>,
+    /// Whose consent minors need: `Allow`, `RequireConsentForPrivacyServices`, ...
+    pub legal_age_group_rule: String,
+}
+
+impl Default for ParentalControlSettings {
+    fn default() -> Self {
+        Self { countries_blocked_for_minors: Vec::new(), legal_age_group_rule: "Allow".to_owned() }
+    }
+}
+
+/// Whether requests to sign people in have to be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RequestSignatureVerification {
+    /// Whether they have to.
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub is_signed_request_required: bool,
+    /// Weak algorithms that are accepted all the same: `rsaSha1`.
+    pub allowed_weak_algorithms: Option<String>,
 }
 
 /// An application as a resource that others get tokens for.
@@ -219,6 +318,10 @@ pub struct ApplicationWrite {
     /// As [`Application::notes`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
+    /// As [`Application::key_credentials`]; replaces the whole list, so those that stay are in it too, by
+    /// their ids and without their keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_credentials: Option<Vec<KeyCredential>>,
 }
 
 /// Permissions of one API that an application declares.

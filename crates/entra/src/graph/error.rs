@@ -46,6 +46,12 @@ pub struct InnerError {
     /// A finer word, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// The HTTP status, where the service says it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The message, where the service says it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// UTC, without the `Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,

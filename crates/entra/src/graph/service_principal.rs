@@ -4,7 +4,7 @@ use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{InformationalUrl, KeyCredential, PasswordCredential};
+use super::{AddIn, InformationalUrl, KeyCredential, PasswordCredential};
 use crate::lenient;
 
 /// What an application is in a tenant: that which signs in, is disabled and gets permissions.
@@ -19,9 +19,9 @@ pub struct ServicePrincipal {
     /// Whether it may sign in.
     #[serde(default = "yes")]
     pub account_enabled: bool,
-    /// Other names of it; those of managed identities.
-    #[serde(default, deserialize_with = "lenient::null_as_default")]
-    pub alternative_names: Vec<String>,
+    /// Whether its application gets no tokens any more.
+    #[serde(default)]
+    pub is_disabled: Option<bool>,
     /// The application's description.
     #[serde(default)]
     pub app_description: Option<String>,
@@ -81,6 +81,44 @@ pub struct ServicePrincipal {
     /// Certificates of the principal itself.
     #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub key_credentials: Vec<KeyCredential>,
+    /// What other services are told of the application.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub add_ins: Vec<AddIn>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub details: ServicePrincipalDetails,
+}
+
+/// What of a service principal is its own and says how people come to the application.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServicePrincipalDetails {
+    /// Other names of it; those of managed identities.
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub alternative_names: Vec<String>,
+    /// The application that made it, when it was made by one.
+    pub created_by_app_id: Option<ClientId>,
+    /// What the tenant says of it.
+    pub description: Option<String>,
+    /// Where people sign in to it.
+    pub login_url: Option<String>,
+    /// Who is told before a SAML certificate expires.
+    #[serde(deserialize_with = "lenient::null_as_default")]
+    pub notification_email_addresses: Vec<String>,
+    /// How people come in without signing in again: `saml`, `password`, `oidc`, `notSupported`.
+    pub preferred_single_sign_on_mode: Option<String>,
+    /// The certificate that signs SAML tokens, as hexadecimal SHA-1.
+    pub preferred_token_signing_key_thumbprint: Option<String>,
+    /// Where SAML sends people.
+    pub saml_single_sign_on_settings: Option<SamlSingleSignOnSettings>,
+}
+
+/// Where SAML sends people.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SamlSingleSignOnSettings {
+    /// The page of the application, relative to it.
+    pub relay_state: Option<String>,
 }
 
 fn yes() -> bool {

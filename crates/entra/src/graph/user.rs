@@ -27,6 +27,9 @@ pub struct User {
     /// The name that people read.
     #[serde(default)]
     pub display_name: Option<String>,
+    /// When the password was set last.
+    #[serde(default, with = "lenient::moment")]
+    pub last_password_change_date_time: Option<Timestamp>,
     /// How the licences came and how they are.
     #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub license_assignment_states: Vec<LicenseAssignmentState>,

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyholder_foundation::{ClientId, KeyId, ObjectId, TenantId, Timestamp};
 use keyholder_store::statement::{Delete, Insert, Select, Update, column, parameter};
-use keyholder_store::{Error, Kind, Prepared, Row};
+use keyholder_store::{Error, Kind, Prepared, Row, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -65,6 +65,13 @@ pub(crate) struct SignIn {
     pub(crate) count: u32,
 }
 
+impl SignIn {
+    /// Whether a program did it alone: by a token that somebody's earlier sign-in gave it.
+    pub(crate) fn is_non_interactive(&self) -> bool {
+        self.flow == "refresh_token"
+    }
+}
+
 /// What somebody or something did last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ActivityKind {
@@ -76,12 +83,16 @@ pub(crate) enum ActivityKind {
     ApplicationResource,
     /// Somebody got a token for a service principal as a resource.
     DelegatedResource,
-    /// A person signed in.
+    /// A person signed in, in whatever way.
     Person,
+    /// A person tried to sign in, well or not, and was there to do it.
+    PersonThere,
+    /// A program tried to sign in on a person's behalf, well or not.
+    PersonAway,
 }
 
 impl ActivityKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::ApplicationClient(CredentialKind::None),
         Self::ApplicationClient(CredentialKind::Secret),
         Self::ApplicationClient(CredentialKind::Certificate),
@@ -90,6 +101,8 @@ impl ActivityKind {
         Self::ApplicationResource,
         Self::DelegatedResource,
         Self::Person,
+        Self::PersonThere,
+        Self::PersonAway,
     ];
 
     const fn word(self) -> &'static str {
@@ -102,6 +115,8 @@ impl ActivityKind {
             Self::ApplicationResource => "resource_application",
             Self::DelegatedResource => "resource_delegated",
             Self::Person => "person",
+            Self::PersonThere => "person_there",
+            Self::PersonAway => "person_away",
         }
     }
 }
@@ -129,12 +144,16 @@ struct Waiting {
 
 /// Observations on their way to the store.
 #[derive(Debug, Default)]
-pub(super) struct Observations(Mutex<Waiting>);
+pub(super) struct Observations {
+    waiting: Mutex<Waiting>,
+    /// Held while they are written down: who reads next must find what another has just taken.
+    writing: tokio::sync::Mutex<()>,
+}
 
 impl Observations {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Every state between two statements is a sound one, so a poisoned lock is usable.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds one; true when it is time to write down what waits.
@@ -175,6 +194,7 @@ pub(super) struct Statements {
     update_activity: Prepared,
     insert_activity: Prepared,
     activities: Prepared,
+    activities_of: Prepared,
 }
 
 impl Statements {
@@ -214,16 +234,18 @@ impl Statements {
                 "key_id",
                 "last_sign_in",
             ]))?,
-            activities: Prepared::new(
-                Select::from(SIGN_IN_ACTIVITY)
-                    .column("principal", Kind::Uuid)
-                    .column("credential_kind", Kind::Text)
-                    .column("key_id", Kind::Uuid)
-                    .column("last_sign_in", Kind::Time)
-                    .filter(in_tenant()),
-            )?,
+            activities: Prepared::new(activities().filter(in_tenant()))?,
+            activities_of: Prepared::new(activities().filter(in_tenant().and(column("principal").in_list(1))))?,
         })
     }
+}
+
+fn activities() -> Select {
+    Select::from(SIGN_IN_ACTIVITY)
+        .column("principal", Kind::Uuid)
+        .column("credential_kind", Kind::Text)
+        .column("key_id", Kind::Uuid)
+        .column("last_sign_in", Kind::Time)
 }
 
 fn read_activity(row: &Row<'_>) -> Result<Option<Activity>, Error> {
@@ -234,8 +256,8 @@ fn read_activity(row: &Row<'_>) -> Result<Option<Activity>, Error> {
     Ok(kind.map(|kind| Activity { principal, kind, key, last }))
 }
 
-/// What a successful sign-in says of who did what last.
-fn activities(entry: &SignIn) -> impl Iterator<Item = Activity> {
+/// What a sign-in says of who did what last. One that failed says only that somebody tried.
+fn learned(entry: &SignIn) -> impl Iterator<Item = Activity> {
     let last = entry.created;
     let with =
         |principal: Option<ObjectId>, kind, key| principal.map(|principal| Activity { principal, kind, key, last });
@@ -251,7 +273,9 @@ fn activities(entry: &SignIn) -> impl Iterator<Item = Activity> {
             with(Some(user), ActivityKind::Person, None),
         ),
     };
-    [client, resource, person].into_iter().flatten().filter(|_| entry.error == 0)
+    let way = if entry.is_non_interactive() { ActivityKind::PersonAway } else { ActivityKind::PersonThere };
+    let done = [client, resource, person].into_iter().flatten().filter(|_| entry.error == 0);
+    done.chain(with(entry.user, way, None))
 }
 
 impl Directory {
@@ -263,8 +287,10 @@ impl Directory {
         }
     }
 
-    /// Writes down what waits.
+    /// Writes down what waits. When it returns, all that was observed before the call is written, also
+    /// what another call has taken.
     pub(crate) async fn flush_observations(&self) -> Result<(), Refusal> {
+        let _writing = self.observations.writing.lock().await;
         let entries = self.observations.take();
         if entries.is_empty() {
             return Ok(());
@@ -283,7 +309,7 @@ impl Directory {
                 highest.insert(*tenant, sequence);
                 let row = [(*tenant).into(), sequence.into(), entry.created.into(), to_json(entry)?.into()];
                 transaction.execute(&statements.insert, &row)?;
-                for activity in activities(entry) {
+                for activity in learned(entry) {
                     let key = activity.key.unwrap_or(KeyId(Uuid::nil()));
                     last.insert((*tenant, activity.principal, activity.kind.word(), key), activity.last);
                 }
@@ -314,6 +340,21 @@ impl Directory {
         self.read(move |statements, snapshot| {
             let values = [tenant.into(), before.unwrap_or(i64::MAX).into(), limit.into()];
             Ok(snapshot.list(&statements.activity.list, &values, |row| Ok((row.get(0)?, from_json(row.get(1)?)?)))?)
+        })
+        .await
+    }
+
+    /// When each of these people and service principals signed in last.
+    pub(crate) async fn sign_in_activities_of(
+        &self,
+        tenant: TenantId,
+        principals: Vec<ObjectId>,
+    ) -> Result<Vec<Activity>, Refusal> {
+        self.flush_observations().await?;
+        self.read(move |statements, snapshot| {
+            let values = [tenant.into(), Value::ids(principals.iter().copied())];
+            let found = snapshot.list(&statements.activity.activities_of, &values, read_activity)?;
+            Ok(found.into_iter().flatten().collect())
         })
         .await
     }

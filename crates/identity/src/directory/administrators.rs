@@ -9,9 +9,10 @@ use std::sync::Arc;
 use keyholder_entra::licences::SKUS;
 use keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
 use keyholder_foundation::{ClientId, ObjectId, Secret, TenantId, Timestamp};
-use keyholder_store::statement::{Insert, Select, Update, column, parameter};
+use keyholder_store::statement::{Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction};
 
+use super::accounts::{self, Account};
 use super::applications::{ApplicationChange, ObjectKey};
 use super::changes::{self, ObjectKind};
 use super::passwords::{FreshPassword, NewPassword};
@@ -58,9 +59,7 @@ pub struct Administrators {
 pub(super) struct Statements {
     find: Prepared,
     set: Prepared,
-    insert_user: Prepared,
     find_user: Prepared,
-    reset_user: Prepared,
 }
 
 impl Statements {
@@ -80,30 +79,11 @@ impl Statements {
                     .set("administrator_user", parameter(2))
                     .filter(in_tenant()),
             )?,
-            insert_user: Prepared::new(Insert::into(tables::USER).columns([
-                "tenant_id",
-                "object_id",
-                "user_principal_name",
-                "user_principal_name_folded",
-                "display_name",
-                "account_enabled",
-                "password_hash",
-                "created",
-                "display_name_folded",
-                "mail_nickname",
-                "usage_location",
-            ]))?,
             find_user: Prepared::new(
                 Select::from(tables::USER)
                     .column("user_principal_name", Kind::Text)
                     .filter(this_user())
                     .filter(column("deleted").is_null()),
-            )?,
-            reset_user: Prepared::new(
-                Update::of(tables::USER)
-                    .set("password_hash", parameter(2))
-                    .set("account_enabled", parameter(3))
-                    .filter(this_user()),
             )?,
         })
     }
@@ -271,25 +251,18 @@ fn user(
     if let Some(known) = known
         && let Some(name) = user_name(statements, transaction, tenant.id, known)?
     {
-        let row = [tenant.id.into(), known.into(), fresh.password_hash.as_str().into(), true.into()];
-        transaction.execute(&statements.administrators.reset_user, &row)?;
+        accounts::let_in(statements, transaction, tenant.id, known, &fresh.password_hash)?;
         return Ok((known, name));
     }
     let name = format!("admin@{}", tenant.default_domain());
-    let row = [
-        tenant.id.into(),
-        fresh.user.into(),
-        name.as_str().into(),
-        name.to_lowercase().into(),
-        "Administrator".into(),
-        true.into(),
-        fresh.password_hash.as_str().into(),
-        fresh.now.into(),
-        "administrator".into(),
-        "admin".into(),
-        "US".into(),
-    ];
-    transaction.execute(&statements.administrators.insert_user, &row)?;
+    let account = Account {
+        id: fresh.user,
+        user_name: &name,
+        display_name: "Administrator",
+        password_hash: &fresh.password_hash,
+        home: None,
+    };
+    accounts::insert(statements, transaction, tenant.id, &account, fresh.now)?;
     // Without a licence the orgs would show their settings to an administrator and no rows.
     if let Some(sku) = SKUS.first() {
         licences::give_first(statements, transaction, tenant.id, fresh.user, sku, fresh.now)?;

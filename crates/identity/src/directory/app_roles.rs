@@ -199,11 +199,10 @@ impl Directory {
         .await
     }
 
-    /// The resource of an assignment.
-    pub(crate) async fn resource_of_app_role(&self, tenant: TenantId, id: Uuid) -> Result<Option<ObjectId>, Refusal> {
+    /// The assignment of that id.
+    pub(crate) async fn find_app_role(&self, tenant: TenantId, id: Uuid) -> Result<Option<AppRoleAssignment>, Refusal> {
         self.read(move |statements, snapshot| {
-            let found = snapshot.first(&statements.app_roles.find, &[tenant.into(), id.into()], read)?;
-            Ok(found.map(|assignment| assignment.resource))
+            Ok(snapshot.first(&statements.app_roles.find, &[tenant.into(), id.into()], read)?)
         })
         .await
     }

@@ -9,14 +9,15 @@ use keyholder_store::{Error, Kind, Pattern, Prepared, Row, Snapshot, Transaction
 use super::changes::{self, ObjectKind, Removal};
 use super::keys;
 use super::listing::{Condition, Listed, Listing, Page, folded};
+use super::policies::Candidate;
 use super::registrations;
 use super::tenants::Tenant;
 use super::{Directory, Refusal, from_json, owners, passwords, service_principals, tables, to_json};
 
 mod change;
 pub(crate) use change::ApplicationChange;
-pub(super) use change::new;
 use change::{apply, check_size, registration};
+pub(super) use change::{check_items, items, new};
 
 /// How an application or service principal is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,7 +254,7 @@ pub(super) fn insert(
     tenant: TenantId,
     application: &Application,
 ) -> Result<(), Refusal> {
-    check_size(application)?;
+    check_size(application, 0)?;
     check_uris(statements, transaction, tenant, application)?;
     let mut row = vec![tenant.into(), application.id.into()];
     row.extend(settable(application)?);
@@ -273,6 +274,11 @@ fn written(result: Result<u64, Error>, application: &Application) -> Result<(), 
     }
 }
 
+/// As policies look at an application.
+fn candidate(tenant: TenantId, application: &Application) -> Candidate {
+    Candidate { tenant, kind: ObjectKind::Application, id: application.id, created: application.created_date_time }
+}
+
 impl Directory {
     /// Makes an application; its client id is new.
     pub(crate) async fn create_application(
@@ -282,15 +288,17 @@ impl Directory {
     ) -> Result<Application, Refusal> {
         let (client, now) = (ClientId(self.random.uuid()), self.clocks.now().whole_seconds());
         let application = new(tenant, self.new_object_id(), client, now, change)?;
-        let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
+        let fresh =
+            change.keys.as_deref().map(|wanted| self.fresh_keys(wanted, ObjectKind::Application)).transpose()?;
         let (tenant, owners) = (tenant.clone(), change.owners.clone());
         self.change(move |statements, transaction| {
+            check_size(&application, fresh.as_ref().map_or(0, Vec::len))?;
             insert(statements, transaction, tenant.id, &application)?;
             for owner in &owners {
                 owners::insert_known(statements, transaction, tenant.id, application.id, *owner)?;
             }
             if let Some(fresh) = &fresh {
-                keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;
+                keys::replace(statements, transaction, candidate(tenant.id, &application), fresh, now)?;
             }
             find(statements, transaction, &tenant, ObjectKey::Object(application.id))
         })
@@ -344,11 +352,12 @@ impl Directory {
         change: ApplicationChange,
     ) -> Result<(), Refusal> {
         let (tenant, now) = (tenant.clone(), self.clocks.now().whole_seconds());
-        let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted)).transpose()?;
+        let fresh =
+            change.keys.as_deref().map(|wanted| self.fresh_keys(wanted, ObjectKind::Application)).transpose()?;
         self.change(move |statements, transaction| {
             let mut application = find(statements, transaction, &tenant, key)?;
             apply(&mut application, &change)?;
-            check_size(&application)?;
+            check_size(&application, fresh.as_ref().map_or(application.key_credentials.len(), Vec::len))?;
             check_uris(statements, transaction, tenant.id, &application)?;
             let mut row = vec![tenant.id.into(), application.id.into()];
             row.extend(settable(&application)?);
@@ -361,7 +370,7 @@ impl Directory {
                 &registration(&application.details),
             )?;
             if let Some(fresh) = &fresh {
-                keys::replace(statements, transaction, tenant.id, &application, fresh, now)?;
+                keys::replace(statements, transaction, candidate(tenant.id, &application), fresh, now)?;
             }
             if let Some(kept) = &change.passwords {
                 passwords::keep_only(statements, transaction, tenant.id, &application, kept)?;

@@ -25,6 +25,8 @@ pub enum ObjectKind {
     User,
     /// A group.
     Group,
+    /// Delegated permissions that were granted.
+    PermissionGrant,
 }
 
 impl ObjectKind {
@@ -35,11 +37,12 @@ impl ObjectKind {
             Self::ServicePrincipal => "servicePrincipal",
             Self::User => "user",
             Self::Group => "group",
+            Self::PermissionGrant => "oAuth2PermissionGrant",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Application, Self::ServicePrincipal, Self::User, Self::Group]
+        [Self::Application, Self::ServicePrincipal, Self::User, Self::Group, Self::PermissionGrant]
             .into_iter()
             .find(|kind| kind.word() == word)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyholder_entra::assertion::Thumbprint;
-use keyholder_entra::graph::RequiredResourceAccess;
+use keyholder_entra::graph::{ApplicationDetails, RequiredResourceAccess};
 use keyholder_entra::well_known::{PUBLIC_CLIENTS, PublicClient};
 use keyholder_foundation::{ClientId, KeyId, ObjectId, TenantId, Timestamp};
 use keyholder_store::statement::{Select, column, parameter};
@@ -212,6 +212,7 @@ impl Statements {
                     .column("sign_in_audience", Kind::Text)
                     .column("required_resource_access", Kind::Text)
                     .column("created", Kind::Time)
+                    .column("details", Kind::Text)
                     .filter(column("deleted").is_null())
                     .filter(column("client_id").equals(parameter(0))),
             )?,
@@ -248,6 +249,8 @@ struct Source {
     display_name: String,
     identifier_uris: Vec<String>,
     required: Vec<RequiredResourceAccess>,
+    /// Whether its owner has deactivated it, for all tenants.
+    is_disabled: bool,
 }
 
 fn read_source(row: &Row<'_>) -> Result<Source, Error> {
@@ -262,6 +265,7 @@ fn read_source(row: &Row<'_>) -> Result<Source, Error> {
         display_name: row.get(2)?,
         identifier_uris: from_json(row.get(3)?)?,
         required: from_json(row.get(5)?)?,
+        is_disabled: from_json::<ApplicationDetails>(row.get(7)?)?.is_disabled == Some(true),
     })
 }
 
@@ -315,7 +319,7 @@ fn load(
         display_name: source.display_name,
         identifier_uri: source.identifier_uris.into_iter().next(),
         service_principal: principal.as_ref().map(|principal| principal.id),
-        enabled: principal.as_ref().is_none_or(|principal| principal.account_enabled),
+        enabled: !source.is_disabled && principal.as_ref().is_none_or(|principal| principal.account_enabled),
     };
     Ok(Some(Client {
         epoch,

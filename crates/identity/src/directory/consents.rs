@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::applications::ObjectKey;
 use super::changes::{self, ObjectKind};
 use super::service_principals::{self, ServicePrincipalChange};
-use super::{Directory, Refusal, tables};
+use super::{Directory, Refusal, grants, tables};
 
 /// What is consented to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,11 +83,11 @@ fn grant(
     id: Uuid,
     scopes: &[String],
 ) -> Result<(), Refusal> {
-    let statements = &statements.consents;
+    let consents = &statements.consents;
     let holder = principal.unwrap_or(ObjectId(Uuid::nil()));
     let values = [tenant.into(), client.into(), resource.into(), holder.into()];
     let known = transaction
-        .first(&statements.of_client_and_resource, &values, |row| Ok((row.get::<Uuid>(0)?, row.get::<String>(1)?)))?;
+        .first(&consents.of_client_and_resource, &values, |row| Ok((row.get::<Uuid>(0)?, row.get::<String>(1)?)))?;
     let mut words: Vec<String> =
         known.as_ref().map(|(_, text)| text.split_ascii_whitespace().map(str::to_owned).collect()).unwrap_or_default();
     words.extend(scopes.iter().cloned());
@@ -96,7 +96,8 @@ fn grant(
     let text = words.join(" ");
     match known {
         Some((known, _)) => {
-            transaction.execute(&statements.update, &[tenant.into(), known.into(), text.as_str().into()])?;
+            transaction.execute(&consents.update, &[tenant.into(), known.into(), text.as_str().into()])?;
+            grants::changed(statements, transaction, tenant, known)
         }
         None => {
             let kind = if principal.is_some() { "Principal" } else { "AllPrincipals" };
@@ -109,10 +110,10 @@ fn grant(
                 holder.into(),
                 text.as_str().into(),
             ];
-            transaction.execute(&statements.insert, &row)?;
+            transaction.execute(&consents.insert, &row)?;
+            grants::changed(statements, transaction, tenant, id)
         }
     }
-    Ok(())
 }
 
 impl Directory {

@@ -8,6 +8,7 @@ use keyholder_store::{Error, Kind, Prepared, Row, Transaction};
 use uuid::Uuid;
 
 use super::applications::{ObjectKey, id_condition};
+use super::changes::{self, ObjectKind, Removal};
 use super::listing::{Condition, Listed, Listing, Page};
 use super::{Directory, Refusal, service_principals, tables};
 
@@ -33,6 +34,7 @@ pub(super) struct Statements {
     insert: Prepared,
     update: Prepared,
     delete: Prepared,
+    of_party: Prepared,
     delete_of: Prepared,
 }
 
@@ -54,6 +56,9 @@ impl Statements {
             ]))?,
             update: Prepared::new(Update::of(tables::PERMISSION_GRANT).set("scope", parameter(2)).filter(this()))?,
             delete: Prepared::new(Delete::from(tables::PERMISSION_GRANT).filter(this()))?,
+            of_party: Prepared::new(
+                Select::from(tables::PERMISSION_GRANT).column("object_id", Kind::Uuid).filter(in_tenant().and(party())),
+            )?,
             delete_of: Prepared::new(Delete::from(tables::PERMISSION_GRANT).filter(in_tenant().and(party())))?,
         })
     }
@@ -62,13 +67,18 @@ impl Statements {
 fn read(row: &Row<'_>) -> Result<OAuth2PermissionGrant, Error> {
     let principal: ObjectId = row.get(4)?;
     Ok(OAuth2PermissionGrant {
-        id: Some(base64url::encode(row.get::<Uuid>(0)?.as_bytes())),
+        id: Some(shown_id(row.get(0)?)),
         client_id: row.get(1)?,
         resource_id: row.get(2)?,
         consent_type: row.get(3)?,
         principal_id: (!principal.0.is_nil()).then_some(principal),
         scope: row.get(5)?,
     })
+}
+
+/// The id of a row as Graph shows it.
+pub(crate) fn shown_id(row: Uuid) -> String {
+    base64url::encode(row.as_bytes())
 }
 
 /// The row of an id as Graph shows it; that of a text that is none is missing.
@@ -83,8 +93,32 @@ pub(super) fn delete_of(
     tenant: TenantId,
     principal: ObjectId,
 ) -> Result<(), Refusal> {
-    transaction.execute(&statements.grants.delete_of, &[tenant.into(), principal.into()])?;
+    let party = [tenant.into(), principal.into()];
+    let rows: Vec<Uuid> = transaction.list(&statements.grants.of_party, &party, |row| row.get(0))?;
+    for row in rows {
+        removed(statements, transaction, tenant, row)?;
+    }
+    transaction.execute(&statements.grants.delete_of, &party)?;
     Ok(())
+}
+
+fn removed(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    row: Uuid,
+) -> Result<(), Refusal> {
+    changes::removed(statements, transaction, tenant, ObjectKind::PermissionGrant, ObjectId(row), Removal::Purged)
+}
+
+/// Notes that a grant was made or changed.
+pub(super) fn changed(
+    statements: &super::Statements,
+    transaction: &mut Transaction<'_>,
+    tenant: TenantId,
+    row: Uuid,
+) -> Result<(), Refusal> {
+    changes::changed(statements, transaction, tenant, ObjectKind::PermissionGrant, ObjectId(row))
 }
 
 impl Directory {
@@ -109,13 +143,13 @@ impl Directory {
                 stored.scope.clone().unwrap_or_default().into(),
             ];
             match transaction.execute(&statements.grants.insert, &row) {
-                Ok(_) => Ok(()),
+                Ok(_) => changed(statements, transaction, tenant, id),
                 Err(Error::UniqueViolation { .. }) => Err(Refusal::GrantExists),
                 Err(error) => Err(error.into()),
             }
         })
         .await?;
-        Ok(OAuth2PermissionGrant { id: Some(base64url::encode(id.as_bytes())), ..grant })
+        Ok(OAuth2PermissionGrant { id: Some(shown_id(id)), ..grant })
     }
 
     pub(crate) async fn find_grant(
@@ -141,7 +175,11 @@ impl Directory {
     pub(crate) async fn update_grant(&self, tenant: TenantId, id: Uuid, scope: String) -> Result<bool, Refusal> {
         self.change(move |statements, transaction| {
             let row = [tenant.into(), id.into(), scope.as_str().into()];
-            Ok(transaction.execute(&statements.grants.update, &row)? > 0)
+            let found = transaction.execute(&statements.grants.update, &row)? > 0;
+            if found {
+                changed(statements, transaction, tenant, id)?;
+            }
+            Ok(found)
         })
         .await
     }
@@ -149,7 +187,11 @@ impl Directory {
     /// Takes a grant back; false when there is no such grant.
     pub(crate) async fn delete_grant(&self, tenant: TenantId, id: Uuid) -> Result<bool, Refusal> {
         self.change(move |statements, transaction| {
-            Ok(transaction.execute(&statements.grants.delete, &[tenant.into(), id.into()])? > 0)
+            let found = transaction.execute(&statements.grants.delete, &[tenant.into(), id.into()])? > 0;
+            if found {
+                removed(statements, transaction, tenant, id)?;
+            }
+            Ok(found)
         })
         .await
     }

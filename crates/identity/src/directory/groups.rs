@@ -7,13 +7,16 @@ use std::collections::HashSet;
 
 use keyholder_entra::graph::Group;
 use keyholder_foundation::{ObjectId, TenantId, Timestamp};
-use keyholder_store::statement::{Delete, Insert, Select, Update, any, column, parameter};
+use keyholder_store::statement::{Delete, Expr, Insert, Select, Update, any, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction};
 
 use super::changes::{self, ObjectKind, Removal};
 use super::listing::{Condition, Listed, Listing, Page, folded};
 use super::objects::{self, Shown};
 use super::{Directory, Refusal, app_roles, owners, roles, tables};
+
+/// How many members a group may have: each of them is told to the orgs when the group changes.
+const LIMIT: usize = 10_000;
 
 /// What a group is made of, or what changes: `None` leaves as it is.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +74,7 @@ pub(super) struct Statements {
     update: Prepared,
     delete: Prepared,
     members: Prepared,
+    count_members: Prepared,
     of_member: Prepared,
     add_member: Prepared,
     remove_member: Prepared,
@@ -108,6 +112,9 @@ impl Statements {
                     .column("member", Kind::Uuid)
                     .filter(of_group())
                     .order_by(column("member").ascending()),
+            )?,
+            count_members: Prepared::new(
+                Select::from(tables::GROUP_MEMBER).project(Expr::Count, Kind::Integer).filter(of_group()),
             )?,
             of_member: Prepared::new(
                 Select::from(tables::GROUP_MEMBER)
@@ -225,6 +232,11 @@ fn add_member(
         return Err(Refusal::invalid("members", "Group"));
     }
     let row = [tenant.into(), group.id.into(), member.into()];
+    let this = [tenant.into(), group.id.into()];
+    let count: Option<i64> = transaction.first(&statements.groups.count_members, &this, |row| row.get(0))?;
+    if count.and_then(|count| usize::try_from(count).ok()).is_some_and(|count| count >= LIMIT) {
+        return Err(Refusal::TooMany { what: "members", limit: LIMIT });
+    }
     let is_new = transaction.execute(&statements.groups.add_member, &row)? > 0;
     if is_new {
         tell(statements, transaction, tenant, member)?;
@@ -471,6 +483,7 @@ pub(crate) fn condition(property: &str, starts_with: bool, text: &str) -> Option
 mod tests {
     use uuid::Uuid;
 
+    use super::super::tests::directory;
     use super::*;
 
     #[test]
@@ -480,5 +493,23 @@ mod tests {
         let mut found = reached(id(1), step).unwrap();
         found.sort_unstable_by_key(|id| id.0);
         assert_eq!(found, [id(2), id(3), id(9)]);
+    }
+
+    #[tokio::test]
+    async fn a_group_is_full_one_day() {
+        let (directory, admin) = directory().await;
+        let change = GroupChange { display_name: Some("everybody".to_owned()), ..GroupChange::default() };
+        let group = directory.create_group(admin.tenant, change).await.unwrap();
+        let fill = move |statements: &super::super::Statements, transaction: &mut Transaction<'_>| {
+            for number in 1..=LIMIT {
+                let member = ObjectId(Uuid::from_u128(u128::try_from(number).unwrap()));
+                let row = [admin.tenant.into(), group.id.into(), member.into()];
+                transaction.execute(&statements.groups.add_member, &row)?;
+            }
+            Ok(())
+        };
+        directory.change(fill).await.unwrap();
+        let full = directory.add_group_member(admin.tenant, group.id, admin.user).await;
+        assert!(matches!(full, Err(Refusal::TooMany { what: "members", limit: LIMIT })), "{full:?}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use keyholder_entra::graph::{Application, KeyCredential};
+use keyholder_entra::graph::KeyCredential;
 use keyholder_foundation::{KeyId, ObjectId, TenantId, Timestamp};
 use keyholder_store::{Snapshot, Transaction};
 
@@ -11,6 +11,7 @@ use super::applications::ObjectKey;
 use super::certificates::{self, Certificate};
 use super::changes::{self, ObjectKind};
 use super::holders::{self, Holder};
+use super::policies::Candidate;
 use super::tenants::Tenant;
 use super::{Directory, Refusal, policies};
 
@@ -56,22 +57,34 @@ pub(super) fn of_objects(
     Ok(found.into_iter().map(|(object, list)| (object, list.iter().map(Certificate::shown).collect())).collect())
 }
 
-/// Makes an application's certificates those of a complete list.
+impl FreshKey {
+    /// Whether it was not there before.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self, Self::New(_))
+    }
+}
+
+/// What Graph calls such an object.
+fn entity(kind: ObjectKind) -> &'static str {
+    if kind == ObjectKind::ServicePrincipal { "ServicePrincipal" } else { "Application" }
+}
+
+/// Makes the certificates of an application or service principal those of a complete list.
 pub(super) fn replace(
     statements: &super::Statements,
     transaction: &mut Transaction<'_>,
-    tenant: TenantId,
-    application: &Application,
+    holder: Candidate,
     wanted: &[FreshKey],
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let known = certificates::of_object(statements, transaction, tenant, application.id)?;
+    let (tenant, object) = (holder.tenant, holder.id);
+    let known = certificates::of_object(statements, transaction, tenant, object)?;
     let mut kept = Vec::new();
     let mut new = Vec::new();
     for key in wanted {
         match key {
             FreshKey::Stays(id) if known.iter().any(|one| one.key_id == *id) => kept.push(*id),
-            FreshKey::Stays(_) => return Err(Refusal::invalid("keyCredentials", "Application")),
+            FreshKey::Stays(_) => return Err(Refusal::invalid("keyCredentials", entity(holder.kind))),
             FreshKey::New(certificate) => match known.iter().find(|one| one.key_id == certificate.key_id) {
                 Some(same) if same.der == certificate.der => kept.push(same.key_id),
                 Some(other) => return Err(Refusal::KeyUpdate(other.key_id)),
@@ -80,13 +93,12 @@ pub(super) fn replace(
         }
     }
     for gone in known.iter().filter(|one| !kept.contains(&one.key_id)) {
-        certificates::delete(statements, transaction, tenant, application.id, gone.key_id)?;
+        certificates::delete(statements, transaction, tenant, object, gone.key_id)?;
     }
     for certificate in new {
-        let created = application.created_date_time;
-        policies::check_certificate(statements, transaction, (tenant, ObjectKind::Application), created, certificate)?;
+        policies::check_certificate(statements, transaction, holder, certificate)?;
         check_dates(certificate, now)?;
-        certificates::insert(statements, transaction, tenant, application.id, certificate)?;
+        certificates::insert(statements, transaction, tenant, object, certificate)?;
     }
     Ok(())
 }
@@ -103,12 +115,12 @@ fn check_dates(certificate: &Certificate, now: Timestamp) -> Result<(), Refusal>
 
 impl Directory {
     /// Reads the certificates of a list; refuses what is none with an RSA key.
-    pub(super) fn fresh_keys(&self, wanted: &[WantedKey]) -> Result<Vec<FreshKey>, Refusal> {
-        wanted.iter().map(|key| self.fresh_key(key)).collect()
+    pub(super) fn fresh_keys(&self, wanted: &[WantedKey], of: ObjectKind) -> Result<Vec<FreshKey>, Refusal> {
+        wanted.iter().map(|key| self.fresh_key(key, of)).collect()
     }
 
-    fn fresh_key(&self, wanted: &WantedKey) -> Result<FreshKey, Refusal> {
-        let invalid = || Refusal::invalid("keyCredentials", "Application");
+    fn fresh_key(&self, wanted: &WantedKey, of: ObjectKind) -> Result<FreshKey, Refusal> {
+        let invalid = || Refusal::invalid("keyCredentials", entity(of));
         let Some(der) = wanted.der.clone() else {
             return wanted.key_id.map(FreshKey::Stays).ok_or_else(invalid);
         };
@@ -132,14 +144,19 @@ impl Directory {
         holder: Holder,
         wanted: WantedKey,
     ) -> Result<KeyCredential, Refusal> {
-        let FreshKey::New(certificate) = self.fresh_key(&wanted)? else {
+        let of = match holder {
+            Holder::Application(_) => ObjectKind::Application,
+            Holder::ServicePrincipal(_) => ObjectKind::ServicePrincipal,
+        };
+        let FreshKey::New(certificate) = self.fresh_key(&wanted, of)? else {
             return Err(Refusal::invalid("keyCredential", "KeyCredential"));
         };
         let (tenant, now) = (tenant.clone(), self.clocks.now().whole_seconds());
         self.change(move |statements, transaction| {
             let held = holders::find(statements, transaction, &tenant, holder)?;
             held.check_lock()?;
-            policies::check_certificate(statements, transaction, (tenant.id, held.kind), held.created, &certificate)?;
+            held.check_room()?;
+            policies::check_certificate(statements, transaction, held.candidate(tenant.id), &certificate)?;
             check_dates(&certificate, now)?;
             certificates::insert(statements, transaction, tenant.id, held.id, &certificate)?;
             changes::changed(statements, transaction, tenant.id, held.kind, held.id)?;

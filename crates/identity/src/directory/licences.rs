@@ -49,6 +49,15 @@ impl Held {
     }
 }
 
+/// What a tenant has bought, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Licences {
+    /// How many of each licence, by its id.
+    pub bought: HashMap<Uuid, u64>,
+    /// The ids of the licences that each person holds.
+    pub held: HashMap<ObjectId, Vec<Uuid>>,
+}
+
 /// Whether one of these licences makes its holder a user of Dataverse orgs.
 pub(crate) fn reach_dataverse(licences: &[AssignedLicense]) -> bool {
     licences.iter().any(|held| known::find(held.sku_id).is_some_and(|sku| sku.reaches_dataverse(&held.disabled_plans)))
@@ -281,6 +290,22 @@ impl Directory {
         self.read(move |statements, snapshot| {
             let stock = Stock::read(statements, snapshot, tenant.id)?;
             Ok(SKUS.iter().map(|sku| subscribed(&tenant, sku, &stock)).collect())
+        })
+        .await
+    }
+
+    /// How many of each licence the tenant has bought, and which each of its people holds.
+    pub(crate) async fn licences(&self, tenant: TenantId) -> Result<Licences, Refusal> {
+        self.read(move |statements, snapshot| {
+            let stock = Stock::read(statements, snapshot, tenant)?;
+            let held = of_all(statements, snapshot, tenant)?;
+            Ok(Licences {
+                bought: SKUS.iter().map(|sku| (sku.id, u64::try_from(stock.bought(sku.id)).unwrap_or(0))).collect(),
+                held: held
+                    .into_iter()
+                    .map(|(holder, held)| (holder, held.iter().map(|one| one.sku).collect()))
+                    .collect(),
+            })
         })
         .await
     }

@@ -85,7 +85,8 @@ pub(super) fn find_member(
     Ok(found.map(|group| Shown::new(ObjectKind::Group, id, &group)))
 }
 
-fn find_any(
+/// The object of any kind with this id.
+pub(super) fn find_any(
     statements: &super::Statements,
     snapshot: &mut Snapshot<'_>,
     tenant: &Tenant,

@@ -13,9 +13,7 @@ use super::tenants::Tenant;
 use super::{Directory, Refusal, changes, policies, tables};
 use crate::credentials::{SecretHash, generate_client_secret};
 
-/// How many secrets an application may have: a token request tries them one by one.
-const LIMIT: usize = 100;
-/// And one for personal accounts.
+/// How many secrets an application for personal accounts may have; others have what room all their lists have.
 const PERSONAL_LIMIT: usize = 2;
 
 /// What a new secret shall be like.
@@ -195,12 +193,12 @@ impl Directory {
         self.change(move |statements, transaction| {
             let held = holders::find(statements, transaction, &tenant, holder)?;
             held.check_lock()?;
-            let limit = if held.is_personal { PERSONAL_LIMIT } else { LIMIT };
-            if held.secrets >= limit {
-                return Err(Refusal::TooMany { what: "passwordCredentials", limit });
+            if held.is_personal && held.secrets >= PERSONAL_LIMIT {
+                return Err(Refusal::TooMany { what: "passwordCredentials", limit: PERSONAL_LIMIT });
             }
+            held.check_room()?;
             let lifetime = stored.new.ends.since(stored.new.starts);
-            policies::check_password(statements, transaction, (tenant.id, held.kind), held.created, lifetime)?;
+            policies::check_password(statements, transaction, held.candidate(tenant.id), lifetime)?;
             insert(statements, transaction, tenant.id, held.id, &stored)?;
             changes::changed(statements, transaction, tenant.id, held.kind, held.id)
         })

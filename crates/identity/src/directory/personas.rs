@@ -7,9 +7,10 @@
 
 use keyholder_entra::licences::SKUS;
 use keyholder_foundation::{ObjectId, Secret, TenantId};
-use keyholder_store::statement::{Insert, Select, Update, column, parameter};
+use keyholder_store::statement::{Select, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Snapshot};
 
+use super::accounts::{self, Account};
 use super::changes::{self, ObjectKind};
 use super::listing::folded;
 use super::people::{self, PasswordState};
@@ -70,8 +71,6 @@ pub struct MadePersona {
 #[derive(Debug)]
 pub(super) struct Statements {
     find: Prepared,
-    insert: Prepared,
-    reset: Prepared,
     home: Prepared,
 }
 
@@ -84,26 +83,6 @@ impl Statements {
                 Select::from(tables::USER)
                     .column("object_id", Kind::Uuid)
                     .filter(in_tenant().and(column("user_principal_name_folded").equals(parameter(1)))),
-            )?,
-            insert: Prepared::new(Insert::into(tables::USER).columns([
-                "tenant_id",
-                "object_id",
-                "user_principal_name",
-                "user_principal_name_folded",
-                "display_name",
-                "display_name_folded",
-                "mail_nickname",
-                "account_enabled",
-                "password_hash",
-                "created",
-                "usage_location",
-                "home_tenant",
-            ]))?,
-            reset: Prepared::new(
-                Update::of(tables::USER)
-                    .set("password_hash", parameter(2))
-                    .set("account_enabled", parameter(3))
-                    .filter(this()),
             )?,
             home: Prepared::new(
                 Select::from(tables::USER)
@@ -145,24 +124,11 @@ impl Directory {
             let known = transaction.first(&statements.personas.find, &known, |row| row.get::<ObjectId>(0))?;
             let user = known.unwrap_or(fresh);
             if known.is_some() {
-                let row = [tenant.into(), user.into(), hash.as_str().into(), true.into()];
-                transaction.execute(&statements.personas.reset, &row)?;
+                accounts::let_in(statements, transaction, tenant, user, &hash)?;
             } else {
-                let row = [
-                    tenant.into(),
-                    user.into(),
-                    user_name.as_str().into(),
-                    folded(&user_name).into(),
-                    persona.display_name().into(),
-                    folded(persona.display_name()).into(),
-                    user_name.split('@').next().unwrap_or_default().into(),
-                    true.into(),
-                    hash.as_str().into(),
-                    now.into(),
-                    "US".into(),
-                    home.into(),
-                ];
-                transaction.execute(&statements.personas.insert, &row)?;
+                let (user_name, display_name) = (user_name.as_str(), persona.display_name());
+                let account = Account { id: user, user_name, display_name, password_hash: &hash, home };
+                accounts::insert(statements, transaction, tenant, &account, now)?;
             }
             let state = PasswordState { must_change: false, expires: None, changed: now };
             people::password_was_set(statements, transaction, tenant, user, state)?;

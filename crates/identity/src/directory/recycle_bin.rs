@@ -13,7 +13,7 @@ use super::listing::{Condition, Listing, Page};
 use super::objects::Shown;
 use super::tenants::Tenant;
 use super::{
-    Directory, Refusal, certificates, federated, groups, owners, passwords, service_principals, tables, users,
+    Directory, Refusal, certificates, federated, groups, owners, passwords, policies, service_principals, tables, users,
 };
 
 /// How long what was deleted can come back.
@@ -129,6 +129,7 @@ fn purge(
     groups::forget_member(statements, transaction, tenant, id)?;
     certificates::delete_all(statements, transaction, tenant, id)?;
     owners::delete_of(statements, transaction, tenant, id)?;
+    policies::forget_holder(statements, transaction, tenant, id)?;
     transaction.execute(statement, &[tenant.into(), id.into()])?;
     changes::removed(statements, transaction, tenant, kind, id, Removal::Purged)
 }
@@ -155,8 +156,8 @@ impl Directory {
                     .map(|entity| Shown::new(kind, entity.id, &entity)),
                 ObjectKind::ServicePrincipal => service_principals::list_deleted(snapshot, tenant.id, &listing)?
                     .map(|entity| Shown::new(kind, entity.id, &entity)),
-                // Security groups are gone when they are deleted.
-                ObjectKind::Group => listing.page(Vec::new()),
+                // They are gone when they are deleted.
+                ObjectKind::Group | ObjectKind::PermissionGrant => listing.page(Vec::new()),
             })
         })
         .await

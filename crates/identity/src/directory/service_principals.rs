@@ -1,16 +1,18 @@
 //! Service principals: what an application is in a tenant.
 
-use keyholder_entra::graph::{Application, ServicePrincipal, ServicePrincipalLock};
+use keyholder_entra::graph::{Application, ServicePrincipal, ServicePrincipalDetails, ServicePrincipalLock};
 use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
 use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction, Value};
 
-use super::applications::{ObjectKey, id_condition};
+use super::applications::{ObjectKey, check_items, id_condition};
 use super::changes::{self, ObjectKind, Removal};
+use super::keys::WantedKey;
 use super::listing::{Condition, Listed, Listing, Page, folded};
+use super::policies::Candidate;
 use super::published;
 use super::tenants::Tenant;
-use super::{Directory, Refusal, app_roles, from_json, grants, keys, owners, passwords, roles, tables, to_json};
+use super::{Directory, Refusal, app_roles, from_json, grants, keys, merge, owners, passwords, roles, tables, to_json};
 
 mod source;
 use source::{Offered, Source};
@@ -32,11 +34,17 @@ pub(crate) struct ServicePrincipalChange {
     pub(crate) app_role_assignment_required: Option<bool>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) notes: Option<Option<String>>,
+    /// Properties of the details that change, by their names in Graph.
+    pub(crate) details: serde_json::Map<String, serde_json::Value>,
     /// Who owns it, when it is made.
     pub(crate) owner: Option<ObjectId>,
+    /// Through which application it is made.
+    pub(crate) created_by: Option<ClientId>,
+    /// All the certificates of its own that there shall be.
+    pub(crate) keys: Option<Vec<WantedKey>>,
 }
 
-const COLUMNS: [(&str, Kind); 13] = [
+const COLUMNS: [(&str, Kind); 14] = [
     ("object_id", Kind::Uuid),
     ("client_id", Kind::Uuid),
     ("owner_tenant", Kind::Uuid),
@@ -50,6 +58,7 @@ const COLUMNS: [(&str, Kind); 13] = [
     ("created", Kind::Time),
     ("deleted", Kind::Time),
     ("offered", Kind::Text),
+    ("details", Kind::Text),
 ];
 
 fn all() -> Select {
@@ -78,7 +87,7 @@ impl Statements {
     pub(super) fn prepare() -> Result<Self, Error> {
         let in_tenant = || column("tenant_id").equals(parameter(0));
         let this = || in_tenant().and(column("object_id").equals(parameter(1)));
-        let changed = ["account_enabled", "assignment_required", "tags", "notes"];
+        let changed = ["account_enabled", "assignment_required", "tags", "notes", "details"];
         let followed = ["display_name", "display_name_folded", "sign_in_audience", "identifier_uris", "offered"];
         let set = |names: &[&'static str], from: usize| {
             names.iter().enumerate().fold(Update::of(tables::SERVICE_PRINCIPAL), |update, (at, name)| {
@@ -140,6 +149,7 @@ fn read(row: &Row<'_>) -> Result<ServicePrincipal, Error> {
         app_display_name: Some(display_name.clone()),
         display_name: Some(display_name),
         account_enabled: row.get(4)?,
+        is_disabled: offered.is_disabled,
         app_role_assignment_required: row.get(5)?,
         sign_in_audience: row.get(6)?,
         service_principal_names: std::iter::once(client.to_string()).chain(uris).collect(),
@@ -153,7 +163,8 @@ fn read(row: &Row<'_>) -> Result<ServicePrincipal, Error> {
             true => published::permission_scopes(client),
             false => offered.permission_scopes,
         },
-        alternative_names: Vec::new(),
+        add_ins: offered.add_ins,
+        details: from_json(row.get(13)?)?,
         app_description: offered.description,
         homepage: offered.homepage,
         info: offered.info,
@@ -164,13 +175,18 @@ fn read(row: &Row<'_>) -> Result<ServicePrincipal, Error> {
     })
 }
 
-fn changed(change: &ServicePrincipalChange, now: Option<&ServicePrincipal>) -> Result<[Value; 4], Refusal> {
+fn changed(change: &ServicePrincipalChange, now: Option<&ServicePrincipal>) -> Result<[Value; 5], Refusal> {
     let enabled = change.account_enabled.unwrap_or_else(|| now.is_none_or(|now| now.account_enabled));
     let required = change.app_role_assignment_required;
     let required = required.unwrap_or_else(|| now.is_some_and(|now| now.app_role_assignment_required));
     let tags = change.tags.clone().or_else(|| now.map(|now| now.tags.clone())).unwrap_or_default();
     let notes = change.notes.clone().unwrap_or_else(|| now.and_then(|now| now.notes.clone()));
-    Ok([enabled.into(), required.into(), to_json(&tags)?.into(), notes.into()])
+    let details = now.map_or_else(
+        || ServicePrincipalDetails { created_by_app_id: change.created_by, ..ServicePrincipalDetails::default() },
+        |now| now.details.clone(),
+    );
+    let details: ServicePrincipalDetails = merge(&details, &change.details, "ServicePrincipal")?;
+    Ok([enabled.into(), required.into(), to_json(&tags)?.into(), notes.into(), to_json(&details)?.into()])
 }
 
 /// The service principal that `key` names.
@@ -388,11 +404,23 @@ impl Directory {
         key: ObjectKey,
         change: ServicePrincipalChange,
     ) -> Result<(), Refusal> {
+        let now = self.clocks.now().whole_seconds();
+        let kind = ObjectKind::ServicePrincipal;
+        let fresh = change.keys.as_deref().map(|wanted| self.fresh_keys(wanted, kind)).transpose()?;
         self.change(move |statements, transaction| {
-            let principal = find(statements, transaction, tenant, key)?;
+            let (principal, is_locked) = find_with_lock(statements, transaction, tenant, key)?;
             let mut row = vec![tenant.into(), principal.id.into()];
             row.extend(changed(&change, Some(&principal))?);
             transaction.execute(&statements.service_principals.update, &row)?;
+            if let Some(fresh) = &fresh {
+                if is_locked && fresh.iter().any(keys::FreshKey::is_new) {
+                    return Err(Refusal::Locked);
+                }
+                check_items(principal.tags.len() + principal.password_credentials.len() + fresh.len())?;
+                let created = principal.created_date_time;
+                let candidate = Candidate { tenant, kind, id: principal.id, created };
+                keys::replace(statements, transaction, candidate, fresh, now)?;
+            }
             changes::changed(statements, transaction, tenant, ObjectKind::ServicePrincipal, principal.id)
         })
         .await

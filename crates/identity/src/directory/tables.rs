@@ -6,9 +6,12 @@ use keyholder_store::{Kind, Migration};
 
 use super::sign_in_tables;
 
+mod fifth;
 mod fourth;
+mod sixth;
 mod third;
 pub(crate) use fourth::{GROUP, GROUP_MEMBER};
+pub(crate) use sixth::{CUSTOM_POLICY, POLICY_HOLDER};
 pub(crate) use third::{
     ACTIVATED_ROLE, APP_MANAGEMENT_POLICY, OBJECT_CHANGE, OBJECT_OWNER, OUTBOX, PREPAID_UNITS, USER_LICENCE,
 };
@@ -36,6 +39,8 @@ pub(crate) fn migrations() -> Vec<Migration> {
         Migration::new(2, "let people and certificates sign in", sign_in_tables::create()),
         Migration::new(3, "show all of it in Graph, and tell the orgs", third::widen()),
         Migration::new(4, "keep groups, second factors and delegates", fourth::create()),
+        Migration::new(5, "keep what service principals say of themselves", fifth::widen()),
+        Migration::new(6, "keep policies for single applications", sixth::create()),
     ]
 }
 

@@ -11,7 +11,7 @@ use super::applications::{ApplicationChange, ObjectKey};
 use super::service_principals::ServicePrincipalChange;
 use super::{Directory, Refusal, tables};
 
-async fn directory() -> (Directory, Administrators) {
+pub(super) async fn directory() -> (Directory, Administrators) {
     let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_795_338_466)));
     let clocks = Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock };
     let database = Database::open(&DatabaseOptions::ephemeral(), &tables::migrations()).unwrap();

@@ -156,7 +156,10 @@ impl Statements {
                     .filter(this()),
             )?,
             sessions: Prepared::new(
-                Select::from(sign_in_tables::PERSON).column("sessions_valid_from", Kind::Time).filter(this()),
+                Select::from(sign_in_tables::PERSON)
+                    .column("sessions_valid_from", Kind::Time)
+                    .column("password_changed", Kind::Time)
+                    .filter(this()),
             )?,
         })
     }
@@ -178,6 +181,7 @@ fn read(row: &Row<'_>, held: &HashMap<ObjectId, Vec<Held>>) -> Result<User, Erro
         user_type: row.get(9)?,
         profile: from_json(row.get(10)?)?,
         deleted_date_time: row.get(11)?,
+        last_password_change_date_time: None,
         sign_in_sessions_valid_from_date_time: None,
         assigned_licenses: held.iter().map(Held::shown).collect(),
         license_assignment_states: held.iter().map(Held::state).collect(),
@@ -244,7 +248,7 @@ fn find_with(
     Ok(Some(user))
 }
 
-/// Adds since when a person's sessions are good.
+/// Adds since when a person's sessions are good and the password is as it is.
 fn show_sessions(
     statements: &super::Statements,
     snapshot: &mut Snapshot<'_>,
@@ -252,8 +256,10 @@ fn show_sessions(
     user: &mut User,
 ) -> Result<(), Refusal> {
     let this = [tenant.into(), user.id.into()];
-    let valid_from = snapshot.first(&statements.users.sessions, &this, |row| row.get::<Option<Timestamp>>(0))?;
-    user.sign_in_sessions_valid_from_date_time = valid_from.flatten().or(user.created_date_time);
+    let moments = snapshot.first(&statements.users.sessions, &this, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (valid_from, changed): (Option<Timestamp>, Option<Timestamp>) = moments.unwrap_or_default();
+    user.sign_in_sessions_valid_from_date_time = valid_from.or(user.created_date_time);
+    user.last_password_change_date_time = changed.or(user.created_date_time);
     Ok(())
 }
 
@@ -371,6 +377,7 @@ impl Directory {
                 assigned_licenses: Vec::new(),
                 created_date_time: Some(now),
                 display_name: None,
+                last_password_change_date_time: Some(now),
                 license_assignment_states: Vec::new(),
                 mail: None,
                 mail_nickname: None,

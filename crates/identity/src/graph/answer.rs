@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::Call;
 use super::problem::Problem;
 use super::query::Query;
+use super::unset::{NO_PROPERTIES, Unset};
 use crate::correlation::{CLIENT_REQUEST_ID, Correlation, header_value};
 use crate::directory::listing::{Listed, Page};
 
@@ -92,16 +93,25 @@ pub(super) struct Shape<'a> {
     pub(super) entity: &'static str,
     /// What is shown when nothing is selected; all of it when there is none.
     pub(super) default: Option<&'static [&'static str]>,
+    /// What nothing is in.
+    pub(super) unset: Unset,
 }
 
 impl<'a> Shape<'a> {
     pub(super) fn new(call: &'a Call<'_>, set: impl Into<Cow<'a, str>>, entity: &'static str) -> Self {
-        Self { origin: &call.identity.origin, version: call.version, set: set.into(), entity, default: None }
+        let (origin, version) = (call.identity.origin.as_str(), call.version);
+        Self { origin, version, set: set.into(), entity, default: None, unset: NO_PROPERTIES }
     }
 
     /// What is shown when nothing is selected.
     pub(super) fn default(mut self, names: &'static [&'static str]) -> Self {
         self.default = Some(names);
+        self
+    }
+
+    /// What nothing is in.
+    pub(super) fn unset(mut self, unset: Unset) -> Self {
+        self.unset = unset;
         self
     }
 
@@ -152,6 +162,11 @@ impl<'a> Shape<'a> {
         let Ok(Value::Object(mut all)) = serde_json::to_value(entity) else {
             return Ok(Map::new());
         };
+        let unset = all.get("@odata.type").and_then(Value::as_str).map_or(self.unset, Unset::of_type);
+        let selectable = if query.select.is_some() { unset.selectable } else { &[] };
+        for (name, nothing) in unset.shown.iter().chain(selectable) {
+            all.entry(*name).or_insert_with(|| nothing.value());
+        }
         let mut shown = Map::new();
         if let Some(names) = &query.select {
             let typed = all.remove_entry("@odata.type");

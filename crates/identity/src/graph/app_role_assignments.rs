@@ -74,6 +74,7 @@ async fn handle(call: &Call<'_>, addressed: &Addressed, rest: &[Segment]) -> Res
     };
     end(rest)?;
     match *call.method {
+        Method::GET => get(call, addressed, &id.text).await,
         Method::DELETE => delete(call, addressed, &id.text).await,
         _ => call.no_method(),
     }
@@ -108,6 +109,19 @@ async fn list(call: &Call<'_>, addressed: &Addressed) -> Result<Answer, Problem>
     let page = page.map(|assignment| Shown { row: assignment.id, properties: show(&assignment, &objects) });
     let shape = Shape::new(call, addressed.set.as_str(), ENTITY);
     Ok(Answer::Found(shape.page(&call.query, &page)?))
+}
+
+async fn get(call: &Call<'_>, addressed: &Addressed, id: &str) -> Result<Answer, Problem> {
+    call.caller.may(Action::ReadAppRoles)?;
+    call.query.of_one()?;
+    let row = grants::parse_id(id).ok_or_else(|| Problem::not_found(id))?;
+    let found = call.identity.directory.find_app_role(call.caller.tenant.id, row).await?;
+    let party = |one: &AppRoleAssignment| if addressed.side == Side::Principal { one.principal } else { one.resource };
+    let found = found.filter(|one| party(one) == addressed.id).ok_or_else(|| Problem::not_found(id))?;
+    let objects =
+        call.identity.directory.find_objects(&call.caller.tenant, vec![found.principal, found.resource]).await?;
+    let shape = Shape::new(call, addressed.set.as_str(), ENTITY);
+    Ok(Answer::Found(shape.one(&call.query, &show(&found, &objects))?))
 }
 
 async fn create(call: &Call<'_>, addressed: &Addressed) -> Result<Answer, Problem> {
@@ -147,8 +161,8 @@ async fn delete(call: &Call<'_>, addressed: &Addressed, id: &str) -> Result<Answ
     call.query.of_action()?;
     let row = grants::parse_id(id).ok_or_else(|| Problem::not_found(id))?;
     let (directory, tenant) = (&call.identity.directory, call.caller.tenant.id);
-    if let Some(resource) = directory.resource_of_app_role(tenant, row).await? {
-        check_graph(call, resource).await?;
+    if let Some(found) = directory.find_app_role(tenant, row).await? {
+        check_graph(call, found.resource).await?;
     }
     if directory.delete_app_role(tenant, addressed.id, row).await? {
         Ok(Answer::Done)

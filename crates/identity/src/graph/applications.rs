@@ -1,7 +1,7 @@
 //! `/applications`.
 
 use http::{HeaderMap, Method};
-use keyholder_entra::graph::{Application, RequiredResourceAccess};
+use keyholder_entra::graph::RequiredResourceAccess;
 use keyholder_foundation::{ClientId, KeyId};
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use super::filter::{Properties, Type};
 use super::path::{self, Segment};
 use super::problem::Problem;
 use super::query::Askable;
-use super::{Call, Reach, credentials, delta, end, federated, owners};
+use super::{Call, credentials, delta, end, federated, owners, policies, unset};
 use crate::directory::applications::{self, ApplicationChange, ObjectKey};
 use crate::directory::holders::Holder;
 use crate::directory::listing::Condition;
@@ -32,40 +32,40 @@ const PROPERTIES: Properties = &[
     ("publisherDomain", Type::Text),
     ("createdDateTime", Type::Moment),
     ("isFallbackPublicClient", Type::Bool),
+    ("groupMembershipClaims", Type::Text),
     ("serviceManagementReference", Type::Text),
     ("identifierUris", Type::Texts),
     ("tags", Type::Texts),
 ];
 /// Properties that are changed by the names that they have here.
-const DETAILS: [&str; 11] = [
+const DETAILS: [&str; 18] = [
+    "addIns",
     "api",
     "appRoles",
     "defaultRedirectUri",
+    "groupMembershipClaims",
     "info",
     "isDeviceOnlyAuthSupported",
+    "isDisabled",
     "isFallbackPublicClient",
+    "optionalClaims",
+    "parentalControlSettings",
     "publicClient",
+    "requestSignatureVerification",
+    "samlMetadataUrl",
     "serviceManagementReference",
     "servicePrincipalLockConfiguration",
     "spa",
     "web",
 ];
-/// Properties that real registrations have and these have not: nothing may be said of them but
-/// that there is nothing.
-const ABSENT: [&str; 9] = [
-    "addIns",
-    "groupMembershipClaims",
-    "optionalClaims",
-    "parentalControlSettings",
-    "requestSignatureVerification",
-    "samlMetadataUrl",
-    "tokenEncryptionKeyId",
-    "verifiedPublisher",
-    "oauth2RequirePostResponse",
-];
+/// What a registration can say about the groups that its tokens name; several with commas between.
+const GROUP_CLAIMS: [&str; 5] = ["None", "SecurityGroup", "DirectoryRole", "ApplicationGroup", "All"];
+/// Whose consent minors can need.
+const AGE_RULES: [&str; 5] =
+    ["Allow", "RequireConsentForPrivacyServices", "RequireConsentForMinors", "RequireConsentForKids", "BlockMinors"];
 
 pub(super) fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
-    Shape::new(call, "applications", "application")
+    Shape::new(call, "applications", "application").unset(unset::APPLICATION)
 }
 
 pub(super) fn askable() -> Askable<impl Fn(&str, bool, &str) -> Option<Condition>> {
@@ -99,7 +99,7 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
     match action.name.as_str() {
         "owners" => owners::handle(call, owners::Owned::Application(key), rest).await,
         "federatedidentitycredentials" => federated::handle(call, key, action, rest).await,
-        "appmanagementpolicies" => Err(Problem::not_offered("applications/{id}/appManagementPolicies")),
+        "appmanagementpolicies" => policies::of_holder(call, Holder::Application(key), rest).await,
         name => {
             end(rest)?;
             credentials::handle(call, Holder::Application(key), name)
@@ -134,17 +134,9 @@ pub(super) fn creates_if_missing(headers: &HeaderMap) -> bool {
 }
 
 async fn list(call: &Call<'_>) -> Result<Answer, Problem> {
-    let mut listing = call.query.listing(&askable())?;
-    if let Reach::Owned(owned) = call.reach().await? {
-        listing.conditions.push(Condition::OneOf("object_id", owned));
-    }
+    let listing = call.within_reach(call.query.listing(&askable())?).await?;
     let page = call.identity.directory.list_applications(&call.caller.tenant, listing).await?;
-    let mut shown = Vec::with_capacity(page.entities.len());
-    for application in &page.entities {
-        shown.push(expand(call, application).await?);
-    }
-    let mut shown = shown.into_iter();
-    let page = page.map(|application| owners::Expanded::new(application, shown.next().flatten()));
+    let page = owners::expand_all(call, page, shape(call).entity).await?;
     Ok(Answer::Found(shape(call).page(&call.query, &page)?))
 }
 
@@ -153,17 +145,9 @@ async fn count(call: &Call<'_>, rest: &[Segment]) -> Result<Answer, Problem> {
     if call.method != Method::GET {
         return call.no_method();
     }
-    let mut listing = call.query.counting(&askable())?;
-    if let Reach::Owned(owned) = call.reach().await? {
-        listing.conditions.push(Condition::OneOf("object_id", owned));
-    }
+    let listing = call.within_reach(call.query.counting(&askable())?).await?;
     let page = call.identity.directory.list_applications(&call.caller.tenant, listing).await?;
     Ok(Answer::Number(page.count.unwrap_or_default()))
-}
-
-/// The owners, when they are asked for.
-async fn expand(call: &Call<'_>, application: &Application) -> Result<Option<Value>, Problem> {
-    owners::expand(call, application.id, shape(call).entity).await
 }
 
 async fn get(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
@@ -172,10 +156,10 @@ async fn get(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
     let mut found = call.identity.directory.find_application(&call.caller.tenant, key).await?;
     call.may_see(found.id).await?;
     // Only who asks for them by name gets the certificates themselves.
-    if call.query.select.as_ref().is_some_and(|names| names.iter().any(|name| name == "keyCredentials")) {
+    if call.query.selects("keyCredentials") {
         credentials::show_keys(call, Holder::Application(key), &mut found.key_credentials).await?;
     }
-    let owners = expand(call, &found).await?;
+    let owners = owners::expand(call, found.id, shape(call).entity).await?;
     Ok(Answer::Found(shape(call).one(&call.query, &owners::Expanded::new(found, owners))?))
 }
 
@@ -196,6 +180,10 @@ async fn create_named(call: &Call<'_>, unique_name: Option<&str>) -> Result<Answ
         }
         change.unique_name = Some(name.to_owned());
     }
+    // Only what is there can be deactivated.
+    if change.details.get("isDisabled").is_some_and(|value| !value.is_null()) {
+        return Err(Problem::invalid_property("isDisabled"));
+    }
     if change.display_name.is_none() {
         let message = "A value is required for property 'displayName' of resource 'Application'.";
         return Err(Problem::request(message));
@@ -208,6 +196,14 @@ async fn create_named(call: &Call<'_>, unique_name: Option<&str>) -> Result<Answ
     if audience.contains("Personal") && change.display_name.as_ref().is_some_and(|name| name.chars().count() > 90) {
         return Err(Problem::invalid_value("displayName", ENTITY));
     }
+    if audience.contains("Personal") {
+        // Personal accounts have tokens of the second version only.
+        let api = change.details.entry("api").or_insert_with(|| Value::Object(Map::new()));
+        if let Some(api) = api.as_object_mut() {
+            let version = api.entry("requestedAccessTokenVersion").or_insert(Value::Null);
+            *version = version.as_i64().unwrap_or(2).into();
+        }
+    }
     check_uris(&change, &call.caller.tenant, None)?;
     let directory = &call.identity.directory;
     if !call.caller.can(Action::WriteApplications) && call.caller.is_person {
@@ -216,6 +212,7 @@ async fn create_named(call: &Call<'_>, unique_name: Option<&str>) -> Result<Answ
             return Err(Problem::registrations_spent());
         }
     }
+    change.created_by = Some(call.caller.client);
     change.owners = call.caller.as_owner().into_iter().collect();
     for owner in bound {
         if !change.owners.contains(&owner) {
@@ -264,10 +261,9 @@ fn change(body: &mut Body) -> Result<ApplicationChange, Problem> {
         keys: credentials::wanted_keys(body)?,
         passwords: kept_passwords(body)?,
         owners: Vec::new(),
+        created_by: None,
     };
-    for name in ABSENT {
-        body.take_nothing(name)?;
-    }
+    unset::APPLICATION.take_from(body)?;
     if change.sign_in_audience.as_ref().is_some_and(|audience| !SIGN_IN_AUDIENCES.contains(&audience.as_str())) {
         return Err(body.invalid("signInAudience"));
     }
@@ -315,6 +311,20 @@ fn check_detail(name: &str, value: &Value, body: &Body) -> Result<(), Problem> {
             };
             entitlements_are_sound(roles) && roles.iter().all(members)
         }
+        "groupMembershipClaims" => {
+            value.as_str().is_none_or(|claims| claims.split(',').all(|claim| GROUP_CLAIMS.contains(&claim.trim())))
+        }
+        "parentalControlSettings" => {
+            let rule = value.get("legalAgeGroupRule").unwrap_or(&Value::Null);
+            let country = |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+            rule.as_str().is_none_or(|rule| AGE_RULES.contains(&rule))
+                && texts("countriesBlockedForMinors").iter().all(country)
+        }
+        "requestSignatureVerification" => {
+            let weak = value.get("allowedWeakAlgorithms").unwrap_or(&Value::Null);
+            weak.is_null() || weak == "rsaSha1"
+        }
+        "samlMetadataUrl" => value.as_str().is_none_or(is_web_uri),
         _ => true,
     };
     if sound { Ok(()) } else { Err(body.invalid(name)) }
@@ -335,7 +345,7 @@ fn unique(list: &[String]) -> bool {
 }
 
 /// `https` anywhere, `http` on the machine itself, without a fragment or a wildcard.
-fn is_web_uri(uri: &str) -> bool {
+pub(super) fn is_web_uri(uri: &str) -> bool {
     let host = |rest: &str| rest.split(['/', ':', '?']).next().unwrap_or_default().to_ascii_lowercase();
     let local = |rest: &str| matches!(host(rest).as_str(), "localhost" | "127.0.0.1" | "[");
     is_native_uri(uri)
@@ -347,10 +357,14 @@ fn is_web_uri(uri: &str) -> bool {
         }
 }
 
-/// Any absolute address without a fragment.
+/// Schemes whose addresses a browser runs instead of opening them.
+const RUN_BY_BROWSERS: [&str; 3] = ["javascript", "data", "vbscript"];
+
+/// Any absolute address without a fragment, but for those that are programs.
 fn is_native_uri(uri: &str) -> bool {
     let has_scheme = uri.split_once(':').is_some_and(|(scheme, rest)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        !RUN_BY_BROWSERS.iter().any(|run| scheme.eq_ignore_ascii_case(run))
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
             && !rest.is_empty()
     });

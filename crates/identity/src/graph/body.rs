@@ -63,15 +63,9 @@ impl Body {
         }
     }
 
-    /// Takes a property of which there is nothing here: null, or empty.
+    /// Takes a property of which there is nothing here: null, false, or empty.
     pub(super) fn take_nothing(&mut self, name: &str) -> Result<(), Problem> {
-        let is_nothing = match self.properties.get(name) {
-            None | Some(Value::Null) => true,
-            Some(Value::Array(list)) => list.is_empty(),
-            Some(Value::Object(object)) => object.is_empty(),
-            Some(_) => false,
-        };
-        if !is_nothing {
+        if !self.properties.get(name).is_none_or(is_nothing) {
             return Err(Problem::invalid_property(name));
         }
         self.properties.shift_remove(name);
@@ -152,6 +146,16 @@ impl Body {
     }
 }
 
+/// Whether it says nothing, as the service shows what nothing is in.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(object) => object.values().all(is_nothing),
+        _ => false,
+    }
+}
+
 /// Whether a text in it has U+0000, which no store keeps.
 fn has_nul(value: &Value) -> bool {
     match value {
@@ -176,6 +180,18 @@ mod tests {
         assert!(body.finish().is_ok());
         let left = Body::parse("Application", br#"{"web":{}}"#).unwrap();
         assert_eq!(left.finish(), Err(Problem::invalid_property("web")));
+    }
+
+    #[test]
+    fn nothing_is_taken_in_any_of_its_shapes() {
+        for nothing in ["null", "false", "[]", "{}", r#"{"a":null,"b":[]}"#] {
+            let mut body = Body::parse("X", format!(r#"{{"n":{nothing}}}"#).as_bytes()).unwrap();
+            assert!(body.take_nothing("n").is_ok() && body.finish().is_ok(), "{nothing}");
+        }
+        for something in ["true", "0", r#""""#, "[null]", r#"{"a":{"b":1}}"#] {
+            let mut body = Body::parse("X", format!(r#"{{"n":{something}}}"#).as_bytes()).unwrap();
+            assert_eq!(body.take_nothing("n"), Err(Problem::invalid_property("n")), "{something}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! application permissions in its token that it still has, and, for people, by being a member of
 //! the tenant.
 //!
-//! A token on behalf of a person acts with the person's directory roles. Members may read the
+//! A token on behalf of a person does what both allow: the delegated permissions that its
+//! application was given (the token's `scp`), and the person's directory roles. Members may read the
 //! directory and register applications, which they then own; owners may manage what they own.
 //! Whoever was disabled or deleted since the token was made is nobody at once.
 
@@ -70,6 +71,15 @@ struct Rule {
     members: bool,
 }
 
+/// The permission that makes an application as mighty as the person whom it speaks for.
+const AS_THE_PERSON: &str = "Directory.AccessAsUser.All";
+/// What reading reports and logs takes.
+const READ_LOGS: &str = "AuditLog.Read.All";
+/// Only applications that speak for themselves have it.
+const OWNED_BY: &str = "Application.ReadWrite.OwnedBy";
+/// What a person's own profile may be read by, beside what reads everybody's.
+const READ_ONESELF: &str = "User.Read";
+
 /// Those who may do anything to applications.
 const APPLICATION_ADMINISTRATORS: &[DirectoryRole] =
     &[GLOBAL_ADMINISTRATOR, APPLICATION_ADMINISTRATOR, CLOUD_APPLICATION_ADMINISTRATOR];
@@ -95,7 +105,7 @@ impl Action {
                     CLOUD_APPLICATION_ADMINISTRATOR,
                     APPLICATION_DEVELOPER,
                 ]),
-                permissions: &["Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"],
+                permissions: &[OWNED_BY, "Application.ReadWrite.All"],
                 members: true,
             },
             Self::WriteApplications => write(APPLICATION_ADMINISTRATORS, &["Application.ReadWrite.All"]),
@@ -158,7 +168,7 @@ impl Action {
                 members: false,
             },
             Self::WritePolicies => write(APPLICATION_ADMINISTRATORS, &["Policy.ReadWrite.ApplicationConfiguration"]),
-            Self::ReadReports => write(APPLICATION_ADMINISTRATORS, &["AuditLog.Read.All"]),
+            Self::ReadReports => write(APPLICATION_ADMINISTRATORS, &[READ_LOGS]),
             Self::ReadGroups => read(&[
                 "GroupMember.Read.All",
                 "GroupMember.ReadWrite.All",
@@ -207,6 +217,8 @@ pub(super) struct Caller {
     roles: Vec<Uuid>,
     /// Application permissions in its token that it still has.
     permissions: Vec<String>,
+    /// Delegated permissions in its token; none when no person is behind it.
+    scopes: Vec<String>,
 }
 
 impl Caller {
@@ -227,6 +239,7 @@ impl Caller {
             is_delegate: standing.is_delegate,
             roles: standing.roles,
             permissions: if token.app_only { has.cloned().collect() } else { Vec::new() },
+            scopes: token.scopes.clone(),
         })
     }
 
@@ -236,14 +249,56 @@ impl Caller {
             Some(enough) => enough.iter().any(|role| self.has(role)),
             None => !self.roles.is_empty(),
         };
-        by_role
-            || (members && self.is_person && !self.is_delegate)
-            || permissions.iter().any(|enough| self.permits(enough))
+        if self.is_person {
+            return (by_role || members && !self.is_delegate) && self.was_given(action);
+        }
+        by_role || permissions.iter().any(|enough| self.permits(enough))
+    }
+
+    /// Whether the application was given a permission to do that for the person, whatever the person
+    /// may do. No person limits an application that speaks for itself.
+    ///
+    /// An action takes the same names of both kinds of permissions, as the reference has it almost
+    /// everywhere. `Directory.AccessAsUser.All` stands for the whole directory, but not for what was
+    /// logged of sign-ins.
+    pub(super) fn was_given(&self, action: Action) -> bool {
+        let enough = |scope: &String| match scope.as_str() {
+            AS_THE_PERSON => action != Action::ReadReports,
+            OWNED_BY => false,
+            other => action.rule().permissions.contains(&other),
+        };
+        !self.is_person || self.scopes.iter().any(enough)
+    }
+
+    /// Whether this is somebody about themselves.
+    pub(super) fn is_oneself(&self, person: ObjectId) -> bool {
+        self.is_person && self.id == person
+    }
+
+    /// Whether this is a person's own profile, and the application was let see it.
+    pub(super) fn may_read_oneself(&self, person: ObjectId) -> bool {
+        let given = || self.scopes.iter().any(|scope| scope == READ_ONESELF) || self.was_given(Action::ReadUsers);
+        self.is_oneself(person) && given()
+    }
+
+    /// Refuses what no lesser permission does than to be let in wholly as the person.
+    pub(super) fn must_be_the_person(&self) -> Result<(), Problem> {
+        let wholly = self.is_person && self.scopes.iter().any(|scope| scope == AS_THE_PERSON);
+        if wholly { Ok(()) } else { Err(Problem::denied()) }
     }
 
     /// Refuses an action that the caller has no right to.
     pub(super) fn may(&self, action: Action) -> Result<(), Problem> {
         if self.can(action) { Ok(()) } else { Err(Problem::denied()) }
+    }
+
+    /// Refuses to show what is told of sign-ins to a caller who has no right to it.
+    pub(super) fn may_read_reports(&self) -> Result<(), Problem> {
+        match (self.can(Action::ReadReports), self.is_person && self.was_given(Action::ReadReports)) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Problem::role_missing()),
+            (false, false) => Err(Problem::permission_missing(READ_LOGS)),
+        }
     }
 
     pub(super) fn has(&self, role: &DirectoryRole) -> bool {
@@ -254,9 +309,10 @@ impl Caller {
         self.permissions.iter().any(|has| has == permission)
     }
 
-    /// Whether owning an object gives the caller rights over it.
+    /// Whether owning an application or service principal gives the caller rights over it.
     pub(super) fn may_own(&self) -> bool {
-        self.is_person && !self.is_delegate || self.permits("Application.ReadWrite.OwnedBy")
+        let as_person = self.is_person && !self.is_delegate && self.was_given(Action::WriteApplications);
+        as_person || self.permits(OWNED_BY)
     }
 
     /// Who owns a group that this caller makes: only people do.

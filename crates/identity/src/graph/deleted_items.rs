@@ -103,7 +103,8 @@ async fn find(call: &Call<'_>, id: ObjectId, action: fn(ObjectKind) -> Action) -
         return Ok(found);
     }
     let owned = call.identity.directory.owned_by(call.caller.tenant.id, call.caller.id).await?;
-    if found.kind != ObjectKind::User && owned.contains(&id.0) { Ok(found) } else { Err(Problem::denied()) }
+    let may_own = call.caller.was_given(action(found.kind)) && found.kind != ObjectKind::User;
+    if may_own && owned.contains(&id.0) { Ok(found) } else { Err(Problem::denied()) }
 }
 
 async fn purge(call: &Call<'_>, id: ObjectId) -> Result<Answer, Problem> {

@@ -10,7 +10,7 @@ use super::caller::Action;
 use super::path::Segment;
 use super::problem::Problem;
 use super::query::{Askable, narrows_nothing, parse_delta_token};
-use super::{Call, applications as app, end, service_principals as principal, users as people};
+use super::{Call, applications as app, end, grants as permissions, service_principals as principal, users as people};
 use crate::directory::changes::ObjectKind;
 use crate::directory::listing::{Condition, Cursor, Listed, Listing, Page};
 
@@ -41,12 +41,20 @@ pub(super) async fn users(call: &Call<'_>, rest: &[Segment]) -> Result<Answer, P
     answer(call, rest, ObjectKind::User, &people::shape(call)).await
 }
 
+pub(super) async fn grants(call: &Call<'_>, rest: &[Segment]) -> Result<Answer, Problem> {
+    answer(call, rest, ObjectKind::PermissionGrant, &permissions::shape(call)).await
+}
+
 async fn answer(call: &Call<'_>, rest: &[Segment], kind: ObjectKind, shape: &Shape<'_>) -> Result<Answer, Problem> {
     end(rest.get(1..).unwrap_or_default())?;
     if call.method != Method::GET {
         return call.no_method();
     }
-    call.caller.may(if kind == ObjectKind::User { Action::ReadUsers } else { Action::ReadApplications })?;
+    call.caller.may(match kind {
+        ObjectKind::User => Action::ReadUsers,
+        ObjectKind::PermissionGrant => Action::ReadGrants,
+        _ => Action::ReadApplications,
+    })?;
     let query = &call.query;
     let address = format!("{}/delta", shape.address());
     let now = call.identity.directory.current_epoch().await?;
@@ -115,6 +123,7 @@ async fn rows(call: &Call<'_>, kind: ObjectKind, listing: Listing) -> Result<Pag
             directory.list_service_principals(tenant.id, listing).await?.map(|entity| row(&entity))
         }
         ObjectKind::User => directory.list_users(tenant.id, listing).await?.map(|entity| row(&entity)),
+        ObjectKind::PermissionGrant => directory.list_grants(tenant.id, listing).await?.map(|entity| row(&entity)),
         ObjectKind::Group => directory.list_groups(tenant.id, listing).await?.map(|entity| row(&entity)),
     })
 }
@@ -149,7 +158,11 @@ async fn changes(
         Listing { size: there.len(), conditions: vec![Condition::OneOf("object_id", there)], ..Listing::default() };
     let mut rows = rows(call, kind, wanted).await?.entities;
     rows.extend(changed.iter().filter_map(|(id, removal)| {
-        let removed = json!({ "id": id, "@removed": { "reason": removal.as_ref()?.reason() } });
+        let shown = match kind {
+            ObjectKind::PermissionGrant => crate::directory::grants::shown_id(id.0),
+            _ => id.to_string(),
+        };
+        let removed = json!({ "id": shown, "@removed": { "reason": removal.as_ref()?.reason() } });
         removed.as_object().map(|shown| Row { id: id.0, shown: shown.clone() })
     }));
     rows.sort_by_key(|row| row.id);

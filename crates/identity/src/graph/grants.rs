@@ -13,7 +13,7 @@ use super::filter::{Properties, Type};
 use super::path::Segment;
 use super::problem::Problem;
 use super::query::Askable;
-use super::{Call, end, no_key};
+use super::{Call, delta, end, no_key};
 use crate::directory::applications::ObjectKey;
 use crate::directory::grants;
 use crate::directory::listing::Condition;
@@ -29,7 +29,7 @@ const PROPERTIES: Properties = &[
     ("scope", Type::Text),
 ];
 
-fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
+pub(super) fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
     Shape::new(call, "oauth2PermissionGrants", ENTITY)
 }
 
@@ -43,9 +43,9 @@ pub(super) async fn of_client(call: &Call<'_>, key: ObjectKey) -> Result<Answer,
     listed(call, vec![Condition::Equals("client", client.id.into())]).await
 }
 
-pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
+pub(super) async fn handle(call: &Call<'_>, first: &Segment, segments: &[Segment]) -> Result<Answer, Problem> {
     no_key(first)?;
-    let Some((id, rest)) = rest.split_first() else {
+    let Some((id, rest)) = segments.split_first() else {
         return match *call.method {
             Method::GET => list(call).await,
             Method::POST => create(call).await,
@@ -53,7 +53,7 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
         };
     };
     if matches!(id.name.as_str(), "delta" | "delta()") {
-        return Err(Problem::not_offered("oauth2PermissionGrants/delta"));
+        return delta::grants(call, segments).await;
     }
     end(rest)?;
     let row = grants::parse_id(&id.text).ok_or_else(|| Problem::not_found(&id.text));

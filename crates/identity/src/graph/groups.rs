@@ -122,7 +122,8 @@ async fn may_manage(call: &Call<'_>, group: &Group, action: Action) -> Result<()
         return Ok(());
     }
     let owned = call.identity.directory.owned_by(call.caller.tenant.id, call.caller.id).await?;
-    if call.caller.is_person && owned.contains(&group.id.0) { Ok(()) } else { Err(Problem::denied()) }
+    let may_own = call.caller.is_person && call.caller.was_given(action);
+    if may_own && owned.contains(&group.id.0) { Ok(()) } else { Err(Problem::denied()) }
 }
 
 async fn create(call: &Call<'_>) -> Result<Answer, Problem> {

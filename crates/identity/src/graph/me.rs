@@ -9,7 +9,7 @@ use super::path::Segment;
 use super::problem::Problem;
 use super::users::{self, WantedPassword};
 use super::{Call, end, no_key};
-use crate::credentials::verify_password;
+use crate::attempts::{self, Attempt};
 use crate::directory::users::{UserChange, UserKey};
 
 pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -> Result<Answer, Problem> {
@@ -34,23 +34,18 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
 
 /// Sets one's own password, which needs the old one. Guessing it counts as guessing at sign-in does.
 async fn change_password(call: &Call<'_>) -> Result<Answer, Problem> {
+    call.caller.must_be_the_person()?;
     call.query.of_action()?;
     let mut body = Body::parse("User", call.body)?;
     let current = Secret::new(body.require::<String>("currentPassword")?);
     let new: String = body.require("newPassword")?;
     body.finish()?;
     let (directory, tenant, id) = (&call.identity.directory, call.caller.tenant.id, call.caller.id);
-    let person = directory.find_person(tenant, id).await?.ok_or_else(|| Problem::not_found(&id.to_string()))?;
-    let now = call.identity.clocks.now();
-    if person.standing.locked_until.is_some_and(|until| now < until) {
-        return Err(wrong_password());
-    }
-    let (hash, is_same) = (person.password_hash.clone(), current.expose() == new);
-    // Tens of milliseconds of work, so away from the threads that answer requests.
-    let good = tokio::task::spawn_blocking(move || verify_password(&hash, &current)).await.unwrap_or(false);
-    if !good {
-        directory.count_failure(tenant, id).await?;
-        return Err(wrong_password());
+    let is_same = current.expose() == new;
+    match attempts::attempt(call.identity, tenant, id, &current).await? {
+        Attempt::Right => {}
+        Attempt::Gone => return Err(Problem::not_found(&id.to_string())),
+        _ => return Err(wrong_password()),
     }
     let user = directory.find_user(tenant, UserKey::Object(id)).await?;
     let wanted = WantedPassword::new(new);

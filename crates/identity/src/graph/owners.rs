@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::query::{Askable, narrows_nothing};
 use crate::directory::applications::ObjectKey;
 use crate::directory::changes::ObjectKind;
-use crate::directory::listing::Listed;
+use crate::directory::listing::{Listed, Page};
 
 /// How many owners may be bound when an object is made.
 const BOUND: usize = 20;
@@ -143,6 +143,20 @@ pub(super) async fn expand(call: &Call<'_>, object: ObjectId, entity: &str) -> R
         }
         [other, ..] => Err(Problem::unknown_property(other, entity)),
     }
+}
+
+/// The objects of a page, each with its owners when they are to be shown.
+pub(super) async fn expand_all<T: Listed>(
+    call: &Call<'_>,
+    page: Page<T>,
+    entity: &str,
+) -> Result<Page<Expanded<T>>, Problem> {
+    let mut owners = Vec::with_capacity(page.entities.len());
+    for object in &page.entities {
+        owners.push(expand(call, ObjectId(object.id()), entity).await?);
+    }
+    let mut owners = owners.into_iter();
+    Ok(page.map(|object| Expanded::new(object, owners.next().flatten())))
 }
 
 /// An object with its owners, where they were asked for.

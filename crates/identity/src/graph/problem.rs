@@ -49,11 +49,6 @@ impl Problem {
         Self::bad_request(&format!("Resource not found for the segment '{}'.", cut(segment)))
     }
 
-    /// Something of Graph's that the local org does not have.
-    pub(super) fn not_offered(what: &str) -> Self {
-        Self::bad_request(&format!("{what} is not supported by the local org yet."))
-    }
-
     pub(super) fn unknown_property(name: &str, entity: &str) -> Self {
         let name = cut(name);
         Self::bad_request(&format!("Could not find a property named '{name}' on type 'microsoft.graph.{entity}'."))
@@ -94,6 +89,24 @@ impl Problem {
         )
     }
 
+    /// An application without the permission to read reports.
+    pub(super) fn permission_missing(permission: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Authentication_MSGraphPermissionMissing",
+            format!("Calling principal does not have required MSGraph permissions {permission}"),
+        )
+    }
+
+    /// A person without a role that may read reports.
+    pub(super) fn role_missing() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Authentication_RequestFromUnsupportedUserRole",
+            "User is not in the allowed roles",
+        )
+    }
+
     pub(super) fn bad_skip_token() -> Self {
         Self::bad_request("The specified $skiptoken is not valid.")
     }
@@ -115,6 +128,13 @@ impl Problem {
     /// A proof that proves nothing.
     pub(super) fn unauthenticated(code: &'static str, message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, message)
+    }
+
+    /// A body of another kind than JSON.
+    pub(super) fn not_json(content_type: &str) -> Self {
+        let shown: String = content_type.chars().filter(|c| !c.is_control()).take(80).collect();
+        let message = format!("The content type '{shown}' is not supported; send application/json.");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
     }
 
     /// The caller has asked too often.
@@ -180,7 +200,10 @@ impl Problem {
     pub(super) fn into_response(self, correlation: Correlation, now: Timestamp, origin: &str) -> Response<Bytes> {
         let date = now.whole_seconds().to_string();
         let inner = InnerError {
+            // Only throttling says these again inside.
             code: self.retry_after.map(|_| self.status.as_str().to_owned()),
+            status: self.retry_after.map(|_| self.status.as_str().to_owned()),
+            message: self.retry_after.map(|_| self.message.clone()),
             date: Some(date.trim_end_matches('Z').to_owned()),
             request_id: Some(correlation.trace.to_string()),
             client_request_id: Some(correlation.client_or_trace().to_string()),
@@ -225,7 +248,7 @@ impl From<TokenProblem> for Problem {
             TokenProblem::Malformed(_) => "CompactToken parsing failed with error code: 80049217",
             TokenProblem::Expired => "Lifetime validation failed, the token is expired.",
             TokenProblem::NotYetValid => "Lifetime validation failed, the token is not yet valid.",
-            TokenProblem::Audience => "Access token validation failure. Invalid audience.",
+            TokenProblem::Audience | TokenProblem::Scope => "Access token validation failure. Invalid audience.",
             TokenProblem::Issuer | TokenProblem::Tenant => "Access token validation failure. Invalid issuer.",
             TokenProblem::Algorithm | TokenProblem::UnknownKey | TokenProblem::Signature => {
                 "Access token validation failure. Invalid signature."
@@ -306,6 +329,13 @@ impl From<Refusal> for Problem {
                 StatusCode::BAD_REQUEST,
                 "CredentialInvalidLifetimeAsPerAppPolicy",
                 "Credential lifetime exceeds the max value allowed as per assigned policy.",
+            ),
+            Refusal::HasPolicy { same: true } => Self::request(
+                "One or more added object references already exist for the following modified properties: \
+                 'appManagementPolicies'.",
+            ),
+            Refusal::HasPolicy { same: false } => Self::request(
+                "Another policy is assigned to the object: only one appManagementPolicy can be. Remove that one first.",
             ),
             Refusal::KeyUpdate(key) => {
                 Self::request(format!("Update to existing credential with KeyId '{key}' is not allowed."))

@@ -136,6 +136,11 @@ impl Query {
         self.after.is_none()
     }
 
+    /// Whether this property is asked for by name.
+    pub(super) fn selects(&self, property: &str) -> bool {
+        self.select.iter().flatten().any(|name| name == property)
+    }
+
     /// Refuses the options that only lists have.
     pub(super) fn of_one(&self) -> Result<(), Problem> {
         let mut names = self.repeated.iter().map(|(name, _)| name.as_str());

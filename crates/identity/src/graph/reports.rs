@@ -15,7 +15,6 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::{Answer, Shape};
-use super::caller::Action;
 use super::filter::{Properties, Type};
 use super::path::Segment;
 use super::problem::Problem;
@@ -107,7 +106,7 @@ fn check(call: &Call<'_>, rest: &[Segment]) -> Result<(), Problem> {
     if call.method != Method::GET {
         return call.no_method();
     }
-    call.caller.may(Action::ReadReports)
+    call.caller.may_read_reports()
 }
 
 /// The latest of the moments, as reports show one.
@@ -212,7 +211,7 @@ fn dates(
 fn event_type(entry: &SignIn) -> &'static str {
     match (entry.user, entry.flow.as_str()) {
         (None, "client_credentials") => "servicePrincipal",
-        (_, "refresh_token") => "nonInteractiveUser",
+        _ if entry.is_non_interactive() => "nonInteractiveUser",
         _ => "interactiveUser",
     }
 }

@@ -2,6 +2,7 @@
 
 use http::Method;
 use keyholder_foundation::ClientId;
+use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape};
 use super::body::Body;
@@ -10,7 +11,9 @@ use super::filter::{Properties, Type};
 use super::path::{self, Segment};
 use super::problem::Problem;
 use super::query::Askable;
-use super::{Call, Reach, app_role_assignments, applications, credentials, delta, end, grants, member_of, owners};
+use super::{
+    Call, app_role_assignments, applications, credentials, delta, end, grants, member_of, owners, policies, unset,
+};
 use crate::directory::applications::ObjectKey;
 use crate::directory::holders::Holder;
 use crate::directory::listing::Condition;
@@ -27,26 +30,32 @@ const PROPERTIES: Properties = &[
     ("appRoleAssignmentRequired", Type::Bool),
     ("createdDateTime", Type::Moment),
     ("homepage", Type::Text),
+    ("alternativeNames", Type::Texts),
+    ("preferredSingleSignOnMode", Type::Text),
     ("replyUrls", Type::Texts),
     ("servicePrincipalNames", Type::Texts),
     ("servicePrincipalType", Type::Text),
     ("signInAudience", Type::Text),
     ("tags", Type::Texts),
 ];
-/// What may be said of it only that there is nothing.
-const ABSENT: [&str; 8] = [
+/// Properties that are changed by the names that they have here.
+const DETAILS: [&str; 7] = [
     "alternativeNames",
-    "addIns",
-    "customSecurityAttributes",
+    "description",
     "loginUrl",
     "notificationEmailAddresses",
     "preferredSingleSignOnMode",
+    "preferredTokenSigningKeyThumbprint",
     "samlSingleSignOnSettings",
-    "tokenEncryptionKeyId",
 ];
+const SINGLE_SIGN_ON_MODES: [&str; 4] = ["notSupported", "password", "saml", "oidc"];
+/// How many addresses and how many other names there may be.
+const MOST_NAMES: usize = 20;
+/// The longest text in the details, in characters.
+const MAX_TEXT: usize = 1024;
 
 pub(super) fn shape<'a>(call: &'a Call<'_>) -> Shape<'a> {
-    Shape::new(call, "servicePrincipals", "servicePrincipal")
+    Shape::new(call, "servicePrincipals", "servicePrincipal").unset(unset::SERVICE_PRINCIPAL)
 }
 
 pub(super) fn askable() -> Askable<impl Fn(&str, bool, &str) -> Option<Condition>> {
@@ -94,7 +103,7 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
             call.may_see(found.id).await?;
             member_of::handle(call, &format!("servicePrincipals/{}", found.id), found.id, action, rest).await
         }
-        "appmanagementpolicies" => Err(Problem::not_offered("servicePrincipals/{id}/appManagementPolicies")),
+        "appmanagementpolicies" => policies::of_holder(call, Holder::ServicePrincipal(key), rest).await,
         name => {
             end(rest)?;
             credentials::handle(call, Holder::ServicePrincipal(key), name)
@@ -105,17 +114,9 @@ pub(super) async fn handle(call: &Call<'_>, first: &Segment, rest: &[Segment]) -
 }
 
 async fn list(call: &Call<'_>) -> Result<Answer, Problem> {
-    let mut listing = call.query.listing(&askable())?;
-    if let Reach::Owned(owned) = call.reach().await? {
-        listing.conditions.push(Condition::OneOf("object_id", owned));
-    }
+    let listing = call.within_reach(call.query.listing(&askable())?).await?;
     let page = call.identity.directory.list_service_principals(call.caller.tenant.id, listing).await?;
-    let mut expanded = Vec::with_capacity(page.entities.len());
-    for principal in &page.entities {
-        expanded.push(owners::expand(call, principal.id, "servicePrincipal").await?);
-    }
-    let mut expanded = expanded.into_iter();
-    let page = page.map(|principal| owners::Expanded::new(principal, expanded.next().flatten()));
+    let page = owners::expand_all(call, page, shape(call).entity).await?;
     Ok(Answer::Found(shape(call).page(&call.query, &page)?))
 }
 
@@ -124,10 +125,7 @@ async fn count(call: &Call<'_>, rest: &[Segment]) -> Result<Answer, Problem> {
     if call.method != Method::GET {
         return call.no_method();
     }
-    let mut listing = call.query.counting(&askable())?;
-    if let Reach::Owned(owned) = call.reach().await? {
-        listing.conditions.push(Condition::OneOf("object_id", owned));
-    }
+    let listing = call.within_reach(call.query.counting(&askable())?).await?;
     let page = call.identity.directory.list_service_principals(call.caller.tenant.id, listing).await?;
     Ok(Answer::Number(page.count.unwrap_or_default()))
 }
@@ -137,10 +135,10 @@ async fn get(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
     call.query.of_one()?;
     let mut found = call.identity.directory.find_service_principal(call.caller.tenant.id, key).await?;
     call.may_see(found.id).await?;
-    if call.query.select.as_ref().is_some_and(|names| names.iter().any(|name| name == "keyCredentials")) {
+    if call.query.selects("keyCredentials") {
         credentials::show_keys(call, Holder::ServicePrincipal(key), &mut found.key_credentials).await?;
     }
-    let owners = owners::expand(call, found.id, "servicePrincipal").await?;
+    let owners = owners::expand(call, found.id, shape(call).entity).await?;
     Ok(Answer::Found(shape(call).one(&call.query, &owners::Expanded::new(found, owners))?))
 }
 
@@ -149,7 +147,8 @@ async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
     call.query.of_action()?;
     let mut body = Body::parse(ENTITY, call.body)?;
     let client: ClientId = body.require("appId")?;
-    let change = ServicePrincipalChange { owner: call.caller.as_owner(), ..change(&mut body)? };
+    let (owner, created_by) = (call.caller.as_owner(), Some(call.caller.client));
+    let change = ServicePrincipalChange { owner, created_by, ..change(&mut body)? };
     body.finish()?;
     let directory = &call.identity.directory;
     if !call.caller.can(Action::WriteApplications) {
@@ -174,7 +173,8 @@ async fn update(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
     call.may_manage_any()?;
     call.query.of_action()?;
     let mut body = Body::parse(ENTITY, call.body)?;
-    let change = change(&mut body)?;
+    let keys = credentials::wanted_keys(&mut body)?;
+    let change = ServicePrincipalChange { keys, ..change(&mut body)? };
     body.finish()?;
     let tenant = call.caller.tenant.id;
     let found = call.identity.directory.find_service_principal(tenant, key).await?;
@@ -197,18 +197,54 @@ async fn delete(call: &Call<'_>, key: ObjectKey) -> Result<Answer, Problem> {
 /// application's name is repeated.
 fn change(body: &mut Body) -> Result<ServicePrincipalChange, Problem> {
     body.take_nullable_text("displayName", 256)?;
-    for name in ABSENT {
-        body.take_nothing(name)?;
-    }
+    unset::SERVICE_PRINCIPAL.take_from(body)?;
+    // They are the application's.
+    body.take_nothing("addIns")?;
+    body.take_nothing("isDisabled")?;
     let change = ServicePrincipalChange {
         account_enabled: body.take("accountEnabled")?,
         app_role_assignment_required: body.take("appRoleAssignmentRequired")?,
         tags: body.take("tags")?,
         notes: body.take_nullable_text("notes", 1024)?,
+        details: details(body)?,
         owner: None,
+        created_by: None,
+        keys: None,
     };
     if change.tags.as_ref().is_some_and(|tags| !applications::are_tags(tags)) {
         return Err(body.invalid("tags"));
     }
     Ok(change)
+}
+
+/// The details that a body has, with the rules that the types do not say.
+fn details(body: &mut Body) -> Result<Map<String, Value>, Problem> {
+    let fits = |value: &Value| value.as_str().is_none_or(|text| text.chars().count() <= MAX_TEXT);
+    let mut details = Map::new();
+    for name in DETAILS {
+        let Some(value) = body.take::<Value>(name)? else { continue };
+        let sound = match name {
+            "alternativeNames" | "notificationEmailAddresses" => {
+                let is_one = |one: &Value| fits(one) && (name == "alternativeNames" || is_address(one));
+                value.as_array().is_none_or(|list| list.len() <= MOST_NAMES && list.iter().all(is_one))
+            }
+            "preferredSingleSignOnMode" => value.as_str().is_none_or(|mode| SINGLE_SIGN_ON_MODES.contains(&mode)),
+            "preferredTokenSigningKeyThumbprint" => {
+                value.as_str().is_none_or(|text| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            }
+            "loginUrl" => fits(&value) && value.as_str().is_none_or(applications::is_web_uri),
+            _ => fits(&value) && value.get("relayState").is_none_or(fits),
+        };
+        if !sound {
+            return Err(body.invalid(name));
+        }
+        details.insert(name.to_owned(), value);
+    }
+    Ok(details)
+}
+
+/// Whether it could be a mail address; whose, nobody asks.
+fn is_address(value: &Value) -> bool {
+    let parts = value.as_str().and_then(|text| text.split_once('@'));
+    parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains(char::is_whitespace))
 }

@@ -1,8 +1,11 @@
 //! `/users`.
 
+use std::collections::HashMap;
+
 use http::Method;
 use keyholder_entra::graph::{DEFAULT_USER_PROPERTIES, User};
-use keyholder_foundation::{ObjectId, Secret};
+use keyholder_foundation::{ObjectId, Secret, Timestamp};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Shape};
@@ -13,7 +16,8 @@ use super::path::{self, Segment};
 use super::problem::Problem;
 use super::query::Askable;
 use super::{Call, app_role_assignments, delta, end, factors, licences, member_of, owners};
-use crate::directory::listing::Condition;
+use crate::directory::activity::ActivityKind;
+use crate::directory::listing::{Condition, Listed};
 use crate::directory::users::{self, NewPassword, UserChange, UserKey};
 
 const ENTITY: &str = "User";
@@ -133,11 +137,13 @@ pub(super) async fn of_one(call: &Call<'_>, key: UserKey, rest: &[Segment]) -> R
 
 /// The person, whom the caller must be allowed to see.
 async fn find(call: &Call<'_>, key: UserKey) -> Result<User, Problem> {
-    let is_self = call.caller.is_person && key == UserKey::Object(call.caller.id);
-    if !is_self {
-        call.caller.may(Action::ReadUsers)?;
+    let all = call.caller.may(Action::ReadUsers);
+    match (all, call.identity.directory.find_user(call.caller.tenant.id, key).await) {
+        (_, Ok(user)) if call.caller.may_read_oneself(user.id) => Ok(user),
+        // Who may not read people does not learn either of which there are.
+        (Err(denied), _) => Err(denied),
+        (Ok(()), found) => Ok(found?),
     }
-    Ok(call.identity.directory.find_user(call.caller.tenant.id, key).await?)
 }
 
 async fn list(call: &Call<'_>) -> Result<Answer, Problem> {
@@ -145,6 +151,11 @@ async fn list(call: &Call<'_>) -> Result<Answer, Problem> {
     no_expand(call)?;
     let listing = call.query.listing(&askable())?;
     let page = call.identity.directory.list_users(call.caller.tenant.id, listing).await?;
+    let mut activities = activities(call, page.entities.iter().map(|user| user.id).collect()).await?;
+    let page = page.map(|user| {
+        let activity = activities.as_mut().map(|of| of.remove(&user.id).unwrap_or_default().shown());
+        Active { user, activity }
+    });
     Ok(Answer::Found(shape(call).page(&call.query, &page)?))
 }
 
@@ -166,7 +177,73 @@ async fn get(call: &Call<'_>, key: UserKey) -> Result<Answer, Problem> {
     let user = find(call, key).await?;
     call.query.of_one()?;
     no_expand(call)?;
-    Ok(Answer::Found(shape(call).one(&call.query, &user)?))
+    let activities = activities(call, vec![user.id]).await?;
+    let activity = activities.map(|mut of| of.remove(&user.id).unwrap_or_default().shown());
+    Ok(Answer::Found(shape(call).one(&call.query, &Active { user, activity })?))
+}
+
+/// A person, and when they signed in last where that was asked for.
+#[derive(Serialize)]
+struct Active {
+    #[serde(flatten)]
+    user: User,
+    #[serde(rename = "signInActivity", skip_serializing_if = "Option::is_none")]
+    activity: Option<Value>,
+}
+
+impl Listed for Active {
+    fn id(&self) -> uuid::Uuid {
+        self.user.id()
+    }
+
+    fn name(&self) -> &str {
+        self.user.name()
+    }
+}
+
+/// When somebody signed in last.
+#[derive(Default)]
+struct LastSignIns {
+    there: Option<Timestamp>,
+    away: Option<Timestamp>,
+    successful: Option<Timestamp>,
+}
+
+impl LastSignIns {
+    /// As Graph shows it; nothing of somebody who never tried. Which requests they were is not kept.
+    fn shown(&self) -> Value {
+        let Self { there, away, successful } = self;
+        if there.or(*away).or(*successful).is_none() {
+            return Value::Null;
+        }
+        json!({
+            "lastSignInDateTime": there.map(|moment| moment.to_string()),
+            "lastSignInRequestId": null,
+            "lastNonInteractiveSignInDateTime": away.map(|moment| moment.to_string()),
+            "lastNonInteractiveSignInRequestId": null,
+            "lastSuccessfulSignInDateTime": successful.map(|moment| moment.to_string()),
+            "lastSuccessfulSignInRequestId": null,
+        })
+    }
+}
+
+/// When these people signed in last, if it was asked for by name; that takes a right of its own.
+async fn activities(call: &Call<'_>, people: Vec<ObjectId>) -> Result<Option<HashMap<ObjectId, LastSignIns>>, Problem> {
+    if !call.query.selects("signInActivity") {
+        return Ok(None);
+    }
+    call.caller.may_read_reports()?;
+    let mut all: HashMap<ObjectId, LastSignIns> = HashMap::new();
+    for activity in call.identity.directory.sign_in_activities_of(call.caller.tenant.id, people).await? {
+        let of = all.entry(activity.principal).or_default();
+        match activity.kind {
+            ActivityKind::PersonThere => of.there = Some(activity.last),
+            ActivityKind::PersonAway => of.away = Some(activity.last),
+            ActivityKind::Person => of.successful = Some(activity.last),
+            _ => {}
+        }
+    }
+    Ok(Some(all))
 }
 
 async fn create(call: &Call<'_>) -> Result<Answer, Problem> {
@@ -232,7 +309,7 @@ async fn delete(call: &Call<'_>, key: UserKey) -> Result<Answer, Problem> {
 
 async fn revoke_sessions(call: &Call<'_>, key: UserKey) -> Result<Answer, Problem> {
     let is_self = call.caller.is_person && key == UserKey::Object(call.caller.id);
-    if !is_self {
+    if !(is_self && call.caller.was_given(Action::WriteUsers)) {
         call.caller.may(Action::WriteUsers)?;
     }
     call.query.of_action()?;

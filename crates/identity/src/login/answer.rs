@@ -46,6 +46,14 @@ pub(super) fn document(body: &impl Serialize) -> Response<Bytes> {
     response
 }
 
+/// The answer to a browser that asks beforehand whether a page may post (the Fetch standard's
+/// preflight).
+pub(super) fn preflight() -> Response<Bytes> {
+    let mut response = document(&serde_json::json!({}));
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS"));
+    response
+}
+
 /// A text for people.
 pub(super) fn text(status: StatusCode, body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));

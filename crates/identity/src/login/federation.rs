@@ -220,7 +220,8 @@ fn own_issuer(identity: &Identity, found: &Found, assertion: &Assertion<'_>) -> 
     Ok(own)
 }
 
-/// The credential that has the token's issuer, subject and audience to the letter. Which of them is
+/// The credential that has the token's issuer, subject and one audience to the letter; a token that
+/// is meant for others as well is not for exchanging. Which of them is
 /// wrong is said in this order; that only letter case is wrong, before all.
 fn find_match<'a>(
     credentials: &[&'a FederatedCredential],
@@ -232,13 +233,13 @@ fn find_match<'a>(
     let shown = claims.aud.first().map_or("", String::as_str);
     let of_issuer: Vec<_> = credentials.iter().filter(|credential| credential.issuer == issuer).collect();
     let of_subject: Vec<_> = of_issuer.iter().filter(|credential| credential.subject == subject).collect();
-    if let Some(found) = of_subject.iter().find(|credential| claims.aud.contains(&credential.audience)) {
+    if let Some(found) = of_subject.iter().find(|credential| claims.aud == [credential.audience.as_str()]) {
         return Ok(found);
     }
     let nearly = credentials.iter().any(|credential| {
         credential.issuer.eq_ignore_ascii_case(issuer)
             && credential.subject.eq_ignore_ascii_case(subject)
-            && claims.aud.iter().any(|audience| credential.audience.eq_ignore_ascii_case(audience))
+            && matches!(claims.aud.as_slice(), [audience] if credential.audience.eq_ignore_ascii_case(audience))
     });
     Err(if nearly {
         aadsts::federated_letter_case(issuer, subject, shown)

@@ -264,7 +264,8 @@ async fn try_sign_in(
         Segment::Consumers => return Err(aadsts::user_not_found(name, "consumers").into()),
     };
     let password = keyholder_foundation::Secret::new(fields.typed("password"));
-    let mut person = person::with_password(identity, tenant, name, &password).await?;
+    let mut person = person::named(identity, tenant, name).await?;
+    person::check_password(identity, &person, &password).await?;
     if change {
         person = new_password::change(identity, person, &password, fields).await?;
     }

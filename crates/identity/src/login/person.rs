@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Failure;
 use crate::Identity;
-use crate::credentials::verify_password;
+use crate::attempts::{self, Attempt};
 use crate::directory::people::{Person, SignInRule};
 
 /// How a person proved to be who they are, as `amr` and sessions have it.
@@ -20,39 +20,23 @@ pub(super) const BY_SECOND_FACTOR: &str = "pwd mfa";
 /// The id of the one policy that a tenant's rule stands for, where an error names it.
 const POLICY: Uuid = Uuid::from_u128(0x6b65_7968_6f6c_4465_8000_0000_0000_0001);
 
-/// The person with this name and password. Nothing is said yet of whether they are let in.
-pub(super) async fn with_password(
-    identity: &Identity,
-    tenant: TenantId,
-    name: &str,
-    password: &Secret,
-) -> Result<Person, Failure> {
-    let directory = &identity.directory;
-    let person = directory.find_person_by_name(tenant, name.trim()).await?;
-    let person = person.ok_or_else(|| aadsts::user_not_found(name.trim(), &tenant.to_string()))?;
-    if person.standing.locked_until.is_some_and(|until| identity.clocks.now() < until) {
-        return Err(aadsts::account_locked().into());
-    }
-    if person.password_hash.is_empty() {
-        return Err(aadsts::password_missing().into());
-    }
-    if !is_password(identity, &person.password_hash, password).await? {
-        directory.count_failure(tenant, person.id).await?;
-        return Err(aadsts::wrong_password().into());
-    }
-    if person.standing.failures > 0 {
-        directory.forget_failures(tenant, person.id).await?;
-    }
-    Ok(person)
+/// The person with this name.
+pub(super) async fn named(identity: &Identity, tenant: TenantId, name: &str) -> Result<Person, Failure> {
+    let person = identity.directory.find_person_by_name(tenant, name.trim()).await?;
+    Ok(person.ok_or_else(|| aadsts::user_not_found(name.trim(), &tenant.to_string()))?)
 }
 
-/// Whether a password is the one of a hash: tens of milliseconds of work, so away from the threads
-/// that answer requests, and not for many at once.
-async fn is_password(identity: &Identity, hash: &str, password: &Secret) -> Result<bool, Failure> {
-    let unavailable = || Failure::Problem(aadsts::temporarily_unavailable("No password can be checked."));
-    let _permit = identity.password_checks.acquire().await.map_err(|_| unavailable())?;
-    let (hash, password) = (hash.to_owned(), password.clone());
-    tokio::task::spawn_blocking(move || verify_password(&hash, &password)).await.map_err(|_| unavailable())
+/// Refuses a password that is not the person's. Nothing is said yet of whether they are let in.
+pub(super) async fn check_password(identity: &Identity, person: &Person, password: &Secret) -> Result<(), Failure> {
+    let refusal = match attempts::attempt(identity, person.tenant, person.id, password).await? {
+        Attempt::Right => return Ok(()),
+        Attempt::Wrong => aadsts::wrong_password(),
+        Attempt::Locked => aadsts::account_locked(),
+        Attempt::NoPassword => aadsts::password_missing(),
+        Attempt::Gone => aadsts::user_not_found(&person.user_principal_name, &person.tenant.to_string()),
+        Attempt::Unavailable => aadsts::temporarily_unavailable("No password can be checked."),
+    };
+    Err(refusal.into())
 }
 
 /// Whether a person whose password is right may go on at all.

@@ -108,7 +108,7 @@ impl Asked {
                 }
                 Some(first) if first == found => {}
                 Some(_) if several == Several::FirstCounts => continue,
-                Some(_) => return Err(aadsts::scopes_of_several_resources(scope)),
+                Some(_) => return Err(aadsts::several_resources(scope)),
             }
             if name == ".default" {
                 default = true;
@@ -224,7 +224,7 @@ mod tests {
             ("", 28_003),
             ("https://org", 70_011),
             ("https://org/", 70_011),
-            ("a/x b/y", 28_000),
+            ("a/x b/y", 700_022),
             ("a/.default a/x", 70_011),
         ] {
             assert_eq!(parse(scope).unwrap_err().number(), number, "{scope}");

@@ -111,7 +111,7 @@ pub(super) async fn respond(
 ) -> Result<Response<Bytes>, Failure> {
     match *request.method() {
         Method::POST => {}
-        Method::OPTIONS => return Ok(answer::document(&serde_json::json!({}))),
+        Method::OPTIONS => return Ok(answer::preflight()),
         _ => return Err(aadsts::only_post(request.method().as_str()).into()),
     }
     let form = Form::parse(request.headers(), request.body())?;

@@ -9,12 +9,12 @@ use crate::world::{START, World};
 const APPLICATIONS: &str = "/v1.0/applications";
 
 /// A key and its certificate, good for all of 2026 and 2027.
-struct Certificate {
+pub(crate) struct Certificate {
     key: rcgen::KeyPair,
-    der: Vec<u8>,
+    pub(crate) der: Vec<u8>,
 }
 
-fn certificate(name: &str) -> Certificate {
+pub(crate) fn certificate(name: &str) -> Certificate {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
     parameters.distinguished_name = rcgen::DistinguishedName::new();
@@ -80,6 +80,99 @@ async fn s07_certificates_are_a_list_that_is_replaced_as_a_whole() {
         assert_eq!(refused.status, 400, "{wrong}");
     }
     assert_eq!(world.graph("GET", &path, Value::Null).await.body["keyCredentials"], json!([second]));
+}
+
+#[tokio::test]
+async fn s07_a_service_principal_signs_in_by_a_certificate_of_its_own() {
+    let world = World::new().await;
+    let app = world.application("orders-sync").await;
+    let path = format!("/v1.0/servicePrincipals/{}", app.principal);
+    let own = certificate("own");
+    let entry = json!({ "type": "AsymmetricX509Cert", "usage": "Verify", "key": in_lines(&own.der) });
+    let add = json!({ "keyCredentials": [entry] });
+    let signed_in = async || {
+        let audience = format!("{}/{}/oauth2/v2.0/token", crate::world::ORIGIN, world.tenant);
+        let claims = json!({ "aud": audience, "iss": app.client, "sub": app.client, "nbf": START, "exp": START + 600 });
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+        let sha1 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &own.der);
+        header.x5t = Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha1.as_ref()));
+        let key = jsonwebtoken::EncodingKey::from_rsa_der(&rsa_private_key(&own.key));
+        let assertion = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &app.client.to_string()),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", &assertion),
+            ("scope", "https://graph.microsoft.com/.default"),
+        ];
+        world.post(&format!("/{}/oauth2/v2.0/token", world.tenant), &form).await
+    };
+    assert_eq!(signed_in().await.token_error(), (401, "invalid_client", 700_027));
+    let changed = world.graph("PATCH", &path, add.clone()).await;
+    assert_eq!(changed.status, 204, "{}", changed.body);
+    let shown = world.graph("GET", &path, Value::Null).await.body["keyCredentials"].clone();
+    assert_eq!((&shown[0]["displayName"], &shown[0]["key"]), (&json!("CN=own"), &Value::Null), "{shown}");
+    let of_application = world.graph("GET", &format!("{APPLICATIONS}/{}", app.id), Value::Null).await;
+    assert_eq!(of_application.body["keyCredentials"], json!([]), "it is the principal's alone");
+    assert_eq!(signed_in().await.status, 200);
+    // What stays is named by its id alone, and what is left out goes.
+    assert_eq!(world.graph("PATCH", &path, json!({ "keyCredentials": shown })).await.status, 204);
+    assert_eq!(signed_in().await.status, 200);
+    let refused = world.graph("PATCH", &path, json!({ "keyCredentials": [{ "keyId": app.id }] })).await;
+    assert!(refused.graph_error().2.contains("'ServicePrincipal'"), "{}", refused.body);
+    assert_eq!(world.graph("PATCH", &path, json!({ "keyCredentials": [] })).await.status, 204);
+    assert_eq!(signed_in().await.token_error(), (401, "invalid_client", 700_027));
+    // An application can forbid its principals credentials of their own.
+    let lock = json!({ "servicePrincipalLockConfiguration": { "isEnabled": true, "allProperties": true } });
+    assert_eq!(world.graph("PATCH", &format!("{APPLICATIONS}/{}", app.id), lock).await.status, 204);
+    assert_eq!(world.graph("PATCH", &path, add).await.status, 400);
+}
+
+#[tokio::test]
+async fn secrets_and_certificates_share_the_room_of_all_lists() {
+    let world = World::new().await;
+    let app = world.application("orders-sync").await;
+    let path = format!("{APPLICATIONS}/{}", app.id);
+    let token = world.admin_token().await;
+    let add = async || world.graph_as(&token, "POST", &format!("{path}/addPassword"), Value::Null).await;
+    for number in 2..=101 {
+        assert_eq!(add().await.status, 200, "the secret number {number}");
+    }
+    let scope = "https://graph.microsoft.com/.default";
+    world.token_of(app.client, &app.secret, scope).await;
+    let uris: Vec<String> = (0..898).map(|number| format!("https://a.example/{number}")).collect();
+    assert_eq!(world.graph("PATCH", &path, json!({ "web": { "redirectUris": uris } })).await.status, 204);
+    assert_eq!(add().await.status, 200, "the thousandth item");
+    let full = "The size of the object has exceeded its limit.";
+    let refused = add().await;
+    assert!(refused.graph_error().2.starts_with(full), "{}", refused.body);
+    let entry = json!({ "type": "AsymmetricX509Cert", "usage": "Verify", "key": in_lines(&certificate("x").der) });
+    let refused = world.graph("PATCH", &path, json!({ "keyCredentials": [entry] })).await;
+    assert!(refused.graph_error().2.starts_with(full), "{}", refused.body);
+    let fits = world.graph("PATCH", &path, json!({ "web": { "redirectUris": [] }, "keyCredentials": [entry] })).await;
+    assert_eq!(fits.status, 204, "{}", fits.body);
+}
+
+#[tokio::test]
+async fn s09_a_registration_that_is_deactivated_gets_no_more_tokens() {
+    let world = World::new().await;
+    let app = world.application("orders-sync").await;
+    let (path, scope) = (format!("{APPLICATIONS}/{}", app.id), "https://graph.microsoft.com/.default");
+    let token = world.token_of(app.client, &app.secret, scope).await;
+    let set = async |is_disabled: Value| {
+        assert_eq!(world.graph("PATCH", &path, json!({ "isDisabled": is_disabled })).await.status, 204);
+        let principal = world.graph("GET", &format!("/v1.0/servicePrincipals/{}", app.principal), Value::Null).await;
+        assert_eq!(principal.body["isDisabled"], is_disabled);
+        assert_eq!(world.graph("GET", &path, Value::Null).await.body["isDisabled"], is_disabled);
+        assert_eq!(principal.body["accountEnabled"], true);
+        world.token(&app.client.to_string(), app.secret.expose(), scope).await
+    };
+    assert_eq!(set(json!(true)).await.token_error(), (400, "unauthorized_client", 7_000_112));
+    // What was got before is good until it expires: refused for want of rights, not of a living application.
+    assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 403);
+    assert_eq!(set(json!(false)).await.status, 200);
+    assert_eq!(set(json!(true)).await.status, 400);
+    assert_eq!(set(Value::Null).await.status, 200);
 }
 
 #[tokio::test]

@@ -199,7 +199,10 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
     let late = world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await;
     assert_eq!(late.graph_error(), (429, "TooManyRequests", "Please retry again later."));
     assert_eq!(late.header("retry-after"), "6");
-    assert_eq!(late.text("/error/innerError/code"), "429");
+    for name in ["code", "status"] {
+        assert_eq!(late.text(&format!("/error/innerError/{name}")), "429");
+    }
+    assert_eq!(late.text("/error/innerError/message"), "Please retry again later.");
     world.clock.advance(Duration::from_secs(6));
     assert_eq!(world.graph_as(&token, "GET", APPLICATIONS, Value::Null).await.status, 200);
 }
@@ -214,4 +217,35 @@ async fn the_tenants_domains_are_listed() {
     );
     assert_eq!(world.graph("GET", "/v1.0/domains/Contoso.example", Value::Null).await.status, 200);
     assert_eq!(world.graph("GET", "/v1.0/domains/other.example", Value::Null).await.status, 404);
+}
+
+#[tokio::test]
+async fn delta_tells_of_grants_too() {
+    let world = World::new().await;
+    let (app, api) = (world.application("orders-sync").await, world.application("shop").await);
+    let latest = world.graph("GET", "/v1.0/oauth2PermissionGrants/delta?$deltatoken=latest", Value::Null).await;
+    assert_eq!((latest.status, &latest.body["value"]), (200, &json!([])), "{}", latest.body);
+    let follow = async |link: &str| world.graph("GET", link.strip_prefix(ORIGIN).unwrap(), Value::Null).await;
+    let wanted = json!({
+        "clientId": app.principal, "consentType": "AllPrincipals", "principalId": null, "resourceId": api.principal,
+        "scope": "Orders.Read",
+    });
+    let made = world.graph("POST", "/v1.0/oauth2PermissionGrants", wanted).await;
+    let id = made.text("/id");
+    let new = follow(latest.text("/@odata.deltaLink")).await;
+    assert_eq!((new.text("/value/0/id"), new.text("/value/0/scope")), (id, "Orders.Read"));
+    let path = format!("/v1.0/oauth2PermissionGrants/{id}");
+    assert_eq!(world.graph("PATCH", &path, json!({ "scope": "Orders.Write" })).await.status, 204);
+    let changed = follow(new.text("/@odata.deltaLink")).await;
+    assert_eq!(changed.text("/value/0/scope"), "Orders.Write");
+    // It goes with the principal that had it.
+    let principal = format!("/v1.0/servicePrincipals/{}", app.principal);
+    assert_eq!(world.graph("DELETE", &principal, Value::Null).await.status, 204);
+    let gone = follow(changed.text("/@odata.deltaLink")).await;
+    assert_eq!(gone.body["value"], json!([{ "id": id, "@removed": { "reason": "deleted" } }]));
+    let all = world.graph("GET", "/v1.0/oauth2PermissionGrants/delta", Value::Null).await;
+    assert!(
+        all.body["value"].as_array().unwrap().iter().all(|grant| grant["id"] != id)
+            && all.body["@odata.deltaLink"].is_string()
+    );
 }

@@ -125,3 +125,63 @@ async fn s18_application_permissions_open_their_own_door_only() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_token_does_no_more_for_an_administrator_than_its_application_was_given() {
+    let world = World::new().await;
+    let (adele, ben) = (world.person("adele").await, world.person("ben").await);
+    let global = keyholder_entra::well_known::GLOBAL_ADMINISTRATOR;
+    world.identity.assign_directory_role(world.tenant, adele, global).await.unwrap();
+    let role = json!({ "principalId": ben, "roleDefinitionId": global.template_id, "directoryScopeId": "/" });
+    let made = json!({ "displayName": "made", "signInAudience": "AzureADMyOrg" });
+    let group = json!({ "displayName": "g", "mailEnabled": false, "mailNickname": "g", "securityEnabled": true });
+    let password = json!({ "currentPassword": "Correct-Horse-1", "newPassword": "Other-Horse-22" });
+    let adeles = "/v1.0/users/adele@contoso.example";
+    let requests = [
+        ("GET", "/v1.0/me", Value::Null),
+        ("GET", adeles, Value::Null),
+        ("GET", "/v1.0/users", Value::Null),
+        ("GET", "/v1.0/applications", Value::Null),
+        ("POST", "/v1.0/applications", made),
+        ("POST", "/v1.0/groups", group),
+        ("GET", "/v1.0/auditLogs/signIns", Value::Null),
+        ("POST", "/v1.0/me/changePassword", password),
+        ("POST", "/v1.0/me/revokeSignInSessions", Value::Null),
+        ("POST", "/v1.0/roleManagement/directory/roleAssignments", role),
+    ];
+    for (scopes, expected) in [
+        ("openid profile", [403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+        ("user_impersonation", [403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+        ("User.Read", [200, 200, 403, 403, 403, 403, 403, 403, 403, 403]),
+        ("User.Read.All", [200, 200, 200, 403, 403, 403, 403, 403, 403, 403]),
+        ("Application.ReadWrite.OwnedBy", [403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+        ("Application.ReadWrite.All", [403, 403, 403, 200, 201, 403, 403, 403, 403, 403]),
+        ("User.ReadWrite.All", [200, 200, 200, 403, 403, 403, 403, 403, 200, 403]),
+        ("AuditLog.Read.All", [403, 403, 403, 403, 403, 403, 200, 403, 403, 403]),
+        ("Directory.AccessAsUser.All", [200, 200, 200, 200, 201, 201, 403, 204, 200, 201]),
+    ] {
+        let token = world.scoped_token(adele, scopes);
+        for ((method, path, body), expected) in requests.iter().zip(expected) {
+            let answer = world.graph_as(&token, method, path, body.clone()).await;
+            assert_eq!(answer.status, expected, "{scopes}: {method} {path}: {}", answer.body);
+        }
+    }
+    let token = world.scoped_token(ben, "User.Read");
+    let unknown = world.graph_as(&token, "GET", "/v1.0/users/nobody@contoso.example", Value::Null).await;
+    assert_eq!(unknown.graph_error().1, "Authorization_RequestDenied", "who may not read learns of nobody");
+}
+
+#[tokio::test]
+async fn owning_an_application_takes_a_token_that_may_write_applications() {
+    let world = World::new().await;
+    let adele = world.person("adele").await;
+    let all = world.scoped_token(adele, "Application.ReadWrite.All");
+    let made = json!({ "displayName": "mine", "signInAudience": "AzureADMyOrg" });
+    let made = world.graph_as(&all, "POST", APPLICATIONS, made).await;
+    let mine = format!("{APPLICATIONS}/{}", made.text("/id"));
+    let reading = world.scoped_token(adele, "Application.Read.All");
+    assert_eq!(world.graph_as(&reading, "GET", &mine, Value::Null).await.status, 200);
+    for (token, expected) in [(&reading, 403), (&all, 204)] {
+        assert_eq!(world.graph_as(token, "PATCH", &mine, json!({ "notes": "x" })).await.status, expected);
+    }
+}

@@ -61,20 +61,20 @@ async fn graph_answers_any_request() {
     let mut runner = TestRunner::deterministic();
     let sets = "(applications|servicePrincipals|users|me|oauth2PermissionGrants|organization|domains|subscribedSkus|\
                 directory/deletedItems|directoryObjects|directoryRoles|roleManagement/directory/roleAssignments|\
-                policies/defaultAppManagementPolicy|x|\\$batch)";
+                policies/defaultAppManagementPolicy|policies/appManagementPolicies|x|\\$batch)";
     let known = format!("(/{}|/{}|/{})", world.admin.user, world.admin.service_principal, world.tenant);
     let objects = format!(
         "({known}|/[-0-9a-f]{{0,36}}|/delta|/\\$count|\\((appId|uniqueName)='[-0-9a-f]{{0,36}}'\\)|\\([a-z='%]{{0,10}}\\))?"
     );
     let actions = "(/(addPassword|removePassword|addKey|removeKey|appRoleAssignments|appRoleAssignedTo|owners|restore|\
-                   owners/\\$ref|federatedIdentityCredentials|assignLicense|licenseDetails|memberOf|members|x))?";
+                   owners/\\$ref|appManagementPolicies|appManagementPolicies/\\$ref|appliesTo|federatedIdentityCredentials|assignLicense|licenseDetails|memberOf|members|x))?";
     let options = "(filter|select|top|skiptoken|deltatoken|orderby|search|expand|count|x)";
     let queries = format!("(\\?\\${options}=[ -~&&[^#<>\"{{}}|\\\\^` ]]{{0,30}})?");
     let paths = (sets, objects.as_str(), actions, queries.as_str());
     let paths = paths.prop_map(|(a, b, c, d)| format!("/v1.0/{a}{b}{c}{d}"));
     let names = "(displayName|tags|notes|appId|keyId|identifierUris|requiredResourceAccess|clientId|scope|web|api|appRoles|\
                  keyCredentials|passwordCredentials|passwordProfile|userPrincipalName|accountEnabled|addLicenses|\
-                 removeLicenses|proof|requests|roleTemplateId|applicationRestrictions|audiences|usageLocation|x)";
+                 removeLicenses|proof|requests|roleTemplateId|applicationRestrictions|restrictions|isEnabled|audiences|usageLocation|x)";
     let values = prop_oneof![
         any::<String>().prop_map(Value::from),
         Just(Value::Null),
@@ -111,6 +111,31 @@ async fn graph_answers_any_request() {
             let answer: Value = serde_json::from_slice(response.body()).unwrap();
             assert!(answer["error"]["code"].is_string() && answer["error"]["message"].is_string(), "{answer}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_no_json_changes_nothing() {
+    let world = World::new().await;
+    let token = world.admin_token().await;
+    let send = async |content_type: Option<&str>| {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri("/v1.0/applications")
+            .header("authorization", format!("Bearer {token}"));
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let body = Bytes::from_static(br#"{"displayName":"typed"}"#);
+        world.identity.respond_graph(request.body(body).unwrap()).await.status().as_u16()
+    };
+    for wrong in ["text/plain", "text/html", "application/x-www-form-urlencoded", ""] {
+        assert_eq!(send(Some(wrong)).await, 415, "{wrong}");
+    }
+    let listed = world.graph("GET", "/v1.0/applications?$filter=displayName%20eq%20'typed'", Value::Null).await;
+    assert_eq!(listed.body["value"], serde_json::json!([]));
+    for right in [None, Some("application/json"), Some("Application/JSON; charset=utf-8")] {
+        assert_eq!(send(right).await, 201, "{right:?}");
     }
 }
 

@@ -457,3 +457,13 @@ async fn a_client_proves_itself_in_one_way() {
     assert_eq!(refused.token_error(), (400, "invalid_request", 9_002_313));
     assert!(refused.text("/error_description").contains("'client_assertion'"), "{}", refused.body);
 }
+
+#[tokio::test]
+async fn a_page_may_ask_beforehand_whether_it_may_post() {
+    let world = World::new().await;
+    let path = format!("/{}/oauth2/v2.0/token", world.tenant);
+    let asked = http::Request::options(path).header("origin", "https://spa.example").body(bytes::Bytes::new());
+    let answer = world.login(asked.unwrap()).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-methods")), (200, "POST, OPTIONS"));
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+}

@@ -11,7 +11,6 @@ use keyholder_foundation::{
 use keyholder_identity::{
     Administrators, FixedOrganizations, GraphOptions, Identity, IdentityConfig, SigningKey, TenantPlan, keys,
 };
-use keyholder_store::DatabaseOptions;
 use serde_json::{Value, json};
 
 pub(crate) const ORIGIN: &str = "https://localhost:8443";
@@ -87,7 +86,7 @@ impl World {
             Clocks { org: Arc::new(OrgClock::new(clock.clone(), 0)), monotonic: clock.clone(), system: clock.clone() };
         let tenant = TenantId(uuid::Uuid::from_u128(0x1111_2222_3333_4444_5555_6666_7777_8888));
         let identity = Identity::open(IdentityConfig {
-            database: DatabaseOptions::ephemeral(),
+            database: keyholder_cluster::database(),
             signing_keys: vec![SigningKey::from_pem(key_pem(), None).unwrap()],
             clocks,
             random: Arc::new(SeededRandom::new(42)),
@@ -143,13 +142,18 @@ impl World {
 
     /// A token for Graph on behalf of a person, as a sign-in would give it to the Azure CLI.
     pub(crate) fn person_token(&self, user: ObjectId) -> String {
+        self.scoped_token(user, "Directory.AccessAsUser.All AuditLog.Read.All")
+    }
+
+    /// A token for Graph on behalf of a person, with these delegated permissions only.
+    pub(crate) fn scoped_token(&self, user: ObjectId, scopes: &str) -> String {
         let key = jsonwebtoken::EncodingKey::from_rsa_pem(key_pem().expose().as_bytes()).unwrap();
         let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
         header.kid = Some(SigningKey::from_pem(key_pem(), None).unwrap().id().to_owned());
         let claims = json!({
             "aud": "https://graph.microsoft.com", "iss": format!("https://sts.windows.net/{}/", self.tenant),
             "iat": START - 60, "nbf": START - 60, "exp": START + 86_400 * 400, "tid": self.tenant, "oid": user,
-            "appid": "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "scp": "Directory.AccessAsUser.All", "ver": "1.0",
+            "appid": "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "scp": scopes, "ver": "1.0",
             "uti": "abcdefghijklmnopqrstuv",
         });
         jsonwebtoken::encode(&header, &claims, &key).unwrap()

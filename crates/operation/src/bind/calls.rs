@@ -1,6 +1,17 @@
 //! Functions and actions by their names.
 //!
-//! Bound ones carry the namespace in the address, unbound ones must not.
+//! Bound ones carry the namespace in the address, unbound ones must not. Which there are stands here; `entities`
+//! reads parameters that are rows, `blocks` those of transfers in blocks, `others` what else an action's body holds,
+//! `closing` activities that close rows, `initialize` rows begun from others, and `privileges` whose privileges are
+//! asked for.
+
+mod blocks;
+mod bulk_delete;
+mod closing;
+mod entities;
+mod initialize;
+mod others;
+mod privileges;
 
 use std::sync::Arc;
 
@@ -14,7 +25,7 @@ use uuid::Uuid;
 
 use super::{Binder, body, broken, literal, missing_parameter, named_arguments};
 use crate::Operation;
-use crate::call::{Action, Function, RolePrivilege};
+use crate::call::{Action, Function, NamedRow, PrivilegeHolder, RolePrivilege};
 use crate::query::RowKey;
 use crate::syntax::path::{Named, Segment};
 use crate::syntax::quoted;
@@ -27,46 +38,105 @@ pub(super) const NAMESPACE: &str = "Microsoft.Dynamics.CRM.";
 const MOST_PRIVILEGES: usize = 10_000;
 
 /// Unbound operations of the service that the local org does not have yet.
-const NOT_YET: [&str; 19] = [
-    "BulkDelete",
+const NOT_YET: [&str; 24] = [
+    "BulkDetectDuplicates",
     "CalculateRollupField",
+    "CommitAnnotationBlocksUpload",
+    "CommitAttachmentBlocksUpload",
     "CreateMultiple",
+    "ExecuteWorkflow",
     "GetClientMetadata",
-    "GrantAccess",
-    "InitializeFrom",
-    "Merge",
-    "ModifyAccess",
-    "RetrieveAadUserPrivileges",
-    "RetrieveAadUserRoles",
-    "RetrieveCurrentOrganization",
+    "GetFileSasUrl",
+    "InitializeAnnotationBlocksDownload",
+    "InitializeAnnotationBlocksUpload",
+    "InitializeAttachmentBlocksDownload",
+    "InitializeAttachmentBlocksUpload",
+    "PublishXml",
+    "QualifyLead",
     "RetrieveDuplicates",
     "RetrieveEntityChanges",
     "RetrieveMetadataChanges",
-    "RetrievePrivilegeSet",
-    "RetrieveSharedPrincipalsAndAccess",
-    "RetrieveTotalRecordCount",
-    "RevokeAccess",
+    "ReviseQuote",
+    "SendEmail",
+    "SetAutoNumberSeed",
+    "UpdateMultiple",
     "UpsertMultiple",
+    "ValidateApp",
+    "WinQuote",
+];
+
+/// Functions that the local org has, in a GET of their own address, with their parameters.
+const FUNCTIONS: [(&str, &[&str]); 9] = [
+    (initialize::NAME, &initialize::PARAMETERS),
+    ("RetrieveAadUserPrivileges", &["DirectoryObjectId"]),
+    ("RetrieveAadUserRoles", &["DirectoryObjectId"]),
+    ("RetrieveCurrentOrganization", &["AccessType"]),
+    ("RetrieveRolePrivilegesRole", &["RoleId"]),
+    ("RetrieveSharedPrincipalsAndAccess", &["Target"]),
+    ("RetrieveTotalRecordCount", &["EntityNames"]),
+    ("RetrieveVersion", &[]),
+    ("WhoAmI", &[]),
+];
+
+/// Actions that the local org has, in a POST to their own address.
+const ACTIONS: [&str; 8] = [
+    "BulkDelete",
+    "CloseIncident",
+    "GrantAccess",
+    "LoseOpportunity",
+    "Merge",
+    "ModifyAccess",
+    "RevokeAccess",
+    "WinOpportunity",
 ];
 
 /// Bound operations that the local org has.
-const BOUND: [&str; 5] = [
+const BOUND: [&str; 15] = [
+    "AddMembersTeam",
     "AddPrivilegesRole",
+    "AddToQueue",
+    "RemoveMembersTeam",
     "RemovePrivilegeRole",
     "ReplacePrivilegesRole",
+    "RetrievePrincipalAccess",
+    "RetrievePrivilegeSet",
+    "RetrieveTeamPrivileges",
+    "RetrieveUserPrivilegeByPrivilegeId",
     "RetrieveUserPrivilegeByPrivilegeName",
     "RetrieveUserPrivileges",
+    "RetrieveUserSetOfPrivilegesByIds",
+    "RetrieveUserSetOfPrivilegesByNames",
+    "SetBusinessSystemUser",
 ];
+
+/// The names of all functions and actions that the local org answers, in no order: those of rows, of sets and of neither.
+pub fn operations() -> impl Iterator<Item = &'static str> {
+    let functions = FUNCTIONS.iter().map(|(name, _)| *name);
+    functions
+        .chain(ACTIONS)
+        .chain(blocks::NAMES)
+        .chain(BOUND)
+        .chain(super::multiple::names())
+        .chain(crate::metadata::OPERATIONS)
+}
 
 impl Binder<'_> {
     pub(super) fn unbound_call(self, call: &Named<'_>, rest: &[Segment<'_>]) -> Result<Operation, DataverseError> {
-        let parameters: &[&str] = match call.name {
-            "WhoAmI" | "RetrieveVersion" => &[],
-            "RetrieveRolePrivilegesRole" => &["RoleId"],
+        let parameters = match call.name {
+            "RetrieveAadUserRoles" => return self.roles_of_directory_object(call, rest),
+            name if ACTIONS.contains(&name) || blocks::NAMES.contains(&name) => {
+                if let [next, ..] = rest {
+                    return Err(error::unknown_segment(&quoted(next.text())));
+                }
+                return self.unbound_action(call);
+            }
             name if NOT_YET.contains(&name) => {
                 return Err(error::not_supported(&format!("The operation {name}")));
             }
-            name => return Err(error::unknown_segment(&quoted(name))),
+            name => match FUNCTIONS.iter().find(|(known, _)| *known == name) {
+                Some((_, parameters)) => *parameters,
+                None => return Err(error::unknown_segment(&quoted(name))),
+            },
         };
         self.only_get()?;
         self.options.only(&[])?;
@@ -77,6 +147,16 @@ impl Binder<'_> {
         let function = match call.name {
             "WhoAmI" => Function::WhoAmI,
             "RetrieveVersion" => Function::RetrieveVersion,
+            "RetrieveCurrentOrganization" => {
+                self.access_type(call)?;
+                Function::RetrieveCurrentOrganization
+            }
+            "RetrieveSharedPrincipalsAndAccess" => {
+                Function::RetrieveSharedPrincipalsAndAccess { target: self.row_parameter(call, "Target")? }
+            }
+            "RetrieveTotalRecordCount" => Function::RetrieveTotalRecordCount { tables: self.tables_parameter(call)? },
+            initialize::NAME => self.initialize_from(call)?,
+            "RetrieveAadUserPrivileges" => self.privileges_of_directory_object(call)?,
             _ => Function::RetrieveRolePrivilegesRole {
                 roles: self
                     .schema
@@ -102,30 +182,34 @@ impl Binder<'_> {
         }
         let not_here = || error::not_supported(&format!("The operation {} on {}", quoted(name), table.logical_name()));
         self.options.only(&[])?;
-        let row = key.id().ok_or_else(not_here)?;
+        let bound = || NamedRow { table: Arc::clone(table), key: key.clone() };
         match (table.logical_name(), name) {
-            ("systemuser", "RetrieveUserPrivileges") => {
+            ("systemuser" | "team", "RetrievePrincipalAccess") => {
                 self.only_get()?;
-                self.only_parameters(call, &[])?;
-                Ok(Operation::Function(Function::RetrieveUserPrivileges { users: Arc::clone(table), user: row }))
+                self.only_parameters(call, &["Target"])?;
+                let target = self.row_parameter(call, "Target")?;
+                return Ok(Operation::Function(Function::RetrievePrincipalAccess { principal: bound(), target }));
             }
-            ("systemuser", "RetrieveUserPrivilegeByPrivilegeName") => {
-                self.only_get()?;
-                self.only_parameters(call, &["PrivilegeName"])?;
-                match self.parameter(call, "PrivilegeName")? {
-                    Value::Text(name) => Ok(Operation::Function(Function::RetrieveUserPrivilegeByPrivilegeName {
-                        users: Arc::clone(table),
-                        user: row,
-                        name,
-                    })),
-                    _ => Err(error::bad_syntax()),
-                }
+            ("team", "AddMembersTeam" | "RemoveMembersTeam") | ("systemuser", "SetBusinessSystemUser") => {
+                self.only_post(call)?;
+                return self.action_on(bound(), name).map(Operation::Action);
             }
+            ("queue", "AddToQueue") => {
+                self.only_post(call)?;
+                return self.add_to_queue(bound()).map(Operation::Action);
+            }
+            _ => {}
+        }
+        let row = key.id().ok_or_else(not_here)?;
+        if let Some((message, parameter)) = privileges::message_of(table, name) {
+            self.only_get()?;
+            let asked = self.asked_privileges(call, parameter)?;
+            let (holders, holder) = (Arc::clone(table), PrivilegeHolder::Row(row));
+            return Ok(Operation::Function(Function::RetrievePrivileges { message, holders, holder, asked }));
+        }
+        match (table.logical_name(), name) {
             ("role", "AddPrivilegesRole" | "ReplacePrivilegesRole" | "RemovePrivilegeRole") => {
-                if *self.request.method != Method::POST {
-                    return Err(self.refused_method());
-                }
-                self.only_parameters(call, &[])?;
+                self.only_post(call)?;
                 self.role_action(table, row, name).map(Operation::Action)
             }
             _ => Err(not_here()),
@@ -133,7 +217,7 @@ impl Binder<'_> {
     }
 
     fn role_action(self, roles: &Arc<Table>, role: Uuid, name: &str) -> Result<Action, DataverseError> {
-        let parameters = body::parameters(self, roles)?;
+        let parameters = body::parameters(self, roles.entity_set())?;
         let wanted = if name == "RemovePrivilegeRole" { "PrivilegeId" } else { "Privileges" };
         if let Some((other, _)) = parameters.iter().find(|(given, _)| given != wanted) {
             return Err(error::payload(
@@ -157,7 +241,16 @@ impl Binder<'_> {
         })
     }
 
-    fn only_parameters(self, call: &Named<'_>, known: &[&str]) -> Result<(), DataverseError> {
+    /// Actions take their parameters in the body of a POST.
+    fn only_post(self, call: &Named<'_>) -> Result<(), DataverseError> {
+        if *self.request.method != Method::POST {
+            return Err(self.refused_method());
+        }
+        self.options.only(&[])?;
+        self.only_parameters(call, &[])
+    }
+
+    pub(super) fn only_parameters(self, call: &Named<'_>, known: &[&str]) -> Result<(), DataverseError> {
         let named = named_arguments(call.arguments.as_ref())?;
         match named.iter().find(|(name, _)| !known.contains(name)) {
             Some((other, _)) => Err(error::odata(format!(

@@ -2,7 +2,7 @@
 
 use keyholder_dataverse::error::{self, DataverseError};
 use keyholder_dataverse::schema::{Column, ColumnKind};
-use keyholder_dataverse::value::{Decimal, Money, Value};
+use keyholder_dataverse::value::{Decimal, Money, Value, chosen};
 use keyholder_foundation::Timestamp;
 
 use super::Binder;
@@ -29,7 +29,7 @@ fn plain(literal: &Literal<'_>) -> Result<Value, DataverseError> {
         Literal::Guid(id) => Ok(Value::Guid(*id)),
         Literal::Number(text) => text.parse().map(Value::Integer).map_err(|_| error::bad_syntax()),
         // An alias that stands for an alias would be a circle.
-        Literal::DateTime(_) | Literal::Alias(_) | Literal::Typed { .. } => Err(error::bad_syntax()),
+        Literal::DateTime(_) | Literal::Alias(_) | Literal::List(_) | Literal::Typed { .. } => Err(error::bad_syntax()),
     }
 }
 
@@ -69,6 +69,9 @@ pub(super) fn of_column(
     match (&column.kind, &literal) {
         (ColumnKind::Text { .. } | ColumnKind::Memo { .. }, Literal::Text(text)) => {
             Ok(Value::Text(text.clone().into_owned()))
+        }
+        (ColumnKind::MultiSelect { .. }, Literal::Text(text)) => {
+            chosen(text).flatten().map(Value::Text).ok_or_else(refused)
         }
         (
             ColumnKind::Guid | ColumnKind::Lookup { .. } | ColumnKind::Customer { .. } | ColumnKind::Owner { .. },
@@ -112,7 +115,7 @@ fn incompatible(column: &Column, literal: &Literal<'_>, operator: &str) -> Datav
         Literal::Guid(_) => "Edm.Guid",
         Literal::DateTime(text) if text.len() == 10 => "Edm.Date",
         Literal::DateTime(_) => "Edm.DateTimeOffset",
-        Literal::Null | Literal::Alias(_) => "Edm.Null",
+        Literal::Null | Literal::Alias(_) | Literal::List(_) => "Edm.Null",
     };
     let kind = match operator {
         "eq" => "Equal",

@@ -1,5 +1,6 @@
 //! Which row a key names.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use keyholder_dataverse::Value;
@@ -48,13 +49,18 @@ pub(super) fn key(binder: Binder<'_>, table: &Table, arguments: &Arguments<'_>) 
     Ok(RowKey::Alternate { key: Arc::clone(key), values })
 }
 
-/// The row of one of `tables` that a reference in a body or in `$id` names.
+/// The row of one of `tables` that a reference in a body or in `$id` names; of any table when there are none.
 pub(super) fn reference(
     binder: Binder<'_>,
     tables: &[&str],
     text: &str,
 ) -> Result<(Arc<Table>, RowKey), DataverseError> {
-    let row = path::reference(text)?;
+    let text = text.trim();
+    let resolved = match binder.request.references {
+        Some(references) => references.resolve(text)?,
+        None => Cow::Borrowed(text),
+    };
+    let row = path::reference(&resolved)?;
     let decoded = crate::request::decode(row)?;
     let named = path::named(&decoded)?;
     let table = binder
@@ -62,7 +68,7 @@ pub(super) fn reference(
         .table_of_set(named.name)
         .map_err(broken)?
         .ok_or_else(|| error::unknown_segment(&quoted(named.name)))?;
-    if !tables.contains(&table.logical_name()) {
+    if !tables.is_empty() && !tables.contains(&table.logical_name()) {
         return Err(error::odata(format!(
             "A row of type '{}' cannot stand here; expected is one of: {}.",
             table.logical_name(),

@@ -1,8 +1,8 @@
 //! `$filter` as a tree: a Pratt parser over the lexer's tokens.
 //!
 //! Chains of `and` and `or` become flat lists, so that only brackets and `not` go deeper, and
-//! those are counted. What OData can say and the local org does not do yet (lambdas, arithmetic,
-//! `in`, Dataverse's own query functions) is refused here by its name.
+//! those are counted. What OData can say and the local org does not do yet (arithmetic, functions of
+//! dates) is refused here by its name.
 
 use keyholder_dataverse::error::{self, DataverseError, code};
 
@@ -12,6 +12,8 @@ use crate::query::{Comparison, TextFunction};
 
 /// Brackets and `not` nest at most this deep.
 const DEEPEST: usize = 100;
+/// A function has at most this many arguments.
+const MOST_ARGUMENTS: usize = 8;
 /// A filter has at most this many comparisons; the service stops there too.
 const MOST_CONDITIONS: usize = 500;
 
@@ -41,10 +43,57 @@ pub enum Expression<'a> {
         /// What it is asked about.
         arguments: Box<[Self; 2]>,
     },
+    /// `a in ('x','y')`
+    In {
+        /// The left side.
+        left: Box<Self>,
+        /// The values; at least one.
+        values: Vec<Literal<'a>>,
+    },
+    /// `Account_Tasks/any(t:t/statecode eq 0)`
+    Lambda {
+        /// The collection, as a path.
+        path: Vec<&'a str>,
+        /// Whether the condition must hold for all of its rows; else for one.
+        all: bool,
+        /// The name of a row in the condition, and the condition; none in `any()`.
+        condition: Option<(&'a str, Box<Self>)>,
+    },
+    /// `Microsoft.Dynamics.CRM.Today(PropertyName='createdon')`
+    Call {
+        /// The function's full name, and what stands before it.
+        path: Vec<&'a str>,
+        /// Its arguments.
+        arguments: Vec<(&'a str, Argument<'a>)>,
+    },
     /// `fullname`, or `primarycontactid/fullname` as two names.
     Path(Vec<&'a str>),
     /// A value.
     Literal(Literal<'a>),
+}
+
+/// What stands behind the `=` of a function's parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument<'a> {
+    /// One value.
+    One(Literal<'a>),
+    /// `["a","b"]`, also with single quotes.
+    List(Vec<Literal<'a>>),
+}
+
+/// Reads what an alias stands for, as an argument.
+///
+/// # Errors
+/// The service's syntax errors.
+pub fn argument(text: &str) -> Result<Argument<'_>, DataverseError> {
+    let mut lexer = Lexer::new(text);
+    let next = lexer.next_token()?;
+    let mut parser = Parser { lexer, next, depth: 0, conditions: 0 };
+    let argument = parser.argument()?;
+    match parser.next.kind {
+        TokenKind::End => Ok(argument),
+        _ => Err(syntax_error(text, parser.next.start)),
+    }
 }
 
 /// Reads a filter.
@@ -77,6 +126,7 @@ enum Operator {
     Or,
     And,
     Compare(Comparison),
+    In,
 }
 
 impl Operator {
@@ -86,7 +136,7 @@ impl Operator {
             Self::Or => 1,
             Self::And => 2,
             Self::Compare(Comparison::Equal | Comparison::NotEqual) => 3,
-            Self::Compare(_) => 4,
+            Self::Compare(_) | Self::In => 4,
         }
     }
 }
@@ -102,8 +152,14 @@ impl<'a> Parser<'a> {
         let mut left = self.operand()?;
         while let Some(operator) = self.operator()?.filter(|operator| operator.power() > least) {
             self.advance()?;
+            if matches!(operator, Operator::In) {
+                self.count()?;
+                left = Expression::In { left: Box::new(left), values: self.values()? };
+                continue;
+            }
             let right = self.expression(operator.power())?;
             left = match operator {
+                Operator::In => left,
                 Operator::And => match left {
                     Expression::And(mut all) => {
                         all.push(right);
@@ -138,7 +194,8 @@ impl<'a> Parser<'a> {
             "ge" => Operator::Compare(Comparison::GreaterOrEqual),
             "lt" => Operator::Compare(Comparison::Less),
             "le" => Operator::Compare(Comparison::LessOrEqual),
-            "in" | "has" | "add" | "sub" | "mul" | "div" | "divby" | "mod" => {
+            "in" => Operator::In,
+            "has" | "add" | "sub" | "mul" | "div" | "divby" | "mod" => {
                 return Err(error::not_supported(&format!("The operator '{word}' in $filter")));
             }
             _ => return Ok(None),
@@ -186,7 +243,7 @@ impl<'a> Parser<'a> {
             let token = self.advance()?;
             match token.kind {
                 TokenKind::Word(word @ ("any" | "all")) if self.next.kind == TokenKind::Mark('(') => {
-                    return Err(error::not_supported(&format!("The lambda operator '{word}' in $filter")));
+                    return self.lambda(path, word == "all");
                 }
                 TokenKind::Word(word) if path.len() < DEEPEST => path.push(word),
                 _ => return Err(syntax_error(self.lexer.text(), token.start)),
@@ -199,7 +256,12 @@ impl<'a> Parser<'a> {
             ["contains"] => TextFunction::Contains,
             ["startswith"] => TextFunction::StartsWith,
             ["endswith"] => TextFunction::EndsWith,
-            [name] if name.starts_with("Microsoft.Dynamics.CRM.") || OTHER_FUNCTIONS.contains(name) => {
+            [.., name] if name.starts_with("Microsoft.Dynamics.CRM.") => {
+                self.count()?;
+                let arguments = self.arguments()?;
+                return Ok(Expression::Call { path, arguments });
+            }
+            [name] if OTHER_FUNCTIONS.contains(name) => {
                 return Err(error::not_supported(&format!("The function '{name}' in $filter")));
             }
             names => {
@@ -217,6 +279,110 @@ impl<'a> Parser<'a> {
         let second = self.nested(|parser| parser.expression(0))?;
         self.expect(')')?;
         Ok(Expression::Text { function, arguments: Box::new([first, second]) })
+    }
+
+    /// What stands behind `any` and `all`.
+    fn lambda(&mut self, path: Vec<&'a str>, all: bool) -> Result<Expression<'a>, DataverseError> {
+        self.count()?;
+        self.advance()?;
+        if self.next.kind == TokenKind::Mark(')') && !all {
+            self.advance()?;
+            return Ok(Expression::Lambda { path, all, condition: None });
+        }
+        let token = self.advance()?;
+        let TokenKind::Word(variable) = token.kind else {
+            return Err(syntax_error(self.lexer.text(), token.start));
+        };
+        let colon = self.advance()?;
+        if colon.kind != TokenKind::Mark(':') {
+            return Err(syntax_error(self.lexer.text(), colon.start));
+        }
+        let inside = self.nested(|parser| parser.expression(0))?;
+        self.expect(')')?;
+        Ok(Expression::Lambda { path, all, condition: Some((variable, Box::new(inside))) })
+    }
+
+    /// The named arguments of a function, with the brackets around them.
+    fn arguments(&mut self) -> Result<Vec<(&'a str, Argument<'a>)>, DataverseError> {
+        self.advance()?;
+        let mut arguments = Vec::new();
+        if self.next.kind == TokenKind::Mark(')') {
+            self.advance()?;
+            return Ok(arguments);
+        }
+        loop {
+            let name = self.advance()?;
+            let equals = self.advance()?;
+            match (name.kind, equals.kind) {
+                (TokenKind::Word(name), TokenKind::Mark('=')) if arguments.len() < MOST_ARGUMENTS => {
+                    arguments.push((name, self.argument()?));
+                }
+                _ => return Err(syntax_error(self.lexer.text(), name.start)),
+            }
+            let next = self.advance()?;
+            match next.kind {
+                TokenKind::Mark(',') => {}
+                TokenKind::Mark(')') => return Ok(arguments),
+                _ => return Err(syntax_error(self.lexer.text(), next.start)),
+            }
+        }
+    }
+
+    fn argument(&mut self) -> Result<Argument<'a>, DataverseError> {
+        if self.next.kind != TokenKind::Mark('[') {
+            return self.value().map(Argument::One);
+        }
+        self.advance()?;
+        let mut items = Vec::new();
+        if self.next.kind == TokenKind::Mark(']') {
+            self.advance()?;
+            return Ok(Argument::List(items));
+        }
+        loop {
+            items.push(self.value()?);
+            let next = self.advance()?;
+            match next.kind {
+                TokenKind::Mark(',') => {}
+                TokenKind::Mark(']') => return Ok(Argument::List(items)),
+                _ => return Err(syntax_error(self.lexer.text(), next.start)),
+            }
+        }
+    }
+
+    /// A value, which may stand in double quotes as in JSON.
+    fn value(&mut self) -> Result<Literal<'a>, DataverseError> {
+        if self.next.kind == TokenKind::Mark('"') {
+            let text = self.lexer.json_text(self.next.start)?;
+            self.next = self.lexer.next_token()?;
+            return Ok(Literal::Text(text));
+        }
+        let token = self.advance()?;
+        match token.kind {
+            TokenKind::Literal(value) => Ok(value),
+            _ => Err(syntax_error(self.lexer.text(), token.start)),
+        }
+    }
+
+    /// The list behind `in`.
+    fn values(&mut self) -> Result<Vec<Literal<'a>>, DataverseError> {
+        let open = self.advance()?;
+        if open.kind != TokenKind::Mark('(') {
+            return Err(syntax_error(self.lexer.text(), open.start));
+        }
+        let mut values = Vec::new();
+        loop {
+            let token = self.advance()?;
+            match token.kind {
+                TokenKind::Literal(value) => values.push(value),
+                _ => return Err(syntax_error(self.lexer.text(), token.start)),
+            }
+            let next = self.advance()?;
+            match next.kind {
+                TokenKind::Mark(',') => {}
+                TokenKind::Mark(')') => return Ok(values),
+                _ => return Err(syntax_error(self.lexer.text(), next.start)),
+            }
+        }
     }
 
     fn expect(&mut self, mark: char) -> Result<(), DataverseError> {

@@ -50,6 +50,44 @@ impl<'a> Lexer<'a> {
         Self { text, position: 0 }
     }
 
+    /// The rest of a text in double quotes, of which the opening one at `start` was the last token.
+    ///
+    /// # Errors
+    /// A refusal of texts that do not end, or that are no JSON.
+    pub fn json_text(&mut self, start: usize) -> Result<Cow<'a, str>, DataverseError> {
+        let rest = self.rest();
+        let mut escaped = false;
+        let end = rest.bytes().position(|byte| {
+            let ends = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            ends
+        });
+        let inside = end.and_then(|end| rest.get(..end)).ok_or_else(|| syntax_error(self.text, start))?;
+        self.position += inside.len() + 1;
+        if !inside.contains('\\') {
+            return Ok(Cow::Borrowed(inside));
+        }
+        serde_json::from_str(&format!("\"{inside}\"")).map(Cow::Owned).map_err(|_| syntax_error(self.text, start))
+    }
+
+    /// A list of literals with its brackets, of which the opening one at `start` was the last token.
+    ///
+    /// # Errors
+    /// A refusal of lists that do not end, and of marks that no list of literals has.
+    pub fn list(&mut self, start: usize) -> Result<&'a str, DataverseError> {
+        loop {
+            let token = self.next_token()?;
+            match token.kind {
+                TokenKind::Mark(']') => return Ok(self.text.get(start..token.end).unwrap_or_default()),
+                TokenKind::Mark('"') => {
+                    self.json_text(token.start)?;
+                }
+                TokenKind::Mark(',') | TokenKind::Literal(_) => {}
+                _ => return Err(syntax_error(self.text, token.start)),
+            }
+        }
+    }
+
     /// The whole text.
     #[must_use]
     pub fn text(&self) -> &'a str {

@@ -27,10 +27,28 @@ pub struct Options<'a> {
     pub top: Option<Cow<'a, str>>,
     /// `$count`
     pub count: Option<Cow<'a, str>>,
+    /// `$apply`
+    pub apply: Option<Cow<'a, str>>,
+    /// `$expand`
+    pub expand: Option<Cow<'a, str>>,
     /// `$skiptoken`
     pub skip_token: Option<Cow<'a, str>>,
     /// `$id`, the other row when a reference is removed.
     pub id: Option<Cow<'a, str>>,
+    /// `fetchXml`
+    pub fetch_xml: Option<Cow<'a, str>>,
+    /// `savedQuery`
+    pub saved_query: Option<Cow<'a, str>>,
+    /// `userQuery`
+    pub user_query: Option<Cow<'a, str>>,
+    /// `sql`
+    pub sql: Option<Cow<'a, str>>,
+    /// `size`, of an image that is downloaded.
+    pub size: Option<Cow<'a, str>>,
+    /// `x-ms-file-name`, of a file that is uploaded.
+    pub file_name: Option<Cow<'a, str>>,
+    /// `sessiontoken`, of an upload in several requests.
+    pub session_token: Option<Cow<'a, str>>,
     /// `@p1=…`, without the `@`.
     pub aliases: Vec<NameAndValue<'a>>,
 }
@@ -49,10 +67,19 @@ impl<'a> Options<'a> {
                 "$orderby" => &mut read.order_by,
                 "$top" => &mut read.top,
                 "$count" => &mut read.count,
+                "$expand" => &mut read.expand,
                 "$skiptoken" => &mut read.skip_token,
                 "$id" => &mut read.id,
+                "fetchXml" => &mut read.fetch_xml,
+                "savedQuery" => &mut read.saved_query,
+                "userQuery" => &mut read.user_query,
+                "sql" => &mut read.sql,
+                "size" => &mut read.size,
+                "x-ms-file-name" => &mut read.file_name,
+                "sessiontoken" => &mut read.session_token,
                 "tag" | "api-version" => continue,
-                "$expand" | "$apply" | "$deltatoken" | "fetchXml" | "savedQuery" | "userQuery" | "partitionId" => {
+                "$apply" => &mut read.apply,
+                "$deltatoken" | "partitionId" => {
                     return Err(error::not_supported(&format!("The query parameter {name}")));
                 }
                 alias if alias.starts_with('@') && alias.len() > 1 => {
@@ -89,8 +116,17 @@ impl<'a> Options<'a> {
             ("$orderby", &self.order_by),
             ("$top", &self.top),
             ("$count", &self.count),
+            ("$apply", &self.apply),
+            ("$expand", &self.expand),
             ("$skiptoken", &self.skip_token),
             ("$id", &self.id),
+            ("fetchXml", &self.fetch_xml),
+            ("savedQuery", &self.saved_query),
+            ("userQuery", &self.user_query),
+            ("sql", &self.sql),
+            ("size", &self.size),
+            ("x-ms-file-name", &self.file_name),
+            ("sessiontoken", &self.session_token),
         ];
         match given.iter().find(|(name, value)| value.is_some() && !allowed.contains(name)) {
             Some((name, _)) => Err(error::unsupported_option(name)),

@@ -9,7 +9,7 @@ use keyholder_dataverse::error::{self, DataverseError};
 
 use super::lexer::{Lexer, TokenKind};
 use super::{Literal, syntax_error};
-use crate::request::decode;
+use crate::request::decode_path;
 
 /// An address has at most this many segments.
 const MOST_SEGMENTS: usize = 32;
@@ -75,7 +75,7 @@ fn push<'a>(segments: &mut Vec<Segment<'a>>, text: &'a str) -> Result<(), Datave
     if segments.len() == MOST_SEGMENTS {
         return Err(error::odata(format!("The address has more than {MOST_SEGMENTS} segments.")));
     }
-    segments.push(Segment { text: decode(text)? });
+    segments.push(Segment { text: decode_path(text)? });
     Ok(())
 }
 
@@ -132,6 +132,9 @@ fn arguments<'a>(lexer: &mut Lexer<'a>) -> Result<Arguments<'a>, DataverseError>
                 let value = lexer.next_token()?;
                 match (equals.kind, value.kind) {
                     (TokenKind::Mark('='), TokenKind::Literal(value)) => named.push((name, value)),
+                    (TokenKind::Mark('='), TokenKind::Mark('[')) => {
+                        named.push((name, Literal::List(lexer.list(value.start)?)));
+                    }
                     _ => return Err(syntax_error(lexer.text(), equals.start)),
                 }
                 let next = lexer.next_token()?;
@@ -150,11 +153,11 @@ fn arguments<'a>(lexer: &mut Lexer<'a>) -> Result<Arguments<'a>, DataverseError>
 /// body or in `$id`: `contacts(…)`, `/contacts(…)`, or a whole URL.
 ///
 /// # Errors
-/// Refuses references to other parts of a batch, by name, and URLs of other services.
+/// Refuses references to other requests, which a batch has replaced before, and URLs of other services.
 pub fn reference(text: &str) -> Result<&str, DataverseError> {
     let text = text.trim();
     if text.starts_with('$') {
-        return Err(error::not_supported("A reference to another part of a batch"));
+        return Err(error::odata("A reference to another request stands only inside a batch."));
     }
     if text.contains("://") || text.starts_with("/api/") {
         let after = text.split_once("/api/data/").and_then(|(_, after)| after.split_once('/'));

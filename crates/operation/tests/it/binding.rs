@@ -1,11 +1,12 @@
 //! What the requests of the main job, and their mistakes, become.
 
-use keyholder_dataverse::{Depth, Value};
+use keyholder_dataverse::schema::{Access, ColumnDefinition, ColumnKind, SchemaDefinition};
+use keyholder_dataverse::{Depth, Schema, Value};
 use keyholder_operation::query::{Comparand, Within};
-use keyholder_operation::{Action, Assigned, Comparison, Filter, Function, Operation, RowKey};
+use keyholder_operation::{ActingFor, Action, Assigned, Comparison, Filter, Function, Operation, RowKey};
 use uuid::Uuid;
 
-use crate::world::{ID, operation, query, refusal, send};
+use crate::world::{ID, operation, query, refusal, send, send_to};
 
 fn id() -> Uuid {
     ID.parse().unwrap()
@@ -142,16 +143,10 @@ fn unknown_names_are_refused_in_the_services_words() {
 #[test]
 fn what_is_not_built_yet_says_so() {
     for (address, thing) in [
-        ("contacts?$expand=parentcustomerid_account", "$expand"),
-        ("contacts?fetchXml=<fetch/>", "fetchXml"),
-        ("contacts?$apply=groupby((statecode))", "$apply"),
-        ("contacts?$filter=Microsoft.Dynamics.CRM.Today(PropertyName='createdon')", "Microsoft.Dynamics.CRM.Today"),
-        ("accounts?$filter=contact_customer_accounts/any(c:c/fullname eq 'x')", "any"),
-        ("accounts?$filter=primarycontactid/fullname eq 'x'", "primarycontactid/fullname"),
-        ("contacts?$orderby=_ownerid_value", "_ownerid_value"),
-        ("$metadata", "$metadata"),
-        ("EntityDefinitions", "EntityDefinitions"),
-        ("RetrieveCurrentOrganization()", "RetrieveCurrentOrganization"),
+        ("contacts?$apply=topcount(3,creditlimit)", "topcount"),
+        ("contacts?$apply=groupby((statecode))/filter(statecode eq 0)", "behind"),
+        ("ManagedPropertyDefinitions", "ManagedPropertyDefinitions"),
+        ("RetrieveDuplicates()", "RetrieveDuplicates"),
     ] {
         let (status, message) = refusal("GET", address, "");
         assert_eq!(status, 501, "{address}: {message}");
@@ -283,7 +278,14 @@ fn conditions_decide_between_update_and_upsert() {
     assert_eq!(send("PATCH", &format!("contacts({ID})"), &[("If-Match", "\"5\"")], "{}").unwrap_err().status, 400);
     let both = [("If-Match", "*"), ("If-None-Match", "*")];
     assert_eq!(send("PATCH", &format!("contacts({ID})"), &both, "{}").unwrap_err().status, 400);
-    assert_eq!(send("GET", "contacts", &[("MSCRMCallerID", ID)], "").unwrap_err().status, 501);
+}
+
+#[test]
+fn another_users_name_is_part_of_what_is_asked() {
+    let acting_for = |header| send("GET", "contacts", &[(header, ID)], "").unwrap().acting_for;
+    assert_eq!(acting_for("MSCRMCallerID"), Some(ActingFor::User(ID.parse().unwrap())));
+    assert_eq!(acting_for("CallerObjectId"), Some(ActingFor::DirectoryObject(ID.parse().unwrap())));
+    assert_eq!(acting_for("Accept"), None);
 }
 
 #[test]
@@ -351,8 +353,44 @@ fn versions() {
     for (path, known) in
         [("v9.0/", true), ("v9.1/contacts", true), ("v9.2", true), ("v8.2/contacts", false), ("", false)]
     {
-        let request = keyholder_operation::Request { method: &method, path, query: None, headers: &headers, body: b"" };
+        let request = keyholder_operation::Request {
+            method: &method,
+            path,
+            query: None,
+            headers: &headers,
+            body: b"",
+            references: None,
+        };
         assert_eq!(keyholder_operation::bind(&crate::world::SCHEMA, &request).is_ok(), known, "{path}");
     }
     assert_eq!(operation("GET", "", ""), Operation::ServiceDocument);
+}
+
+#[test]
+fn contents_change_only_where_their_column_does() {
+    for update in [true, false] {
+        let mut all = SchemaDefinition::core().unwrap();
+        let access = Access { create: update, read: true, update };
+        let column = ColumnDefinition { access, ..ColumnDefinition::new("new_note", "Note", ColumnKind::File) };
+        all.table_mut("account").unwrap().columns.push(column);
+        let schema = Schema::new(all).unwrap();
+        let target = format!(r#""Target":{{"@odata.type":"Microsoft.Dynamics.CRM.account","accountid":"{ID}"}}"#);
+        let target = format!(r#"{target},"FileAttributeName":"new_note""#);
+        let upload = format!(r#"{{{target},"FileName":"a.txt"}}"#);
+        let named = [("x-ms-file-name", "a.txt")];
+        for (method, address, body) in [
+            ("POST", "InitializeFileBlocksUpload".to_owned(), upload.as_str()),
+            ("PATCH", format!("accounts({ID})/new_note"), "note"),
+        ] {
+            match send_to(&schema, method, &address, &named, body) {
+                Ok(bound) => assert!(update, "{bound:?}"),
+                Err(refused) => {
+                    assert!(!update, "{refused}");
+                    assert!(refused.message.contains("'new_note' cannot be changed"), "{}", refused.message);
+                }
+            }
+        }
+        let download = format!("{{{target}}}");
+        send_to(&schema, "POST", "InitializeFileBlocksDownload", &[], &download).unwrap();
+    }
 }

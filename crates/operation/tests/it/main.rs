@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose world cannot be made should stop there")]
 
+mod applying;
 mod binding;
+mod functions;
+mod links;
 mod properties;
+mod real_fetches;
 mod real_queries;
 mod world;

@@ -1,16 +1,17 @@
 //! Print then read; random bytes; the oracle's own laws.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 use keyholder_dataverse::schema::{Column, ColumnKind, Table};
 use keyholder_dataverse::{Decimal, Money, Value};
 use keyholder_foundation::Timestamp;
-use keyholder_operation::query::Pattern;
-use keyholder_operation::syntax::{filter, path};
+use keyholder_operation::query::{Pattern, Zone};
+use keyholder_operation::syntax::{apply, expand, filter, path};
 use keyholder_operation::{
-    Comparand, Comparison, Filter, Operation, Order, PageToken, Query, Request, Selection, TextFunction, bind, oracle,
-    print,
+    Circumstances, Comparand, Comparison, Filter, Operation, Order, PageToken, Query, Request, Selection, TextFunction,
+    bind, oracle, print,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,7 +24,7 @@ fn contact() -> Arc<Table> {
 }
 
 fn columns(wanted: impl Fn(&Column) -> bool) -> impl Strategy<Value = Arc<Column>> {
-    let fitting: Vec<_> = contact().columns().iter().filter(|column| wanted(column)).cloned().collect();
+    let fitting: Vec<_> = contact().shown().iter().filter(|column| wanted(column)).cloned().collect();
     select(fitting)
 }
 
@@ -57,14 +58,19 @@ fn comparisons(kind: &ColumnKind) -> impl Strategy<Value = Comparison> + use<> {
 fn leaf() -> impl Strategy<Value = Filter> {
     let compare = columns(|_| true).prop_flat_map(|column| {
         (Just(column.clone()), comparisons(&column.kind), value_of(&column.kind)).prop_map(
-            |(column, comparison, value)| Filter::Compare { column, comparison, with: Comparand::Value(value) },
+            |(column, comparison, value)| Filter::Compare {
+                column: column.into(),
+                comparison,
+                with: Comparand::Value(value),
+            },
         )
     });
-    let null = (columns(|_| true), any::<bool>()).prop_map(|(column, negated)| Filter::Null { column, negated });
+    let null = (columns(|_| true), any::<bool>())
+        .prop_map(|(column, negated)| Filter::Null { column: column.into(), negated });
     let functions = select(vec![TextFunction::Contains, TextFunction::StartsWith, TextFunction::EndsWith]);
     let text = (columns(|column| column.kind.is_text()), functions, "[ab%_'é\\[\\] ]{0,4}", any::<bool>()).prop_map(
         |(column, function, pattern, negated)| Filter::Text {
-            column,
+            column: column.into(),
             function,
             pattern: Pattern::new(pattern),
             negated,
@@ -72,11 +78,19 @@ fn leaf() -> impl Strategy<Value = Filter> {
     );
     let names = || columns(|column| column.kind.is_text());
     let pair = (names(), names()).prop_map(|(column, other)| Filter::Compare {
-        column,
+        column: column.into(),
         comparison: Comparison::LessOrEqual,
-        with: Comparand::Column(other),
+        with: Comparand::Column(other.into()),
     });
-    prop_oneof![4 => compare, 1 => null, 2 => text, 1 => pair]
+    let list = columns(|_| true).prop_flat_map(|column| {
+        let values = prop::collection::vec(value_of(&column.kind), 1..4);
+        (Just(column), values, any::<bool>()).prop_map(|(column, values, negated)| Filter::In {
+            column: column.into(),
+            values,
+            negated,
+        })
+    });
+    prop_oneof![4 => compare, 1 => null, 2 => text, 1 => pair, 1 => list]
 }
 
 /// Chains as binding makes them: never one of a kind directly inside the same kind.
@@ -123,12 +137,59 @@ fn rows() -> impl Strategy<Value = Vec<Vec<Value>>> {
     prop::collection::vec(row, 0..8)
 }
 
+/// Contacts and nothing else, asked about by nobody in particular.
+fn world(contacts: Vec<Vec<Value>>) -> oracle::World<'static> {
+    oracle::World {
+        rows: HashMap::from([(contact().type_code(), contacts)]),
+        pairs: HashMap::new(),
+        circumstances: Circumstances {
+            user: Uuid::from_u128(1),
+            business_unit: Uuid::from_u128(2),
+            teams: vec![Uuid::from_u128(3)].into(),
+            reports: Vec::new().into(),
+            report_teams: Vec::new().into(),
+            hierarchies: Vec::new(),
+            now: Timestamp::EPOCH,
+            zone: Zone::default(),
+        },
+    }
+}
+
+/// Conditions over related rows, as text: their links are as binding makes them.
+fn related() -> impl Strategy<Value = String> {
+    let leaf = |prefix: &'static str| {
+        let paths = select(vec![
+            "fullname eq 'a'",
+            "parentcustomerid_account/name ne 'b'",
+            "parentcustomerid_account/primarycontactid/lastname in ('a','b')",
+            "_ownerid_value ne null",
+            "parentcustomerid_contact eq null",
+            "owninguser/parentsystemuserid/fullname eq owninguser/fullname",
+            "not contains(owningbusinessunit/name,'x')",
+            "contact_customer_contacts/any()",
+        ]);
+        paths.prop_map(move |path| {
+            let named = ["fullname", "parentcustomerid_", "_ownerid", "owning", "contact_customer"];
+            let first = named.iter().filter_map(|name| path.find(name)).min().unwrap_or(0);
+            let prefixed = format!("{}{prefix}{}", &path[..first], &path[first..]);
+            // The other side of a comparison of two columns begins with the row, too.
+            prefixed.replace("eq owning", &format!("eq {prefix}owning"))
+        })
+    };
+    let inner = (leaf("c/"), leaf("c/"), select(vec![" and ", " or "]), any::<bool>(), select(vec!["any", "all"]))
+        .prop_map(|(one, two, word, not, all)| {
+            format!("{}contact_customer_contacts/{all}(c:{one}{word}{two})", if not { "not " } else { "" })
+        });
+    let pairs = leaf("").prop_map(|one| format!("{one} or owninguser/fullname eq 'x'"));
+    prop_oneof![inner, pairs, leaf("")]
+}
+
 /// Binding leaves out a column that is there already.
 fn order_of(columns: Vec<(Arc<Column>, bool)>) -> Vec<Order> {
     let mut order: Vec<Order> = Vec::new();
     for (column, descending) in columns {
         if order.iter().all(|known| known.column.position != column.position) {
-            order.push(Order { column, descending });
+            order.push(Order { column: column.into(), otherwise: Vec::new(), descending, labels: false });
         }
     }
     order
@@ -144,6 +205,28 @@ proptest! {
     }
 
     #[test]
+    fn related_rows_print_as_they_were_bound(
+        filter in related(),
+        order in select(vec![
+            "", "_parentcustomerid_value desc", "parentcustomerid_account/name,fullname", "_ownerid_value,createdon desc",
+            "parentcustomerid_account/primarycontactid/fullname desc",
+        ]),
+        expand in select(vec![
+            "owninguser",
+            "owninguser/$ref,contact_customer_contacts($select=fullname,_ownerid_value;$orderby=fullname desc;$top=3)",
+            "parentcustomerid_account($select=name;$filter=primarycontactid/fullname eq 'a;(b''' and name in ('x','y');\
+             $expand=contact_customer_accounts($expand=owninguser/$ref,contact_customer_contacts($select=fullname)))",
+        ]),
+        nested: bool,
+    ) {
+        let filter = if nested { format!("contact_customer_contacts/any(z:z/fullname eq 'x') or {filter}") } else { filter };
+        let address = format!("contacts?$filter={filter}&$orderby={order}&$expand={expand}");
+        let original = query(&address);
+        let printed = print::query(&original);
+        prop_assert_eq!(query(&printed), original, "{} became {}", address, printed);
+    }
+
+    #[test]
     fn a_negated_comparison_is_its_opposite(row in rows(), leaf in leaf()) {
         // `not` before anything but an order takes exactly the other rows.
         let opposite = match leaf.clone() {
@@ -154,10 +237,13 @@ proptest! {
             Filter::Text { column, function, pattern, negated } => {
                 Filter::Text { column, function, pattern, negated: !negated }
             }
+            Filter::In { column, values, negated } => Filter::In { column, values, negated: !negated },
             _ => return Ok(()),
         };
+        let (contact, world) = (contact(), world(Vec::new()));
         for row in &row {
-            prop_assert_ne!(oracle::holds(&leaf, row), oracle::holds(&opposite, row));
+            let holds = |filter| oracle::holds(filter, &contact, row, &world);
+            prop_assert_ne!(holds(&leaf), holds(&opposite));
         }
     }
 
@@ -175,10 +261,11 @@ proptest! {
         };
         let numbered: Vec<_> = rows.into_iter().enumerate().collect();
         let backwards: Vec<_> = numbered.iter().rev().cloned().collect();
-        let (rows, backwards) = (with_ids(numbered), with_ids(backwards));
+        let (rows, backwards) = (world(with_ids(numbered)), world(with_ids(backwards)));
         let some = oracle::evaluate(&query, &rows);
         prop_assert_eq!(&some, &oracle::evaluate(&query, &backwards));
-        let all = oracle::evaluate(&Query { top: None, ..query.clone() }, &rows);
+        let endless = Query { top: None, ..query.clone() };
+        let all = oracle::evaluate(&endless, &rows);
         prop_assert_eq!(some.len(), all.len().min(query.top.unwrap_or(u32::MAX) as usize));
         prop_assert_eq!(&all[..some.len()], &some[..]);
     }
@@ -194,10 +281,14 @@ proptest! {
     #[test]
     fn near_filters_never_panic(words in prop::collection::vec(select(vec![
         "(", ")", " and ", " or ", " eq ", "not ", "fullname", "'a''", "null", "contains(", ",", "1.5e3", "@p",
-        "/", "any(", "2026-01-31", "11111111-2222-3333-4444-555555555555", "%", "in", "x'y'", "é",
+        "/", "any(", "all(c:", "c/", "[", "]", "\"", "\\", ";", "$select=", "$expand=", "/$ref", "groupby((", "aggregate(",
+        "$count as n", "filter(", "Microsoft.Dynamics.CRM.In(PropertyName=", "2026-01-31", "11111111-2222-3333-4444-555555555555", "%", "in", "x'y'", "é",
     ]), 0..40)) {
         let text = words.concat();
         let _ = filter::parse(&text);
+        let _ = filter::argument(&text);
+        let _ = expand::items(&text);
+        let _ = apply::transformations(&text);
         let _ = path::named(&text);
     }
 
@@ -210,7 +301,7 @@ proptest! {
     ) {
         let method: Method = method.parse().unwrap();
         let headers = HeaderMap::new();
-        let _ = bind(&SCHEMA, &Request { method: &method, path: &path, query: query.as_deref(), headers: &headers, body: &body });
+        let _ = bind(&SCHEMA, &Request { method: &method, path: &path, query: query.as_deref(), headers: &headers, body: &body, references: None });
     }
 }
 
@@ -224,8 +315,10 @@ fn nulls_stand_first_and_last_and_ids_break_ties() {
         row
     };
     let rows = [row(4, Some("b")), row(3, None), row(2, Some("B ")), row(1, Some("a"))];
+    let world = world(rows.to_vec());
     let ids = |address: &str| -> Vec<u128> {
-        let found = oracle::evaluate(&query(address), &rows);
+        let query = query(address);
+        let found = oracle::evaluate(&query, &world);
         found.iter().map(|row| row[contact.primary_id().position].guid().unwrap().as_u128()).collect()
     };
     assert_eq!(ids("contacts?$orderby=lastname"), [3, 1, 2, 4]);
@@ -254,6 +347,13 @@ fn depth_and_length_are_bounded() {
     let headers = HeaderMap::new();
     let (path, query) = deep.split_once('?').unwrap();
     let path = format!("v9.2/{path}");
-    let request = Request { method: &Method::GET, path: &path, query: Some(query), headers: &headers, body: b"" };
+    let request = Request {
+        method: &Method::GET,
+        path: &path,
+        query: Some(query),
+        headers: &headers,
+        body: b"",
+        references: None,
+    };
     assert!(!matches!(bind(&SCHEMA, &request).map(|bound| bound.operation), Ok(Operation::Query(_))));
 }

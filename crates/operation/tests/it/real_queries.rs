@@ -8,7 +8,7 @@ use keyholder_operation::syntax::filter;
 
 use crate::world::send;
 
-fn shared() -> PathBuf {
+pub(crate) fn shared() -> PathBuf {
     std::env::var_os("KEYHOLDER_SHARED")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
 }

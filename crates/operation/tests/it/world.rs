@@ -11,6 +11,16 @@ pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::core().unw
 pub(crate) const ID: &str = "11111111-2222-3333-4444-555555555555";
 
 pub(crate) fn send(method: &str, address: &str, headers: &[(&str, &str)], body: &str) -> Result<Bound, DataverseError> {
+    send_to(&SCHEMA, method, address, headers, body)
+}
+
+pub(crate) fn send_to(
+    schema: &Schema,
+    method: &str,
+    address: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Bound, DataverseError> {
     let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
     let method: Method = method.parse().unwrap();
     let mut map = HeaderMap::new();
@@ -18,7 +28,10 @@ pub(crate) fn send(method: &str, address: &str, headers: &[(&str, &str)], body: 
         map.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
     }
     let path = format!("v9.2/{path}");
-    bind(&SCHEMA, &Request { method: &method, path: &path, query, headers: &map, body: body.as_bytes() })
+    bind(
+        schema,
+        &Request { method: &method, path: &path, query, headers: &map, body: body.as_bytes(), references: None },
+    )
 }
 
 pub(crate) fn operation(method: &str, address: &str, body: &str) -> Operation {

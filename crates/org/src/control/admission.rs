@@ -11,6 +11,9 @@ use super::{KEY_SCHEME, caller};
 use crate::rooms::Rooms;
 use crate::serve::plain;
 
+/// A schema as it is sent, in bytes: what the largest metadata documents come to.
+const LARGEST_SCHEMA: usize = 48 << 20;
+
 /// What is said to a request that is not let in; nothing when it is.
 pub(super) async fn refusal(rooms: &Rooms, peer: SocketAddr, request: &Request<Bytes>) -> Option<Response<Bytes>> {
     if !peer.ip().to_canonical().is_loopback() {
@@ -35,6 +38,14 @@ pub(super) async fn refusal(rooms: &Rooms, peer: SocketAddr, request: &Request<B
         }
         Err(error) => Some(plain(StatusCode::INTERNAL_SERVER_ERROR, "Failed", &error.to_string())),
     }
+}
+
+/// How large a body may be before it is known who calls: a schema's, of whoever has this run's key.
+pub(crate) fn largest_body(rooms: &Rooms, head: &http::request::Parts) -> Option<usize> {
+    let value = head.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    let is_known = scheme.eq_ignore_ascii_case(KEY_SCHEME) && rooms.key.matches(rest.trim());
+    (is_known && head.uri.path().trim_matches('/') == "_keyholder/schema").then_some(LARGEST_SCHEMA)
 }
 
 async fn admitted(rooms: &Rooms, request: &Request<Bytes>) -> Result<bool, keyholder_identity::Error> {

@@ -36,6 +36,24 @@ impl World {
         Self { format: WORLD_FORMAT, complete: false, state: 1, clock_offset_millis: 0, tenants }
     }
 
+    /// A record in a database.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let damaged = |_| "its record is damaged".to_owned();
+        let Format { format } = serde_json::from_str(text).map_err(damaged)?;
+        if format > WORLD_FORMAT {
+            return Err(format!("it was made by a later version of Keyholder (format {format})"));
+        }
+        let world: Self = serde_json::from_str(text).map_err(damaged)?;
+        if world.first().is_none() {
+            return Err("its record names no org".to_owned());
+        }
+        Ok(world)
+    }
+
     /// The tenant and the org that answer at the origin.
     #[must_use]
     pub fn first(&self) -> Option<(&TenantEntry, &OrgEntry)> {

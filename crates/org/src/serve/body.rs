@@ -16,11 +16,12 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
+use keyholder_foundation::Sleep;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connections::Request;
-use super::{Answer, plain};
+use super::{Answer, Fate, plain};
 
 /// The body that is read from anybody, in bytes.
 pub(crate) const UNASKED: usize = 64 * 1024;
@@ -160,16 +161,49 @@ fn busy() -> Response<Bytes> {
     response
 }
 
+/// How a body comes.
+pub(super) enum Course {
+    /// As fast as it is taken.
+    Plain,
+    /// In pieces of so many bytes, with a pause after each.
+    Slow { piece: usize, pause: Duration, sleep: Arc<dyn Sleep> },
+    /// So many bytes, and then the connection's end.
+    Truncated { left: usize, sleep: Arc<dyn Sleep> },
+}
+
+/// In how many pieces a slow body comes.
+const SLOW_PIECES: u32 = 20;
+/// How long the part of a truncated body that comes gets to go, before the connection ends.
+const BEFORE_THE_END: Duration = Duration::from_millis(100);
+
+impl Course {
+    /// The course of a body of so many bytes with this fate.
+    pub(super) fn of(fate: Option<Fate>, length: usize, sleep: &Arc<dyn Sleep>) -> Self {
+        let sleep = || Arc::clone(sleep);
+        match fate {
+            Some(Fate::Slow(time)) => {
+                let pieces = usize::try_from(SLOW_PIECES).unwrap_or(1);
+                Self::Slow { piece: length.div_ceil(pieces).max(1), pause: time / SLOW_PIECES, sleep: sleep() }
+            }
+            Some(Fate::Truncated) => Self::Truncated { left: length / 2, sleep: sleep() },
+            Some(Fate::Cut) | None => Self::Plain,
+        }
+    }
+}
+
 /// An answer's body, which notes when it is taken.
 pub(super) struct Outgoing {
     rest: Bytes,
     request: Request,
+    course: Course,
+    /// What is waited for before the next piece.
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Outgoing {
-    pub(super) fn new(rest: Bytes, request: Request) -> Self {
+    pub(super) fn new(rest: Bytes, request: Request, course: Course) -> Self {
         request.sent();
-        Self { rest, request }
+        Self { rest, request, course, waiting: None }
     }
 }
 
@@ -177,13 +211,42 @@ impl Body for Outgoing {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        let length = self.rest.len().min(PIECE);
+        if let Some(waiting) = &mut self.waiting {
+            match waiting.as_mut().poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => self.waiting = None,
+            }
+            if let Course::Truncated { .. } = self.course {
+                // Nothing comes any more, and nothing wakes this: the connection ends.
+                self.request.cut();
+                self.waiting = Some(Box::pin(std::future::pending()));
+                return Poll::Pending;
+            }
+        }
+        let most = self.rest.len().min(PIECE);
+        let (length, wait) = match &mut self.course {
+            Course::Plain => (most, None),
+            Course::Slow { piece, pause, sleep } => (most.min(*piece), Some(sleep.sleep(*pause))),
+            Course::Truncated { left, sleep } => {
+                let length = most.min(*left);
+                *left -= length;
+                (length, (*left == 0).then(|| sleep.sleep(BEFORE_THE_END)))
+            }
+        };
+        self.waiting = wait;
         let piece = self.rest.split_to(length);
         self.request.sent();
+        if piece.is_empty() {
+            // There was half of one byte to send: only the end is left.
+            return self.poll_frame(context);
+        }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

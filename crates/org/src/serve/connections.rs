@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use keyholder_foundation::Sleep;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -39,11 +40,13 @@ pub struct Connections {
     open: Mutex<Vec<Weak<Connection>>>,
     /// Counts uses of connections, so that they can be put in order.
     uses: AtomicU64,
+    /// What is waited with when the system accepts no more.
+    pub(super) sleep: Arc<dyn Sleep>,
 }
 
 impl Connections {
     /// As many places as leave files for the databases, of the files that this process may open.
-    pub(super) fn of(files: Option<usize>) -> Self {
+    pub(super) fn of(files: Option<usize>, sleep: Arc<dyn Sleep>) -> Self {
         // A quarter, and some: databases, their logs, and what is being accepted.
         let places = files.map_or(MOST / 2, |files| (files - files / 4).saturating_sub(64)).clamp(FEWEST, MOST);
         Self {
@@ -51,6 +54,7 @@ impl Connections {
             bodies: Arc::new(Semaphore::new(BODIES)),
             open: Mutex::default(),
             uses: AtomicU64::new(0),
+            sleep,
         }
     }
 
@@ -170,6 +174,11 @@ impl Connection {
         }
     }
 
+    /// Ends the connection, whatever is under way on it.
+    pub(super) fn cut(&self) {
+        self.end.notify_one();
+    }
+
     fn used(&self) -> MutexGuard<'_, State> {
         let mut state = lock(&self.state);
         state.used = state.ticks;
@@ -186,6 +195,11 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// Ends the connection in the midst of the answer.
+    pub(super) fn cut(&self) {
+        self.connection.cut();
+    }
+
     /// Notes that the answer is there, or that more of it could be sent.
     pub(super) fn sent(&self) {
         let mut state = lock(&self.connection.state);
@@ -209,11 +223,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use keyholder_platform::RuntimeSleep;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn the_connection_idle_for_longest_makes_room() {
-        let connections = Arc::new(Connections::of(Some(0)));
+        let connections = Arc::new(Connections::of(Some(0), Arc::new(RuntimeSleep)));
         let mut open = Vec::new();
         for _ in 0..FEWEST {
             open.push(connections.enter().await);
@@ -231,7 +247,7 @@ mod tests {
     fn databases_keep_their_files() {
         for (files, places) in [(Some(1024), 704), (Some(256), 128), (Some(40), 16), (Some(1 << 20), 1024), (None, 512)]
         {
-            assert_eq!(Connections::of(files).places.available_permits(), places, "{files:?}");
+            assert_eq!(Connections::of(files, Arc::new(RuntimeSleep)).places.available_permits(), places, "{files:?}");
         }
     }
 }

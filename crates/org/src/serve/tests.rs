@@ -38,7 +38,7 @@ struct Client {
 async fn connected(answer: usize) -> Client {
     let (pipe, server) = tokio::io::duplex(4096);
     let room = Arc::new(Room { answer, bodies: Mutex::default() });
-    let connections = Arc::new(Connections::of(None));
+    let connections = Arc::new(Connections::of(None, Arc::new(keyholder_platform::RuntimeSleep)));
     let place = connections.enter().await;
     let (answer, peer) = (Arc::clone(&room), SocketAddr::from(([127, 0, 0, 1], 1)));
     let served = tokio::spawn(async move {

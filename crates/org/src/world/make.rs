@@ -24,8 +24,10 @@ impl OpenWorld {
         let mut record = state.record.clone();
         record.complete = true;
         // What `org reset` goes back to.
-        self.keep_fresh(&record).await?;
-        state.record = self.folder.write_world(&record)?;
+        if !self.is_shared() {
+            self.keep_fresh(&record).await?;
+        }
+        self.keep_record(&mut state, record).await?;
         Ok(())
     }
 
@@ -38,7 +40,8 @@ impl OpenWorld {
         let mut state = self.state.write().await;
         let env = self.administrators(&mut state, self.tenant, ORGANIZATION_NAME).await?;
         self.folder.write(&env.name, env.text.expose().as_bytes())?;
-        state.record = self.folder.write_world(&state.record)?;
+        let record = state.record.clone();
+        self.keep_record(&mut state, record).await?;
         Ok(())
     }
 

@@ -135,7 +135,7 @@ impl OpenWorld {
             let passwords = tenant.personas.get(persona.name()).map_or(0, |entry| entry.passwords) + 1;
             tenant.personas.insert(persona.name().to_owned(), PersonaEntry { user: made.user, passwords });
         }
-        state.record = self.folder.write_world(&record)?;
+        self.keep_record(&mut state, record).await?;
         Ok(WrittenPersona {
             persona: persona.name(),
             user_principal_name: made.user_principal_name,
@@ -145,8 +145,20 @@ impl OpenWorld {
 
     /// The name of a persona's env file.
     fn persona_file(&self, tenant: &TenantEntry, persona: &str) -> String {
-        // A domain has a dot in it, so the two forms cannot meet.
-        if tenant.id == self.tenant { format!("{persona}.env") } else { format!("{}.{persona}.env", tenant.domain) }
+        // No domain has an `@` in it, so the files of tenants and of personas cannot meet.
+        if tenant.id == self.tenant { format!("{persona}.env") } else { format!("{persona}@{}.env", tenant.domain) }
+    }
+
+    /// Gives a persona's env file of an earlier version the name that it has now, unless a tenant's
+    /// own has that name.
+    fn rename_old(&self, state: &State, tenant: &TenantEntry, persona: &str, name: &str) {
+        let old = format!("{}.{persona}", tenant.domain);
+        let is_tenants = state.record.tenants.iter().any(|other| other.domain == old);
+        let (old, new) = (self.folder.file(&format!("{old}.env")), self.folder.file(name));
+        if tenant.id != self.tenant && !is_tenants && !new.exists() {
+            // Where there is none, there is nothing to rename.
+            let _ = std::fs::rename(old, new);
+        }
     }
 
     /// Brings the personas' env files up to the current addresses.
@@ -154,6 +166,7 @@ impl OpenWorld {
         for tenant in &state.record.tenants {
             for persona in tenant.personas.keys() {
                 let name = self.persona_file(tenant, persona);
+                self.rename_old(state, tenant, persona, &name);
                 let Some(file) = env::read(&self.folder.file(&name))? else { continue };
                 let get = |name| file.get(name).map(|variable| variable.value.clone());
                 let (Some(user), Some(password)) = (get(names::USERNAME), get(names::PASSWORD)) else { continue };

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use keyholder_foundation::Timestamp;
-use keyholder_platform::create_private_folder;
+use keyholder_platform::{create_private_folder, make_private_file};
 use keyholder_store::Database;
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,7 @@ impl OpenWorld {
     /// # Errors
     /// [`Refused::SnapshotName`]; [`StartError`] when it cannot be written.
     pub async fn snapshot(&self, name: &str) -> Result<Taken, StartError> {
+        self.only_in_files("a snapshot")?;
         check(name)?;
         let state = self.state.write().await;
         state.identity.flush_observations().await?;
@@ -112,6 +113,7 @@ impl OpenWorld {
     /// # Errors
     /// [`StartError`] when their index cannot be read.
     pub async fn snapshots(&self) -> Result<Vec<Taken>, StartError> {
+        self.only_in_files("a list of snapshots")?;
         let _state = self.state().await;
         let index = Index::read(&self.folder)?;
         Ok(index.named.into_iter().map(|(name, kept)| Taken { name, taken: kept.taken }).collect())
@@ -122,6 +124,7 @@ impl OpenWorld {
     /// # Errors
     /// [`Refused::NoSnapshot`]; [`StartError`] when the index cannot be written.
     pub async fn forget_snapshot(&self, name: &str) -> Result<(), StartError> {
+        self.only_in_files("forgetting a snapshot")?;
         let _state = self.state.write().await;
         let mut index = Index::read(&self.folder)?;
         let Some(kept) = index.named.remove(name) else { return Err(no_snapshot(name, &index)) };
@@ -137,6 +140,7 @@ impl OpenWorld {
     /// # Errors
     /// [`Refused::NoSnapshot`]; [`StartError`] when it cannot be restored: the world stays as it is.
     pub async fn restore(&self, name: &str) -> Result<(), StartError> {
+        self.only_in_files("putting back a snapshot")?;
         let mut state = self.state.write().await;
         let index = Index::read(&self.folder)?;
         let Some(kept) = index.named.get(name) else { return Err(no_snapshot(name, &index)) };
@@ -150,6 +154,7 @@ impl OpenWorld {
     /// # Errors
     /// [`StartError`] when it cannot be done: the world stays as it is.
     pub async fn reset(&self) -> Result<(), StartError> {
+        self.only_in_files("putting the org back to what it was when it was new")?;
         let mut state = self.state.write().await;
         match Index::read(&self.folder)?.fresh {
             Some(number) => self.restore_folder(&mut state, number).await,
@@ -179,6 +184,7 @@ impl OpenWorld {
         to.create()?;
         for (from, to) in databases(record, &from, &to) {
             Database::copy(&from, &to).await?;
+            make_private_file(&to).map_err(FolderError::from)?;
         }
         let text = serde_json::to_string_pretty(record).unwrap_or_default();
         self.folder.write(&format!("snapshots/{}/world.json", index.last), text.as_bytes())?;
@@ -218,7 +224,7 @@ impl OpenWorld {
     }
 
     async fn open_and_change(&self, state: &mut State, record: World) -> Result<(), StartError> {
-        let changed = match self.opening().open(record).await {
+        let changed = match self.opening().open(record, None).await {
             Ok(opened) => self.change_to(state, opened).await,
             Err(error) => Err(error),
         };

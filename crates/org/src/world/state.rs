@@ -3,14 +3,16 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use keyholder_data::{Organization, OrganizationConfig};
+use keyholder_entra::well_known::USER_IMPERSONATION;
 use keyholder_foundation::{ObjectId, OrgId, TenantId, Timestamp};
 use keyholder_identity::{Audience, GraphOptions, Identity, IdentityConfig, Resources, UserFacts};
 use keyholder_store::DatabaseOptions;
 
+use super::shared::{Known, Shared};
 use super::{WorldOptions, keys};
 use crate::door::DirectoryDoor;
-use crate::error::StartError;
-use crate::folder::{DataFolder, OrgEntry, Pretence, StateFolder, World};
+use crate::error::{Refused, StartError};
+use crate::folder::{DataFolder, FolderError, OrgEntry, Pretence, StateFolder, World};
 use crate::listeners::Listeners;
 use crate::propagation::Propagation;
 
@@ -19,8 +21,10 @@ const FIRST_SAMPLE_ROWS: u32 = 10;
 
 /// One state of a world.
 pub(crate) struct State {
-    /// What `world.json` says.
+    /// What `world.json` or the shared database says.
     pub(crate) record: World,
+    /// The shared world's epoch that this is of.
+    pub(super) epoch: i64,
     pub(crate) identity: Arc<Identity>,
     /// The one at the origin first.
     pub(crate) orgs: Vec<Arc<OpenOrg>>,
@@ -80,8 +84,7 @@ impl OpenOrg {
 
     /// A short name that no other org has: what the first part of a host name is in the cloud.
     pub(crate) fn short_name(&self) -> String {
-        let id = self.id.to_string();
-        format!("org{}", id.split('-').next().unwrap_or_default())
+        keyholder_data::short_name(self.id)
     }
 }
 
@@ -90,6 +93,17 @@ impl State {
     pub(crate) fn first(&self) -> Result<&Arc<OpenOrg>, StartError> {
         // A world without an org is not opened.
         self.orgs.first().ok_or(StartError::Interrupted)
+    }
+
+    /// The org with this id, address or name.
+    pub(crate) fn org_called(&self, org: &str) -> Result<Arc<OpenOrg>, StartError> {
+        let wanted = |open: &&Arc<OpenOrg>| {
+            open.id.to_string() == org || open.url == org.trim_end_matches('/') || open.name.eq_ignore_ascii_case(org)
+        };
+        self.orgs.iter().find(wanted).cloned().ok_or_else(|| {
+            let known = self.orgs.iter().map(|org| org.name.clone()).collect();
+            Refused::NoOrg { name: org.chars().take(80).collect(), known }.into()
+        })
     }
 
     /// The org with this id.
@@ -108,6 +122,7 @@ impl State {
 /// What it takes to open a state.
 pub(super) struct Opening<'a> {
     pub(super) folder: &'a DataFolder,
+    pub(super) shared: Option<&'a Shared>,
     pub(super) options: &'a WorldOptions,
     pub(super) origin: &'a str,
     pub(super) listeners: &'a Listeners,
@@ -116,14 +131,18 @@ pub(super) struct Opening<'a> {
 impl Opening<'_> {
     /// Opens what the record names, making what is missing. The ports that orgs get are noted in
     /// the state's record.
-    pub(super) async fn open(&self, mut record: World) -> Result<State, StartError> {
+    pub(super) async fn open(&self, mut record: World, known: Option<Known>) -> Result<State, StartError> {
         let folder = self.folder.state(record.state);
-        folder.create()?;
-        let signing_keys = keys::read_or_make(self.folder, &record, self.options).await?;
+        let (signing_keys, epoch) = match (self.shared, known) {
+            (Some(shared), Some(known)) => keys::shared(shared, known, self.options).await?,
+            _ => {
+                folder.create()?;
+                (keys::read_or_make(self.folder, &record, self.options).await?, 0)
+            }
+        };
         let (urls, settings) = (Arc::new(Organizations::default()), &self.options.settings);
         let identity = Identity::open(IdentityConfig {
-            database: DatabaseOptions::file(self.folder.private_database(folder.directory_file())?)
-                .durability(self.options.durability),
+            database: self.directory(&folder)?,
             signing_keys,
             clocks: self.options.clocks.clone(),
             random: Arc::clone(&self.options.random),
@@ -145,7 +164,25 @@ impl Opening<'_> {
                 orgs.push(open);
             }
         }
-        Ok(State { record, identity, orgs, urls, propagation: Propagation::default() })
+        Ok(State { record, epoch, identity, orgs, urls, propagation: Propagation::default() })
+    }
+
+    /// Where the directory is.
+    fn directory(&self, folder: &StateFolder) -> Result<DatabaseOptions, FolderError> {
+        let at = match self.shared {
+            Some(shared) => shared.at.directory(),
+            None => DatabaseOptions::file(self.folder.private_database(folder.directory_file())?),
+        };
+        Ok(at.durability(self.options.durability))
+    }
+
+    /// Where an org's rows are.
+    fn rows(&self, folder: &StateFolder, org: OrgId) -> Result<DatabaseOptions, FolderError> {
+        let at = match self.shared {
+            Some(shared) => shared.at.org(org.0),
+            None => DatabaseOptions::file(self.folder.private_database(folder.org_file(org))?),
+        };
+        Ok(at.durability(self.options.durability))
     }
 
     /// Opens one org, making it where it is new.
@@ -165,8 +202,7 @@ impl Opening<'_> {
             with_port(self.origin, port)
         };
         let organization = Organization::open(OrganizationConfig {
-            database: DatabaseOptions::file(self.folder.private_database(folder.org_file(entry.id))?)
-                .durability(self.options.durability),
+            database: self.rows(folder, entry.id)?,
             organization: entry.id,
             tenant,
             name: entry.name.clone(),
@@ -176,6 +212,7 @@ impl Opening<'_> {
             random: Arc::clone(&self.options.random),
             directory: Arc::new(DirectoryDoor::new(Arc::clone(identity), tenant)),
             non_interactive_limit: self.options.settings.non_interactive_limit,
+            role_policy: self.options.settings.role_policy,
             sample_rows: FIRST_SAMPLE_ROWS,
             trouble: self.options.trouble.clone(),
         })
@@ -184,7 +221,7 @@ impl Opening<'_> {
             id: entry.id,
             name: entry.name.clone(),
             tenant,
-            audience: Audience::any_of([&url]).of_tenant(tenant),
+            audience: Audience::any_of([&url]).of_tenant(tenant).with_scope(USER_IMPERSONATION),
             url,
             security_group: RwLock::new(entry.security_group.as_ref().map(|group| group.id)),
             opened: self.options.clocks.now().whole_seconds(),

@@ -1,8 +1,7 @@
 //! Further tenants and orgs: a vendor's app has many of the first, an administrator looks after
 //! many of the second.
 
-use std::sync::Arc;
-
+use keyholder_data::RolePolicy;
 use keyholder_foundation::{ClientId, ObjectId, OrgId, TenantId};
 use serde::Serialize;
 
@@ -107,12 +106,13 @@ impl OpenWorld {
         let made = async {
             let env = self.administrators(&mut state, id, &domain).await?;
             self.folder.write(&env.name, env.text.expose().as_bytes())?;
-            self.folder.write_world(&state.record).map_err(StartError::from)
+            let record = state.record.clone();
+            self.keep_record(&mut state, record).await
         }
         .await;
         match made {
-            Ok(record) => {
-                let listed = record.tenant(&domain).map(|tenant| self.listed(&state, tenant));
+            Ok(()) => {
+                let listed = state.record.tenant(&domain).map(|tenant| self.listed(&state, tenant));
                 listed.ok_or(StartError::Interrupted)
             }
             Err(error) => {
@@ -161,7 +161,7 @@ impl OpenWorld {
         if let Some(tenant) = record.tenant_mut(tenant.id) {
             tenant.orgs.push(entry);
         }
-        state.record = self.folder.write_world(&record)?;
+        self.keep_record(&mut state, record).await?;
         state.urls.add(tenant.id, &open.url);
         state.tell_of_everybody(&open, self.clocks.now()).await?;
         let listed = ListedOrg::from(&*open);
@@ -180,13 +180,7 @@ impl OpenWorld {
     /// [`Refused::NoOrg`], [`Refused::NoGroup`]; [`StartError`] when it cannot be written.
     pub async fn set_security_group(&self, org: &str, group: Option<&str>) -> Result<Option<ObjectId>, StartError> {
         let mut state = self.state.write().await;
-        let wanted = |open: &&Arc<OpenOrg>| {
-            open.id.to_string() == org || open.url == org.trim_end_matches('/') || open.name.eq_ignore_ascii_case(org)
-        };
-        let Some(open) = state.orgs.iter().find(wanted).cloned() else {
-            let known = state.orgs.iter().map(|org| org.name.clone()).collect();
-            return Err(Refused::NoOrg { name: org.chars().take(80).collect(), known }.into());
-        };
+        let open = state.org_called(org)?;
         let group = match group {
             None => None,
             Some(name) => match state.identity.find_group(open.tenant, name).await? {
@@ -198,10 +192,19 @@ impl OpenWorld {
         if let Some(entry) = record.org_mut(open.id) {
             entry.security_group = group.map(|id| SecurityGroup { id, members: Vec::new() });
         }
-        state.record = self.folder.write_world(&record)?;
+        self.keep_record(&mut state, record).await?;
         open.use_security_group(group);
         state.tell_of_everybody(&open, self.clocks.now()).await?;
         Ok(group)
+    }
+
+    /// Sets which roles the users of applications may be given in an org from now on, until the org is started again.
+    ///
+    /// # Errors
+    /// [`StartError`] when there is no such org.
+    pub async fn set_role_policy(&self, org: &str, policy: RolePolicy) -> Result<(), StartError> {
+        self.state.read().await.org_called(org)?.organization.set_role_policy(policy);
+        Ok(())
     }
 
     /// Registers an application that may do what a Power Platform administrator may, or takes that
@@ -219,7 +222,7 @@ impl OpenWorld {
         if registered {
             entry.management_applications.push(application);
         }
-        state.record = self.folder.write_world(&record)?;
+        self.keep_record(&mut state, record).await?;
         Ok(())
     }
 

@@ -25,7 +25,7 @@ impl OpenWorld {
         let offset = change.offset(machine, clock.offset_millis())?;
         let mut record = state.record.clone();
         record.clock_offset_millis = offset;
-        state.record = self.folder.write_world(&record)?;
+        self.keep_record(&mut state, record).await?;
         clock.set_offset_millis(offset);
         Ok(self.clock())
     }

@@ -2,17 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
+mod bad_input;
 mod bodies;
 mod browser;
 mod discovery;
+mod distance;
 mod door;
+mod faults;
 mod keys;
+mod limits;
 mod management;
+mod nodes;
 mod orgs;
 mod propagation;
 mod rows;
 mod snapshots;
 mod time;
+mod usage;
 
 use keyholder_testkit::{Answer, World};
 use serde_json::Value;

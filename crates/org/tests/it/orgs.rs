@@ -193,3 +193,37 @@ async fn s18_an_org_can_pretend_to_stand_on_premises() {
         assert!(answer.header("server").starts_with("Microsoft-IIS/"));
     }
 }
+
+#[tokio::test]
+async fn a_persona_and_a_tenant_never_share_a_file() {
+    let world = World::start().await;
+    // What an earlier version called the first tenant's persona is this tenant's own file.
+    let (first, second) = ("fabrikam.localhost", "fabrikam.localhost.without-rights");
+    tenant(&world, first).await;
+    let before = tenant(&world, second).await;
+    for domain in [first, second] {
+        let made = control(&world, "POST", &format!("tenants/{domain}/personas/without-rights"), Value::Null).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+        let file = env_file::read(&world.file(&format!("without-rights@{domain}.env"))).unwrap().unwrap();
+        assert_eq!(file.get(names::TENANT_DOMAIN).unwrap().value.expose(), domain);
+    }
+    let after = env(&world, second);
+    assert_eq!(after.administrators.client_id, before.administrators.client_id);
+}
+
+#[tokio::test]
+async fn a_personas_file_of_an_earlier_version_gets_todays_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = || Place::Folder(folder.path().join("data"));
+    let world = World::with(place(), Listen::default()).await;
+    tenant(&world, "fabrikam.localhost").await;
+    let made = control(&world, "POST", "tenants/fabrikam.localhost/personas/without-rights", Value::Null).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let (old, new) =
+        (world.file("fabrikam.localhost.without-rights.env"), world.file("without-rights@fabrikam.localhost.env"));
+    world.stop().await;
+    std::fs::rename(&new, &old).unwrap();
+    let world = World::with(place(), Listen::default()).await;
+    assert!(new.exists() && !old.exists());
+    world.stop().await;
+}

@@ -44,6 +44,11 @@ async fn s26_a_snapshot_brings_back_rows_directory_and_time() {
     let taken = control(&world, "POST", "snapshot", json!({"name": "one"})).await;
     assert_eq!((taken.status, &taken.body["name"]), (200, &json!("one")), "{}", taken.text);
     let kept = accounts(&world).await;
+    #[cfg(unix)]
+    for file in files_below(&world.file("snapshots")) {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
 
     add_account(&world, "After").await;
     register(&world, "after").await;
@@ -167,4 +172,15 @@ async fn requests_under_way_see_one_state_or_the_other() {
         }
     };
     tokio::join!(reading, restoring);
+}
+
+#[cfg(unix)]
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    assert!(!found.is_empty(), "{}", folder.display());
+    found
 }

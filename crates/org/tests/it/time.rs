@@ -76,6 +76,7 @@ fn options() -> WorldOptions {
         durability: Durability::Normal,
         clocks: Clocks::system(0),
         random: Arc::new(OsRandom),
+        database: None,
         signing_key: None,
         trouble: None,
         settings: Settings::default(),

@@ -1,10 +1,17 @@
-use super::*;
-use crate::grants::Holder;
+use std::collections::BTreeSet;
+
 use http::{HeaderMap, Method};
+use keyholder_dataverse::Depth;
 use keyholder_dataverse::error::{AccessMode, DataverseError, PrincipalFacts};
 use keyholder_dataverse::schema::Schema;
-use keyholder_operation::{Request, bind};
-use std::collections::BTreeSet;
+use keyholder_operation::{Bound, Request, bind};
+use uuid::Uuid;
+
+use super::*;
+use crate::grants::{Grants, Holder};
+use crate::privilege::privilege_id;
+use crate::reach::Reach;
+use crate::required::required;
 
 const USER: Uuid = Uuid::from_u128(1);
 const UNIT: Uuid = Uuid::from_u128(2);
@@ -31,7 +38,11 @@ fn bound(method: &str, address: &str, body: &str, prefer: Option<&str>) -> Bound
     let path = format!("v9.2/{path}");
     let mut headers = HeaderMap::new();
     headers.extend(prefer.map(|prefer| (http::header::HeaderName::from_static("prefer"), prefer.parse().unwrap())));
-    bind(&schema, &Request { method: &method, path: &path, query, headers: &headers, body: body.as_bytes() }).unwrap()
+    bind(
+        &schema,
+        &Request { method: &method, path: &path, query, headers: &headers, body: body.as_bytes(), references: None },
+    )
+    .unwrap()
 }
 
 fn needs(method: &str, address: &str, body: &str) -> BTreeSet<String> {

@@ -1,5 +1,7 @@
 //! What is done in a tenant's directory.
 
+use std::time::Duration;
+
 use keyholder_client::{Error as ClientError, Graph};
 use keyholder_entra::graph::{
     AccessKind, ApplicationWrite, FederatedIdentityCredentialWrite, OAuth2PermissionGrant, RequiredResourceAccess,
@@ -9,10 +11,13 @@ use keyholder_entra::well_known::{DYNAMICS_CRM, DYNAMICS_CRM_USER_IMPERSONATION,
 
 use super::{Done, Registration, Run, tolerate_missing};
 use crate::Administrator;
+use crate::declaration::Sink;
 use crate::error::{Error, While};
-use crate::patience::{object_not_seen, registration_not_seen};
+use crate::marks::federation_description;
+use crate::patience::{Patience, object_not_seen, registration_not_seen};
 use crate::plan::{Action, Change, FederationWrite};
 use crate::report::Outcome;
+use crate::sink;
 
 const NEW_REGISTRATION: &str = "the directory to know the new registration everywhere";
 
@@ -20,6 +25,7 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
     let (tenant, administrator) = run.tenant(change)?;
     let name = &change.item;
     let graph = &administrator.graph;
+    let declaration = run.declaration.name.as_deref();
     match action {
         Action::CreateRegistration { name: named, audience, tags, user_impersonation } => {
             let wanted = ApplicationWrite {
@@ -64,7 +70,8 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
         Action::Consent => consent(run, graph, name, tenant).await,
         Action::CreateFederation(wanted) => {
             let id = run.application(name)?.id;
-            let body = FederatedIdentityCredentialWrite { name: Some(wanted.name.clone()), ..write(wanted) };
+            let body =
+                FederatedIdentityCredentialWrite { name: Some(wanted.name.clone()), ..write(wanted, declaration) };
             let made = administrator
                 .patience
                 .wait_for(NEW_REGISTRATION, &administrator.http, run.reporter, object_not_seen, || {
@@ -76,14 +83,30 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
         }
         Action::UpdateFederation { id, to } => {
             let application = run.application(name)?.id;
-            let updated = graph.update_federated_credential(application, *id, &write(to)).await;
+            let updated = graph.update_federated_credential(application, *id, &write(to, declaration)).await;
             updated.while_doing(|| format!("change the federated credential `{}`", to.name))?;
             Ok(Done::new(Outcome::Changed))
+        }
+        Action::DeleteFederation { id } => {
+            let application = run.application(name)?.id;
+            let gone = tolerate_missing(graph.delete_federated_credential(application, *id).await);
+            gone.while_doing(|| format!("remove a federated credential of `{name}`"))?;
+            Ok(Done::new(Outcome::Removed))
         }
         Action::DeletePrincipal { id } => {
             let gone = tolerate_missing(graph.delete_service_principal(*id).await);
             gone.while_doing(|| format!("remove the service principal of `{name}`"))?;
             Ok(Done::new(Outcome::Removed))
+        }
+        Action::RemoveFile { client_id, path, is_env } => {
+            let sink = if *is_env { Sink::EnvFile(path.clone()) } else { Sink::File(path.clone()) };
+            let there = sink::open(&sink)?;
+            // Since the plan was made, another application's key may have been written there.
+            if !sink::holds_key_of(there.as_ref(), *client_id)? {
+                return Ok(Done::new(Outcome::Kept).note("no key of the application stands there any more"));
+            }
+            let removed = there.remove()?;
+            Ok(Done::new(if removed { Outcome::Removed } else { Outcome::Absent }))
         }
         Action::DeleteRegistration { id } => {
             let gone = tolerate_missing(graph.delete_application(*id).await);
@@ -102,12 +125,12 @@ fn impersonation() -> RequiredResourceAccess {
     }
 }
 
-fn write(wanted: &FederationWrite) -> FederatedIdentityCredentialWrite {
+fn write(wanted: &FederationWrite, declaration: Option<&str>) -> FederatedIdentityCredentialWrite {
     FederatedIdentityCredentialWrite {
         name: None,
         issuer: Some(wanted.issuer.clone()),
         subject: Some(wanted.subject.clone()),
-        description: Some("Made by Keyholder".to_owned()),
+        description: Some(federation_description(declaration)),
         audiences: Some(vec![wanted.audience.clone()]),
     }
 }
@@ -120,11 +143,13 @@ async fn create_principal(
     tags: &[String],
 ) -> Result<Done, Error> {
     let graph = &administrator.graph;
-    let client = run.registration(name)?.client_id;
+    let Registration { application, client_id: client } = run.registration(name)?;
+    // Only one that was just made may not be known yet: another tenant's is known, or cannot be had.
+    let deadline = if application.is_some() { administrator.patience.deadline } else { Duration::ZERO };
+    let patience = Patience { deadline, ..administrator.patience };
     let wanted =
         ServicePrincipalWrite { app_id: Some(client), tags: Some(tags.to_vec()), ..ServicePrincipalWrite::default() };
-    let made = administrator
-        .patience
+    let made = patience
         .wait_for(NEW_REGISTRATION, &administrator.http, run.reporter, registration_not_seen, || {
             graph.create_service_principal(&wanted)
         })

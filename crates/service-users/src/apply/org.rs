@@ -55,6 +55,14 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
         Action::CreateUser { unit, clear } => create_user(run, administrator, change, *unit, clear).await,
         Action::RemakeUser { user, unit } => {
             let client = run.registration(name)?.client_id;
+            // What the directory did not show once it may show a moment later; what is deleted stays deleted.
+            let now = administrator.graph.service_principal(client).await;
+            let now = now.while_doing(|| format!("look for the service principal of `{name}` once more"))?;
+            let seen = change.place.org().and_then(|org| run.seen.orgs.get(org)?.as_ref().ok()?.user(client));
+            if now.is_some_and(|now| seen.is_some_and(|seen| seen.principal == Some(now.id.0))) {
+                let note = "its service principal is there after all, so it stays as it is";
+                return Ok(Done::new(Outcome::Kept).note(note).fact("userId", user));
+            }
             delete_users(org, name, client, &[*user], &[]).await?;
             let made = create_user(run, administrator, change, *unit, &[]).await?;
             Ok(Done { outcome: Outcome::Changed, ..made })
@@ -183,7 +191,7 @@ struct RoleRow {
 /// user gets the copy of theirs.
 async fn copy_in_unit(org: &Dataverse, root: Uuid, unit: Uuid, role: &str) -> Result<Uuid, Error> {
     let filter = format!("_parentrootroleid_value eq {root} and _businessunitid_value eq {unit}");
-    let copies = org.query(&format!("roles?$select=roleid&$filter={}", encode(&filter))).collect_as::<RoleRow>().await;
+    let copies = org.query(format!("roles?$select=roleid&$filter={}", encode(&filter))).collect_as::<RoleRow>().await;
     let copies = copies.while_doing(|| format!("look for the role `{role}` in the user's business unit"))?;
     let none = || Error::NoRoleInUnit { role: role.to_owned(), business_unit: unit };
     copies.first().map(|copy| copy.roleid).ok_or_else(none)
@@ -191,7 +199,7 @@ async fn copy_in_unit(org: &Dataverse, root: Uuid, unit: Uuid, role: &str) -> Re
 
 /// Disabled, deleted, and deleted once more: the first delete leaves a row behind that blocks a
 /// new user of the same application.
-pub(crate) async fn delete_users(
+async fn delete_users(
     org: &Dataverse,
     name: &str,
     application: ClientId,

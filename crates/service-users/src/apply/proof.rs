@@ -5,17 +5,19 @@
 
 use std::time::Duration;
 
-use keyholder_client::{Dataverse, Row};
+use keyholder_client::{Connection, Dataverse, Error as ClientError, Row};
 use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
 use keyholder_security::Verb;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::Run;
+use crate::Administrator;
 use crate::declaration::Credential;
 use crate::error::{Error, While};
+use crate::kept::KeyKind;
 use crate::observe::{address, held};
-use crate::patience::{Patience, key_not_seen, rights_not_seen};
+use crate::patience::{Patience, credential_not_seen, rights_not_seen};
 use crate::plan::reach;
 use crate::report::{Event, Outcome, Step};
 use crate::sink::{Kept, Key};
@@ -25,6 +27,27 @@ use crate::wishes::Wish;
 const ORG_CACHES: Duration = Duration::from_secs(60);
 /// How many rights to read are tried by reading; more are asked for.
 const MOST_TRIES: usize = 12;
+
+/// What an application signed in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProvedBy {
+    /// A client secret.
+    Secret,
+    /// A certificate.
+    Certificate,
+    /// A token of an outside issuer.
+    Federated,
+}
+
+impl From<KeyKind> for ProvedBy {
+    fn from(kind: KeyKind) -> Self {
+        match kind {
+            KeyKind::Secret => Self::Secret,
+            KeyKind::Certificate => Self::Certificate,
+        }
+    }
+}
 
 /// A way in that was proved.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,12 +67,14 @@ pub struct Provisioned {
     pub registration_id: Option<ObjectId>,
     /// The service principal's object id.
     pub service_principal_id: Option<ObjectId>,
-    /// Where the client secret is kept.
+    /// What it signs in with.
+    pub credential: ProvedBy,
+    /// Where the client secret is kept, the certificate with its key, or the outside token.
     pub secret_place: String,
-    /// The client secret's id.
+    /// The id of the secret or certificate.
     pub secret_id: Option<KeyId>,
-    /// When the client secret stops working.
-    #[serde(serialize_with = "moment")]
+    /// When it stops working.
+    #[serde(serialize_with = "crate::report::moment")]
     pub secret_expires: Option<Timestamp>,
     /// The names of its security roles in the org.
     pub roles: Vec<String>,
@@ -66,13 +91,6 @@ pub struct Provisioned {
     pub changed: bool,
     /// What the application read to prove that it may.
     pub rows: Vec<Row>,
-}
-
-fn moment<S: serde::Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match moment {
-        Some(moment) => serializer.collect_str(moment),
-        None => serializer.serialize_none(),
-    }
 }
 
 /// Tells of the proof's events; all but the last have more to come.
@@ -93,21 +111,16 @@ impl Telling<'_> {
 pub(super) async fn prove(run: &Run<'_>, name: &str, org: &str, index: usize) -> Result<Provisioned, Error> {
     let telling = Telling { run, name, org, index };
     let administrator = run.estate.org(org).ok_or_else(|| Error::Unplanned(format!("the org `{org}`")))?;
-    let (key, place) = key(run, name, org)?;
     let registration = run.registration(name)?;
     let http = &administrator.http;
     let doing = || format!("sign in as `{name}`");
-
-    // The key's own address leads to one org; each of the others has its own.
-    let way_in = Key {
-        secret: key.secret.clone(),
-        ..address(administrator, &administrator.connection.url, registration.client_id)?
-    };
-    let there = Dataverse::connect(&way_in.connection(), http.clone()).await.while_doing(doing)?;
-    let what = "the token service to know the new secret";
+    let way_in = way_in(run, administrator, name, registration.client_id)?;
+    let connection = &way_in.connection;
+    let there = Dataverse::connect(connection, http.clone()).await.while_doing(doing)?;
+    let what = "the token service to know the new credential";
     let token = administrator
         .patience
-        .wait_for(what, http, run.reporter, key_not_seen, || there.tokens().get(there.scope()))
+        .wait_for(what, http, run.reporter, credential_not_seen, || there.tokens().get(there.scope()))
         .await
         .while_doing(doing)?;
     let authority = there.tokens().authority().to_string();
@@ -173,14 +186,15 @@ pub(super) async fn prove(run: &Run<'_>, name: &str, org: &str, index: usize) ->
     Ok(Provisioned {
         name: name.to_owned(),
         org: org.to_owned(),
-        url: way_in.url.to_string(),
+        url: connection.url.to_string(),
         authority,
         client_id: registration.client_id,
         registration_id: registration.application.map(|application| application.id),
         service_principal_id: principal,
-        secret_place: place,
-        secret_id: key.key_id,
-        secret_expires: key.expires,
+        credential: way_in.by,
+        secret_place: way_in.place.clone(),
+        secret_id: way_in.key_id,
+        secret_expires: way_in.expires,
         roles: user
             .roles
             .iter()
@@ -196,32 +210,65 @@ pub(super) async fn prove(run: &Run<'_>, name: &str, org: &str, index: usize) ->
     })
 }
 
+/// What a user signs in with, and where that is kept.
+struct WayIn {
+    connection: Connection,
+    by: ProvedBy,
+    place: String,
+    key_id: Option<KeyId>,
+    expires: Option<Timestamp>,
+}
+
+/// The user's first key, or else a token at hand that it accepts. A key's own address leads to one org;
+/// each of the others has its own.
+fn way_in(run: &Run<'_>, administrator: &Administrator, name: &str, client_id: ClientId) -> Result<WayIn, Error> {
+    let address = address(administrator, &administrator.connection.url, client_id)?;
+    if let Some((key, place)) = key(run, name, &address)? {
+        let way_in = Key { secret: key.secret.clone(), ..address };
+        let connection = way_in.connection().map_err(ClientError::from);
+        let connection = connection.while_doing(|| format!("sign in as `{name}`"))?;
+        return Ok(WayIn { connection, by: key.kind().into(), place, key_id: key.key_id, expires: key.expires });
+    }
+    let accepted = run.user(name)?.credentials.iter().filter_map(|credential| match credential {
+        Credential::Federated(accepted) => Some(accepted),
+        _ => None,
+    });
+    let token =
+        run.estate.outside_for(accepted).ok_or_else(|| Error::Unplanned(format!("a credential of `{name}`")))?;
+    let connection = Connection {
+        url: address.url,
+        tenant: Some(address.tenant),
+        authority: address.authority,
+        client_id,
+        credential: token.credential(client_id),
+        ca_file: address.ca_file,
+    };
+    Ok(WayIn { connection, by: ProvedBy::Federated, place: token.place().to_owned(), key_id: None, expires: None })
+}
+
 /// The user's first key: the one that this run made, or the one that its sink holds.
-fn key(run: &Run<'_>, name: &str, org: &str) -> Result<(Key, String), Error> {
-    let secrets = run.user(name)?.credentials.iter().enumerate();
-    let secrets = secrets.filter(|(_, credential)| matches!(credential, Credential::Secret { .. }));
-    for (number, _) in secrets {
+fn key(run: &Run<'_>, name: &str, address: &Key) -> Result<Option<(Key, String)>, Error> {
+    let keys = run.user(name)?.credentials.iter().enumerate();
+    let keys = keys.filter(|(_, credential)| !matches!(credential, Credential::Federated(_)));
+    for (number, _) in keys {
         let Some(sink) = run.sinks.get(name, number) else { continue };
         let made = run.known().keys.get(&(name.to_owned(), number)).cloned();
         if let Some(key) = made {
-            return Ok((key, sink.place().to_owned()));
+            return Ok(Some((key, sink.place().to_owned())));
         }
-        let administrator = run.estate.org(org).ok_or_else(|| Error::Unplanned(format!("the org `{org}`")))?;
         match sink.load()? {
-            Kept::Key { key, .. } => return Ok((*key, sink.place().to_owned())),
+            Kept::Key { key, .. } => return Ok(Some((*key, sink.place().to_owned()))),
             Kept::Text { text, .. } => {
-                let client_id = run.registration(name)?.client_id;
-                let address = address(administrator, &administrator.connection.url, client_id)?;
-                return Ok((Key { secret: text, ..address }, sink.place().to_owned()));
+                return Ok(Some((Key { secret: text, ..address.clone() }, sink.place().to_owned())));
             }
             _ => {}
         }
     }
-    Err(Error::Unplanned(format!("a key of `{name}`")))
+    Ok(None)
 }
 
 /// The entity sets that are read, and the rights that are asked for.
-fn tries<'a>(wishes: &[&'a Wish]) -> (Vec<&'a str>, Vec<&'a Wish>) {
+pub(crate) fn tries<'a>(wishes: &[&'a Wish]) -> (Vec<&'a str>, Vec<&'a Wish>) {
     let (mut sets, mut others) = (Vec::new(), Vec::new());
     for wish in wishes.iter().filter(|wish| !wish.optional) {
         let set = wish.table.as_ref().filter(|of| of.verb == Verb::Read).and_then(|of| of.entity_set.as_deref());

@@ -1,20 +1,23 @@
-//! A new client secret: made, handed to its sink, proved; then those that it replaces are removed.
+//! A new client secret or certificate: made, proved, handed to its sink; then those that it replaces are
+//! removed.
 
 use std::time::Duration;
 
 use keyholder_client::Error as ClientError;
-use keyholder_entra::graph::NewPasswordCredential;
-use keyholder_foundation::{KeyId, ObjectId, Timestamp};
+use keyholder_entra::graph::{Application, NewPasswordCredential};
+use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
 
-use super::{Done, Run};
+use super::{Done, Run, keys};
 use crate::Administrator;
+use crate::certificate::{self, Fresh};
 use crate::error::{Error, While};
+use crate::kept::{self, KeyKind};
 use crate::marks::Labels;
 use crate::observe::{address, sign_in};
-use crate::patience::{key_not_seen, object_not_seen};
+use crate::patience::{Patience, key_not_seen, object_not_seen};
 use crate::plan::{Action, Change};
-use crate::report::Outcome;
-use crate::sink::{Kept, Key, SecretSink};
+use crate::report::{Outcome, Reporter};
+use crate::sink::{self, Kept, Key, SecretSink};
 
 pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> Result<Done, Error> {
     let name = &change.item;
@@ -22,17 +25,28 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
     let administrator = run.tenant(change)?.1;
     let home = run.declaration.home(name).ok_or_else(|| Error::Unplanned(format!("an org of `{name}`")))?;
     let address = address(administrator, &home.1.url, application.app_id)?;
+    let making = Making { administrator, reporter: run.reporter, name, application: &application, address: &address };
     match action {
-        Action::MakeSecret { credential, lifetime_seconds, replaces } => {
-            let sink = sink(run, name, *credential)?;
-            let lifetime = Duration::from_secs(*lifetime_seconds);
-            let made = make(run, administrator, (name, application.id), lifetime, &address, sink).await?;
+        Action::MakeSecret { credential, lifetime_seconds, replaces, over } => {
+            let sink = sink_of(run, name, *credential)?;
+            run.record_begun(change, name, &application, sink)?;
+            let made = making.secret(Duration::from_secs(*lifetime_seconds), sink, *over).await?;
             run.known().keys.insert((name.clone(), *credential), made.clone());
-            let removed = remove(administrator, application.id, replaces).await?;
+            let removed = keys::remove(administrator, &application, None, replaces).await?;
+            Ok(told(Done::new(Outcome::Created), &made, removed))
+        }
+        Action::MakeCertificate { credential, lifetime_seconds, replaces, over } => {
+            let sink = sink_of(run, name, *credential)?;
+            run.record_begun(change, name, &application, sink)?;
+            // The list of certificates is one: two that are made at once would undo each other.
+            let _turn = run.certificates.lock().await;
+            let (made, fresh) = making.certificate(Duration::from_secs(*lifetime_seconds), sink, *over).await?;
+            run.known().keys.insert((name.clone(), *credential), made.clone());
+            let removed = keys::remove(administrator, &application, Some(&fresh), replaces).await?;
             Ok(told(Done::new(Outcome::Created), &made, removed))
         }
         Action::RewriteKey { credential, rewrite, removes } => {
-            let sink = sink(run, name, *credential)?;
+            let sink = sink_of(run, name, *credential)?;
             let held = match sink.load()? {
                 Kept::Key { key, .. } => *key,
                 Kept::Text { text, .. } => Key { secret: text, ..address.clone() },
@@ -40,103 +54,186 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
                 Kept::OutOfSight if !rewrite => address.clone(),
                 _ => return Err(Error::Unplanned(format!("the key in `{}`", sink.place()))),
             };
-            let in_directory = application.password_credentials.iter();
-            let in_directory = in_directory.filter(|credential| Some(credential.key_id) == held.key_id);
-            let in_directory = in_directory.filter_map(|credential| credential.end_date_time).next();
+            let facts =
+                held.certificate().map_err(ClientError::from).while_doing(|| format!("read `{}`", sink.place()));
+            let facts = facts?.map(|certificate| certificate.facts().clone());
+            let in_directory = kept::registered(&application, held.key_id, facts.as_ref());
+            let expires = in_directory.and_then(|registered| registered.ends).map(Timestamp::whole_seconds);
             let key = Key {
                 secret: held.secret.clone(),
-                key_id: held.key_id,
-                expires: in_directory.map(Timestamp::whole_seconds).or(held.expires),
-                ..address
+                key_id: in_directory.map(|registered| registered.key_id).or(held.key_id),
+                expires: expires.or(held.expires),
+                ..address.clone()
             };
             if *rewrite {
                 sink.save(&key)?;
             }
-            let removed = remove(administrator, application.id, removes).await?;
+            let _turn = run.certificates.lock().await;
+            let removed = keys::remove(administrator, &application, None, removes).await?;
             Ok(told(Done::new(Outcome::Changed), &key, removed))
         }
         _ => Err(Error::Unplanned(change.subject.clone())),
     }
 }
 
-fn sink<'a>(run: &Run<'a>, name: &str, credential: usize) -> Result<&'a dyn SecretSink, Error> {
+fn sink_of<'a>(run: &Run<'a>, name: &str, credential: usize) -> Result<&'a dyn SecretSink, Error> {
     run.sinks.get(name, credential).ok_or_else(|| Error::Unplanned(format!("a sink for `{name}`")))
 }
 
 fn told(mut done: Done, key: &Key, removed: usize) -> Done {
     if removed > 0 {
-        done = done.note(format!("removed {removed} of its own earlier secrets, whose text was lost or refused"));
+        let what = match key.kind() {
+            KeyKind::Secret => "secrets, whose text was lost or refused",
+            KeyKind::Certificate => "secrets and certificates, which were lost or refused",
+        };
+        done = done.note(format!("removed {removed} of its own earlier {what}"));
     }
     if let Some(expires) = key.expires {
         done = done.note(format!("expires on {}", expires.date())).fact("expires", &expires);
     }
     match key.key_id {
-        Some(id) => done.fact("secretId", &id),
+        Some(id) => done.fact(key.kind().fact(), &id),
         None => done,
     }
 }
 
-async fn make(
-    run: &Run<'_>,
-    administrator: &Administrator,
-    (name, id): (&str, ObjectId),
-    lifetime: Duration,
-    address: &Key,
-    sink: &dyn SecretSink,
-) -> Result<Key, Error> {
-    let graph = &administrator.graph;
-    let doing = || format!("make a client secret for `{name}`");
-    // Before there is a secret: its label must be recognised whatever happens next.
-    let place = sink.claim_place_id()?;
-    let wanted = NewPasswordCredential {
-        display_name: Some(Labels::print(sink.place(), Some(&place))),
-        start_date_time: None,
-        end_date_time: Some(administrator.now().plus(lifetime).whole_seconds()),
-    };
-    let what = "the directory to know the new registration everywhere";
-    let made = administrator
-        .patience
-        .wait_for(what, &administrator.http, run.reporter, object_not_seen, || graph.add_password(id, wanted.clone()))
-        .await
-        .while_doing(doing)?;
-    let Some(secret) = made.secret_text else {
-        let found = "a new client secret without its text".to_owned();
-        return Err(ClientError::Protocol { origin: "the directory".to_owned(), found }).while_doing(doing);
-    };
-    let expires = made.end_date_time.or(wanted.end_date_time);
-    let key =
-        Key { secret, key_id: Some(made.key_id), expires: expires.map(Timestamp::whole_seconds), ..address.clone() };
-    if let Err(error) = sink.save(&key) {
-        // Nobody will ever know its text. If this fails too, the next run removes it.
-        let _ = graph.remove_password(id, made.key_id).await;
-        return Err(error.into());
-    }
-    let what = "the token service to know the new secret";
-    administrator
-        .patience
-        .wait_for(what, &administrator.http, run.reporter, key_not_seen, || sign_in(administrator, &key))
-        .await
-        .while_doing(|| format!("sign in as `{name}` with its new secret"))?;
-    Ok(key)
-}
-
-/// Removes what earlier runs made for the same sink; how many that were.
-async fn remove(administrator: &Administrator, id: ObjectId, keys: &[KeyId]) -> Result<usize, Error> {
-    let mut removed = 0;
-    for key in keys {
-        match administrator.graph.remove_password(id, *key).await {
-            Ok(()) => removed += 1,
-            Err(error) if is_gone(&error) => {}
-            Err(error) => return Err(error).while_doing(|| "remove a client secret that nobody knows".to_owned()),
+/// Why a new key is of no use to anybody, and whether it still works all the same.
+fn of_no_use(key: &Key, key_id: KeyId, source: Error, revoked: Result<(), Error>) -> Error {
+    match revoked {
+        Ok(()) => source,
+        Err(error) => {
+            let (source, revocation) = (Box::new(source), Box::new(error));
+            Error::Stranded { noun: key.kind().noun(), key_id, source, revocation }
         }
     }
-    Ok(removed)
 }
 
-/// Graph answers an unknown key id with 400 and this text.
-fn is_gone(error: &ClientError) -> bool {
-    error.graph().is_some_and(|refusal| {
-        refusal.status == 404
-            || (refusal.status == 400 && refusal.message.starts_with("No password credential found with keyId"))
-    })
+/// What it takes to make a credential of an application.
+pub(crate) struct Making<'a> {
+    pub(crate) administrator: &'a Administrator,
+    pub(crate) reporter: &'a dyn Reporter,
+    pub(crate) name: &'a str,
+    pub(crate) application: &'a Application,
+    /// The way in, still without a credential.
+    pub(crate) address: &'a Key,
+}
+
+impl Making<'_> {
+    fn id(&self) -> ObjectId {
+        self.application.id
+    }
+
+    fn patience(&self) -> Patience {
+        self.administrator.patience
+    }
+
+    /// Makes a client secret, proves it and hands it to the sink. In the sink it may replace a key of `gone`, an
+    /// application that is there no more.
+    ///
+    /// The sink's old secret stays until the new one works: programs go on signing in with it meanwhile.
+    pub(crate) async fn secret(
+        &self,
+        lifetime: Duration,
+        sink: &dyn SecretSink,
+        gone: Option<ClientId>,
+    ) -> Result<Key, Error> {
+        let (graph, http) = (&self.administrator.graph, &self.administrator.http);
+        let doing = || format!("make a client secret for `{}`", self.name);
+        // Before there is a secret: its label must be recognised whatever happens next.
+        let place = sink.claim_place_id()?;
+        let (from, until) = certificate::validity(self.administrator.now(), lifetime);
+        let wanted = NewPasswordCredential {
+            display_name: Some(Labels::print(sink.place(), Some(&place))),
+            start_date_time: Some(from),
+            end_date_time: Some(until),
+        };
+        let what = "the directory to know the new registration everywhere";
+        let made = self
+            .patience()
+            .wait_for(what, http, self.reporter, object_not_seen, || graph.add_password(self.id(), wanted.clone()))
+            .await
+            .while_doing(doing)?;
+        let Some(secret) = made.secret_text else {
+            let found = "a new client secret without its text".to_owned();
+            return Err(ClientError::Protocol { origin: "the directory".to_owned(), found }).while_doing(doing);
+        };
+        let expires = made.end_date_time.or(wanted.end_date_time);
+        let expires = expires.map(Timestamp::whole_seconds);
+        let key = Key { secret, key_id: Some(made.key_id), expires, ..self.address.clone() };
+        if let Err(error) = self.prove_and_save(&key, sink, gone).await {
+            // Nobody will ever know its text.
+            let revoked = graph.remove_password(self.id(), made.key_id).await;
+            let revoked = revoked.while_doing(|| format!("remove the client secret {}", made.key_id));
+            return Err(of_no_use(&key, made.key_id, error, revoked));
+        }
+        self.note_delivery(sink, made.key_id).await?;
+        Ok(key)
+    }
+
+    /// Makes a key with its certificate, registers the certificate, proves it and hands both to the sink.
+    ///
+    /// The sink's old key stays until the new one works: programs go on signing in with it meanwhile.
+    pub(crate) async fn certificate(
+        &self,
+        lifetime: Duration,
+        sink: &dyn SecretSink,
+        gone: Option<ClientId>,
+    ) -> Result<(Key, Fresh), Error> {
+        let http = &self.administrator.http;
+        let place = sink.claim_place_id()?;
+        let label = Labels::print(sink.place(), Some(&place));
+        let fresh = certificate::make(self.name, label, self.administrator.now(), lifetime)?;
+        let what = "the directory to know the new registration everywhere";
+        let id = self
+            .patience()
+            .wait_for(what, http, self.reporter, object_not_seen, || {
+                keys::add_certificate(self.administrator, self.id(), &fresh)
+            })
+            .await
+            .while_doing(|| format!("register the certificate of `{}`", self.name))?;
+        let expires = fresh.entry.end_date_time;
+        let key = Key { secret: fresh.pem.clone(), key_id: Some(id), expires, ..self.address.clone() };
+        if let Err(error) = self.prove_and_save(&key, sink, gone).await {
+            // Nobody else has its key.
+            let mut there = self.application.clone();
+            there.key_credentials.push(keyholder_entra::graph::KeyCredential { key_id: id, ..fresh.entry.clone() });
+            let revoked = keys::remove(self.administrator, &there, None, &[id]).await.map(drop);
+            return Err(of_no_use(&key, id, error, revoked));
+        }
+        self.note_delivery(sink, id).await?;
+        Ok((key, fresh))
+    }
+
+    async fn prove_and_save(&self, key: &Key, sink: &dyn SecretSink, gone: Option<ClientId>) -> Result<(), Error> {
+        self.prove(key).await?;
+        Ok(sink::save(sink, key, gone).await?)
+    }
+
+    /// A file shows what it holds. Of a program only this tells the next run that it took the key: without,
+    /// the key is taken for lost and replaced.
+    async fn note_delivery(&self, sink: &dyn SecretSink, key: KeyId) -> Result<(), Error> {
+        if !matches!(sink.load()?, Kept::OutOfSight) {
+            return Ok(());
+        }
+        let noted = keys::note_delivery(self.administrator, self.application, key).await;
+        noted.while_doing(|| format!("write down in the registration that {} has taken {key}", sink.place()))
+    }
+
+    /// Signs in with a new credential, once the token service knows it.
+    async fn prove(&self, key: &Key) -> Result<(), Error> {
+        let noun = match key.kind() {
+            KeyKind::Secret => "secret",
+            KeyKind::Certificate => "certificate",
+        };
+        self.patience()
+            .wait_for(
+                &format!("the token service to know the new {noun}"),
+                &self.administrator.http,
+                self.reporter,
+                key_not_seen,
+                || sign_in(self.administrator, key),
+            )
+            .await
+            .while_doing(|| format!("sign in as `{}` with its new {noun}", self.name))
+    }
 }

@@ -27,6 +27,7 @@ impl Declaration {
         let mistakes = check(self, &|section, name| match section {
             "tenants" => self.tenants.contains_key(name),
             "orgs" => self.orgs.contains_key(name),
+            "application-users" => self.application_users.contains_key(name),
             _ => self.roles.contains_key(name),
         });
         let users = self.application_users.iter().map(|(key, user)| (key, &user.orgs));
@@ -50,6 +51,7 @@ pub(super) fn check(declaration: &Declaration, has_entry: &dyn Fn(&str, &str) ->
     check.application_users();
     check.registrations();
     check.non_interactive_users();
+    check.subscribers();
     check.sinks();
     check.found
 }
@@ -80,6 +82,13 @@ fn check_name(name: &str, limit: usize) -> Result<(), String> {
 /// Whether a name from elsewhere may stand in a declaration.
 pub(crate) fn is_entry_name(name: &str, limit: usize) -> bool {
     check_name(name, limit).is_ok()
+}
+
+/// Whether a text may be a tenant's id or one of its domains.
+fn is_tenant(id: &str) -> bool {
+    let is_domain =
+        id.contains('.') && id.len() <= 253 && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+    is_domain || Uuid::try_parse(id).is_ok()
 }
 
 /// One of the tenants, or whichever the orgs say: without any declared, all are taken to be in one.
@@ -118,10 +127,7 @@ impl<'a> Check<'a> {
         let mut ids: BTreeMap<String, &str> = BTreeMap::new();
         for (name, tenant) in &declaration.tenants {
             let id = tenant.id.as_str();
-            let is_domain = id.contains('.')
-                && id.len() <= 253
-                && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
-            if Uuid::try_parse(id).is_err() && !is_domain {
+            if !is_tenant(id) {
                 let text = shown(id);
                 self.note(
                     &["tenants", name, "id"],
@@ -160,6 +166,7 @@ impl<'a> Check<'a> {
         let what = match section {
             "tenants" => "tenant",
             "orgs" => "org",
+            "application-users" => "application user",
             _ => "role",
         };
         let hint = if meant.is_empty() { format!("; declare it in `[{section}.{text}]`") } else { meant };
@@ -375,26 +382,59 @@ impl<'a> Check<'a> {
         }
     }
 
+    fn subscribers(&mut self) {
+        let declaration = self.declaration;
+        let mut seen: BTreeMap<(String, &str, Option<String>), &str> = BTreeMap::new();
+        for (key, subscriber) in &declaration.subscribers {
+            let place = ["subscribers", key.as_str()];
+            let application = subscriber.application.as_str();
+            if !is_tenant(&subscriber.tenant) {
+                let text = shown(&subscriber.tenant);
+                let message = format!("`subscribers.{key}.tenant` is `{text}`, which is neither a GUID nor a domain");
+                self.note(&[place[0], place[1], "tenant"], message);
+            }
+            let at = [place[0], place[1], "application"];
+            self.known(&at, "application-users", application, declaration.application_users.keys());
+            if declaration.application_users.get(application).is_some_and(|user| !user.multi_tenant) {
+                let message = format!(
+                    "`subscribers.{key}` subscribes to `{application}`, which other tenants cannot consent to: say \
+                     `multi-tenant = true` in `application-users.{application}`"
+                );
+                self.note(&at, message);
+            }
+            let url = subscriber.url.as_ref().map(ToString::to_string);
+            if let Some(other) = seen.insert((subscriber.tenant.to_ascii_lowercase(), application, url), key) {
+                let message = format!("`subscribers.{key}` and `subscribers.{other}` are the same subscriber");
+                self.note(&place, message);
+            }
+        }
+    }
+
     /// The second to write a file would undo what the first has written.
     fn sinks(&mut self) {
         let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
-        let mut all: Vec<(Vec<&str>, String, &Sink)> = Vec::new();
+        let mut all: Vec<(Vec<&str>, String, Sink)> = Vec::new();
         let numbers: Vec<String> = (0..self.declaration.longest_list()).map(|number| number.to_string()).collect();
         for (key, user) in &self.declaration.application_users {
             for (credential, number) in user.credentials.iter().zip(&numbers) {
                 if let Credential::Secret { sink, .. } | Credential::Certificate { sink, .. } = credential {
                     let place = vec!["application-users", key.as_str(), "credential", number];
-                    all.push((place, format!("application-users.{key}"), sink));
+                    if let (Credential::Certificate { .. }, Sink::EnvFile(file)) = (credential, sink) {
+                        let mut pem = file.clone().into_os_string();
+                        pem.push(".pem");
+                        all.push((place.clone(), format!("application-users.{key}"), Sink::File(pem.into())));
+                    }
+                    all.push((place, format!("application-users.{key}"), sink.clone()));
                 }
             }
         }
         for (key, user) in &self.declaration.non_interactive_users {
             let place = vec!["non-interactive-users", key.as_str(), "password"];
-            all.push((place, format!("non-interactive-users.{key}"), &user.password));
+            all.push((place, format!("non-interactive-users.{key}"), user.password.clone()));
         }
         for (place, name, sink) in all {
             let (Sink::EnvFile(file) | Sink::File(file)) = sink else { continue };
-            match files.get(&plain(file)) {
+            match files.get(&plain(&file)) {
                 Some(other) if *other == name => {
                     self.note(&place, format!("`{name}` writes two credentials into `{}`", file.display()));
                 }
@@ -402,7 +442,7 @@ impl<'a> Check<'a> {
                     self.note(&place, format!("`{name}` and `{other}` both write into `{}`", file.display()));
                 }
                 None => {
-                    files.insert(plain(file), name);
+                    files.insert(plain(&file), name);
                 }
             }
         }

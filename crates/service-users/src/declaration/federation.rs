@@ -15,12 +15,13 @@ use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
 
 use super::Federation;
+use super::document::shown;
 
 /// What tokens for Entra's token exchange are issued for, in the public cloud.
 pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// Who issues GitHub Actions' tokens.
-const GITHUB: &str = "https://token.actions.githubusercontent.com";
+pub const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
 /// Azure DevOps as an application of the directory.
 const AZURE_DEVOPS: Uuid = uuid!("499b84ac-1321-427f-aa17-267ca6975798");
@@ -89,6 +90,60 @@ pub fn kubernetes(issuer: &str, namespace: &str, service_account: &str) -> Feder
 #[must_use]
 pub fn issuer(issuer: &str, subject: &str, audience: &str) -> Federation {
     named("issuer", issuer, subject, audience)
+}
+
+/// Reads `OWNER/NAME`.
+///
+/// # Errors
+/// What is wrong with the text; continues "`repository` ...", as those below do for their keys.
+pub fn parse_repository(text: &str) -> Result<(String, String), String> {
+    let is_name = |name: &str| {
+        (1..=100).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    match text.split_once('/') {
+        Some((owner, name)) if is_name(owner) && is_name(name) => Ok((owner.to_owned(), name.to_owned())),
+        _ => Err(format!("is `{}`; write `OWNER/NAME`", shown(text))),
+    }
+}
+
+/// Reads the name of a branch, tag or deployment environment.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_reference(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("is empty".to_owned()),
+        text if text.contains(['*', '?']) => {
+            Err(format!("is `{}`: the directory compares letter by letter, there are no wildcards", shown(text)))
+        }
+        text => match text.strip_prefix("refs/heads/").or(text.strip_prefix("refs/tags/")) {
+            Some(short) => Err(format!("is `{}`: write `{}`", shown(text), shown(short))),
+            None => Ok(text.to_owned()),
+        },
+    }
+}
+
+/// Reads an issuer, which is compared letter by letter: nothing is trimmed or completed.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_issuer(text: &str) -> Result<String, String> {
+    let is_plain = |url: &url::Url| url.scheme() == "https" && url.has_host() && url.query().is_none();
+    match url::Url::parse(text) {
+        Ok(url) if is_plain(&url) && text.trim() == text => Ok(text.to_owned()),
+        _ => Err(format!("is `{}`, which is no issuer: those are https addresses", shown(text))),
+    }
+}
+
+/// Reads the name of a namespace or service account.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_kubernetes_name(text: &str) -> Result<String, String> {
+    let is_name = (1..=253).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
+    if is_name { Ok(text.to_owned()) } else { Err(format!("is `{}`, which is no Kubernetes name", shown(text))) }
 }
 
 /// Named after what it is, so that it is found again and two never share a name.

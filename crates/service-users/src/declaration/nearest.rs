@@ -4,7 +4,8 @@
 const MOST: usize = 1000;
 
 /// The candidate that differs least from `word`, if it differs little enough to have been meant.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Nobody mistypes a name of this length into another; and the distance takes the square of it.
     if word.chars().count() > 100 {
         return None;

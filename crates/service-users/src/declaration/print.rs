@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::lifetime::print_lifetime;
 use super::rights::print_rights;
-use super::{Credential, Declaration, Policies, RoleSource, Sink, Stance};
+use super::{Credential, Declaration, Policies, RoleSource, Sink, Stance, Subscriber};
 
 /// The text of a `keyholder.toml`. `remark` gives the comment above an entry, by its table and name;
 /// empty for none.
@@ -67,8 +67,22 @@ pub fn print_declaration(declaration: &Declaration, remark: impl Fn(&str, &str) 
         text.optional("licence", user.licence.as_deref());
         text.optional("usage-location", user.usage_location.as_deref());
         text.pair("password", &format!("{{ {} }}", sink(&user.password)));
+        text.flag("change-first-password", user.change_first_password);
+    }
+    for (name, subscriber) in &declaration.subscribers {
+        text.header(&["subscribers", name], &remark("subscribers", name));
+        text.subscriber(subscriber);
     }
     text.policies(&declaration.policies);
+    text.out
+}
+
+/// A subscriber's entry alone, to be added to the end of a file.
+#[must_use]
+pub fn print_subscriber(name: &str, subscriber: &Subscriber) -> String {
+    let mut text = Text { out: String::new() };
+    text.header(&["subscribers", name], "");
+    text.subscriber(subscriber);
     text.out
 }
 
@@ -108,6 +122,12 @@ impl Text {
         if value {
             self.pair(key, "true");
         }
+    }
+
+    fn subscriber(&mut self, subscriber: &Subscriber) {
+        self.pair("tenant", &quoted(&subscriber.tenant));
+        self.optional("url", subscriber.url.as_ref().map(ToString::to_string).as_deref());
+        self.pair("application", &quoted(&subscriber.application));
     }
 
     /// Each in a list of its own kind, so that there may be several.

@@ -5,21 +5,20 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use keyholder_platform::read_bounded;
-use keyholder_security::{RoleFile, role_file};
 use uuid::Uuid;
 
 use super::document::{At, Reader, number, shown};
 use super::federation::{self, GitHubRef};
 use super::lifetime::parse_lifetime;
 use super::mistakes::Mistakes;
-use super::rights::parse_rights;
+use super::rights::{parse_rights, read_role_file};
 use super::{
     ApplicationUser, Credential, Declaration, Federation, NonInteractiveUser, Org, Policies, Right, Role, RoleSource,
-    Sink, Stance, Tenant, check, shape,
+    Sink, Stance, Subscriber, Tenant, check, shape,
 };
 
 /// Longest file, in bytes: room for some ten thousand entries.
-const LIMIT: u64 = 1024 * 1024;
+pub const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// How long a secret or certificate works when the file does not say.
 const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -41,7 +40,7 @@ impl Declaration {
     /// # Errors
     /// [`ReadError`]; all mistakes together.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        Ok(Self::parse(&read_bounded(path, LIMIT)?, path)?)
+        Ok(Self::parse(&read_bounded(path, LARGEST_FILE)?, path)?)
     }
 
     /// Reads the text of the file `place` and checks it against itself. Role files that it names
@@ -125,6 +124,11 @@ impl<'t> Reading<'t, '_> {
                 declaration.non_interactive_users.insert(name.to_owned(), user);
             }
         }
+        for (name, at) in root.named("subscribers") {
+            if let Some(subscriber) = self.subscriber(name, &at, root) {
+                declaration.subscribers.insert(name.to_owned(), subscriber);
+            }
+        }
         if let Some(at) = root.below_table("policies") {
             declaration.policies = self.policies(&at);
         }
@@ -181,6 +185,30 @@ impl<'t> Reading<'t, '_> {
         Some(Org { url, tenant, environment })
     }
 
+    fn subscriber(&mut self, name: &str, at: &At<'_, 't>, root: &At<'_, 't>) -> Option<Subscriber> {
+        let path = ["subscribers", name];
+        self.place(&path, at.at);
+        let tenant = self.text(at, &path, "tenant");
+        let url = self.parsed(at, "url", |text| text.parse().map_err(|problem| format!("{problem}")));
+        self.place(&[path[0], path[1], "url"], at.place_of("url"));
+        let application = self.text(at, &path, "application").or_else(|| {
+            let published: Vec<_> =
+                root.named("application-users").into_iter().filter(|(_, user)| user.flag("multi-tenant")).collect();
+            if let [(only, _)] = published.as_slice() {
+                return Some((*only).to_owned());
+            }
+            let many = if published.is_empty() { "none has" } else { "several have" };
+            let message =
+                format!("`{}` does not say whose subscriber it is: add `application` ({many} `multi-tenant`)", at.path);
+            self.reader.mistake(at.at, message);
+            None
+        })?;
+        if at.has("url") && url.is_none() {
+            return None;
+        }
+        Some(Subscriber { tenant: tenant?, url, application })
+    }
+
     fn role(&mut self, name: &str, at: &At<'_, 't>) -> Option<Role> {
         let path = ["roles", name];
         self.place(&path, at.at);
@@ -195,9 +223,8 @@ impl<'t> Reading<'t, '_> {
             return Some(Role { name: existing, source: RoleSource::Existing, adopt: false });
         }
         if at.has("file") {
-            let file = self.role_file(at)?;
-            let rights = file.privileges.into_iter().map(|(name, depth)| Right::Privilege { name, depth }).collect();
-            return Some(Role { name: own_name.unwrap_or(file.name), source: RoleSource::Rights(rights), adopt });
+            let (named, rights) = self.role_file(at)?;
+            return Some(Role { name: own_name.unwrap_or(named), source: RoleSource::Rights(rights), adopt });
         }
         let rights = at.below_table("privileges").map(|rights| self.rights(&rights)).unwrap_or_default();
         let name = own_name.unwrap_or_else(|| name.to_owned());
@@ -220,13 +247,10 @@ impl<'t> Reading<'t, '_> {
         rights
     }
 
-    fn role_file(&mut self, at: &At<'_, 't>) -> Option<RoleFile> {
+    fn role_file(&mut self, at: &At<'_, 't>) -> Option<(String, Vec<Right>)> {
         let path = self.path(at, "file")?;
-        let read = read_bounded(&path, role_file::LIMIT as u64)
-            .map_err(|error| error.to_string())
-            .and_then(|text| RoleFile::parse(&text).map_err(|error| format!("`{}`, {error}", path.display())));
-        match read {
-            Ok(file) => Some(file),
+        match read_role_file(&path) {
+            Ok(read) => Some(read),
             Err(problem) => {
                 self.reader.mistake(at.place_of("file"), format!("`{}.file`: {problem}", at.path));
                 None
@@ -366,12 +390,7 @@ impl<'t> Reading<'t, '_> {
     }
 
     fn github(&mut self, at: &At<'_, 't>) -> Option<Federation> {
-        let repository = self.parsed(at, "repository", |text| match text.split_once('/') {
-            Some((owner, name)) if is_github_name(owner) && is_github_name(name) => {
-                Ok((owner.to_owned(), name.to_owned()))
-            }
-            _ => Err(format!("is `{}`; write `OWNER/NAME`", shown(text))),
-        })?;
+        let repository = self.parsed(at, "repository", federation::parse_repository)?;
         let ids = match (at.get("owner-id"), at.get("repository-id")) {
             (Some(owner), Some(repository)) => {
                 let read = |value: &toml::Spanned<_>| number(value.get_ref()).and_then(|id| u64::try_from(id).ok());
@@ -389,17 +408,7 @@ impl<'t> Reading<'t, '_> {
         let key = ["environment", "branch", "tag"].into_iter().find(|key| at.has(key));
         let of = match key {
             Some(key) => {
-                let name = self.parsed(at, key, |text| match text {
-                    "" => Err("is empty".to_owned()),
-                    text if text.contains(['*', '?']) => Err(format!(
-                        "is `{}`: the directory compares letter by letter, there are no wildcards",
-                        shown(text)
-                    )),
-                    text => match text.strip_prefix("refs/heads/").or(text.strip_prefix("refs/tags/")) {
-                        Some(short) => Err(format!("is `{}`: write `{}`", shown(text), shown(short))),
-                        None => Ok(text.to_owned()),
-                    },
-                })?;
+                let name = self.parsed(at, key, federation::parse_reference)?;
                 (key, name)
             }
             None if at.flag("pull-request") => ("pull-request", String::new()),
@@ -446,14 +455,14 @@ impl<'t> Reading<'t, '_> {
     }
 
     fn kubernetes(&mut self, at: &At<'_, 't>) -> Option<Federation> {
-        let issuer = self.parsed(at, "issuer", issuer);
-        let namespace = self.parsed(at, "namespace", kubernetes_name);
-        let account = self.parsed(at, "service-account", kubernetes_name);
+        let issuer = self.parsed(at, "issuer", federation::parse_issuer);
+        let namespace = self.parsed(at, "namespace", federation::parse_kubernetes_name);
+        let account = self.parsed(at, "service-account", federation::parse_kubernetes_name);
         Some(federation::kubernetes(&issuer?, &namespace?, &account?))
     }
 
     fn issuer(&mut self, at: &At<'_, 't>) -> Option<Federation> {
-        let issuer = self.parsed(at, "issuer", issuer);
+        let issuer = self.parsed(at, "issuer", federation::parse_issuer);
         Some(federation::issuer(&issuer?, at.text("subject")?, federation::AUDIENCE))
     }
 
@@ -480,6 +489,7 @@ impl<'t> Reading<'t, '_> {
             licence,
             usage_location,
             password: password?,
+            change_first_password: at.flag("change-first-password"),
         })
     }
 
@@ -501,23 +511,4 @@ impl<'t> Reading<'t, '_> {
                 .unwrap_or(usual.non_interactive_limit),
         }
     }
-}
-
-fn is_github_name(name: &str) -> bool {
-    (1..=100).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-}
-
-/// An issuer, which is compared letter by letter: nothing is trimmed or completed.
-fn issuer(text: &str) -> Result<String, String> {
-    let is_plain = |url: &url::Url| url.scheme() == "https" && url.has_host() && url.query().is_none();
-    match url::Url::parse(text) {
-        Ok(url) if is_plain(&url) && text.trim() == text => Ok(text.to_owned()),
-        _ => Err(format!("is `{}`, which is no issuer: those are https addresses", shown(text))),
-    }
-}
-
-fn kubernetes_name(text: &str) -> Result<String, String> {
-    let is_name = (1..=253).contains(&text.len())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
-    if is_name { Ok(text.to_owned()) } else { Err(format!("is `{}`, which is no Kubernetes name", shown(text))) }
 }

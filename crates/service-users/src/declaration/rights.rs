@@ -1,8 +1,10 @@
 //! The shorthand for rights, both ways: `contact = "read:organization write:business-unit"`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use keyholder_security::{Depth, Verb};
+use keyholder_platform::read_bounded;
+use keyholder_security::{Depth, RoleFile, Verb, role_file};
 
 use super::Right;
 use super::nearest::did_you_mean;
@@ -76,6 +78,28 @@ pub fn parse_rights(key: &str, text: &str) -> Result<Vec<Right>, Vec<String>> {
         mistakes.push(format!("`{key}` grants nothing: write `VERB:DEPTH`, like `read:organization`"));
     }
     if mistakes.is_empty() { Ok(rights) } else { Err(mistakes) }
+}
+
+/// Reads the same from one text, as a command line gives it: `contact=read:organization`.
+///
+/// # Errors
+/// As [`parse_rights`].
+pub fn parse_grant(text: &str) -> Result<Vec<Right>, Vec<String>> {
+    match text.split_once('=') {
+        Some((key, rights)) => parse_rights(key.trim(), rights),
+        None => Err(vec![format!("`{text}` is no grant: write it like `contact=read:organization`")]),
+    }
+}
+
+/// What a role file grants: exactly the privileges that it lists; and the role's name in it.
+///
+/// # Errors
+/// What is wrong with the file, naming it.
+pub fn read_role_file(path: &Path) -> Result<(String, Vec<Right>), String> {
+    let text = read_bounded(path, role_file::LIMIT as u64).map_err(|error| error.to_string())?;
+    let file = RoleFile::parse(&text).map_err(|error| format!("`{}`, {error}", path.display()))?;
+    let rights = file.privileges.into_iter().map(|(name, depth)| Right::Privilege { name, depth });
+    Ok((file.name, rights.collect()))
 }
 
 /// What `all` grants already. Rights add up, so beside it only a deeper one means something.

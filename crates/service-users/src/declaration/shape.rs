@@ -91,6 +91,12 @@ pub(super) static FILE: Table = Table {
             Kind::Named(&NON_INTERACTIVE_USER),
             "The non-interactive users, by names of your own; each is one directory user.",
         ),
+        optional(
+            "subscribers",
+            Kind::Named(&SUBSCRIBER),
+            "Other people's tenants that use a published application, by names of your own. `plan` and `apply` leave \
+             them alone; `keyholder subscriber list` looks at them with the application's own key.",
+        ),
         optional("policies", Kind::Table(&POLICIES), "What shall not be, whoever asks for it."),
     ],
     choices: &[],
@@ -214,7 +220,7 @@ static SECRET: Table =
     Table { title: "client secret", keys: &[LIFETIME, ENV_FILE, FILE_SINK, COMMAND], choices: &[SINKS] };
 
 static CERTIFICATE: Table =
-    Table { title: "certificate", keys: &[LIFETIME, FILE_SINK, COMMAND], choices: &[&["file", "command"]] };
+    Table { title: "certificate", keys: &[LIFETIME, ENV_FILE, FILE_SINK, COMMAND], choices: &[SINKS] };
 
 static FEDERATED: Table = Table {
     title: "federated credential",
@@ -327,11 +333,36 @@ static NON_INTERACTIVE_USER: Table = Table {
         ),
         optional("usage-location", ANY, "Where it is used, as licences must know: two letters of ISO 3166."),
         required("password", Kind::Table(&PASSWORD), "Where its generated password goes."),
+        optional(
+            "change-first-password",
+            Kind::Flag,
+            "Whether a new user gets a first password that has to be changed, as some tenants' rules want it; it is \
+             changed at once, so that signing in without a window works.",
+        ),
     ],
     choices: &[],
 };
 
 static PASSWORD: Table = Table { title: "password", keys: &[ENV_FILE, FILE_SINK, COMMAND], choices: &[SINKS] };
+
+static SUBSCRIBER: Table = Table {
+    title: "subscriber",
+    keys: &[
+        required("tenant", ANY, "The tenant's id or one of its domains, `fabrikam.com`."),
+        optional(
+            "url",
+            Kind::Text(Text::Url),
+            "The org that the application reaches there. Without, only the consent can be told.",
+        ),
+        optional(
+            "application",
+            ANY,
+            "The application user in `application-users` that is meant, with `multi-tenant = true`. May be left out \
+             where one such is declared.",
+        ),
+    ],
+    choices: &[],
+};
 
 static POLICIES: Table = Table {
     title: "policies",

@@ -1,8 +1,11 @@
 //! Doing what was planned, and confirming it.
 
-use keyholder_client::Error as ClientError;
-use keyholder_entra::graph::{AssignLicense, AssignedLicense, NewUser, PasswordProfile, User, UserWrite};
-use keyholder_foundation::{ObjectId, Secret};
+mod confirm;
+mod person;
+
+use keyholder_client::{Error as ClientError, Graph};
+use keyholder_entra::graph::{AssignLicense, AssignedLicense, User, UserWrite};
+use keyholder_foundation::ObjectId;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -12,14 +15,12 @@ use super::arrival;
 use super::definition::NonInteractiveDefinition;
 use super::licence::HeldLicence;
 use super::observe::{Observed, ObservedOrg};
-use super::password::{KeptPassword, PasswordSink, WayIn, generate};
+use super::password::PasswordSink;
 use super::plan::Change;
 use super::problem::Problem;
-use super::proof::{self, Proof};
 use super::rows::{self, AssignedRole, NON_INTERACTIVE, OrgUser, access_mode_name};
-use crate::TAG;
 use crate::error::{Error, While};
-use crate::journal::{Loan, Recorded};
+use crate::journal::{Journal, Loan, Recorded};
 use crate::patience::object_not_seen;
 use crate::report::{Event, Outcome, Reporter, Step};
 
@@ -75,18 +76,28 @@ pub struct InOrg {
 /// # Errors
 /// What the journal and the directory say; what could not be given back stays recorded.
 pub async fn give_back_left(access: &Access, except: &[&str], reporter: &dyn Reporter) -> Result<(), Error> {
-    let left = access.journal.left()?;
+    give_back_in(&access.journal, &access.graph, except, reporter).await
+}
+
+/// The same, in the tenant of this directory.
+pub(crate) async fn give_back_in(
+    journal: &Journal,
+    graph: &Graph,
+    except: &[&str],
+    reporter: &dyn Reporter,
+) -> Result<(), Error> {
+    let left = journal.left()?;
     if left.is_empty() {
         return Ok(());
     }
-    let tenant = access.graph.organization().await.while_doing(|| "read the tenant".to_owned())?.id.to_string();
+    let tenant = graph.organization().await.while_doing(|| "read the tenant".to_owned())?.id.to_string();
     for recorded in left {
         let Loan::Licence { tenant: of, person, sku, user_name, part_number } = recorded.loan.clone() else { continue };
         if of != tenant || except.iter().any(|name| name.eq_ignore_ascii_case(&user_name)) {
             continue;
         }
         let doing = || format!("give back the licence {part_number} that an earlier run borrowed for `{user_name}`");
-        take_off(access, person, &[sku]).await.while_doing(doing)?;
+        take_off(graph, person, &[sku]).await.while_doing(doing)?;
         let event =
             Event::new(Step::LicenceReturn, Outcome::Removed, format!("licence {part_number} of `{user_name}`"))
                 .note(format!("an earlier run borrowed it on {} and was stopped", recorded.since.date()));
@@ -97,15 +108,15 @@ pub async fn give_back_left(access: &Access, except: &[&str], reporter: &dyn Rep
 }
 
 /// Takes licences off a person. What they do not hold is as good as taken off.
-pub(super) async fn take_off(access: &Access, person: ObjectId, skus: &[Uuid]) -> Result<(), ClientError> {
+pub(super) async fn take_off(graph: &Graph, person: ObjectId, skus: &[Uuid]) -> Result<(), ClientError> {
     let change = AssignLicense { add_licenses: Vec::new(), remove_licenses: skus.to_vec() };
-    match access.graph.assign_license(person, &change).await {
+    match graph.assign_license(person, &change).await {
         Err(error) if error.is_missing() => Ok(()),
         Err(ClientError::Graph(refusal)) if refusal.message.contains("does not have a corresponding license") => {
             // One of several may be what is missing: the others are taken off singly.
             if skus.len() > 1 {
                 for sku in skus {
-                    Box::pin(take_off(access, person, &[*sku])).await?;
+                    Box::pin(take_off(graph, person, &[*sku])).await?;
                 }
             }
             Ok(())
@@ -165,8 +176,13 @@ impl Run<'_> {
         for change in changes {
             self.carry_out_one(change).await?;
         }
-        // Recorded, but never taken.
-        for recorded in self.loans.drain(..) {
+        // Recorded, and not seen on the person. What was read may be older than the last request of a run that was
+        // stopped: the directory is asked to take it off, which says when there is nothing.
+        for recorded in std::mem::take(&mut self.loans) {
+            if let Loan::Licence { person, sku, part_number, .. } = recorded.loan.clone() {
+                let doing = || format!("give back the licence {part_number}, should it have been borrowed");
+                take_off(&self.access.graph, person, &[sku]).await.while_doing(doing)?;
+            }
             recorded.strike()?;
         }
         let mut done = self.confirm().await?;
@@ -246,115 +262,6 @@ impl Run<'_> {
             let (org, user_name) = (found.name.clone(), self.definition.user_name.clone());
             Problem::NotConfirmed { org, user_name, found: "not there".to_owned() }.into()
         })
-    }
-
-    /// The password that the place keeps; a new one, kept there first, when it keeps none.
-    fn kept_password(&self) -> Result<Secret, Error> {
-        let sink =
-            self.sink.ok_or_else(|| Problem::NoPasswordPlace { user_name: self.definition.user_name.clone() })?;
-        if let Some(KeptPassword::Held(password)) = &self.observed.password {
-            return Ok(password.clone());
-        }
-        let password = generate(&*self.access.random, self.definition.nickname());
-        sink.save(&self.way_in(password.clone())?)?;
-        Ok(password)
-    }
-
-    fn way_in(&self, password: Secret) -> Result<WayIn, Error> {
-        let (first, _) = self.org(0)?;
-        let authority = first.org.tokens().authority();
-        let login = authority.login();
-        let is_known =
-            keyholder_client::cloud::is_microsoft_login(login) || keyholder_client::transport::is_loopback(login);
-        Ok(WayIn {
-            urls: self.access.orgs.iter().map(|org| org.url.clone()).collect(),
-            tenant: self.observed.tenant.id.to_string(),
-            authority: (!is_known).then(|| login.clone()),
-            user_name: self.definition.user_name.clone(),
-            password,
-            ca_file: self.access.ca_file.clone(),
-        })
-    }
-
-    async fn create_person(&mut self, usage_location: Option<String>) -> Result<(), Error> {
-        let definition = self.definition;
-        let name = &definition.user_name;
-        // Kept before it is used: a password that nobody knows would be worth nothing, one that
-        // opens nothing yet does no harm.
-        let kept = self.kept_password()?;
-        let nickname = definition.nickname();
-        let changes = definition.changes_first_password;
-        let password = if changes { generate(&*self.access.random, nickname) } else { kept };
-        let person = NewUser {
-            account_enabled: !changes,
-            display_name: definition.display_name.clone().unwrap_or_else(|| nickname.to_owned()),
-            mail_nickname: nickname.to_owned(),
-            user_principal_name: name.clone(),
-            password_profile: PasswordProfile { password, force_change_password_next_sign_in: changes },
-            // A program cannot be asked for a new one.
-            password_policies: Some("DisablePasswordExpiration".to_owned()),
-            usage_location,
-            employee_type: Some(TAG.to_owned()),
-        };
-        let made = self.access.graph.create_user(&person).await;
-        let made = made.while_doing(|| format!("make the directory user `{name}`"))?;
-        let event = Event::new(Step::Person, Outcome::Created, format!("directory user `{name}`"));
-        self.report(&event.fact("objectId", &made.id));
-        self.observed.person = Some(made);
-        let place = self.sink.map(|sink| sink.place().to_owned()).unwrap_or_default();
-        let event = Event::new(Step::Password, Outcome::Created, format!("password in `{place}`"));
-        self.report(&event.fact("place", &place));
-        Ok(())
-    }
-
-    async fn enable_person(&mut self) -> Result<(), Error> {
-        let is_first = self.definition.changes_first_password && self.sink.is_some();
-        let password_profile = match is_first {
-            true => Some(self.kept_password_again()?),
-            false => None,
-        };
-        let write = UserWrite { account_enabled: Some(true), password_profile, ..UserWrite::default() };
-        let what = if is_first { "signing in allowed, the first password changed" } else { "signing in allowed" };
-        self.change_person(&write, "enable", what).await
-    }
-
-    /// As [`Run::kept_password`], for a person who has another one until now.
-    fn kept_password_again(&mut self) -> Result<PasswordProfile, Error> {
-        if let (Some(sink), Some(KeptPassword::Nothing)) = (self.sink, &self.observed.password) {
-            self.observed.password = Some(sink.load(&self.definition.user_name)?);
-        }
-        Ok(PasswordProfile { password: self.kept_password()?, force_change_password_next_sign_in: false })
-    }
-
-    async fn change_person(&mut self, write: &UserWrite, doing: &str, what: &str) -> Result<(), Error> {
-        let (id, name) = (self.person()?.id, &self.definition.user_name);
-        let graph = &self.access.graph;
-        self.access
-            .patience
-            .wait_for(NEW_PERSON, &self.access.http, self.reporter, object_not_seen, || graph.update_user(id, write))
-            .await
-            .while_doing(|| format!("{doing} for the directory user `{name}`"))?;
-        let event = Event::new(Step::Person, Outcome::Changed, format!("directory user `{name}`")).note(what);
-        self.report(&event);
-        Ok(())
-    }
-
-    /// A new password, because nobody can use the old one.
-    async fn set_password(&mut self, because: &str) -> Result<(), Error> {
-        let (id, name) = (self.person()?.id, self.definition.user_name.clone());
-        let sink = self.sink.ok_or_else(|| Problem::NoPasswordPlace { user_name: name.clone() })?;
-        let password = generate(&*self.access.random, self.definition.nickname());
-        let profile = PasswordProfile { password: password.clone(), force_change_password_next_sign_in: false };
-        let write = UserWrite { password_profile: Some(profile), ..UserWrite::default() };
-        let done = self.access.graph.update_user(id, &write).await;
-        done.while_doing(|| format!("give the directory user `{name}` a new password"))?;
-        // When this fails the place stays empty, and the next run gives a new one again.
-        sink.save(&self.way_in(password)?)?;
-        let event = Event::new(Step::Password, Outcome::Changed, format!("password in `{}`", sink.place()))
-            .note(format!("{because}; what was set before no longer works"))
-            .fact("place", &sink.place());
-        self.report(&event);
-        Ok(())
     }
 
     async fn borrow(&mut self, sku: Uuid, part_number: &str) -> Result<(), Error> {
@@ -491,6 +398,7 @@ impl Run<'_> {
             // The org has just told its own limit.
             limit: u32::try_from(holders.len()).unwrap_or(found.slots.limit),
             holders: holders.iter().map(OrgUser::name).collect(),
+            told_by_org: true,
         }
         .into()
     }
@@ -512,7 +420,7 @@ impl Run<'_> {
         let (of_groups, own): (Vec<_>, Vec<_>) = held.iter().cloned().partition(|held| held.group.is_some());
         if !own.is_empty() {
             let skus: Vec<_> = own.iter().map(|held| held.sku).collect();
-            take_off(self.access, id, &skus).await.while_doing(|| format!("take the licences off `{name}`"))?;
+            take_off(&self.access.graph, id, &skus).await.while_doing(|| format!("take the licences off `{name}`"))?;
         }
         let lent: Vec<_> = self.loans.iter().filter_map(|recorded| sku_of(&recorded.loan)).collect();
         for recorded in self.loans.drain(..) {
@@ -535,110 +443,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn confirm(&mut self) -> Result<NonInteractive, Error> {
-        let (id, name) = (self.person()?.id, self.definition.user_name.clone());
-        let licence_is_gone = self.of_groups.is_empty();
-        let mut orgs = Vec::new();
-        for (org, found) in self.access.orgs.iter().zip(&self.observed.orgs) {
-            let (access, org_name) = (self.access, &found.name);
-            let confirmed =
-                arrival::confirmation(access, org, org_name, &name, id, licence_is_gone, self.reporter).await?;
-            let users = rows::users(&org.org, Some(id), None).await;
-            let users = users.while_doing(|| format!("count the non-interactive users of {org_name}"))?;
-            let used = users.iter().filter(|user| user.takes_a_slot()).count();
-            orgs.push((
-                InOrg {
-                    org: org_name.clone(),
-                    user_id: confirmed.user.id,
-                    business_unit_id: confirmed.user.unit,
-                    roles: confirmed.user.roles,
-                    slots_before: found.slots.used(),
-                    slots_used: used,
-                    slots_limit: found.slots.limit,
-                    confirmed: confirmed.has_noticed,
-                },
-                found.name.clone(),
-            ));
-        }
-        for (org, org_name) in &orgs {
-            let limit = org.slots_limit;
-            let mut event = Event::new(
-                Step::Confirmation,
-                Outcome::Proved,
-                format!("`{name}` is non-interactive and enabled in {org_name}"),
-            )
-            .note(format!("{} of at most {limit} non-interactive users", org.slots_used))
-            .fact("slotsUsed", &org.slots_used)
-            .fact("slotsLimit", &limit);
-            if u32::try_from(org.slots_used).is_ok_and(|used| used >= limit) {
-                event = event.note("that was the last place; application users need none");
-            }
-            if !org.confirmed {
-                event =
-                    event.note("the org has not noticed yet that the licence is gone: run this again later to be sure");
-            }
-            if org.roles.is_empty() {
-                event =
-                    event.note("it has no security role of its own, so it may do nothing unless a team gives it one");
-            }
-            self.report(&event);
-        }
-        let names = |held: &[HeldLicence]| held.iter().map(|held| held.part_number.clone()).collect();
-        Ok(NonInteractive {
-            user_name: name,
-            object_id: id,
-            password_place: self.sink.map(|sink| sink.place().to_owned()),
-            licences_removed: names(&self.removed),
-            licences_of_groups: names(&self.of_groups),
-            orgs: orgs.into_iter().map(|(org, _)| org).collect(),
-            changed: self.changed,
-        })
-    }
-
-    /// Signs in as the user, where the password can be had; gives it a new one where this one only lets
-    /// it choose another.
-    async fn prove(&mut self) -> Result<(), Error> {
-        let (Some(sink), name) = (self.sink, self.definition.user_name.clone()) else { return Ok(()) };
-        let Some(org) = self.access.orgs.first() else { return Ok(()) };
-        let mut is_new = !matches!(self.observed.password, Some(KeptPassword::Held(_)));
-        for is_last in [false, true] {
-            let KeptPassword::Held(password) = sink.load(&name)? else { return Ok(()) };
-            let proof = proof::prove(self.access, org, &name, password, is_new, self.reporter).await;
-            let proof = proof.while_doing(|| format!("sign in as `{name}`"))?;
-            let event = Event::new(Step::SignIn, Outcome::Skipped, format!("sign-in as `{name}` with its password"));
-            let event = match proof {
-                Proof::In(who) => Event { outcome: Outcome::Proved, ..event }.fact("userId", &who.user_id),
-                Proof::WithoutRole => {
-                    Event { outcome: Outcome::Proved, ..event }.note("it may do nothing yet: it has no role")
-                }
-                Proof::MustChange if !is_last => {
-                    self.set_password("it could only be used to choose another").await?;
-                    is_new = true;
-                    continue;
-                }
-                Proof::MustChange => event.note("the directory wants the password changed again"),
-                Proof::WantsMore(code) => event.note(format!(
-                    "the tenant wants more than a password (AADSTS{code}), so no program can sign in as this user; \
-                     an application user is not affected: `keyholder app-user create`"
-                )),
-                Proof::WrongPassword => event.note(format!(
-                    "the password in `{}` is not the user's: delete it, and run this again to get a new one",
-                    sink.place()
-                )),
-                Proof::Untried(reason) => event.note(reason),
-            };
-            self.report(&event);
-            return Ok(());
-        }
-        Ok(())
-    }
-
     /// Gives back what was borrowed, because the run has failed for `cause`.
     async fn give_up(&mut self, cause: Error) -> Error {
         let user_name = self.definition.user_name.clone();
         for recorded in std::mem::take(&mut self.loans) {
             let Loan::Licence { person, sku, part_number, .. } = recorded.loan.clone() else { continue };
-            let given = take_off(self.access, person, &[sku]).await.map_err(|error| error.to_string());
+            let given = take_off(&self.access.graph, person, &[sku]).await.map_err(|error| error.to_string());
             match given.and_then(|()| recorded.strike().map_err(|error| error.to_string())) {
                 Ok(()) => {
                     let subject = format!("licence {part_number} of `{user_name}`");
@@ -660,6 +470,6 @@ const NEW_PERSON: &str = "the directory to know the new person everywhere";
 fn sku_of(loan: &Loan) -> Option<Uuid> {
     match loan {
         Loan::Licence { sku, .. } => Some(*sku),
-        Loan::Elevation { .. } => None,
+        Loan::Elevation { .. } | Loan::Key { .. } => None,
     }
 }

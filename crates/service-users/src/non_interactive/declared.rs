@@ -26,6 +26,7 @@ pub(crate) fn definition(
         allows_system_administrator,
         licence: user.licence.clone(),
         usage_location: user.usage_location.clone(),
+        changes_first_password: user.change_first_password,
         limit: declaration.policies.non_interactive_limit,
         ..NonInteractiveDefinition::new(&user.user_name)
     }

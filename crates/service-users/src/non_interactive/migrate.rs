@@ -2,17 +2,19 @@
 //! still uses the old way.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use keyholder_client::Error as ClientError;
+use keyholder_foundation::ClientId;
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::access::Access;
+use super::access::{Access, OrgAccess};
 use super::predecessor::{self, Predecessor, StillUsed, Team};
 use super::problem::Problem;
+use super::rows::AssignedRole;
 use crate::Administrator;
-use crate::apply::{Proving, Provisioned};
-use crate::declaration::{ApplicationUser, Credential, Declaration, Org, Role, RoleSource, Sink};
+use crate::apply::{Proving, Provisioned, Unproved};
+use crate::declaration::{ApplicationUser, Credential, Declaration, Org, Role, RoleSource};
 use crate::error::{Error, While};
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::{Estate, Sinks, bring_about};
@@ -25,10 +27,8 @@ const ORG: &str = "org";
 pub struct Successor {
     /// The registration's name.
     pub name: String,
-    /// How long its client secret works.
-    pub lifetime: Duration,
-    /// Where its client secret goes.
-    pub sink: Sink,
+    /// How it signs in.
+    pub credentials: Vec<Credential>,
 }
 
 /// What became of it.
@@ -37,8 +37,12 @@ pub struct Successor {
 pub struct Migrated {
     /// The user name of the old one.
     pub user_name: String,
-    /// The successor, proved.
+    /// The successor, where its way in was proved.
     pub successor: Option<Provisioned>,
+    /// Why it was not, and how it is.
+    pub unproved: Option<Unproved>,
+    /// The successor's user in the org.
+    pub user_id: Option<Uuid>,
     /// The business unit of both.
     pub business_unit: String,
     /// The roles that the successor has of its own, by name.
@@ -74,19 +78,26 @@ pub async fn migrate(
     let estate = Estate::new(&declaration, BTreeMap::from([(ORG.to_owned(), Ok(administrator.clone()))]));
     let sinks = Sinks::of(&declaration)?;
     let (plan, applied) = bring_about(&estate, &declaration, &sinks, Proving { all: true, rows: 1 }, reporter).await?;
-    let made = applied.proved.into_iter().next();
+    let (proved, unproved) = (applied.proved.into_iter().next(), applied.unproved.into_iter().next());
+    let user_id = match (&proved, unproved.as_ref().and_then(|unproved| unproved.client_id)) {
+        (Some(proved), _) => Some(proved.user_id),
+        (None, Some(client_id)) => user_of(org, client_id).await?,
+        (None, None) => None,
+    };
     let mut changed = plan.has_changes();
     let mut teams = Vec::new();
-    if let Some(made) = &made {
-        for team in old.teams.iter().filter(|team| team.takes_members) {
-            changed |= join(access, made, team, reporter).await?;
+    if let Some(user) = user_id {
+        for team in old.teams.iter().filter(|team| team.takes_members && !rules_the_org(team)) {
+            changed |= join(org, (&successor.name, user), team, reporter).await?;
             teams.push(team.name.clone());
         }
     }
     let roles = declaration.roles.values().map(|role| role.name.clone()).collect();
     Ok(Migrated {
         user_name: user_name.to_owned(),
-        successor: made,
+        successor: proved,
+        unproved,
+        user_id,
         business_unit: old.unit.name.clone(),
         roles,
         teams,
@@ -104,14 +115,24 @@ fn declare(
     url: keyholder_client::OrgUrl,
     missing: &mut Vec<String>,
 ) -> Declaration {
-    let own = old.user.roles.iter().map(|role| role.name.clone());
-    let mut names: Vec<String> = own.collect();
+    // Who may do everything is made by saying so, not along with the rest.
+    let (all, own): (Vec<_>, Vec<_>) = old.user.roles.iter().partition(|role| role.is_system_administrator());
+    missing.extend(
+        all.iter().map(|role| format!("it does not have the role `{}`: it could do everything with it", role.name)),
+    );
+    let mut names: Vec<String> = own.iter().map(|role| role.name.clone()).collect();
+    for team in old.teams.iter().filter(|team| team.takes_members && rules_the_org(team)) {
+        missing.push(format!(
+            "it is not in the team `{}`, which gives System Administrator: it could do everything",
+            team.name
+        ));
+    }
     for team in old.teams.iter().filter(|team| !team.takes_members) {
         missing.push(format!(
             "it is not in the team `{}`, whose members come from a group of the directory; the team's roles are its own",
             team.name
         ));
-        names.extend(team.roles.iter().map(|role| role.name.clone()));
+        names.extend(team.roles.iter().filter(|role| !role.is_system_administrator()).map(|role| role.name.clone()));
     }
     names.sort_unstable();
     names.dedup();
@@ -125,7 +146,7 @@ fn declare(
         orgs: vec![ORG.to_owned()],
         business_unit: Some(old.unit.name.clone()),
         roles: roles.keys().cloned().collect(),
-        credentials: vec![Credential::Secret { lifetime: successor.lifetime, sink: successor.sink.clone() }],
+        credentials: successor.credentials.clone(),
         user_impersonation: false,
         multi_tenant: false,
     };
@@ -137,18 +158,35 @@ fn declare(
     }
 }
 
+/// Whether a team gives its members System Administrator.
+fn rules_the_org(team: &Team) -> bool {
+    team.roles.iter().any(AssignedRole::is_system_administrator)
+}
+
+/// The application user of an application, which was made just now.
+async fn user_of(org: &OrgAccess, client_id: ClientId) -> Result<Option<Uuid>, Error> {
+    let query = format!("systemusers?$select=systemuserid&$filter=applicationid eq {client_id}");
+    let rows = org.org.query(&query).collect().await;
+    let rows = rows.while_doing(|| format!("look for the application user of {client_id}"))?;
+    Ok(rows.first().and_then(|row| row.get("systemuserid")?.as_str()?.parse().ok()))
+}
+
 /// Puts the successor into a team; whether it was not there before.
-async fn join(access: &Access, made: &Provisioned, team: &Team, reporter: &dyn Reporter) -> Result<bool, Error> {
-    let Some(org) = access.orgs.first() else { return Ok(false) };
-    let doing = || format!("put `{}` into the team `{}`", made.name, team.name);
-    let query = format!("systemusers({})/teammembership_association?$select=teamid", made.user_id);
+async fn join(
+    org: &OrgAccess,
+    (name, user): (&str, Uuid),
+    team: &Team,
+    reporter: &dyn Reporter,
+) -> Result<bool, Error> {
+    let doing = || format!("put `{name}` into the team `{}`", team.name);
+    let query = format!("systemusers({user})/teammembership_association?$select=teamid");
     let teams = org.org.query(&query).collect().await.while_doing(doing)?;
     let id = team.id.to_string();
     let is_in = teams.iter().any(|row| row.get("teamid").and_then(serde_json::Value::as_str) == Some(id.as_str()));
     let outcome = if is_in {
         Outcome::Found
     } else {
-        let pair = (("teams", team.id), ("systemusers", made.user_id));
+        let pair = (("teams", team.id), ("systemusers", user));
         let done: Result<(), ClientError> = org.org.associate(pair.0, "teammembership_association", pair.1).await;
         done.while_doing(doing)?;
         Outcome::Created

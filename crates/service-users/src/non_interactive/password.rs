@@ -9,7 +9,7 @@ use keyholder_platform::{EnvFile, EnvFileError, FileError, env_file};
 use url::Url;
 
 use crate::declaration::Sink;
-use crate::sink::{PATIENCE, SinkError, hand_over};
+use crate::sink::{PATIENCE, SinkError, aside, hand_over};
 
 /// How many characters: 28 of 59 are more than 160 bits.
 const LENGTH: usize = 28;
@@ -93,6 +93,18 @@ pub trait PasswordSink: Send + Sync {
     /// # Errors
     /// When it cannot be kept.
     fn save(&self, way_in: &WayIn) -> Result<(), SinkError>;
+
+    /// The same place for a thread of its own, where keeping may take long: a program's.
+    fn detached(&self) -> Option<Box<dyn PasswordSink>> {
+        None
+    }
+}
+
+/// Keeps the password without keeping the caller's thread from its other work while a program thinks about it.
+pub(super) async fn save(sink: &dyn PasswordSink, way_in: WayIn) -> Result<(), SinkError> {
+    let Some(detached) = sink.detached() else { return sink.save(&way_in) };
+    let refused = || SinkError::Refused { place: sink.place().to_owned(), reason: "its thread ended".to_owned() };
+    aside(move || detached.save(&way_in)).await.unwrap_or_else(|| Err(refused()))
 }
 
 /// A password's place as declarations and command lines name it: an env file, a file of its own, or
@@ -136,6 +148,15 @@ impl PasswordSink for PasswordFile {
     }
 
     fn load(&self, user_name: &str) -> Result<KeptPassword, SinkError> {
+        // What others could have put there is nobody's password; and reading a pipe might never end.
+        if let Sink::EnvFile(path) | Sink::File(path) = &self.sink {
+            let path = keyholder_platform::regular_file(path)?;
+            if path.exists() && !keyholder_platform::is_private(&path)? {
+                return Err(
+                    self.foreign("others can read it; delete it, or `chmod 600` it if the password in it is yours")
+                );
+            }
+        }
         match &self.sink {
             Sink::EnvFile(path) => {
                 let file = match EnvFile::read(path) {
@@ -170,6 +191,10 @@ impl PasswordSink for PasswordFile {
         }
     }
 
+    fn detached(&self) -> Option<Box<dyn PasswordSink>> {
+        matches!(self.sink, Sink::Command(_)).then(|| Box::new(self.clone()) as Box<dyn PasswordSink>)
+    }
+
     fn save(&self, way_in: &WayIn) -> Result<(), SinkError> {
         match &self.sink {
             Sink::EnvFile(path) => {
@@ -182,9 +207,18 @@ impl PasswordSink for PasswordFile {
                 lines.extend(way_in.authority.as_ref().map(|url| (names::AUTHORITY, url.to_string())));
                 lines.extend(way_in.ca_file.as_ref().map(|file| (names::CA_FILE, file.display().to_string())));
                 lines.push((names::USERNAME, way_in.user_name.clone()));
-                let known: Vec<&str> = lines.iter().map(|(name, _)| *name).chain([names::PASSWORD]).collect();
+                // All that says where the way leads is written anew, or is no longer so.
+                const ADDRESS: [&str; 7] = [
+                    names::ORG_URL,
+                    names::TENANT_ID,
+                    names::AUTHORITY,
+                    names::ORIGIN,
+                    names::CA_FILE,
+                    names::USERNAME,
+                    names::PASSWORD,
+                ];
                 let kept =
-                    old.iter().flat_map(|file| file.variables()).filter(|old| !known.contains(&old.name.as_str()));
+                    old.iter().flat_map(|file| file.variables()).filter(|old| !ADDRESS.contains(&old.name.as_str()));
                 let all = lines.iter().map(|(name, value)| (*name, value.as_str()));
                 let all = all.chain([(names::PASSWORD, way_in.password.expose())]);
                 let all = all.chain(kept.map(|old| (old.name.as_str(), old.value.expose())));
@@ -239,6 +273,24 @@ mod tests {
         assert!(least > 50 && most < 150, "{least} to {most} of about 93 each");
     }
 
+    /// What others could read they may have put there.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_read_holds_nobodys_password() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "Somebody-Knows-This-1\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        for sink in [Sink::File(path.clone()), Sink::EnvFile(path)] {
+            let refused = PasswordFile::new(&sink).unwrap().load("svc-orders@contoso.com").unwrap_err();
+            assert!(refused.to_string().contains("others can read it"), "{refused}");
+        }
+        let refused = PasswordFile::new(&Sink::File(folder.path().to_owned())).unwrap().load("x").unwrap_err();
+        assert!(refused.to_string().contains("no regular file"), "{refused}");
+    }
+
     #[test]
     fn a_file_keeps_a_password_for_its_owner_and_gives_it_back() {
         let folder = tempfile::tempdir().unwrap();
@@ -254,6 +306,43 @@ mod tests {
         let error = place.load("other@contoso.com").unwrap_err().to_string();
         assert!(error.contains("another person") && error.contains("a.env"), "{error}");
         assert!(keyholder_platform::is_private(&folder.path().join("password")).unwrap());
+    }
+
+    #[test]
+    fn an_env_file_that_is_written_again_leads_where_the_new_way_does_and_keeps_what_is_somebody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.env");
+        let place = PasswordFile::new(&Sink::EnvFile(path.clone())).unwrap();
+        let local = WayIn {
+            authority: Some("https://localhost:8443/".parse().unwrap()),
+            ca_file: Some(folder.path().join("ca.pem")),
+            ..way_in("Pass-word-9")
+        };
+        place.save(&local).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("KEYHOLDER_AUTHORITY=") && text.contains("KEYHOLDER_CA_FILE="), "{text}");
+        std::fs::write(&path, format!("{text}KEYHOLDER_ORIGIN=https://localhost:8443\nOTHER=mine\n")).unwrap();
+        place.save(&way_in("Pass-word-8")).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for gone in ["KEYHOLDER_AUTHORITY", "KEYHOLDER_CA_FILE", "KEYHOLDER_ORIGIN", "Pass-word-9"] {
+            assert!(!text.contains(gone), "{text}");
+        }
+        assert!(text.contains("OTHER=mine") && text.contains("Pass-word-8"), "{text}");
+    }
+
+    /// The program ends only once the task beside it has gone on.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_program_that_takes_its_time_keeps_nothing_else_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let script = format!("cat > /dev/null; read word < '{}'", pipe.display());
+        let words = vec!["sh".to_owned(), "-c".to_owned(), script];
+        let place = PasswordFile::new(&Sink::Command(words)).unwrap();
+        let beside = async { std::fs::write(&pipe, "go on\n").unwrap() };
+        let (saved, ()) = futures::join!(save(&place, way_in("Pass-word-9")), beside);
+        saved.unwrap();
     }
 
     #[cfg(unix)]

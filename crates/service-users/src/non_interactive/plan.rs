@@ -257,6 +257,7 @@ fn plan_org(
             used: found.slots.used(),
             limit: found.slots.limit,
             holders: found.slots.holders.iter().map(super::rows::OrgUser::name).collect(),
+            told_by_org: false,
         });
     }
     let is_there = found.user.as_ref().is_some_and(|user| {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use futures::future::{join, try_join_all};
-use keyholder_client::Error as ClientError;
 use keyholder_client::graph::users::SignIn;
+use keyholder_client::{Dataverse, Error as ClientError};
 use keyholder_foundation::{ClientId, ObjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -96,17 +96,22 @@ pub(super) async fn read(access: &Access, org: &OrgAccess, user_name: &str) -> R
         None => None,
     };
     let unit = unit.ok_or_else(|| not("without a business unit"))?;
-    let query = format!("systemusers({})/teammembership_association?$select=teamid,name,isdefault,teamtype", user.id);
-    let teams = org.org.query(&query).collect_as::<TeamRow>().await.while_doing(doing)?;
+    let teams = teams_of(&org.org, user.id).await.while_doing(doing)?;
+    Ok(Predecessor { person: person.id, user, unit, teams })
+}
+
+/// The teams that a user is a member of, but the business unit's own, which everybody there is in.
+pub(crate) async fn teams_of(org: &Dataverse, user: Uuid) -> Result<Vec<Team>, ClientError> {
+    let query = format!("systemusers({user})/teammembership_association?$select=teamid,name,isdefault,teamtype");
+    let teams = org.query(&query).collect_as::<TeamRow>().await?;
     let teams = teams.into_iter().filter(|team| team.isdefault != Some(true)).map(|team| async move {
         let query = format!("teams({})/teamroles_association?$select=roleid,name", team.teamid);
-        let roles = org.org.query(&query).collect_as::<AssignedRole>().await?;
+        let roles = org.query(&query).collect_as::<AssignedRole>().await?;
         // 0 is an owner team, 1 an access team; 2 and 3 are groups of the directory.
         let takes_members = matches!(team.teamtype, None | Some(0));
         Ok::<_, ClientError>(Team { id: team.teamid, name: team.name, takes_members, roles })
     });
-    let teams = try_join_all(teams).await.while_doing(doing)?;
-    Ok(Predecessor { person: person.id, user, unit, teams })
+    try_join_all(teams).await
 }
 
 /// What still signs in as somebody, the most recent first. `notes` takes what could not be told.

@@ -78,6 +78,8 @@ pub enum Problem {
         limit: u32,
         /// Who they are.
         holders: Vec<String>,
+        /// Whether the org itself refused: then no other limit can be said.
+        told_by_org: bool,
     },
     /// The org has no such role.
     #[error("{org} has no security role `{role}` in the business unit `{unit}`")]
@@ -230,14 +232,17 @@ impl Problem {
             Self::DelegatedAdministrator { .. } => hint(
                 "it takes a Global Administrator of the tenant itself with the System Administrator role in the org",
             ),
-            Self::NoUsageLocation { .. } => hint("say where it is used with `--usage-location`, as `DE` or `US`"),
-            Self::NoSuchLicence { .. } => hint("name one of those with `--licence`, or leave it out to take any that fits"),
+            Self::NoUsageLocation { .. } => hint("say where it is used, as `DE` or `US`: `--usage-location`, or `usage-location` in keyholder.toml"),
+            Self::NoSuchLicence { .. } => hint("name one of those with `--licence`, or `licence` in keyholder.toml, or leave it out to take any that fits"),
             Self::NoFreeLicence { .. } => vec![
                 "free one unit for the time of this run: it is given back at the end".to_owned(),
                 "an application user needs no licence at all: `keyholder app-user create`".to_owned(),
             ],
-            Self::NoSlot { .. } => vec![
-                "give one back with `keyholder non-interactive release`, or raise `--limit` if this org's is higher".to_owned(),
+            Self::NoSlot { told_by_org, .. } => vec![
+                match told_by_org {
+                    true => "that is the org's own limit: give a place back with `keyholder non-interactive release`".to_owned(),
+                    false => "give one back with `keyholder non-interactive release`, or, if this org's limit is higher, say so: `--limit`, or `non-interactive-limit` below `[policies]` in keyholder.toml".to_owned(),
+                },
                 "application users do not count and have no limit: `keyholder non-interactive migrate` makes one with the same rights".to_owned(),
             ],
             Self::NoSuchRole { .. } => hint("roles are named as the org shows them; each business unit has a copy of its own"),
@@ -247,7 +252,7 @@ impl Problem {
                 hint("add the user to that group in the directory, then run this again: it goes on from here")
             }
             Self::NotArrived { .. } => vec![
-                "run it again: it goes on from here; `--wait` gives it longer".to_owned(),
+                "run it again: it goes on from here; `keyholder non-interactive create` waits longer with `--wait`".to_owned(),
                 "see in the Power Platform admin center whether the environment takes users, and has no security group that leaves this one out".to_owned(),
             ],
             Self::NotConfirmed { .. } => hint("run it again; if it stays so, somebody or something else changes that user"),
@@ -257,10 +262,10 @@ impl Problem {
             Self::NeedsLicence { .. } => hint(
                 "give them a licence that they keep, wait until the org has noticed (minutes to hours), and run this again",
             ),
-            Self::NoPasswordPlace { .. } => hint("say where with `--password-file FILE` or `--env-out FILE`"),
+            Self::NoPasswordPlace { .. } => hint("say where with `--save-password FILE`, `--save-env FILE` or `--save-with PROGRAM`"),
             Self::StillLent { cause, .. } => {
                 let mut hints = cause.hints();
-                hints.push("the loan is written down; the next run of any `keyholder non-interactive` command gives it back".to_owned());
+                hints.push("the loan is written down; the next run of any `keyholder non-interactive` command gives it back (a `--dry-run` changes nothing, not even that)".to_owned());
                 hints
             }
         }

@@ -183,7 +183,7 @@ impl Run<'_> {
         }
         if !own.is_empty() {
             let skus: Vec<_> = own.iter().map(|held| held.sku).collect();
-            let done = take_off(self.access, self.person.id, &skus).await;
+            let done = take_off(&self.access.graph, self.person.id, &skus).await;
             done.while_doing(|| format!("take the licences off `{name}`"))?;
         }
         for held in own {

@@ -6,6 +6,8 @@ use keyholder_foundation::ObjectId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::plan::SYSTEM_ADMINISTRATOR;
+
 /// `accessmode` of a user who may do everything by hand.
 pub(super) const READ_WRITE: i64 = 0;
 /// `accessmode` of a user who sees settings and no data.
@@ -13,9 +15,7 @@ pub(super) const ADMINISTRATIVE: i64 = 1;
 /// `accessmode` of a non-interactive user.
 pub(super) const NON_INTERACTIVE: i64 = 4;
 /// `accessmode` of the row that stands for a partner's administrators.
-pub(super) const DELEGATED_ADMINISTRATOR: i64 = 5;
-/// The template of System Administrator, the same in every org.
-const SYSTEM_ADMINISTRATOR: Uuid = Uuid::from_u128(0x6270_90ff_40a3_4053_8790_584e_dc5b_e201);
+pub(crate) const DELEGATED_ADMINISTRATOR: i64 = 5;
 
 const USER_COLUMNS: &str = "systemuserid,azureactivedirectoryobjectid,domainname,fullname,accessmode,isdisabled,\
     islicensed,setupuser,disabledreason,_businessunitid_value";
@@ -79,6 +79,13 @@ pub struct AssignedRole {
     pub id: Uuid,
     /// Its name.
     pub name: String,
+}
+
+impl AssignedRole {
+    /// By its name, which the service lets nobody change.
+    pub(super) fn is_system_administrator(&self) -> bool {
+        self.name == "System Administrator"
+    }
 }
 
 /// A security role, as its copy in one business unit.
@@ -206,7 +213,7 @@ pub(super) async fn roles(org: &Dataverse, wanted: &[String], unit: Uuid) -> Res
         .collect();
     let filter = format!("_businessunitid_value eq {unit} and ({})", named.join(" or "));
     let columns = "roleid,name,_parentrootroleid_value,_roletemplateid_value";
-    org.query(&format!("roles?$select={columns}&$filter={}", encode(&filter))).collect_as().await
+    org.query(format!("roles?$select={columns}&$filter={}", encode(&filter))).collect_as().await
 }
 
 /// An access mode as the portals call it.

@@ -10,13 +10,14 @@ use keyholder_client::dataverse::{encode, quote};
 use keyholder_client::{Dataverse, Error as ClientError, WhoAmI};
 use keyholder_foundation::ClientId;
 use keyholder_security::{Depth, default_role_privileges};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Look;
 use crate::declaration::{Declaration, RoleSource};
 use crate::marks::{role_id, role_mark};
+use crate::non_interactive::DELEGATED_ADMINISTRATOR;
 use crate::wishes::Wishes;
 
 /// More names or ids than this, and reading all of them is less to send; an address has its limits.
@@ -110,6 +111,9 @@ pub struct UserSeen {
     /// The application.
     #[serde(rename = "applicationid")]
     pub application: ClientId,
+    /// Its name, which the org took from the directory once.
+    #[serde(rename = "fullname", default)]
+    pub full_name: Option<String>,
     /// Whether it may not get in.
     #[serde(rename = "isdisabled", default)]
     pub is_disabled: bool,
@@ -189,8 +193,7 @@ impl<'a> Wanted<'a> {
             || declaration.non_interactive_users.values().filter(|user| user.orgs.iter().any(|name| name == org));
         let units = here().filter_map(|user| user.business_unit.as_deref());
         let units = units.chain(others().filter_map(|user| user.business_unit.as_deref())).collect();
-        let names = here().flat_map(|user| &user.roles).chain(others().flat_map(|user| &user.roles));
-        let names: BTreeSet<&String> = names.collect();
+        let names = declaration.roles_in(org);
         let declared = || names.iter().filter_map(|name| Some((*name, declaration.roles.get(*name)?)));
         let made = declared().filter(|(_, role)| matches!(role.source, RoleSource::Rights(_)));
         Self {
@@ -218,7 +221,9 @@ pub(super) async fn read(org: &Dataverse, wanted: &Wanted<'_>) -> Result<OrgSeen
     }
 
     // Namesakes that Keyholder did not make: whether they do is told by what they grant.
-    let is_namesake = |role: &&RoleSeen| wanted.made.contains(role.name.as_str()) && !ours.contains(&role.root());
+    // The org compares names without case.
+    let made: BTreeSet<String> = wanted.made.iter().map(|name| name.to_lowercase()).collect();
+    let is_namesake = |role: &&RoleSeen| made.contains(&role.name.to_lowercase()) && !ours.contains(&role.root());
     let namesakes: BTreeSet<Uuid> = roles.iter().filter(is_namesake).map(RoleSeen::root).collect();
     let held = users.iter().flat_map(|user| &user.roles).copied();
     let strange: BTreeSet<Uuid> = held.filter(|id| !roles.iter().any(|role| role.id == *id)).collect();
@@ -295,6 +300,23 @@ struct ManagedFlag {
 
 /// Reads a whole org: eight requests, but for pages.
 pub(crate) async fn whole_org(org: &Dataverse) -> Result<WholeOrg, ClientError> {
+    let mut seen = everyone(org).await?;
+    let roots: BTreeSet<Uuid> = seen.roles.iter().map(RoleSeen::root).collect();
+    let origins = of_ids::<Origin>(org, "roles?$select=roleid,ismanaged,canbedeleted", "roleid", &roots);
+    let (rights, origins) = join(read_rights(org, &mut seen), origins).await;
+    rights?;
+    let is_shipped = |origin: &Origin| {
+        origin.ismanaged == Some(true) || origin.canbedeleted.as_ref().is_some_and(|flag| !flag.value)
+    };
+    let shipped = origins?.into_iter().filter(is_shipped).map(|origin| origin.roleid);
+    let templates = seen.roles.iter().filter(|role| role.template.is_some()).map(RoleSeen::root);
+    let shipped = shipped.chain(templates).collect();
+    Ok(WholeOrg { seen, shipped })
+}
+
+/// Reads an org's business units and all its application users with the roles that they hold, but not
+/// what those grant: five requests, but for pages.
+pub(crate) async fn everyone(org: &Dataverse) -> Result<OrgSeen, ClientError> {
     let all_units = org.query("businessunits?$select=businessunitid,name,_parentbusinessunitid_value").collect_as();
     let (who, units, mut users) = futures::try_join!(org.who_am_i(), all_units, users(org))?;
     let living: Vec<Uuid> = users.iter().filter(|user| !user.is_deleted()).map(|user| user.id).collect();
@@ -304,20 +326,114 @@ pub(crate) async fn whole_org(org: &Dataverse) -> Result<WholeOrg, ClientError> 
         }
     }
     let held: BTreeSet<Uuid> = users.iter().flat_map(|user| &user.roles).copied().collect();
-    let roles: Vec<RoleSeen> = of_ids(org, ROLES, "roleid", &held).await?;
-    let roots: BTreeSet<Uuid> = roles.iter().map(RoleSeen::root).collect();
-    let all: Vec<Uuid> = roots.iter().copied().collect();
-    let origins = of_ids::<Origin>(org, "roles?$select=roleid,ismanaged,canbedeleted", "roleid", &roots);
-    let (granted, origins) = futures::try_join!(granted(org, &all), origins)?;
-    let ids: BTreeSet<Uuid> = granted.values().flat_map(BTreeMap::keys).copied().collect();
-    let privileges = of_ids(org, PRIVILEGES, "privilegeid", &ids).await?;
-    let is_shipped = |origin: &Origin| {
-        origin.ismanaged == Some(true) || origin.canbedeleted.as_ref().is_some_and(|flag| !flag.value)
+    let roles = of_ids(org, ROLES, "roleid", &held).await?;
+    Ok(OrgSeen { who, units, roles, granted: BTreeMap::new(), privileges: Vec::new(), users, holders: BTreeMap::new() })
+}
+
+/// All roles, each with its copies in the business units; those of this name or id alone, where it is given.
+pub(crate) async fn all_roles(org: &Dataverse, which: Option<&str>) -> Result<Vec<RoleSeen>, ClientError> {
+    let Some(which) = which else { return org.query(ROLES).collect_as().await };
+    let filter = match Uuid::parse_str(which.trim()) {
+        Ok(id) => format!("roleid eq {id}"),
+        Err(_) => format!("name eq {}", quote(which)),
     };
-    let shipped = origins.into_iter().filter(is_shipped).map(|origin| origin.roleid);
-    let shipped = shipped.chain(roles.iter().filter(|role| role.template.is_some()).map(RoleSeen::root)).collect();
-    let seen = OrgSeen { who, units, roles, granted, privileges, users, holders: BTreeMap::new() };
-    Ok(WholeOrg { seen, shipped })
+    let mut found: Vec<RoleSeen> = org.query(format!("{ROLES}&$filter={}", encode(&filter))).collect_as().await?;
+    // The org compares names without case; another spelling is another name, where there is one of this.
+    if found.iter().any(|role| role.name == which) {
+        found.retain(|role| role.name == which);
+    }
+    let roots: BTreeSet<Uuid> = found.iter().map(RoleSeen::root).collect();
+    of_ids(org, ROLES, "_parentrootroleid_value", &roots).await
+}
+
+/// Who holds a role, in whichever of its copies.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holders {
+    /// The users, application users among them.
+    pub users: Vec<HolderSeen>,
+    /// The teams, whose members have it too.
+    pub teams: Vec<HolderSeen>,
+}
+
+/// A user or team that holds a role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HolderSeen {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: Uuid,
+    /// The application, for an application user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
+}
+
+#[derive(Deserialize)]
+struct UserName {
+    systemuserid: Uuid,
+    #[serde(default)]
+    fullname: Option<String>,
+    #[serde(default)]
+    applicationid: Option<ClientId>,
+}
+
+#[derive(Deserialize)]
+struct TeamPair {
+    teamid: Uuid,
+}
+
+#[derive(Deserialize)]
+struct TeamName {
+    teamid: Uuid,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// Reads who holds these copies of a role: four requests, but for pages.
+pub(crate) async fn holders_of(org: &Dataverse, copies: &BTreeSet<Uuid>) -> Result<Holders, ClientError> {
+    let users = async {
+        let pairs = "systemuserrolescollection?$select=systemuserid,roleid";
+        let pairs: Vec<UserRole> = of_ids(org, pairs, "roleid", copies).await?;
+        let ids: BTreeSet<Uuid> = pairs.into_iter().map(|pair| pair.systemuserid).collect();
+        let query = "systemusers?$select=systemuserid,fullname,applicationid";
+        of_ids::<UserName>(org, query, "systemuserid", &ids).await
+    };
+    let teams = async {
+        let pairs = "teamrolescollection?$select=teamid,roleid";
+        let pairs: Vec<TeamPair> = of_ids(org, pairs, "roleid", copies).await?;
+        let ids: BTreeSet<Uuid> = pairs.into_iter().map(|pair| pair.teamid).collect();
+        of_ids::<TeamName>(org, "teams?$select=teamid,name", "teamid", &ids).await
+    };
+    let (users, teams) = futures::try_join!(users, teams)?;
+    let user = |user: UserName| {
+        let (id, client_id) = (user.systemuserid, user.applicationid);
+        HolderSeen { name: user.fullname.unwrap_or_else(|| id.to_string()), id, client_id }
+    };
+    let team = |team: TeamName| {
+        let id = team.teamid;
+        HolderSeen { name: team.name.unwrap_or_else(|| id.to_string()), id, client_id: None }
+    };
+    let mut holders =
+        Holders { users: users.into_iter().map(user).collect(), teams: teams.into_iter().map(team).collect() };
+    holders.users.sort();
+    holders.teams.sort();
+    Ok(holders)
+}
+
+/// Reads further roles by their ids.
+pub(crate) async fn read_roles(org: &Dataverse, ids: &BTreeSet<Uuid>) -> Result<Vec<RoleSeen>, ClientError> {
+    of_ids(org, ROLES, "roleid", ids).await
+}
+
+/// Reads what all the roles of `seen` grant: two requests, but for pages.
+pub(crate) async fn read_rights(org: &Dataverse, seen: &mut OrgSeen) -> Result<(), ClientError> {
+    let roots: BTreeSet<Uuid> = seen.roles.iter().map(RoleSeen::root).collect();
+    let all: Vec<Uuid> = roots.into_iter().collect();
+    seen.granted = granted(org, &all).await?;
+    let ids: BTreeSet<Uuid> = seen.granted.values().flat_map(BTreeMap::keys).copied().collect();
+    seen.privileges = of_ids(org, PRIVILEGES, "privilegeid", &ids).await?;
+    Ok(())
 }
 
 async fn units(org: &Dataverse, wanted: &Wanted<'_>) -> Result<Vec<UnitSeen>, ClientError> {
@@ -326,7 +442,7 @@ async fn units(org: &Dataverse, wanted: &Wanted<'_>) -> Result<Vec<UnitSeen>, Cl
         filter.push_str(&format!(" or name eq {}", quote(name)));
     }
     let query = "businessunits?$select=businessunitid,name,_parentbusinessunitid_value&$filter=";
-    org.query(&format!("{query}{}", encode(&filter))).collect_as().await
+    org.query(format!("{query}{}", encode(&filter))).collect_as().await
 }
 
 async fn privileges(org: &Dataverse, wanted: &Wanted<'_>) -> Result<Vec<PrivilegeSeen>, ClientError> {
@@ -339,13 +455,12 @@ async fn privileges(org: &Dataverse, wanted: &Wanted<'_>) -> Result<Vec<Privileg
     let defaults: Vec<String> = default_role_privileges().map(|(privilege, _)| privilege.name).collect();
     let names = wanted.privileges.iter().copied().chain(defaults.iter().map(String::as_str));
     let filter = any(names.map(|name| format!("name eq {}", quote(name))));
-    org.query(&format!("{PRIVILEGES}&$filter={}", encode(&filter))).collect_as().await
+    org.query(format!("{PRIVILEGES}&$filter={}", encode(&filter))).collect_as().await
 }
 
 async fn users(org: &Dataverse) -> Result<Vec<UserSeen>, ClientError> {
-    let select =
-        "systemuserid,applicationid,isdisabled,_businessunitid_value,deletedstate,azureactivedirectoryobjectid";
-    org.query(&format!("systemusers?$select={select}&$filter=applicationid ne null")).collect_as().await
+    let select = "systemuserid,applicationid,fullname,isdisabled,_businessunitid_value,deletedstate,azureactivedirectoryobjectid";
+    org.query(format!("systemusers?$select={select}&$filter=applicationid ne null")).collect_as().await
 }
 
 #[derive(Deserialize)]
@@ -368,7 +483,7 @@ async fn roles(org: &Dataverse, wanted: &Wanted<'_>, ours: &[Uuid]) -> Result<Ve
     if filter.is_empty() {
         return Ok(Vec::new());
     }
-    org.query(&format!("{ROLES}&$filter={}", encode(&filter))).collect_as().await
+    org.query(format!("{ROLES}&$filter={}", encode(&filter))).collect_as().await
 }
 
 #[derive(Deserialize)]
@@ -402,6 +517,10 @@ pub(crate) struct HeldPrivilege {
 }
 
 impl HeldPrivilege {
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.privilege_name.as_deref()
+    }
+
     pub(crate) fn is_at_least(&self, name: &str, depth: Depth) -> bool {
         self.depth >= depth && self.privilege_name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name))
     }
@@ -417,6 +536,12 @@ pub(crate) async fn held(org: &Dataverse, user: Uuid) -> Result<Vec<HeldPrivileg
     })
 }
 
+/// Whether a user stands for a partner's administrators, of whom every org has one (access mode 5).
+pub(crate) async fn is_delegated(org: &Dataverse, user: Uuid) -> Result<bool, ClientError> {
+    let row = org.get(&format!("systemusers({user})?$select=accessmode")).await?;
+    Ok(row.get("accessmode").and_then(serde_json::Value::as_i64) == Some(DELEGATED_ADMINISTRATOR))
+}
+
 /// The rows of a query whose column holds one of these ids; or all rows, where naming the ids would
 /// make too long an address.
 async fn of_ids<T: DeserializeOwned>(
@@ -429,7 +554,7 @@ async fn of_ids<T: DeserializeOwned>(
         0 => Ok(Vec::new()),
         1..=MOST_IDS => {
             let filter = any(ids.iter().map(|id| format!("{column} eq {id}")));
-            org.query(&format!("{query}&$filter={}", encode(&filter))).collect_as().await
+            org.query(format!("{query}&$filter={}", encode(&filter))).collect_as().await
         }
         _ => org.query(query).collect_as().await,
     }

@@ -1,6 +1,8 @@
 //! What can be done, as data: enough to do it, and nothing that another moment would say otherwise.
 
-use keyholder_foundation::{KeyId, ObjectId};
+use std::path::PathBuf;
+
+use keyholder_foundation::{ClientId, KeyId, ObjectId};
 use keyholder_security::Depth;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -47,8 +49,24 @@ pub enum Action {
         credential: usize,
         /// How long it works.
         lifetime_seconds: u64,
-        /// Earlier secrets of the same sink.
+        /// Earlier secrets and certificates of the same sink.
         replaces: Vec<KeyId>,
+        /// The application that is gone and whose key the sink holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over: Option<ClientId>,
+    },
+    /// Make a key with its certificate, register the certificate, prove it, hand both to their sink; then
+    /// remove those that it replaces.
+    MakeCertificate {
+        /// The number of the credential among the user's.
+        credential: usize,
+        /// How long it works.
+        lifetime_seconds: u64,
+        /// Earlier secrets and certificates of the same sink.
+        replaces: Vec<KeyId>,
+        /// The application that is gone and whose key the sink holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over: Option<ClientId>,
     },
     /// Write a key that works to its sink again, and remove earlier ones.
     RewriteKey {
@@ -56,7 +74,7 @@ pub enum Action {
         credential: usize,
         /// Whether it is written at all.
         rewrite: bool,
-        /// Earlier secrets of the same sink.
+        /// Earlier secrets and certificates of the same sink.
         removes: Vec<KeyId>,
     },
     /// Accept another issuer's tokens.
@@ -68,10 +86,24 @@ pub enum Action {
         /// How from now on.
         to: FederationWrite,
     },
+    /// Accept an issuer's tokens no longer.
+    DeleteFederation {
+        /// The federated credential.
+        id: ObjectId,
+    },
     /// Delete the service principal.
     DeletePrincipal {
         /// Which.
         id: ObjectId,
+    },
+    /// Remove a file with a key of an application that is no longer declared.
+    RemoveFile {
+        /// The application.
+        client_id: ClientId,
+        /// Its path.
+        path: PathBuf,
+        /// Whether it is an env file; otherwise it holds a secret, or key and certificate, alone.
+        is_env: bool,
     },
     /// Delete the app registration.
     DeleteRegistration {

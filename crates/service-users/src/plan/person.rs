@@ -48,6 +48,19 @@ pub(super) fn plan(
     for step in &steps {
         change = change.because(format!("{} {}", step.sign(), step.in_words(&user.user_name, &orgs)));
     }
+    let is_password = |step: &non_interactive::Change| {
+        matches!(step, non_interactive::Change::CreatePerson { .. } | non_interactive::Change::SetPassword)
+    };
+    if steps.iter().any(is_password) {
+        change = change.because(format!("its password goes to {}", user.password.in_words()));
+    }
+    // The steps are looked for anew when the plan is carried out: what they go by is bound with it.
+    change = change.fact("sink", &user.password.in_words()).fact("limit", &definition.limit);
+    for (name, value) in [("licence", &definition.licence), ("usageLocation", &definition.usage_location)] {
+        if let Some(value) = value {
+            change = change.fact(name, value);
+        }
+    }
     if !steps.is_empty() {
         let mark = if is_new { Mark::Make } else { Mark::Change };
         change = change.to(mark, Action::BringAbout);

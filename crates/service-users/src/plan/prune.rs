@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::registration::{id, principal_id};
 use super::{Action, Change, Draft, Finding, Mark, Place};
+use crate::declaration::Sink;
 use crate::marks::{declaration_tag, describes, is_ours, role_id};
 use crate::observe::{OrgSeen, RoleSeen};
 use crate::report::Step;
@@ -26,6 +27,12 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
     let mut gone: BTreeSet<ClientId> = BTreeSet::new();
     for (tenant, directory) in &draft.seen.directories {
         let Ok(directory) = directory else { continue };
+        let of_tenant = |org: &&String| draft.seen.tenants.get(*org) == Some(tenant);
+        // Another tenant than the declared one is no business of this declaration.
+        if declaration.orgs.keys().filter(of_tenant).any(|org| draft.barred.contains(org.as_str())) {
+            continue;
+        }
+        let unread = unread(draft, tenant);
         let tagged = |application: &&Application| is_ours(application) && application.tags.contains(&tag);
         for application in directory.registrations.iter().filter(tagged) {
             let named = application.display_name.clone().unwrap_or_default();
@@ -42,15 +49,28 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
                     .filter_map(|(name, org)| Some((name, org.as_ref().ok()?)))
                     .collect();
                 let users = users(draft, &orgs, application, &named);
-                registration(draft, tenant, application, &named, users);
+                if unread.is_empty() {
+                    registration(draft, tenant, application, &named, users);
+                } else {
+                    draft.findings.push(Finding::kept_for_unread_orgs(&named, application.app_id, &unread));
+                }
             }
         }
     }
     for (name, org) in &draft.seen.orgs {
-        if let Ok(org) = org {
+        if let Ok(org) = org
+            && !draft.barred.contains(name.as_str())
+        {
             roles(draft, name, org, &gone);
         }
     }
+}
+
+/// The orgs of a tenant that could not be read, and those that may be of it.
+fn unread<'a>(draft: &Draft<'a>, tenant: &str) -> Vec<&'a str> {
+    let may_be_of = |org: &str| draft.seen.tenants.get(org).is_none_or(|of| of == tenant);
+    let orgs = draft.seen.orgs.iter().filter(|(org, seen)| seen.is_err() && may_be_of(org));
+    orgs.map(|(org, _)| org.as_str()).collect()
 }
 
 fn users(draft: &mut Draft<'_>, orgs: &[(&String, &OrgSeen)], application: &Application, named: &str) -> Vec<String> {
@@ -83,6 +103,9 @@ fn registration(draft: &mut Draft<'_>, tenant: &str, application: &Application, 
     let place = Place::Tenant(tenant.to_owned());
     let Some(Ok(directory)) = draft.seen.directories.get(tenant) else { return };
     let mut needs = users;
+    // Before the registration, which alone tells where they are.
+    let files = files(draft, application, named, &place, &needs);
+    needs.extend(files);
     if let Some(principal) = directory.principal(application.app_id) {
         let change = Change::new(
             principal_id(&application.app_id.to_string(), tenant),
@@ -106,6 +129,42 @@ fn registration(draft: &mut Draft<'_>, tenant: &str, application: &Application, 
             .after(needs)
             .to(Mark::Remove, Action::DeleteRegistration { id: application.id });
     draft.changes.push(change);
+}
+
+/// The files that hold its keys: those that are known again go, the others are named.
+fn files(
+    draft: &mut Draft<'_>,
+    application: &Application,
+    named: &str,
+    place: &Place,
+    users: &[String],
+) -> Vec<String> {
+    let mut ids = Vec::new();
+    for left in draft.seen.left.get(&application.id).into_iter().flatten() {
+        let is_declared = draft.seen.keys.values().any(|seen| seen.labels.place() == left.place);
+        let (path, is_env) = match &left.file {
+            _ if is_declared => continue,
+            Some(Sink::EnvFile(path)) => (path, true),
+            Some(Sink::File(path)) => (path, false),
+            _ => {
+                let message = format!(
+                    "a key of `{named}` was written to `{}`, which is not here or not as it was left: nothing opens by it \
+                     any more, remove it there",
+                    left.place
+                );
+                draft.findings.push(Finding::left(named, None, message));
+                continue;
+            }
+        };
+        let subject = format!("key of `{named}` in `{}`", path.display());
+        let change = Change::new(id("file", &left.place), Step::ClientSecret, named, place.clone(), subject)
+            .because(NOT_DECLARED)
+            .after(users.iter().cloned())
+            .to(Mark::Remove, Action::RemoveFile { client_id: application.app_id, path: path.clone(), is_env });
+        ids.push(change.id.clone());
+        draft.changes.push(change);
+    }
+    ids
 }
 
 /// Roles that this declaration made and does not name, unless something else uses them.

@@ -2,14 +2,15 @@
 //! consent, federated credentials.
 
 use keyholder_client::ErrorKind;
-use keyholder_entra::graph::{AccessKind, Application, ResourceAccess};
+use keyholder_entra::graph::{AccessKind, Application, FederatedIdentityCredential, ResourceAccess};
 use keyholder_entra::well_known::{DYNAMICS_CRM, DYNAMICS_CRM_USER_IMPERSONATION, USER_IMPERSONATION};
 use keyholder_foundation::ClientId;
 
-use super::{Action, Change, Draft, FederationWrite, Finding, Known, Mark, Place, Severity, secret};
+use super::{Action, Change, Draft, FederationWrite, Finding, Known, Mark, Place, Severity, secret, strangers};
 use crate::declaration::{ApplicationUser, Credential, Federation};
-use crate::marks::{self, declaration_of, declaration_tag, is_ours};
-use crate::observe::DirectorySeen;
+use crate::kept::KeyKind;
+use crate::marks::{self, declaration_of, declaration_tag, is_marked, is_ours};
+use crate::observe::{DirectorySeen, KeySeen};
 use crate::report::Step;
 
 /// The tag by which the portals list a principal under "Enterprise applications".
@@ -39,7 +40,9 @@ pub(crate) fn find<'a>(
         let found = directory.registrations.iter().find(|application| application.app_id == client_id);
         return match found {
             Some(application) => Ok(Found::Registration(application)),
-            None if user.multi_tenant => Ok(Found::Abroad(client_id)),
+            // Consent has made a service principal here already, or the declaration knows that it is somebody
+            // else's; a mistyped id is neither.
+            None if user.multi_tenant || directory.principal(client_id).is_some() => Ok(Found::Abroad(client_id)),
             None => Err(Box::new(Finding::no_such_registration(name, client_id))),
         };
     }
@@ -60,6 +63,11 @@ pub(crate) fn find<'a>(
             Err(Box::new(Finding::several_registrations(name, &user.name, &ids)))
         }
     }
+}
+
+/// The change of a user's registration.
+pub(crate) fn registration_id(user: &str) -> String {
+    id("registration", user)
 }
 
 /// The ids of changes in the directory.
@@ -83,10 +91,6 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &str, user: &ApplicationUser) ->
     if tenants.len() > 1 && !user.multi_tenant {
         return stop(draft, Finding::several_tenants(name, &tenants));
     }
-    let wrong_tenant = |finding: &&Finding| finding.code == "wrongTenant" && user.orgs.contains(&finding.item);
-    if draft.findings.iter().any(|finding| wrong_tenant(&finding)) {
-        return None;
-    }
     let directory = match draft.seen.directories.get(home) {
         Some(Ok(directory)) => directory,
         Some(Err(error)) => return stop(draft, Finding::directory_out_of_reach(name, error)),
@@ -97,21 +101,25 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &str, user: &ApplicationUser) ->
         Err(finding) => return stop(draft, *finding),
     };
     if let Found::Registration(application) = found
-        && let Some(finding) = unexplained(draft, name, user, application, directory)
+        && !strangers::check(draft, (name, user), application, directory, &tenants)
     {
-        return stop(draft, finding);
+        return None;
     }
     let before = draft.findings.len();
     secret::check_policies(draft, name, user);
+    let application = match found {
+        Found::Registration(application) => Some(application),
+        Found::Nothing | Found::Abroad(_) => None,
+    };
+    if !matches!(found, Found::Abroad(_)) {
+        secret::check_sinks(draft, name);
+        secret::check_rules(draft, name, user, application, directory);
+    }
     if draft.findings.iter().skip(before).any(|finding| finding.severity == Severity::Stop) {
         return None;
     }
 
     let place = Place::Tenant(home.to_owned());
-    let application = match found {
-        Found::Registration(application) => Some(application),
-        Found::Nothing | Found::Abroad(_) => None,
-    };
     if !matches!(found, Found::Abroad(_)) {
         register(draft, (name, user), application, &place);
         permission(draft, (name, user), application, &place);
@@ -135,54 +143,37 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &str, user: &ApplicationUser) ->
     if user.user_impersonation {
         consent(draft, name, client_id, directory, &place);
     }
-    if !matches!(found, Found::Abroad(_)) {
+    if matches!(found, Found::Abroad(_)) {
+        abroad(draft, name, user);
+    } else {
         for (number, credential) in user.credentials.iter().enumerate() {
             match credential {
                 Credential::Secret { lifetime, .. } => {
-                    secret::plan(draft, (name, user), (number, *lifetime), application, &place);
+                    secret::plan(draft, (name, user), (number, KeyKind::Secret, *lifetime), application, &place);
+                }
+                Credential::Certificate { lifetime, .. } => {
+                    secret::plan(draft, (name, user), (number, KeyKind::Certificate, *lifetime), application, &place);
                 }
                 Credential::Federated(wanted) => federation(draft, name, wanted, application, directory, &place),
-                Credential::Certificate { .. } => {}
             }
+        }
+        if let Some(application) = application {
+            no_longer_declared(draft, name, application, directory, &place);
         }
     }
     Some(Known { client_id })
 }
 
-/// A registration that was found by its mark alone and that somebody else can sign in as.
-///
-/// Anybody who may register applications can make one of our name with our mark and a secret of
-/// their own, and wait for an administrator to give it a user and a role. So unless a sink of this
-/// declaration holds a key of it, every credential on it must be one that is declared; who knows
-/// better names the registration by its id.
-fn unexplained(
-    draft: &Draft<'_>,
-    name: &str,
-    user: &ApplicationUser,
-    application: &Application,
-    directory: &DirectorySeen,
-) -> Option<Finding> {
-    if user.client_id.is_some() || secret::holds_key_of(draft, name, application.app_id) {
-        return None;
+/// What is told of another tenant's registration: its publisher looks after its credentials.
+fn abroad(draft: &mut Draft<'_>, name: &str, user: &ApplicationUser) {
+    let has_key = (0..user.credentials.len()).any(|number| {
+        let seen = draft.seen.keys.get(&(name.to_owned(), number));
+        seen.is_some_and(|seen| matches!(&seen.kept, KeySeen::Key(key) if Some(key.client_id) == user.client_id))
+    });
+    if has_key {
+        return;
     }
-    let secrets = application
-        .password_credentials
-        .iter()
-        .filter(|credential| !secret::explains(draft, name, credential))
-        .map(|credential| format!("secret {}", credential.key_id));
-    let certificates = application.key_credentials.iter().map(|key| format!("certificate {}", key.key_id));
-    let declared = |issuer: &str, subject: &str| {
-        user.credentials.iter().any(|credential| match credential {
-            Credential::Federated(wanted) => wanted.issuer == issuer && wanted.subject == subject,
-            _ => false,
-        })
-    };
-    let federated = directory.federations.get(&application.id).into_iter().flatten();
-    let federated = federated
-        .filter(|one| !declared(&one.issuer, &one.subject))
-        .map(|one| format!("federated credential `{}` ({})", one.name, one.issuer));
-    let all: Vec<String> = secrets.chain(certificates).chain(federated).collect();
-    (!all.is_empty()).then(|| Finding::unexplained_credentials(name, &user.name, application.app_id, &all))
+    draft.findings.push(Finding::abroad(name, !user.credentials.is_empty()));
 }
 
 fn register(
@@ -317,6 +308,39 @@ fn consent(draft: &mut Draft<'_>, name: &str, client_id: Option<ClientId>, direc
     draft.changes.push(change);
 }
 
+/// How far a registration trusts a wanted issuer.
+pub(crate) enum Trusted<'a> {
+    /// By this federated credential, just as it is wanted.
+    AsWanted(&'a FederatedIdentityCredential),
+    /// By this one, which may be changed to what is wanted.
+    Otherwise(&'a FederatedIdentityCredential),
+    /// Not yet.
+    NotYet,
+}
+
+/// Finds the federated credential that is wanted: by its name, which never changes, or by whom it is about,
+/// which is unique. `user` is whom a finding names.
+///
+/// # Errors
+/// The finding when that one would have to be changed and is somebody else's, on somebody else's registration.
+pub(crate) fn trusted<'a>(
+    user: &str,
+    wanted: &Federation,
+    application: Option<&Application>,
+    there: &'a [FederatedIdentityCredential],
+) -> Result<Trusted<'a>, Box<Finding>> {
+    let is_about = |one: &&FederatedIdentityCredential| one.issuer == wanted.issuer && one.subject == wanted.subject;
+    let found = there.iter().find(|one| one.name == wanted.name).or_else(|| there.iter().find(is_about));
+    let may_change =
+        |one: &FederatedIdentityCredential| application.is_some_and(is_ours) || is_marked(one.description.as_deref());
+    match found {
+        None => Ok(Trusted::NotYet),
+        Some(one) if is_about(&one) && one.audiences == [wanted.audience.clone()] => Ok(Trusted::AsWanted(one)),
+        Some(one) if may_change(one) => Ok(Trusted::Otherwise(one)),
+        Some(one) => Err(Box::new(Finding::foreign_federation(user, wanted, one))),
+    }
+}
+
 fn federation(
     draft: &mut Draft<'_>,
     name: &str,
@@ -335,27 +359,56 @@ fn federation(
         subject: wanted.subject.clone(),
         audience: wanted.audience.clone(),
     };
-    let there = application.and_then(|application| directory.federations.get(&application.id)).into_iter().flatten();
-    // One is recognised by its name, which never changes, or by whom it is about, which is unique.
-    let found = there.clone().find(|one| one.name == wanted.name);
-    let found =
-        found.or_else(|| there.clone().find(|one| one.issuer == wanted.issuer && one.subject == wanted.subject));
-    let mut change = match found {
-        Some(one)
-            if one.issuer == wanted.issuer
-                && one.subject == wanted.subject
-                && one.audiences == [wanted.audience.clone()] =>
-        {
-            change.fact("federationId", &one.id)
+    let there = application.and_then(|application| directory.federations.get(&application.id));
+    let found = match trusted(name, wanted, application, there.map(Vec::as_slice).unwrap_or_default()) {
+        Ok(found) => found,
+        Err(finding) => {
+            draft.findings.push(*finding);
+            return;
         }
-        Some(one) => change
+    };
+    let mut change = match found {
+        Trusted::AsWanted(one) => change.fact("federationId", &one.id),
+        Trusted::Otherwise(one) => change
             .fact("federationId", &one.id)
             .because(format!("it accepts {} from {}", one.subject, one.issuer))
             .to(Mark::Change, Action::UpdateFederation { id: one.id, to: write }),
-        None => change.to(Mark::Make, Action::CreateFederation(write)),
+        Trusted::NotYet => change.to(Mark::Make, Action::CreateFederation(write)),
     };
     if change.is_change() {
         change.grants.push(format!("may sign in with a token of {} about {}", wanted.issuer, wanted.subject));
     }
     draft.changes.push(change);
+}
+
+/// Federated credentials that this declaration made, by what their descriptions say, and does not name any
+/// more. Those of others, other declarations' too, are listed by [`strangers`] and left.
+fn no_longer_declared(
+    draft: &mut Draft<'_>,
+    name: &str,
+    application: &Application,
+    directory: &DirectorySeen,
+    place: &Place,
+) {
+    let declared: Vec<&Federation> = strangers::declared_federations(draft, application).collect();
+    let is_declared = |one: &FederatedIdentityCredential| {
+        let is_this = |wanted: &&Federation| {
+            wanted.name == one.name || (wanted.issuer == one.issuer && wanted.subject == one.subject)
+        };
+        declared.iter().any(is_this)
+    };
+    for one in directory.federations.get(&application.id).into_iter().flatten() {
+        if is_declared(one) || !strangers::is_own(draft, one) {
+            continue;
+        }
+        let subject = format!("federated credential `{}` of `{name}`", one.name);
+        let change =
+            Change::new(format!("federation:{name}:{}", one.name), Step::Federation, name, place.clone(), subject)
+                .after([id("registration", name)])
+                .fact("federationId", &one.id)
+                .because(format!("it accepts {} from {}", one.subject, one.issuer))
+                .because("it is not declared any more")
+                .to(Mark::Remove, Action::DeleteFederation { id: one.id });
+        draft.changes.push(change);
+    }
 }

@@ -6,9 +6,9 @@ use keyholder_security::{Depth, default_role_privileges};
 use uuid::Uuid;
 
 use super::words::{in_names, reach};
-use super::{Action, Change, Draft, Finding, Granted, Mark, Place, Severity};
+use super::{Action, Change, Draft, Finding, Granted, Mark, Place};
 use crate::declaration::{Right, Role, RoleSource, Stance, in_words};
-use crate::marks::{role_description, role_id};
+use crate::marks::{other_declaration, role_description, role_id};
 use crate::observe::{OrgSeen, RoleSeen};
 use crate::report::Step;
 use crate::wishes::Wish;
@@ -36,10 +36,7 @@ pub(super) fn id(org: &str, role: &str) -> String {
 /// absent from the result, and said why.
 pub(super) fn plan(draft: &mut Draft<'_>, org: &str, there: &OrgSeen) -> BTreeMap<String, Ready> {
     let declaration = draft.declaration;
-    let here = |orgs: &[String]| orgs.iter().any(|name| name == org);
-    let users = declaration.application_users.values().filter(|user| here(&user.orgs)).flat_map(|user| &user.roles);
-    let others = declaration.non_interactive_users.values().filter(|user| here(&user.orgs));
-    let used: BTreeSet<&String> = users.chain(others.flat_map(|user| &user.roles)).collect();
+    let used = declaration.roles_in(org);
     let mut ready = BTreeMap::new();
     for name in used {
         let Some(role) = declaration.roles.get(name) else { continue };
@@ -61,20 +58,8 @@ fn existing(draft: &mut Draft<'_>, org: &str, there: &OrgSeen, name: &str, role:
         draft.findings.push(Finding::no_role(name, &role.name, org));
         return None;
     };
-    if found.template == Some(SYSTEM_ADMINISTRATOR) && !draft.leave.system_administrator {
-        draft.findings.push(Finding::system_administrator(name, org));
+    if !may_be_given(draft, org, name, found) {
         return None;
-    }
-    if found.template.is_some() {
-        let stance = draft.declaration.policies.out_of_the_box_roles;
-        if stance != Stance::Allow {
-            let finding = Finding::out_of_the_box(name, &found.name, org, stance == Stance::Refuse);
-            let stops = finding.severity == Severity::Stop;
-            draft.findings.push(finding);
-            if stops {
-                return None;
-            }
-        }
     }
     let subject = format!("security role `{}`", found.name);
     let mut change = Change::new(id(org, name), Step::Role, name, Place::Org(org.to_owned()), subject)
@@ -87,6 +72,21 @@ fn existing(draft: &mut Draft<'_>, org: &str, there: &OrgSeen, name: &str, role:
     });
     draft.changes.push(change);
     Some(Ready { id: id(org, name), root: found.root(), name: found.name.clone(), is_new: false })
+}
+
+/// Whether the declaration may give a role that the org has, however it is declared: of those that come
+/// with an org, what is not allowed is said.
+fn may_be_given(draft: &mut Draft<'_>, org: &str, name: &str, found: &RoleSeen) -> bool {
+    if found.template == Some(SYSTEM_ADMINISTRATOR) && !draft.leave.system_administrator {
+        draft.findings.push(Finding::system_administrator(name, org));
+        return false;
+    }
+    let stance = draft.declaration.policies.out_of_the_box_roles;
+    if found.template.is_none() || stance == Stance::Allow {
+        return true;
+    }
+    draft.findings.push(Finding::out_of_the_box(name, &found.name, org, stance == Stance::Refuse));
+    stance != Stance::Refuse
 }
 
 /// A role whose privileges are declared.
@@ -127,36 +127,39 @@ fn declared(
         return Some(Ready { id: id(org, name), root: ours, name: role.name.clone(), is_new: true });
     };
 
+    let is_ours = found.id == ours;
+    if !may_be_given(draft, org, name, found) {
+        return None;
+    }
+    if let Some(other) = other_declaration(found.description.as_deref(), draft.declaration.name.as_deref())
+        && is_ours
+    {
+        draft.findings.push(Finding::other_declarations_role(name, &found.name, org, other));
+        return None;
+    }
     let none = BTreeMap::new();
     let held = there.granted.get(&found.root()).unwrap_or(&none);
     let drift = Drift::between(there, &wanted, held);
-    let is_ours = found.id == ours;
     let mut change = change(&found.name).fact("roleId", &found.id);
-    if !drift.missing.is_empty() && !is_ours && !role.adopt {
+    if !drift.is_none() && !is_ours && !role.adopt {
         let missing: Vec<String> = drift.missing.iter().map(|missing| missing.name.clone()).collect();
-        draft.findings.push(Finding::foreign_role(name, &found.name, org, found.id, &missing));
+        let finding = Finding::foreign_role(name, (&found.name, found.id), org, &missing, &drift.surplus);
+        draft.findings.push(finding);
         return None;
     }
     if !drift.missing.is_empty() {
         let names: Vec<_> = drift.missing.iter().map(|missing| missing.name.as_str()).collect();
         change = change.because(format!("it lacked {}", names.join(", ")));
     }
-    if !drift.surplus.is_empty() && (is_ours || role.adopt) {
+    if !drift.surplus.is_empty() {
         change =
             change.because(format!("it granted {} beyond the declaration: taken away", drift.surplus.join(", "))).to(
                 Mark::Change,
                 Action::ReplacePrivileges { role: found.id, privileges: drift.exact(there, wanted, held) },
             );
-    } else {
-        if !drift.surplus.is_empty() {
-            change =
-                change.because(format!("beyond the declaration it grants {}: left as it is", drift.surplus.join(", ")));
-            change.beyond.push(format!("the role also grants {}", drift.surplus.join(", ")));
-        }
-        if !drift.missing.is_empty() {
-            let action = Action::AddPrivileges { role: found.id, privileges: drift.missing };
-            change = change.to(Mark::Change, action);
-        }
+    } else if !drift.missing.is_empty() {
+        let action = Action::AddPrivileges { role: found.id, privileges: drift.missing };
+        change = change.to(Mark::Change, action);
     }
     if !is_ours {
         change = change.because("Keyholder did not make it and will not remove it");
@@ -222,6 +225,10 @@ impl Drift {
             .collect();
         surplus.sort();
         Self { missing, surplus }
+    }
+
+    fn is_none(&self) -> bool {
+        self.missing.is_empty() && self.surplus.is_empty()
     }
 
     /// All that the role shall grant: what is declared, and of what every new role gets that which

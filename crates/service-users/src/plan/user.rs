@@ -8,7 +8,7 @@ use super::registration::principal_id;
 use super::role::Ready;
 use super::{Action, Change, Draft, Finding, Known, Mark, Place};
 use crate::declaration::ApplicationUser;
-use crate::marks::{describes, role_id};
+use crate::marks::{describes, other_declaration, role_id};
 use crate::observe::{OrgSeen, RoleSeen, UserSeen};
 use crate::report::Step;
 
@@ -48,11 +48,7 @@ pub(super) fn plan(
     let subject = format!("application user of `{name}`");
     let change =
         Change::new(id(org, name), Step::ApplicationUser, name, place, subject).after([principal_id(name, tenant)]);
-    // The org fills the principal's id once and lets nobody change it: such a user cannot sign in any
-    // more, and only a new one can.
-    let principal = known.client_id.and_then(|client| draft.directory(org)?.1.principal(client));
-    let is_orphan = found
-        .is_some_and(|user| user.principal.is_some_and(|of| principal.is_none_or(|principal| principal.id.0 != of)));
+    let is_orphan = found.is_some_and(|user| is_orphan(draft, org, user));
     draft.changes.push(match found {
         Some(found) if is_orphan => remade(change, there, found, unit, &wanted),
         Some(found) => brought_up_to_date(change, found, unit),
@@ -68,6 +64,15 @@ pub(super) fn plan(
     });
     let stays = found.filter(|found| found.unit == unit && !is_orphan);
     assign(draft, org, there, name, stays, unit, &wanted);
+}
+
+/// Whether the service principal that an application user was made for is gone for certain.
+///
+/// The org fills the principal's id once and lets nobody change it: such a user cannot sign in any more,
+/// and only a new one can. A directory that could not be read says nothing of that.
+fn is_orphan(draft: &Draft<'_>, org: &str, user: &UserSeen) -> bool {
+    let (Some(of), Some((_, directory))) = (user.principal, draft.directory(org)) else { return false };
+    directory.principal(user.application).is_none_or(|principal| principal.id.0 != of)
 }
 
 fn remade(change: Change, there: &OrgSeen, found: &UserSeen, unit: Uuid, wanted: &[&Ready]) -> Change {
@@ -171,7 +176,9 @@ fn assign(
 
 /// Whether this declaration made a role: only its own does it take from users again.
 fn is_ours(draft: &Draft<'_>, there: &OrgSeen, role: &RoleSeen) -> bool {
+    let (description, declaration) = (role.description.as_deref(), draft.declaration.name.as_deref());
     let derived = role_id(there.who.organization_id, &role.name) == role.root();
-    let declared = draft.declaration.roles.values().any(|declared| declared.name == role.name);
-    derived && (declared || describes(role.description.as_deref(), draft.declaration.name.as_deref()))
+    let declared = draft.declaration.roles.values().any(|declared| declared.name == role.name)
+        && other_declaration(description, declaration).is_none();
+    derived && (declared || describes(description, declaration))
 }

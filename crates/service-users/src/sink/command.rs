@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyholder_foundation::Secret;
+use keyholder_foundation::{ClientId, Secret};
 use keyholder_platform::run_with_input;
 use sha2::{Digest, Sha256};
 
 use super::{Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError, variables_of};
-use keyholder_client::connection::names;
 
 /// How long a program may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,9 +71,12 @@ impl SecretSink for CommandSink {
         Ok(Kept::OutOfSight)
     }
 
-    fn save(&self, key: &Key) -> Result<(), SinkError> {
-        let about: Vec<_> = variables_of(key).into_iter().filter(|(name, _)| *name != names::CLIENT_SECRET).collect();
-        hand_over(&self.words, &key.secret, &about, self.patience)
+    fn detached(&self) -> Option<Box<dyn SecretSink>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn save_over(&self, key: &Key, _: Option<ClientId>) -> Result<(), SinkError> {
+        hand_over(&self.words, &key.secret, &variables_of(key, None), self.patience)
             .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
     }
 

@@ -4,20 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keyholder_client::connection::{Flags, names, resolve};
-use keyholder_client::{Connection, EnvFile};
-use keyholder_foundation::{Random, Timestamp};
-use keyholder_platform::{EnvFileError, FileError, env_file};
+use keyholder_client::{Connection, CredentialChoice, EnvFile};
+use keyholder_foundation::{ClientId, Random, Timestamp};
+use keyholder_platform::{EnvFileError, FileError, env_file, regular_file};
 
 use super::place::{PlaceFile, remove_file};
-use super::{Kept, Key, SecretSink, SinkError, variables, variables_of};
+use super::{FileSink, Kept, Key, SecretSink, SinkError, variables, variables_of};
+use crate::kept::KeyKind;
 
 /// An environment file of mode 0600.
 ///
 /// A file that the caller owns (quickstart's own name in its own data folder) may be replaced
-/// whatever it holds. Any other is replaced only while it holds a key of the same application.
+/// whatever it holds. Any other is replaced only while it holds a key of the same application, or of one
+/// that is gone.
 /// Variables that are none of Keyholder's are kept.
 ///
-/// Beside `app.env` stands `.app.env.place` with the id of the place, no secret.
+/// Beside `app.env` stands `.app.env.place` with the id of the place, no secret; and, when the key is a
+/// certificate, `app.env.pem` with private key and certificate, also of mode 0600, which `app.env` names.
 #[derive(Debug, Clone)]
 pub struct EnvFileSink {
     path: PathBuf,
@@ -68,7 +71,7 @@ impl EnvFileSink {
     /// Nothing when there is no file; what is wrong with it when its text is no environment file.
     /// A file that cannot be read is an error and not "useless": what stands in it may be in use.
     fn read(&self) -> Result<Option<Result<EnvFile, String>>, SinkError> {
-        match EnvFile::read(&self.path) {
+        match EnvFile::read(&regular_file(&self.path)?) {
             Ok(file) => Ok(Some(Ok(file))),
             Err(EnvFileError::File(error)) if error.is_missing() => Ok(None),
             Err(EnvFileError::File(error @ FileError::Io { .. })) => Err(error.into()),
@@ -76,32 +79,47 @@ impl EnvFileSink {
         }
     }
 
-    /// What stands in the file that may not be replaced by a key of this application.
-    fn foreign(&self, key: Option<&Key>) -> Result<Option<String>, SinkError> {
+    /// What stands in the file that may not be replaced by a key of these applications; of any, when none is
+    /// named.
+    fn foreign(&self, of: Option<&[ClientId]>) -> Result<Option<String>, SinkError> {
         if self.is_ours {
             return Ok(None);
         }
-        Ok(match (self.read()?, key) {
-            (None, _) => None,
-            (Some(Err(problem)), _) => Some(problem),
-            (Some(Ok(file)), key) => {
-                let held = file.get(names::CLIENT_ID).map(|variable| variable.value.expose().to_ascii_lowercase());
-                match (held, key) {
-                    (None, _) => Some("it holds no key of an application".to_owned()),
-                    (Some(held), Some(key)) if held != key.client_id.to_string() => {
-                        Some("it holds the key of another application".to_owned())
-                    }
-                    _ => None,
-                }
+        let file = match self.read()? {
+            None => return Ok(None),
+            Some(Err(problem)) => return Ok(Some(problem)),
+            // Nothing is lost with it.
+            Some(Ok(file)) if file.variables().is_empty() => return Ok(None),
+            Some(Ok(file)) => file,
+        };
+        let held = file.get(names::CLIENT_ID).map(|variable| variable.value.expose());
+        Ok(match (held, of) {
+            (None, _) => Some("it holds no key of an application".to_owned()),
+            (Some(held), Some(of)) if !of.iter().any(|id| held.eq_ignore_ascii_case(&id.to_string())) => {
+                Some("it holds the key of another application".to_owned())
             }
+            _ => None,
         })
     }
 
-    fn refuse_foreign(&self, key: Option<&Key>) -> Result<(), SinkError> {
-        match self.foreign(key)? {
+    fn refuse_foreign(&self, of: Option<&[ClientId]>) -> Result<(), SinkError> {
+        match self.foreign(of)? {
             None => Ok(()),
             Some(reason) => Err(SinkError::Foreign { place: self.place.clone(), reason }),
         }
+    }
+
+    /// Where private key and certificate stand.
+    fn pem(&self) -> Result<FileSink, SinkError> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        FileSink::new(&self.path.with_file_name(format!("{name}.pem")))
+    }
+
+    /// That file, where an env file names it.
+    fn pem_of(&self, file: Option<&EnvFile>) -> Result<Option<FileSink>, SinkError> {
+        let named = file.and_then(|file| file.get(names::CLIENT_CERTIFICATE_FILE));
+        let pem = self.pem()?;
+        Ok(named.is_some_and(|named| named.value.expose() == pem.place()).then_some(pem))
     }
 }
 
@@ -119,21 +137,38 @@ impl SecretSink for EnvFileSink {
     }
 
     fn load(&self) -> Result<Kept, SinkError> {
+        if let Some(reason) = self.foreign(None)? {
+            return Ok(Kept::Foreign(reason));
+        }
         let file = match self.read()? {
             None => return Ok(Kept::Nothing),
             Some(Err(problem)) => return Ok(Kept::Unusable(problem)),
             Some(Ok(file)) => file,
         };
         Ok(match key_of(&file) {
-            Ok(key) => Kept::Key { key: Box::new(key), is_exposed: file.is_exposed },
+            Ok((key, is_exposed)) => Kept::Key { key: Box::new(key), is_exposed: is_exposed || file.is_exposed },
             Err(problem) => Kept::Unusable(format!("`{}`: {problem}", self.place)),
         })
     }
 
-    fn save(&self, key: &Key) -> Result<(), SinkError> {
-        self.refuse_foreign(Some(key))?;
-        let all = variables_of(key);
+    fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
+    fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
+        let of: Vec<ClientId> = gone.into_iter().chain([key.client_id]).collect();
+        self.refuse_foreign(Some(&of))?;
         let old = self.read()?.and_then(Result::ok).unwrap_or_default();
+        let credential = match key.kind() {
+            KeyKind::Secret => (names::CLIENT_SECRET, key.secret.expose().to_owned()),
+            // First the file, then what names it.
+            KeyKind::Certificate => {
+                let pem = self.pem()?;
+                pem.save_over(key, gone)?;
+                (names::CLIENT_CERTIFICATE_FILE, pem.place().to_owned())
+            }
+        };
+        let all = variables_of(key, Some(credential));
         let kept: Vec<_> = old.variables().iter().filter(|variable| !is_known(&variable.name)).collect();
         let comment =
             "Written by Keyholder: the way into an org for one application.\nIt holds a secret: keep it private.";
@@ -143,14 +178,41 @@ impl SecretSink for EnvFileSink {
                 .map(|(name, value)| (*name, value.as_str()))
                 .chain(kept.iter().map(|variable| (variable.name.as_str(), variable.value.expose()))),
         );
-        Ok(keyholder_platform::write_private(&self.path, text.expose().as_bytes())?)
+        keyholder_platform::write_private(&regular_file(&self.path)?, text.expose().as_bytes())?;
+        // Nothing needs the key of a certificate that a secret has replaced.
+        if let (KeyKind::Secret, Some(pem)) = (key.kind(), self.pem_of(Some(&old))?) {
+            remove_own(&pem)?;
+        }
+        Ok(())
     }
 
     fn remove(&self) -> Result<bool, SinkError> {
         self.refuse_foreign(None)?;
-        let removed = remove_file(&self.path)?;
+        let there = self.read()?;
+        let is_there = there.is_some();
+        let file = there.and_then(Result::ok).unwrap_or_default();
+        if let Some(pem) = self.pem_of(Some(&file))? {
+            remove_own(&pem)?;
+        }
+        let (ours, theirs): (Vec<_>, Vec<_>) = file.variables().iter().partition(|variable| is_known(&variable.name));
+        let removed = if theirs.is_empty() {
+            remove_file(&self.path)?
+        } else {
+            let theirs = theirs.iter().map(|variable| (variable.name.as_str(), variable.value.expose()));
+            let text = env_file::print("What Keyholder wrote here is removed.", theirs);
+            keyholder_platform::write_private(&regular_file(&self.path)?, text.expose().as_bytes())?;
+            is_there && !ours.is_empty()
+        };
         self.place_file.remove()?;
         Ok(removed)
+    }
+}
+
+/// Removes key and certificate, unless somebody else put them there.
+fn remove_own(pem: &FileSink) -> Result<(), SinkError> {
+    match pem.remove() {
+        Ok(_) | Err(SinkError::Foreign { .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -160,29 +222,48 @@ fn is_known(name: &str) -> bool {
         names::TENANT_ID,
         names::CLIENT_ID,
         names::CLIENT_SECRET,
+        names::CLIENT_CERTIFICATE_FILE,
         names::AUTHORITY,
         names::CA_FILE,
         variables::CLIENT_SECRET_ID,
         variables::CLIENT_SECRET_EXPIRES,
+        variables::CLIENT_CERTIFICATE_ID,
+        variables::CLIENT_CERTIFICATE_EXPIRES,
     ]
     .contains(&name)
 }
 
-fn key_of(file: &EnvFile) -> Result<Key, String> {
+/// The key of an env file, and whether others could read the file that it names.
+fn key_of(file: &EnvFile) -> Result<(Key, bool), String> {
     let connection = Connection::try_from(resolve(&Flags::default(), Some(file), |_| None));
     let connection = connection.map_err(|error| error.to_string())?;
     let text = |name: &str| file.get(name).map(|variable| variable.value.expose());
-    let secret = connection.credential.secret().ok_or("the client secret is not given")?.clone();
-    Ok(Key {
+    let (secret, is_exposed, id, expires) = match &connection.credential {
+        CredentialChoice::Secret(secret) => {
+            (secret.clone(), false, variables::CLIENT_SECRET_ID, variables::CLIENT_SECRET_EXPIRES)
+        }
+        CredentialChoice::Certificate(path) => {
+            // The env file vouches for it, whoever wrote it.
+            let pem = FileSink::new(path).and_then(|pem| pem.text()).map_err(|error| error.to_string())?;
+            let Some((secret, is_exposed)) = pem else {
+                return Err(format!("`{}`, which holds the certificate, is missing", path.display()));
+            };
+            let secret = secret?;
+            (secret, is_exposed, variables::CLIENT_CERTIFICATE_ID, variables::CLIENT_CERTIFICATE_EXPIRES)
+        }
+        _ => return Err("neither a client secret nor a certificate is given".to_owned()),
+    };
+    let key = Key {
         url: connection.url,
         tenant: connection.tenant.unwrap_or_default(),
         authority: connection.authority,
         client_id: connection.client_id,
         secret,
-        key_id: text(variables::CLIENT_SECRET_ID).and_then(|id| id.parse().ok()),
-        expires: text(variables::CLIENT_SECRET_EXPIRES).and_then(|moment| Timestamp::parse(moment).ok()),
+        key_id: text(id).and_then(|id| id.parse().ok()),
+        expires: text(expires).and_then(|moment| Timestamp::parse(moment).ok()),
         ca_file: connection.ca_file,
-    })
+    };
+    Ok((key, is_exposed))
 }
 
 #[cfg(test)]
@@ -248,6 +329,41 @@ mod tests {
     }
 
     #[test]
+    fn s07_a_certificate_stands_in_a_file_beside_it_and_goes_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap();
+        sink.save(&key()).unwrap();
+        let pem = Secret::new("-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----");
+        let certificate = Key { secret: pem, ..key() };
+        sink.save(&certificate).unwrap();
+        let text = std::fs::read_to_string(sink.path()).unwrap();
+        assert!(!text.contains("PRIVATE KEY") && !text.contains("CLIENT_SECRET"), "{text}");
+        let beside = folder.path().join("app.env.pem");
+        assert!(keyholder_platform::is_private(&beside).unwrap());
+        let (read, is_exposed) = loaded(&sink);
+        assert!(!is_exposed && !read.needs_rewriting(&certificate));
+        assert_eq!(read.secret.expose(), certificate.secret.expose());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(loaded(&sink).1);
+        }
+        std::fs::remove_file(&beside).unwrap();
+        assert!(matches!(sink.load().unwrap(), Kept::Unusable(reason) if reason.contains("is missing")));
+        sink.save(&certificate).unwrap();
+        sink.save(&key()).unwrap();
+        assert!(!beside.exists(), "a secret has taken its place");
+        sink.save(&certificate).unwrap();
+        assert!(sink.remove().unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        // What is no key is not overwritten.
+        std::fs::write(&beside, "my notes").unwrap();
+        assert!(matches!(sink.save(&certificate), Err(SinkError::Foreign { .. })));
+        assert!(!sink.path().exists());
+    }
+
+    #[test]
     fn what_the_user_added_stays() {
         let folder = tempfile::tempdir().unwrap();
         let sink = EnvFileSink::new(&folder.path().join("app.env")).unwrap();
@@ -258,6 +374,10 @@ mod tests {
         let file = EnvFile::read(sink.path()).unwrap();
         assert_eq!(file.get("MY_OWN").unwrap().value.expose(), "kept too");
         assert_eq!(file.variables().len(), 8);
+        assert!(sink.clone().ours().remove().unwrap());
+        let left = EnvFile::read(sink.path()).unwrap();
+        assert_eq!(left.variables().len(), 1, "what is not Keyholder's outlives the key");
+        assert!(!sink.ours().remove().unwrap());
     }
 
     #[test]
@@ -272,7 +392,9 @@ mod tests {
             assert!(matches!(error, SinkError::Foreign { .. }), "{content}: {error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
         }
-        assert!(matches!(sink.load().unwrap(), Kept::Unusable(_)));
+        sink.save_over(&key(), Some("0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b00f".parse().unwrap())).unwrap();
+        std::fs::write(&path, "HELLO=1\n").unwrap();
+        assert!(matches!(sink.load().unwrap(), Kept::Foreign(_)));
         sink.clone().ours().save(&key()).unwrap();
         assert_eq!(loaded(&sink).0.client_id, key().client_id);
     }

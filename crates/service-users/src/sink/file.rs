@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use keyholder_foundation::Secret;
-use keyholder_platform::{FileError, is_private, read_bounded, write_private};
+use keyholder_foundation::{ClientId, Secret};
+use keyholder_platform::{FileError, is_private, read_bounded, regular_file, write_private};
 
 use super::place::{PlaceFile, remove_file};
 use super::{Kept, Key, SecretSink, SinkError};
@@ -13,14 +13,17 @@ const LIMIT: u64 = 64 * 1024;
 
 /// A file of mode 0600 with the text of a secret, or key and certificate in PEM; no line end is added.
 ///
-/// What stands there is replaced only where it looks like a credential: somebody's notes are not
-/// overwritten because of a mistyped path.
+/// Only what Keyholder wrote is replaced: `.NAME.place` beside the file tells. Neither somebody's notes nor
+/// somebody's token is overwritten, or tried, because of a mistyped path.
 #[derive(Debug, Clone)]
 pub struct FileSink {
     path: PathBuf,
     place: String,
     place_file: PlaceFile,
 }
+
+/// A credential, or why what stands there is none.
+type Standing = Result<Secret, String>;
 
 impl FileSink {
     /// The file.
@@ -37,8 +40,8 @@ impl FileSink {
     }
 
     /// What stands there: nothing, a credential, or why it is none.
-    fn read(&self) -> Result<Option<Result<Secret, String>>, SinkError> {
-        match read_bounded(&self.path, LIMIT) {
+    fn read(&self) -> Result<Option<Standing>, SinkError> {
+        match read_bounded(&regular_file(&self.path)?, LIMIT) {
             Ok(text) if is_credential(&text) => Ok(Some(Ok(Secret::new(text.trim_end())))),
             Ok(text) if text.is_empty() => Ok(None),
             Ok(_) => Ok(Some(Err(format!("`{}` holds something that is no credential", self.place)))),
@@ -48,18 +51,39 @@ impl FileSink {
         }
     }
 
-    fn refuse_foreign(&self) -> Result<(), SinkError> {
-        match self.read()? {
-            None | Some(Ok(_)) => Ok(()),
-            Some(Err(reason)) => Err(SinkError::Foreign { place: self.place.clone(), reason }),
-        }
+    /// The credential that stands there, whoever put it there, or why it is none; and whether others than the
+    /// owner could read it.
+    pub(super) fn text(&self) -> Result<Option<(Standing, bool)>, SinkError> {
+        Ok(match self.read()? {
+            None => None,
+            Some(text) => Some((text, !is_private(&self.path)?)),
+        })
+    }
+
+    /// Refuses to touch what is not Keyholder's, or not for one of these applications.
+    fn refuse_foreign(&self, of: Option<&[ClientId]>) -> Result<(), SinkError> {
+        let reason = match self.read()? {
+            None => return Ok(()),
+            Some(Err(reason)) => reason,
+            Some(Ok(text)) => match (self.place_file.written(&text)?, of) {
+                (None, _) => NOT_OURS.to_owned(),
+                (Some(written), Some(of)) if !of.contains(&written.client_id) => {
+                    format!("it holds the key of another application ({})", written.client_id)
+                }
+                (Some(_), _) => return Ok(()),
+            },
+        };
+        Err(SinkError::Foreign { place: self.place.clone(), reason })
     }
 }
+
+/// What is in a file that Keyholder leaves alone.
+const NOT_OURS: &str = "it holds a credential that Keyholder did not write";
 
 /// One word without blanks, or PEM.
 fn is_credential(text: &str) -> bool {
     let text = text.trim_end();
-    text.starts_with("-----BEGIN ") || ((8..=512).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()))
+    super::is_pem(text) || ((8..=512).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()))
 }
 
 impl SecretSink for FileSink {
@@ -76,20 +100,25 @@ impl SecretSink for FileSink {
     }
 
     fn load(&self) -> Result<Kept, SinkError> {
-        Ok(match self.read()? {
+        Ok(match self.text()? {
             None => Kept::Nothing,
-            Some(Err(reason)) => Kept::Unusable(reason),
-            Some(Ok(text)) => Kept::Text { text, is_exposed: !is_private(&self.path)? },
+            Some((Err(reason), _)) => Kept::Foreign(reason),
+            Some((Ok(text), is_exposed)) => match self.place_file.written(&text)? {
+                None => Kept::Foreign(NOT_OURS.to_owned()),
+                written => Kept::Text { text, is_exposed, written },
+            },
         })
     }
 
-    fn save(&self, key: &Key) -> Result<(), SinkError> {
-        self.refuse_foreign()?;
-        Ok(write_private(&self.path, key.secret.expose().as_bytes())?)
+    fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
+        let of: Vec<ClientId> = gone.into_iter().chain([key.client_id]).collect();
+        self.refuse_foreign(Some(&of))?;
+        self.place_file.note(key)?;
+        Ok(write_private(&regular_file(&self.path)?, key.secret.expose().as_bytes())?)
     }
 
     fn remove(&self) -> Result<bool, SinkError> {
-        self.refuse_foreign()?;
+        self.refuse_foreign(None)?;
         let removed = remove_file(&self.path)?;
         self.place_file.remove()?;
         Ok(removed)
@@ -111,11 +140,12 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), key().secret.expose(), "and no line end");
         assert!(is_private(&path).unwrap());
         assert!(
-            matches!(sink.load().unwrap(), Kept::Text { text, is_exposed: false } if text.expose() == key().secret.expose())
+            matches!(sink.load().unwrap(), Kept::Text { text, is_exposed: false, .. } if text.expose() == key().secret.expose())
         );
         // Editors add a line end.
-        std::fs::write(&path, "another-secret\n").unwrap();
-        assert!(matches!(sink.load().unwrap(), Kept::Text { text, .. } if text.expose() == "another-secret"));
+        std::fs::write(&path, format!("{}\n", key().secret.expose())).unwrap();
+        let Kept::Text { text, written: Some(written), .. } = sink.load().unwrap() else { panic!() };
+        assert_eq!((text.expose(), written.client_id), (key().secret.expose(), key().client_id));
         sink.save(&key()).unwrap();
         assert!(sink.remove().unwrap() && !sink.remove().unwrap());
     }
@@ -125,12 +155,56 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes");
         let sink = FileSink::new(&path).unwrap();
-        for notes in ["two words", "short", "line one\nline two\n", "n\u{f6}tes-notes", &"x".repeat(70_000)] {
+        for notes in [
+            "somebodys-token-0123456789",
+            "two words",
+            "short",
+            "line one\nline two\n",
+            "n\u{f6}tes-notes",
+            &"x".repeat(70_000),
+        ] {
             std::fs::write(&path, notes).unwrap();
-            assert!(matches!(sink.load().unwrap(), Kept::Unusable(_)));
+            assert!(matches!(sink.load().unwrap(), Kept::Foreign(_)), "{notes}");
             assert!(matches!(sink.save(&key()), Err(SinkError::Foreign { .. })));
             assert!(matches!(sink.remove(), Err(SinkError::Foreign { .. })));
             assert_eq!(std::fs::read_to_string(&path).unwrap(), notes);
         }
+    }
+
+    #[test]
+    fn another_applications_secret_is_overwritten_only_when_that_one_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = FileSink::new(&folder.path().join("secret")).unwrap();
+        sink.save(&key()).unwrap();
+        let next = Key { secret: Secret::new("next8Q~x-y.z"), ..key() };
+        // As a run that was killed between noting the next secret and writing it leaves it.
+        sink.place_file.note(&next).unwrap();
+        assert!(matches!(sink.load().unwrap(), Kept::Text { .. }), "what stands there is still known");
+        let other = Key { client_id: "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b00f".parse().unwrap(), ..next };
+        let error = sink.save(&other).unwrap_err().to_string();
+        assert!(error.contains(&format!("another application ({})", key().client_id)), "{error}");
+        sink.save_over(&other, Some(key().client_id)).unwrap();
+        sink.save(&other).unwrap();
+        let beside = std::fs::read_to_string(folder.path().join(".secret.place")).unwrap();
+        assert!(!beside.contains(other.secret.expose()), "{beside}");
+        assert!(sink.remove().unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_a_pipe_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real"), folder.path().join("link"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let sink = FileSink::new(&link).unwrap();
+        sink.save(&key()).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), key().secret.expose());
+        assert!(sink.remove().unwrap() && !file.exists() && !link.is_symlink());
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = FileSink::new(&pipe).unwrap().load().unwrap_err().to_string();
+        assert!(error.contains("pipe` is no regular file"), "{error}");
     }
 }

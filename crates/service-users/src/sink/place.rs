@@ -1,17 +1,25 @@
-//! The id of a file's place, in a file beside it: `.app.env.place` beside `app.env`. It is no secret.
+//! A file's place: its id, and for what was written into the file, in a file beside it:
+//! `.app.env.place` beside `app.env`. Nothing in it is secret.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use keyholder_foundation::{OsRandom, Random};
-use keyholder_platform::{FileError, read_bounded, write_private};
+use keyholder_foundation::{OsRandom, Random, Secret};
+use keyholder_platform::{FileError, read_bounded, regular_file, write_private};
+use sha2::{Digest, Sha256};
 
-use super::{PLACE_ID_LENGTH, SinkError};
+use super::{Key, PLACE_ID_LENGTH, SinkError, WrittenFor};
 
 /// The longest such file that is read, in bytes.
-const LONGEST: u64 = 64;
+const LONGEST: u64 = 2048;
+/// How many writings are remembered: the one that stands, and the one that is about to replace it.
+const REMEMBERED: usize = 2;
 
 /// Where the id of a place is kept.
+///
+/// Its first line is the id. A file that says nothing about itself has one more line for each of its last
+/// writings: a fingerprint of the text, the application, the tenant. So what somebody else put there is told
+/// from what Keyholder wrote.
 #[derive(Debug, Clone)]
 pub(super) struct PlaceFile {
     path: PathBuf,
@@ -30,12 +38,19 @@ impl PlaceFile {
         &self.path
     }
 
+    fn read(&self) -> Result<Option<(String, Vec<String>)>, SinkError> {
+        let text = match read_bounded(&regular_file(&self.path)?, LONGEST) {
+            Ok(text) => text,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut lines = text.lines().map(|line| line.trim().to_owned());
+        let id = lines.next().filter(|id| is_id(id));
+        Ok(id.map(|id| (id, lines.collect())))
+    }
+
     pub(super) fn id(&self) -> Result<Option<String>, SinkError> {
-        match read_bounded(&self.path, LONGEST) {
-            Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| is_id(id))),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.read()?.map(|(id, _)| id))
     }
 
     pub(super) fn claim(&self) -> Result<String, SinkError> {
@@ -48,20 +63,56 @@ impl PlaceFile {
         Ok(id)
     }
 
+    /// For whom Keyholder wrote that text into the file; nothing when it did not.
+    pub(super) fn written(&self, text: &Secret) -> Result<Option<WrittenFor>, SinkError> {
+        let Some((id, writings)) = self.read()? else { return Ok(None) };
+        let fingerprint = fingerprint(&id, text);
+        Ok(writings.iter().find_map(|line| {
+            let (_, rest) = line.split_once(' ').filter(|(start, _)| *start == fingerprint)?;
+            let (client, tenant) = rest.split_once(' ')?;
+            Some(WrittenFor { client_id: client.parse().ok()?, tenant: tenant.to_owned() })
+        }))
+    }
+
+    /// Remembers what is about to be written. What stands there now stays known: the run may be killed in between.
+    pub(super) fn note(&self, key: &Key) -> Result<(), SinkError> {
+        let id = self.claim()?;
+        let line = format!("{} {} {}", fingerprint(&id, &key.secret), key.client_id, key.tenant);
+        let earlier = self.read()?.map(|(_, writings)| writings).unwrap_or_default();
+        let earlier = earlier.into_iter().filter(|known| *known != line);
+        let all: Vec<String> = [id, line.clone()].into_iter().chain(earlier.take(REMEMBERED - 1)).collect();
+        Ok(write_private(&self.path, format!("{}\n", all.join("\n")).as_bytes())?)
+    }
+
     pub(super) fn remove(&self) -> Result<bool, SinkError> {
         remove_file(&self.path)
     }
+}
+
+/// What tells a text and gives nothing of it away: secrets and keys are too random to be guessed.
+fn fingerprint(id: &str, text: &Secret) -> String {
+    let mut hash = Sha256::new();
+    for part in ["keyholder file", id, text.expose().trim_end()] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(super) fn is_id(text: &str) -> bool {
     text.len() == PLACE_ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Removes a file; whether there was one.
+/// Removes a file, also where a link leads to it; whether there was one.
 pub(super) fn remove_file(path: &Path) -> Result<bool, SinkError> {
-    match std::fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(FileError::Io { doing: "remove", path: path.to_path_buf(), source }.into()),
+    let mut removed = false;
+    let file = regular_file(path)?;
+    for path in [file.as_path(), path] {
+        match std::fs::remove_file(path) {
+            Ok(()) => removed = true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(FileError::Io { doing: "remove", path: path.to_path_buf(), source }.into()),
+        }
     }
+    Ok(removed)
 }

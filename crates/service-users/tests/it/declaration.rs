@@ -60,6 +60,20 @@ orgs = ["prod"]
 roles = ["basic"]
 usage-location = "DE"
 password.command = ["vault", "kv", "put", "secret/reports", "password=-"]
+change-first-password = true
+
+[application-users.orders-cloud]
+orgs = ["prod"]
+roles = ["orders"]
+multi-tenant = true
+
+[subscribers.fabrikam]
+tenant = "fabrikam.example"
+url = "https://fabrikam.crm.dynamics.com"
+
+[subscribers.litware]
+tenant = "8b7d2b2e-54c5-4b8d-a4f2-9d58a2c0f901"
+application = "orders-cloud"
 
 [policies]
 out-of-the-box-roles = "allow"
@@ -129,6 +143,11 @@ fn s25_a_file_is_read_whole() {
     let reports = &declaration.non_interactive_users["reports"];
     assert_eq!((reports.user_name.as_str(), reports.display_name.as_str()), ("reports@contoso.com", "reports"));
     assert!(matches!(&reports.password, Sink::Command(words) if words[0] == "vault" && words.len() == 5));
+    assert!(reports.change_first_password);
+    let [fabrikam, litware] = [&declaration.subscribers["fabrikam"], &declaration.subscribers["litware"]];
+    assert_eq!((fabrikam.tenant.as_str(), fabrikam.application.as_str()), ("fabrikam.example", "orders-cloud"));
+    assert_eq!(fabrikam.url.as_ref().unwrap().to_string(), "https://fabrikam.crm.dynamics.com");
+    assert_eq!((litware.url.as_ref(), litware.application.as_str()), (None, "orders-cloud"));
     assert_eq!(declaration.policies.out_of_the_box_roles, Stance::Allow);
     assert_eq!(declaration.policies.non_interactive_limit, 5);
 }
@@ -235,7 +254,12 @@ fn each_mistake_is_named_with_its_line() {
         ),
         ("file = \"orders.pem\"", "file = \"secrets/orders.env\"", "credential.", "writes two credentials into"),
         ("file = \"orders.pem\"", "file = \"~/orders.pem\"", "credential.certificate", "`~` stands for nothing"),
-        ("file = \"orders.pem\"", "lifetime = \"1d\"", "credential.certificate", "lacks one of `file`, `command`"),
+        (
+            "file = \"orders.pem\"",
+            "lifetime = \"1d\"",
+            "credential.certificate",
+            "lacks one of `env-file`, `file`, `command`",
+        ),
         ("https://oidc.example.com/\"", "http://oidc.example.com/\"", "kubernetes", "which is no issuer"),
         ("namespace = \"sync\", ", "", "kubernetes", "lacks `namespace`"),
         (
@@ -333,6 +357,18 @@ fn entries_that_contradict_each_other_are_refused() {
         let mistakes = parse(&format!("{start}{rest}")).unwrap_err();
         assert!(mistakes.contains(said), "{rest}: {mistakes}");
     }
+    let published = "[application-users.one]\nmulti-tenant = true\n[application-users.two]\n";
+    for (rest, said) in [
+        ("[subscribers.s]\ntenant = 'x'\n", "neither a GUID nor a domain"),
+        ("[subscribers.s]\ntenant = 'x.example'\napplication = 'two'\n", "other tenants cannot consent to"),
+        ("[subscribers.s]\ntenant = 'x.example'\napplication = 'tow'\n", "no application user `tow`"),
+        ("[subscribers.s]\ntenant = 'x.example'\n[subscribers.t]\ntenant = 'X.example'\n", "are the same subscriber"),
+    ] {
+        let mistakes = parse(&format!("{start}{published}{rest}")).unwrap_err();
+        assert!(mistakes.contains(said), "{rest}: {mistakes}");
+    }
+    let unclear = format!("{start}[application-users.one]\n[subscribers.s]\ntenant = 'x.example'\n");
+    assert!(parse(&unclear).unwrap_err().contains("does not say whose subscriber"));
     let tenants = "[tenants.t]\nid = 't.example'\n[tenants.u]\nid = 'u.example'\n[orgs.a]\nurl = 'a.example.com'\ntenant = 't'\n\
                    [orgs.b]\nurl = 'b.example.com'\ntenant = 'u'\n[application-users.one]\norgs = ['a', 'b']\n";
     assert!(parse(tenants).unwrap_err().contains("orgs of several tenants"));

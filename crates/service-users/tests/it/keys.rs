@@ -81,8 +81,9 @@ async fn secrets_of_others_and_of_other_places_stay() {
         let application = state.applications.values().next().unwrap();
         assert_eq!(application["passwordCredentials"].as_array().unwrap().len(), 3);
     }
-    // Without the file nothing tells that the registration is ours, and others can sign in as it.
+    // Without the file and the user nothing tells that the registration is ours, and others can sign in as it.
     std::fs::remove_file(world.env_path()).unwrap();
+    world.state().org.users.clear();
     let error = world.provision().await.0.unwrap_err();
     assert_eq!(crate::path::stopped_by(&error), "unexplainedCredentials");
     assert_eq!(error.to_string().matches("secret a0000000").count(), 2, "{error}");

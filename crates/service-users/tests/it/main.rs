@@ -5,12 +5,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod certificates;
+mod credentials;
 mod declaration;
 mod directory;
+mod eventual;
+mod guards;
 mod keys;
 mod killed;
 mod non_interactive;
 mod org;
 mod path;
 mod plans;
+mod rights;
+mod sinks;
+mod strangers;
+mod subscribers;
 mod world;

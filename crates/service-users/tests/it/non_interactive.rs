@@ -8,4 +8,4 @@ mod killed;
 mod limits;
 mod migrate;
 mod release;
-mod world;
+pub(crate) mod world;

@@ -158,6 +158,7 @@ pub(crate) fn org(
             let holders = org.assigned.iter().filter(|(_, role)| *role == id);
             list(holders.map(|(user, _)| json!({ "systemuserid": user })).collect())
         }
+        ("GET", "roles") if rest.contains("/teamroles_association") => list(Vec::new()),
         ("GET", "roles") => list(filtered(rest, org.roles.values())),
         ("POST", "roles") if rest.contains("PrivilegesRole") => {
             let held = org.role_privileges.get_mut(&id).unwrap();
@@ -199,6 +200,10 @@ pub(crate) fn org(
                 .map(|(id, depth)| json!({ "PrivilegeId": id, "Depth": depth, "PrivilegeName": name(&id) }))
                 .collect();
             answer(200, &json!({ "RolePrivileges": held }))
+        }
+        ("GET", "systemusers") if rest.contains("systemuserroles_association") => {
+            let held = org.assigned.iter().filter(|(user, _)| *user == id);
+            list(held.filter_map(|(_, role)| org.roles.get(role).cloned()).collect())
         }
         ("GET", "systemusers") => list(filtered(rest, org.users.values())),
         ("POST", "systemusers") if rest.contains("/$ref") => {

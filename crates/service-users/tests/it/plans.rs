@@ -1,11 +1,13 @@
 //! Plans: what they say, that they are carried out, that there is nothing to do afterwards.
 
+mod pruning;
+
 use keyholder_security::{Depth, Verb};
-use keyholder_service_users::Outcome;
 use keyholder_service_users::declaration::{
     ApplicationUser, Credential, Declaration, Federation, Org, Right, Role, RoleSource, Sink, Stance,
 };
 use keyholder_service_users::plan::{Leave, Mark, Plan, Severity};
+use keyholder_service_users::{Outcome, Sinks};
 use serde_json::json;
 use std::time::Duration;
 
@@ -14,11 +16,11 @@ use crate::world::{ADMIN, NAME, World};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn right(table: &str, verb: Verb) -> Right {
+pub(crate) fn right(table: &str, verb: Verb) -> Right {
     Right::Table { table: table.to_owned(), verb, depth: Depth::Global }
 }
 
-fn user(world: &World, name: &str, orgs: &[&str], roles: &[&str]) -> ApplicationUser {
+pub(crate) fn user(world: &World, name: &str, orgs: &[&str], roles: &[&str]) -> ApplicationUser {
     ApplicationUser {
         name: name.to_owned(),
         client_id: None,
@@ -35,7 +37,7 @@ fn user(world: &World, name: &str, orgs: &[&str], roles: &[&str]) -> Application
 }
 
 /// Two orgs, `first` and `second`, and a role `reader` that reads contacts.
-fn declaration(world: &World) -> Declaration {
+pub(crate) fn declaration(world: &World) -> Declaration {
     let other = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c21";
     world.state().others.entry("second.localhost".to_owned()).or_insert_with(|| OrgState::new(other));
     let org = |url: &str| Org { url: url.parse().unwrap(), tenant: None, environment: None };
@@ -57,15 +59,15 @@ fn declaration(world: &World) -> Declaration {
     }
 }
 
-fn marks(plan: &Plan) -> String {
+pub(crate) fn marks(plan: &Plan) -> String {
     plan.changes.iter().map(|change| change.mark.sign()).collect()
 }
 
-fn codes(plan: &Plan) -> Vec<&str> {
+pub(crate) fn codes(plan: &Plan) -> Vec<&str> {
     plan.findings.iter().map(|finding| finding.code.as_str()).collect()
 }
 
-async fn nothing_is_left(world: &World, declaration: &Declaration, leave: Leave) {
+pub(crate) async fn nothing_is_left(world: &World, declaration: &Declaration, leave: Leave) {
     let again = world.plan(declaration, leave).await;
     assert!(!again.has_changes(), "{again:#?}");
 }
@@ -117,7 +119,7 @@ async fn an_org_that_fails_under_way_stops_only_itself() {
         &declaration,
         &seen,
         &plan,
-        &World::sinks(&declaration),
+        &Sinks::of(&declaration).unwrap(),
         keyholder_service_users::apply::Proving::default(),
         &|_: &keyholder_service_users::Event| {},
     )
@@ -253,7 +255,7 @@ async fn s10_what_comes_with_the_org_is_warned_of_and_system_administrator_needs
     (role.source, role.name) = (RoleSource::Existing, "System Administrator".to_owned());
     let plan = world.plan(&declaration, Leave::default()).await;
     assert_eq!(codes(&plan), ["systemAdministrator"]);
-    assert_eq!(marks(&plan), "+++", "the directory is not held up, the org's user is: {plan:#?}");
+    assert_eq!(marks(&plan), "", "no key is made that would open nothing: {plan:#?}");
     let known = Leave { system_administrator: true, ..Leave::default() };
     let plan = world.plan(&declaration, known).await;
     assert!(plan.stops().count() == 0 && codes(&plan) == ["outOfTheBoxRole"], "{:?}", plan.findings);
@@ -311,112 +313,46 @@ async fn s07_a_federated_credential_needs_no_secret_and_drifts_no_more() {
     let theirs =
         json!({ "id": ADMIN, "name": "x", "issuer": "https://evil.example", "subject": "s", "audiences": ["a"] });
     world.state().federations.values_mut().next().unwrap().push(theirs);
-    assert_eq!(codes(&world.plan(&declaration, Leave::default()).await), ["unexplainedCredentials"]);
-}
-
-#[tokio::test]
-async fn a_declaration_leaves_alone_what_another_made() {
-    let world = World::new();
-    let mut declaration = declaration(&world);
-    world.apply(&declaration, Leave::default()).await;
-    declaration.name = Some("fabrikam".to_owned());
     let plan = world.plan(&declaration, Leave::default()).await;
-    assert_eq!(codes(&plan), ["otherDeclaration"]);
-    declaration.application_users.clear();
-    let prune = Leave { prune: true, ..Leave::default() };
-    assert!(!world.plan(&declaration, prune).await.has_changes());
-}
-
-#[tokio::test]
-async fn pruning_removes_what_is_no_longer_declared_and_nothing_else() {
-    let world = World::new();
-    let before = world.state().shape();
-    let mut declared = declaration(&world);
-    let writer = Role {
-        name: "Contact Writer".to_owned(),
-        source: RoleSource::Rights(vec![right("contact", Verb::Write)]),
-        adopt: false,
-    };
-    declared.roles.insert("writer".to_owned(), writer);
-    let (_, applied, _) = world.apply(&declared, Leave::default()).await;
-    assert!(applied.failures.is_empty());
-    let one = world.state().shape();
-    let mut both = declared.clone();
-    both.application_users.insert("loader".to_owned(), user(&world, "loader", &["first"], &["reader", "writer"]));
-    world.apply(&both, Leave::default()).await;
-    assert_ne!(world.state().shape(), one);
-
-    let prune = Leave { prune: true, ..Leave::default() };
-    declared.roles.remove("writer");
-    assert!(!world.plan(&declared, Leave::default()).await.has_changes(), "only when it is asked for");
-    let (plan, applied, _) = world.apply(&declared, prune).await;
-    assert!(applied.failures.is_empty(), "{:?}", applied.failures);
-    let removed: Vec<_> = plan
-        .changes
-        .iter()
-        .filter(|change| change.mark == Mark::Remove)
-        .map(|change| change.subject.as_str())
-        .collect();
-    assert_eq!(
-        removed,
-        [
-            "application user of `loader`",
-            "service principal of `loader`",
-            "app registration `loader`",
-            "security role `Contact Writer`",
-        ]
-    );
-    assert_eq!(world.state().shape(), one);
-    nothing_is_left(&world, &declared, prune).await;
-
-    declared.application_users.clear();
-    declared.roles.clear();
-    let (_, applied, _) = world.apply(&declared, prune).await;
-    assert!(applied.failures.is_empty(), "{:?}", applied.failures);
-    let mut after = world.state().shape();
-    after["orgs"].as_array_mut().unwrap().truncate(1);
-    assert_eq!(after, before, "not a trace is left");
-}
-
-#[tokio::test]
-async fn a_role_that_others_hold_is_listed_and_left() {
-    let world = World::new();
-    let mut declaration = declaration(&world);
-    world.apply(&declaration, Leave::default()).await;
-    {
-        let mut state = world.state();
-        let role = state.org.role_privileges.keys().next().unwrap().clone();
-        state.org.assigned.push((ADMIN.to_owned(), role));
-    }
-    declaration.application_users.clear();
-    declaration.roles.clear();
-    let prune = Leave { prune: true, ..Leave::default() };
-    let (plan, applied, _) = world.apply(&declaration, prune).await;
-    assert!(applied.failures.is_empty(), "{:?}", applied.failures);
-    assert!(plan.findings.iter().any(|finding| finding.code == "left" && finding.message.contains("Contact Reader")));
-    assert_eq!(world.state().org.role_privileges.len(), 1);
-    nothing_is_left(&world, &declaration, prune).await;
-}
-
-#[tokio::test]
-async fn what_plans_do_not_cover_yet_is_said_by_name() {
-    let world = World::new();
-    let mut declaration = declaration(&world);
-    let certificate = Credential::Certificate { lifetime: 90 * DAY, sink: Sink::File(world.env_path()) };
-    declaration.application_users.get_mut(NAME).unwrap().credentials = vec![certificate];
+    assert_eq!((codes(&plan), plan.findings[0].severity), (vec!["unexplainedCredentials"], Severity::Warning));
+    world.state().org.users.clear();
     let plan = world.plan(&declaration, Leave::default()).await;
-    assert_eq!(codes(&plan), ["notSupported"]);
+    assert_eq!((codes(&plan), plan.findings[0].severity), (vec!["unexplainedCredentials"], Severity::Stop));
+}
+
+#[tokio::test]
+async fn s07_what_the_tenant_forbids_stops_what_would_be_made_and_warns_of_what_is_there() {
+    let world = World::new();
+    let declaration = declaration(&world);
+    let rules = |kind: &str| json!({ "passwordCredentials": [{ "restrictionType": kind }] });
+    world.state().policy =
+        json!({ "displayName": "Strict", "isEnabled": true, "applicationRestrictions": rules("passwordAddition") });
+    let plan = world.plan(&declaration, Leave::default()).await;
+    assert_eq!(codes(&plan), ["tenantPolicy"]);
     assert_eq!(plan.findings[0].severity, Severity::Stop);
-    assert!(plan.findings.iter().any(|finding| finding.item == NAME && finding.message.contains("certificate")));
-}
+    assert!(plan.findings[0].message.contains("the tenant's policy `Strict` forbids new client secrets"));
+    assert!(
+        !plan.changes.iter().any(|change| change.item == NAME && change.is_change()),
+        "nothing without a credential"
+    );
 
-#[tokio::test]
-async fn pruning_without_a_name_is_refused() {
-    let world = World::new();
-    let mut declaration = declaration(&world);
-    declaration.name = None;
-    let plan = world.plan(&declaration, Leave { prune: true, ..Leave::default() }).await;
-    assert_eq!(codes(&plan), ["pruneWithoutName"]);
+    // Who may not read it is told so, and goes on.
+    let strict = std::mem::take(&mut world.state().policy);
+    let (plan, applied, _) = world.apply(&declaration, Leave::default()).await;
+    assert!(applied.failures.is_empty(), "{:?}", applied.failures);
+    assert_eq!(codes(&plan), ["policiesNotRead"]);
+    assert_eq!(plan.findings[0].severity, Severity::Note);
+    nothing_is_left(&world, &declaration, Leave::default()).await;
+
+    world.state().policy = strict;
+    let plan = world.plan(&declaration, Leave::default()).await;
+    assert_eq!(codes(&plan), ["tenantPolicy"]);
+    assert_eq!(plan.findings[0].severity, Severity::Warning, "it works until it ends");
+    assert!(!plan.has_changes());
+    // A policy of its own stands in the tenant's place, even one that is off.
+    let id = world.state().applications.keys().next().unwrap().clone();
+    world.state().own_policies.insert(id, json!({ "displayName": "Its own", "isEnabled": false }));
+    assert!(codes(&world.plan(&declaration, Leave::default()).await).is_empty());
 }
 
 #[tokio::test]
@@ -433,6 +369,23 @@ async fn a_saved_plan_says_when_the_world_has_moved() {
     let moved = saved.difference(&world.plan(&declaration, Leave::default()).await).unwrap();
     assert!(moved.contains("app registration"), "{moved}");
     assert!(Plan::parse("{}").is_err());
+}
+
+#[tokio::test]
+async fn a_saved_plan_binds_where_secrets_go() {
+    let world = World::new();
+    let mut declaration = declaration(&world);
+    let mut to = |words: &[&str]| {
+        let sink = Sink::Command(words.iter().map(|word| (*word).to_owned()).collect());
+        declaration.application_users.get_mut(NAME).unwrap().credentials =
+            vec![Credential::Secret { lifetime: 90 * DAY, sink }];
+        declaration.clone()
+    };
+    let saved = world.plan(&to(&["vault", "put", "orders team/secret"]), Leave::default()).await;
+    let secret = saved.changes.iter().find(|change| change.id.starts_with("secret:")).unwrap();
+    assert_eq!(secret.reasons, ["it goes to the program `vault put \"orders team/secret\"`"]);
+    let other = world.plan(&to(&["vault", "put", "elsewhere"]), Leave::default()).await;
+    assert!(saved.difference(&other).unwrap().contains("client secret"), "{other:#?}");
 }
 
 #[tokio::test]
@@ -490,7 +443,7 @@ async fn applying_can_be_killed_at_every_request() {
             let declaration = declaration(&world);
             world.state().dies_at = Some((at, executed));
             let estate = world.estate(&declaration).await;
-            let sinks = World::sinks(&declaration);
+            let sinks = Sinks::of(&declaration).unwrap();
             let seen = keyholder_service_users::observe(&estate, &declaration, &sinks, Default::default()).await;
             if let Ok(seen) = seen {
                 let plan = keyholder_service_users::plan::plan(&declaration, &seen, Leave::default());
@@ -509,4 +462,52 @@ async fn applying_can_be_killed_at_every_request() {
         }
     }
     assert!(kills > 60, "{kills}");
+}
+
+#[tokio::test]
+async fn s22_another_tenants_application_gets_its_user_and_no_key_of_its_own() {
+    const CLIENT: &str = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001";
+    let world = World::new();
+    let mut declaration = declaration(&world);
+    declaration.orgs.remove("second");
+    let mut vendor = user(&world, NAME, &["first"], &["reader"]);
+    vendor.client_id = Some(CLIENT.parse().unwrap());
+    let with = |declaration: &Declaration, vendor: &ApplicationUser| Declaration {
+        application_users: [(NAME.to_owned(), vendor.clone())].into(),
+        ..declaration.clone()
+    };
+    // An id that nobody here knows may be a mistyped one.
+    let unknown = world.plan(&with(&declaration, &vendor), Leave::default()).await;
+    assert_eq!(codes(&unknown), ["noSuchRegistration"]);
+    assert!(unknown.findings[0].hints.iter().any(|hint| hint.contains("multi-tenant = true")), "{unknown:#?}");
+
+    vendor.multi_tenant = true;
+    let declared = with(&declaration, &vendor);
+    let plan = world.plan(&declared, Leave::default()).await;
+    // Principal, role, user, assignment; no registration, and no secret on it.
+    assert_eq!((marks(&plan).as_str(), codes(&plan)), ("++++", vec!["abroad"]), "{plan:#?}");
+    let (_, applied, _) = world.apply(&declared, Leave::default()).await;
+    assert!(applied.failures.is_empty() && applied.proved.is_empty(), "{applied:#?}");
+    assert_eq!(world.state().applications.len(), 0);
+    assert_eq!(world.state().secrets.len(), 0);
+    nothing_is_left(&world, &declared, Leave::default()).await;
+
+    // What was consented to is known, whatever the declaration says of it.
+    vendor.multi_tenant = false;
+    nothing_is_left(&world, &with(&declaration, &vendor), Leave::default()).await;
+
+    // With a key that the publisher lent, the way in is proved here too.
+    let lent = format!(
+        "KEYHOLDER_ORG_URL=https://vendor.crm4.dynamics.com\nKEYHOLDER_TENANT_ID=9f0c1f3e-7b7a-4a43-8d2a-0a8a6c9c6a09\n\
+         KEYHOLDER_CLIENT_ID={CLIENT}\nKEYHOLDER_CLIENT_SECRET=lent-by-the-publisher\n"
+    );
+    std::fs::write(world.env_path(), &lent).unwrap();
+    world.state().secrets.insert("key".to_owned(), (CLIENT.to_owned(), "lent-by-the-publisher".to_owned()));
+    for held in world.state().org.users.values_mut() {
+        held["isdisabled"] = json!(true);
+    }
+    let (plan, applied, _) = world.apply(&declared, Leave::default()).await;
+    assert!(codes(&plan).is_empty() && applied.failures.is_empty(), "{plan:#?} {applied:#?}");
+    assert_eq!(applied.proved.len(), 1);
+    assert_eq!(std::fs::read_to_string(world.env_path()).unwrap(), lent, "the publisher's key stays as it is");
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -12,14 +14,17 @@ use keyholder_client::error::Unreachable;
 use keyholder_client::time::SkippingSleep;
 use keyholder_client::{Connection, Error as ClientError, Http, RetryPolicy, Transport};
 use keyholder_foundation::{ManualClock, Secret, Timestamp, WallClock};
+use keyholder_service_users::app_users::{Place, Reach, find_to_remove, remove};
 use keyholder_service_users::apply::{Applied, Proving, apply};
-use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
+use keyholder_service_users::declaration::{Credential, Declaration, ONE_ORG, Sink};
 use keyholder_service_users::observe::{Look, Observation, observe};
 use keyholder_service_users::plan::{Leave, Plan, plan};
 use keyholder_service_users::{
-    Administrator, EnvFileSink, Error, Estate, Event, InOrder, Outcome, Provisioned, Sinks, Step, bring_about, remove,
+    Administrator, Borrowing, EnvFileSink, Error, Estate, Event, InOrder, Journal, Outcome, Provisioned, Sinks, Step,
+    bring_about,
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::directory::directory;
 use crate::org::{OrgState, org};
@@ -35,13 +40,27 @@ pub(crate) const NAME: &str = "orders-sync";
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) applications: BTreeMap<String, Value>,
+    /// Registrations in the recycle bin.
+    pub(crate) buried: BTreeMap<String, Value>,
     pub(crate) principals: BTreeMap<String, Value>,
     pub(crate) grants: Vec<Value>,
     pub(crate) federations: BTreeMap<String, Vec<Value>>,
+    /// The tenant's policy for credentials; null where it may not be read.
+    pub(crate) policy: Value,
+    /// Policies that registrations have of their own.
+    pub(crate) own_policies: BTreeMap<String, Value>,
     /// The directory roles of whoever calls, by their templates.
     pub(crate) caller_roles: Vec<String>,
+    /// Whether the directory answers nobody.
+    pub(crate) directory_is_down: bool,
     /// Secret texts by key id, with their client id.
     pub(crate) secrets: BTreeMap<String, (String, String)>,
+    /// Certificates (base64 of DER) by key id, those that were taken away too.
+    pub(crate) certificates: BTreeMap<String, String>,
+    /// How many writes of a list of certificates meet another's.
+    pub(crate) conflicts: u32,
+    /// Whether a list of certificates is taken and never changes.
+    pub(crate) keeps_certificates: bool,
     /// The org at `localhost`.
     pub(crate) org: OrgState,
     /// Further orgs, by their host.
@@ -52,6 +71,10 @@ pub(crate) struct State {
     pub(crate) dies_at: Option<(usize, bool)>,
     /// How often a thing is "not yet" known.
     pub(crate) lag: u32,
+    /// Every secret that was tried.
+    pub(crate) tried: Vec<String>,
+    /// Why no application but the administrator's gets a token, whatever its key.
+    pub(crate) barred: Option<&'static str>,
     next: u128,
 }
 
@@ -59,16 +82,25 @@ impl Default for State {
     fn default() -> Self {
         Self {
             applications: BTreeMap::new(),
+            buried: BTreeMap::new(),
             principals: BTreeMap::new(),
             grants: Vec::new(),
             federations: BTreeMap::new(),
+            policy: json!({ "displayName": "Default", "isEnabled": false }),
+            own_policies: BTreeMap::new(),
             caller_roles: Vec::new(),
+            directory_is_down: false,
             secrets: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            conflicts: 0,
+            keeps_certificates: false,
             org: OrgState::new(ORG),
             others: BTreeMap::new(),
             requests: Vec::new(),
             dies_at: None,
             lag: 0,
+            tried: Vec::new(),
+            barred: None,
             next: 0,
         }
     }
@@ -94,6 +126,8 @@ impl State {
         json!({
             "applications": self.applications.len(), "principals": self.principals.len(),
             "grants": self.grants.len(), "secrets": secrets, "orgs": orgs,
+            "certificates":
+                self.applications.values().map(|a| a["keyCredentials"].as_array().unwrap().len()).collect::<Vec<_>>(),
             "federations": self.federations.values().map(Vec::len).collect::<Vec<_>>(),
         })
     }
@@ -201,7 +235,7 @@ fn handle(state: &mut State, request: &Request<Bytes>, url: &str) -> Option<Resp
     let caller = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
     let method = request.method().as_str();
     if let Some(graph) = url.strip_prefix("/v1.0/") {
-        return Some(directory(state, method, graph, &body));
+        return if state.directory_is_down { None } else { Some(directory(state, method, graph, &body)) };
     }
     if let Some(api) = url.strip_prefix("/api/data/v9.2/") {
         let host = request.uri().host().unwrap();
@@ -226,10 +260,37 @@ fn handle(state: &mut State, request: &Request<Bytes>, url: &str) -> Option<Resp
 
 fn token(state: &mut State, body: &[u8]) -> Response<Bytes> {
     let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
-    let (client, secret) = (&form["client_id"], &form["client_secret"]);
+    let client = &form["client_id"];
+    if let Some(assertion) = form.get("client_assertion") {
+        return with_certificate(state, client, assertion);
+    }
+    let secret = &form["client_secret"];
+    state.tried.push(secret.clone());
+    if let Some(description) = state.barred.filter(|_| client != ADMIN) {
+        return answer(401, &json!({ "error": "unauthorized_client", "error_description": description }));
+    }
     let known = client == ADMIN || state.secrets.values().any(|(c, s)| c == client && s == secret);
     if !known || (client != ADMIN && state.lags()) {
         let description = "AADSTS7000215: Invalid client secret provided.";
+        return answer(401, &json!({ "error": "invalid_client", "error_description": description }));
+    }
+    answer(200, &json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": client }))
+}
+
+/// Whether the certificate that an assertion names is registered; the local org checks signatures.
+fn with_certificate(state: &mut State, client: &str, assertion: &str) -> Response<Bytes> {
+    use keyholder_entra::base64url;
+    let header = base64url::decode(assertion.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    let application = state.applications.values().find(|application| application["appId"] == *client);
+    let keys = application.into_iter().flat_map(|application| application["keyCredentials"].as_array().unwrap());
+    let is_named = |key: &Value| {
+        let der = STANDARD.decode(&state.certificates[key["keyId"].as_str().unwrap()]).unwrap();
+        base64url::encode(Sha256::digest(der)) == header["x5t#S256"]
+    };
+    let is_known = keys.into_iter().any(is_named);
+    if !is_known || state.lags() {
+        let description = "AADSTS700027: The certificate with identifier used to sign the client assertion is not registered on application.";
         return answer(401, &json!({ "error": "invalid_client", "error_description": description }));
     }
     answer(200, &json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": client }))
@@ -293,18 +354,24 @@ impl World {
         for (name, org) in &declaration.orgs {
             orgs.insert(name.clone(), self.administrator_at(&org.url.to_string()).await);
         }
-        Estate::new(declaration, orgs)
+        let random = Arc::new(keyholder_foundation::SeededRandom::new(1));
+        Estate::new(declaration, orgs).borrowing(Borrowing { journal: self.journal(), random })
     }
 
-    /// The declared sinks; env files may be replaced whatever they hold, as quickstart's own.
-    pub(crate) fn sinks(declaration: &Declaration) -> Sinks {
+    /// What is borrowed, and begun.
+    pub(crate) fn journal(&self) -> Journal {
+        Journal::new(self.folder.path().join("journal"))
+    }
+
+    /// Quickstart's sinks: its env file is its own, and may be replaced whatever it holds.
+    fn own_sinks(&self, declaration: &Declaration) -> Sinks {
         let mut sinks = Sinks::of(declaration).unwrap();
         for (name, user) in &declaration.application_users {
             for (number, credential) in user.credentials.iter().enumerate() {
-                if let keyholder_service_users::declaration::Credential::Secret { sink: Sink::EnvFile(path), .. } =
-                    credential
+                if let Credential::Secret { sink: Sink::EnvFile(path), .. } = credential
+                    && *path == self.env_path()
                 {
-                    sinks.insert(name, number, Arc::new(EnvFileSink::new(path).unwrap().ours()));
+                    sinks.insert(name, number, Arc::new(self.sink()));
                 }
             }
         }
@@ -314,7 +381,7 @@ impl World {
     pub(crate) async fn observe(&self, declaration: &Declaration, leave: Leave) -> (Estate, Observation) {
         let estate = self.estate(declaration).await;
         let look = Look { prune: leave.prune };
-        let seen = observe(&estate, declaration, &Self::sinks(declaration), look).await.unwrap();
+        let seen = observe(&estate, declaration, &Sinks::of(declaration).unwrap(), look).await.unwrap();
         (estate, seen)
     }
 
@@ -329,7 +396,7 @@ impl World {
         let made = plan(declaration, &seen, leave);
         let heard = Mutex::new(Vec::new());
         let listen = |event: &Event| heard.lock().unwrap().push(event.clone());
-        let sinks = Self::sinks(declaration);
+        let sinks = Sinks::of(declaration).unwrap();
         let applied = apply(&estate, declaration, &seen, &made, &sinks, Proving::default(), &listen).await;
         (made, applied, heard.into_inner().unwrap())
     }
@@ -348,7 +415,7 @@ impl World {
         let heard = Mutex::new(Vec::new());
         let listen = |event: &Event| heard.lock().unwrap().push(event.clone());
         let in_order = InOrder::new(&listen);
-        let sinks = Self::sinks(declaration);
+        let sinks = self.own_sinks(declaration);
         let proving = Proving { all: true, rows: 3 };
         let outcome = bring_about(&estate, declaration, &sinks, proving, &in_order).await;
         in_order.flush();
@@ -365,7 +432,14 @@ impl World {
             Err(source) => return (Err(Error::Service { doing: "connect".to_owned(), source }), Vec::new()),
         };
         let (user, role) = (&declaration.application_users[NAME], &declaration.roles[NAME]);
-        let outcome = remove(&administrator, user, role, &self.sink(), &listen).await;
+        let sink = self.sink();
+        let places = [Place { sink: &sink, is_ours: true }];
+        let reach = Reach { leaves_users_of_others: true, ..Reach::default() };
+        let outcome = async {
+            let found = find_to_remove(&administrator, &user.name, &places).await?;
+            remove(&administrator, &user.name, found.as_ref(), &role.name, &places, reach, &listen).await
+        };
+        let outcome = outcome.await;
         (outcome, heard.into_inner().unwrap())
     }
 

@@ -1,5 +1,5 @@
-//! PostgreSQL's SQL (<https://www.postgresql.org/docs/current/sql.html>), printed and checked by
-//! snapshots so that no statement is written that only SQLite could run. Nothing executes it yet.
+//! PostgreSQL's SQL (<https://www.postgresql.org/docs/current/sql.html>), printed beside
+//! SQLite's and checked by snapshots, so that no statement is written that only one could run.
 
 use super::Dialect;
 use super::printer::Printer;
@@ -12,6 +12,11 @@ use crate::{Error, Kind};
 /// [`Error::Statement`] when it cannot be printed in any dialect.
 pub fn print(statement: &Statement) -> Result<String, Error> {
     Printer::<PostgreSql>::print(statement)
+}
+
+/// The type that a column of this kind is made with.
+pub(super) fn column_type(kind: Kind) -> &'static str {
+    PostgreSql::column_type(kind)
 }
 
 enum PostgreSql {}
@@ -30,6 +35,11 @@ impl Dialect for PostgreSql {
     }
 
     const TABLE_SUFFIX: &'static str = "";
+
+    const COLUMNS: &'static str = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a \
+         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+         WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1 AND c.relkind = 'r' AND a.attnum > 0 \
+         AND NOT a.attisdropped ORDER BY a.attnum";
 
     const SAME: &'static str = "IS NOT DISTINCT FROM";
 

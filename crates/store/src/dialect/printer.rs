@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use super::Dialect;
 use crate::Error;
 use crate::statement::{
-    AddColumn, ColumnDefinition, Comparison, CreateIndex, Delete, DropTable, Expr, Insert, JoinKind, Nulls, OnConflict,
-    Order, Select, Source, Statement, TableDefinition, Update,
+    AddColumn, ColumnDefinition, Comparison, CreateIndex, Delete, DropColumn, DropIndex, DropTable, Expr, Insert,
+    JoinKind, Nulls, OnConflict, Order, Select, Source, Statement, TableDefinition, Update,
 };
 
 /// SQLite refuses expressions nested 1,000 deep. We refuse earlier: walking the tree takes stack.
@@ -34,6 +34,12 @@ impl<D: Dialect> Printer<D> {
             Statement::CreateIndex(index) => printer.create_index(index),
             Statement::AddColumn(add) => printer.add_column(add),
             Statement::DropTable(drop) => printer.drop_table(drop),
+            Statement::DropColumn(drop) => printer.drop_column(drop),
+            Statement::DropIndex(drop) => printer.drop_index(drop),
+            Statement::ListColumns(_) => {
+                printer.text(D::COLUMNS);
+                Ok(())
+            }
         }?;
         // Counted last: the count walks the tree too, and by now its depth is known to be sound.
         let parameters = statement.parameters();
@@ -72,6 +78,37 @@ impl<D: Dialect> Printer<D> {
         if select.columns.is_empty() {
             return Err(malformed(format!("a select from `{}` without columns", select.from.table)));
         }
+        let apart = match select.apart.as_slice() {
+            [] => &[None][..],
+            conditions => &conditions.iter().map(Some).collect::<Vec<_>>(),
+        };
+        for (index, condition) in apart.iter().enumerate() {
+            self.text(if index > 0 { " UNION ALL " } else { "" });
+            self.rows(select, *condition)?;
+        }
+        if !select.order.is_empty() {
+            self.text(" ORDER BY ");
+            // Over merged selects an order can name nothing but their columns.
+            let place = |order: &Order| select.columns.iter().position(|column| column.expr == order.expr);
+            self.list(&select.order, |printer, order| match (apart.len() > 1, place(order)) {
+                (false, _) => printer.expr(&order.expr).map(|()| printer.direction(order)),
+                (true, Some(place)) => {
+                    printer.text(&(place + 1).to_string());
+                    printer.direction(order);
+                    Ok(())
+                }
+                (true, None) => Err(malformed("merged selects ordered by what they do not give".to_owned())),
+            })?;
+        }
+        if let Some(limit) = &select.limit {
+            self.text(" LIMIT ");
+            self.expr(limit)?;
+        }
+        Ok(())
+    }
+
+    /// A select without its order, and with one more condition.
+    fn rows(&mut self, select: &Select, more: Option<&Expr>) -> Result<(), Error> {
         self.text(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
         self.list(&select.columns, |printer, column| printer.expr(&column.expr))?;
         self.text(" FROM ");
@@ -85,16 +122,10 @@ impl<D: Dialect> Printer<D> {
             self.text(" ON ");
             self.expr(&join.on)?;
         }
-        self.filter(select.filter.as_ref())?;
-        if !select.order.is_empty() {
-            self.text(" ORDER BY ");
-            self.list(&select.order, Self::order)?;
+        match (&select.filter, more) {
+            (Some(filter), Some(more)) => self.filter(Some(&filter.clone().and(more.clone()))),
+            (filter, more) => self.filter(filter.as_ref().or(more)),
         }
-        if let Some(limit) = &select.limit {
-            self.text(" LIMIT ");
-            self.expr(limit)?;
-        }
-        Ok(())
     }
 
     fn source(&mut self, source: &Source) -> Result<(), Error> {
@@ -106,14 +137,12 @@ impl<D: Dialect> Printer<D> {
         Ok(())
     }
 
-    fn order(&mut self, order: &Order) -> Result<(), Error> {
-        self.expr(&order.expr)?;
+    fn direction(&mut self, order: &Order) {
         self.text(if order.descending { " DESC" } else { " ASC" });
         self.text(match order.nulls {
             Nulls::First => " NULLS FIRST",
             Nulls::Last => " NULLS LAST",
         });
-        Ok(())
     }
 
     fn filter(&mut self, filter: Option<&Expr>) -> Result<(), Error> {
@@ -227,6 +256,18 @@ impl<D: Dialect> Printer<D> {
         self.name(&drop.name)
     }
 
+    fn drop_column(&mut self, drop: &DropColumn) -> Result<(), Error> {
+        self.text("ALTER TABLE ");
+        self.name(&drop.table)?;
+        self.text(" DROP COLUMN ");
+        self.name(&drop.column)
+    }
+
+    fn drop_index(&mut self, drop: &DropIndex) -> Result<(), Error> {
+        self.text("DROP INDEX IF EXISTS ");
+        self.name(&drop.name)
+    }
+
     fn expr(&mut self, expr: &Expr) -> Result<(), Error> {
         self.deeper(|printer| match expr {
             Expr::Column { source, name } => {
@@ -306,7 +347,21 @@ impl<D: Dialect> Printer<D> {
                 Ok(())
             }
             Expr::Max(value) => printer.wrapped("MAX(", value, ")"),
+            Expr::Rank(value, ranks) => printer.rank(value, ranks),
         })
+    }
+
+    fn rank(&mut self, value: &Expr, ranks: &[(i64, i64)]) -> Result<(), Error> {
+        use std::fmt::Write as _;
+        self.wrapped("(CASE ", value, "")?;
+        for (number, rank) in ranks {
+            // Writing to a String cannot fail.
+            let _ = write!(self.out, " WHEN {number} THEN {rank}");
+        }
+        // Every value but NULL is the same as itself.
+        self.wrapped(" WHEN ", value, "")?;
+        let _ = write!(self.out, " THEN {} END)", ranks.len());
+        Ok(())
     }
 
     fn infix(&mut self, left: &Expr, operator: &str, right: &Expr) -> Result<(), Error> {

@@ -13,6 +13,11 @@ pub fn print(statement: &Statement) -> Result<String, Error> {
     Printer::<Sqlite>::print(statement)
 }
 
+/// The type that a column of this kind is made with.
+pub(super) fn column_type(kind: Kind) -> &'static str {
+    Sqlite::column_type(kind)
+}
+
 enum Sqlite {}
 
 impl Dialect for Sqlite {
@@ -27,6 +32,8 @@ impl Dialect for Sqlite {
 
     /// A strict table keeps what it is given, or refuses: a mistake in a kind shows at once.
     const TABLE_SUFFIX: &'static str = " STRICT";
+
+    const COLUMNS: &'static str = "SELECT name, type FROM pragma_table_info(?1) ORDER BY cid";
 
     const SAME: &'static str = "IS";
 

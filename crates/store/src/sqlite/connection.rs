@@ -92,7 +92,7 @@ impl Connection {
         self.bind(&mut statement, values)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| self.error(error))? {
-            if !each(&crate::Row::new(Row { row, path: &self.path }, select.kinds()))? {
+            if !each(&crate::Row::sqlite(Row { row, path: &self.path }, select.kinds()))? {
                 break;
             }
         }
@@ -104,6 +104,10 @@ impl Connection {
     }
 
     pub(crate) fn execute(&self, prepared: &Prepared, values: &[Value]) -> Result<u64, Error> {
+        if self.is_idle() {
+            // Outside a transaction it would be kept, whatever becomes of the rest.
+            return Err(self.undone());
+        }
         if !prepared.kinds().is_empty() {
             return Err(Error::Statement { reason: format!("a select must be read, not executed: {prepared:?}") });
         }
@@ -131,6 +135,13 @@ impl Connection {
     /// Whether no transaction is open: SQLite ends one by itself when a disk fails or is full.
     pub(super) fn is_idle(&self) -> bool {
         self.raw.is_autocommit()
+    }
+
+    /// Why SQLite has undone the whole transaction, not only the statement that failed: that was a change and
+    /// was ended in the middle, or the disk failed or is full.
+    pub(super) fn undone(&self) -> Error {
+        let path = self.path.clone();
+        if self.held_up.get() { Error::TooLong { path } } else { Error::NoRoom { path } }
     }
 
     fn bind(&self, statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> Result<(), Error> {
@@ -185,6 +196,9 @@ fn raw(value: &Value) -> Raw {
 pub(super) fn explain(error: rusqlite::Error, path: &Path) -> Error {
     let path = path.to_owned();
     let reason = error.to_string();
+    if let Some(table) = missing_table(&error) {
+        return Error::NoTable { path, table };
+    }
     let rusqlite::Error::SqliteFailure(failure, message) = error else {
         return Error::Engine { path, reason };
     };
@@ -196,6 +210,7 @@ pub(super) fn explain(error: rusqlite::Error, path: &Path) -> Error {
             Error::Corrupt { path, reason: message.unwrap_or(reason) }
         }
         (_, rusqlite::ErrorCode::DiskFull) => Error::NoRoom { path },
+        (_, rusqlite::ErrorCode::OperationInterrupted) => Error::TooLong { path },
         (_, rusqlite::ErrorCode::CannotOpen) => {
             Error::Unusable { doing: "open", path, reason: message.unwrap_or(reason) }
         }
@@ -209,6 +224,18 @@ pub(super) fn explain(error: rusqlite::Error, path: &Path) -> Error {
         },
         _ => Error::Engine { path, reason: message.unwrap_or(reason) },
     }
+}
+
+/// Reads `no such table: d_contact`, which SQLite says when it prepares a statement; nothing of the statement has
+/// been done then.
+fn missing_table(error: &rusqlite::Error) -> Option<String> {
+    let message = match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message,
+        rusqlite::Error::SqlInputError { msg, .. } => msg,
+        _ => return None,
+    };
+    let name = message.strip_prefix("no such table: ")?;
+    Some(name.strip_prefix("main.").unwrap_or(name).to_owned())
 }
 
 /// Reads `UNIQUE constraint failed: contact.name, contact.number`.

@@ -15,18 +15,18 @@
 //! holds it through one synchronous closure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::Connection;
+use super::work::{PERIOD, Work};
+use crate::database::Link;
+use crate::pool::Read;
 use crate::{Error, Snapshot};
 
 /// How many of the engine's instructions a read takes at most on the calling thread. One row of a
 /// wide table takes some hundred, one of a narrow table ten.
 const STEPS: u32 = 20_000;
-/// After how many of them the engine asks whether it may go on.
-const PERIOD: u32 = 1_000;
 
 /// All connections that read.
 pub(super) struct Readers {
@@ -42,18 +42,19 @@ struct State {
 /// A connection that reads.
 pub(super) struct Reader {
     connection: Connection,
-    /// How many periods the read under way may still take.
-    left: Arc<AtomicU32>,
+    work: Work,
 }
 
 impl Readers {
-    pub(super) fn new(connections: Vec<Connection>) -> Result<Self, Error> {
-        let free = connections.into_iter().map(Reader::new).collect::<Result<_, _>>()?;
+    /// Connections whose reads take at most so many periods each.
+    pub(super) fn new(connections: Vec<Connection>, longest: u32) -> Result<Self, Error> {
+        let reader = |connection| Reader::new(connection, longest);
+        let free = connections.into_iter().map(reader).collect::<Result<_, _>>()?;
         Ok(Self { state: Mutex::new(State { free, open: true }), returned: Condvar::new() })
     }
 
     /// Waits for a connection and reads with it. After [`Self::close`] there are none.
-    pub(super) fn run(&self, closed: impl FnOnce() -> Error, work: impl FnOnce(Result<Snapshot<'_>, Error>)) {
+    pub(super) fn run(&self, closed: impl FnOnce() -> Error, job: Read) {
         let mut state = self.lock();
         let reader = loop {
             match state.free.pop() {
@@ -65,10 +66,10 @@ impl Readers {
         drop(state);
         match reader {
             Some(reader) => {
-                reader.run(work);
+                reader.run(job);
                 self.give_back(reader);
             }
-            None => work(Err(closed())),
+            None => job.finish(Err(closed())),
         }
     }
 
@@ -108,21 +109,28 @@ impl Readers {
 }
 
 impl Reader {
-    fn new(mut connection: Connection) -> Result<Self, Error> {
-        let left = Arc::new(AtomicU32::new(u32::MAX));
-        let counted = Arc::clone(&left);
-        let is_over = move || counted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        connection.ask_every(PERIOD, move || is_over().is_err())?;
-        Ok(Self { connection, left })
+    fn new(mut connection: Connection, longest: u32) -> Result<Self, Error> {
+        let work = Work::bound(&mut connection, longest)?;
+        Ok(Self { connection, work })
     }
 
-    fn run(&self, work: impl FnOnce(Result<Snapshot<'_>, Error>)) {
+    fn run(&self, mut job: Read) {
+        if !job.is_wanted() {
+            return;
+        }
+        self.work.renew();
         match self.begin() {
-            Ok(snapshot) => {
-                work(Ok(snapshot));
+            Ok(mut snapshot) => {
+                // Whoever asked may go away meanwhile: nobody else shall wait for a read that is for nobody.
+                self.work.watch(Some(job.watch()));
+                job.run(&mut snapshot);
+                self.work.watch(None);
+                job.finish(Ok(()));
+                // Ending it is no part of it.
+                self.work.renew();
                 self.end();
             }
-            Err(error) => work(Err(error)),
+            Err(error) => job.finish(Err(error)),
         }
     }
 
@@ -130,9 +138,9 @@ impl Reader {
         self.connection.wait_for_locks(false).ok()?;
         self.connection.was_held_up();
         let read = self.begin().ok().map(|mut snapshot| {
-            self.left.store(STEPS / PERIOD, Ordering::Relaxed);
+            self.work.allow(STEPS / PERIOD);
             let read = catch_unwind(AssertUnwindSafe(|| work(&mut snapshot)));
-            self.left.store(u32::MAX, Ordering::Relaxed);
+            self.work.renew();
             self.end();
             read
         });
@@ -143,11 +151,78 @@ impl Reader {
 
     fn begin(&self) -> Result<Snapshot<'_>, Error> {
         self.connection.run_cached("BEGIN DEFERRED")?;
-        Ok(Snapshot::new(&self.connection))
+        Ok(Snapshot::new(Link::Sqlite(&self.connection)))
     }
 
     fn end(&self) {
         // Nothing was written, so ending this way or that is the same; it cannot fail.
         drop(self.connection.run_cached("COMMIT"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::job::Job;
+    use crate::sqlite::open::{self, Purpose};
+    use crate::statement::{Expr, Select, all};
+    use crate::{Kind, Prepared};
+
+    /// One connection on a table of eight rows, whose reads take at most so many periods.
+    fn readers(folder: &tempfile::TempDir, longest: u32) -> Readers {
+        let connection = open::connect(&folder.path().join("t.db"), Purpose::Write { durability: None }).unwrap();
+        connection
+            .run("CREATE TABLE n (i INTEGER); INSERT INTO n VALUES (1), (2), (3), (4), (5), (6), (7), (8);")
+            .unwrap();
+        Readers::new(vec![connection], longest).unwrap()
+    }
+
+    /// Counts the table joined to itself so many times.
+    fn count(tables: usize) -> Prepared {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let mut select = Select::from("n").project(Expr::Count, Kind::Integer);
+        for name in names.into_iter().take(tables) {
+            select = select.join("n", name, all([]));
+        }
+        Prepared::new(select).unwrap()
+    }
+
+    #[test]
+    fn a_read_that_nobody_waits_for_any_more_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let readers = readers(&folder, u32::MAX);
+        let (leave, seen) = (Mutex::new(None), Arc::new(Mutex::new(Vec::new())));
+        let (leave, ends, select) = (Arc::new(leave), Arc::clone(&seen), count(6));
+        let client = Arc::clone(&leave);
+        let work = move |snapshot: &mut Snapshot<'_>| {
+            let mut read = || snapshot.first(&select, &[], |row| row.get::<i64>(0));
+            let whole = read();
+            // The client goes away while its read is under way.
+            drop(client.lock().unwrap().take());
+            ends.lock().unwrap().extend([whole.clone(), read()]);
+            whole
+        };
+        let (job, answer) = Job::<Option<i64>, Error, _>::new(work);
+        *leave.lock().unwrap() = Some(answer);
+        readers.run(|| unreachable!(), Box::new(job));
+        let seen = seen.lock().unwrap();
+        assert!(matches!(seen[..], [Ok(Some(2_097_152)), Err(Error::TooLong { .. })]), "{seen:?}");
+    }
+
+    #[test]
+    fn a_read_without_end_is_ended_and_the_next_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let readers = readers(&folder, 20);
+        let read = |tables: usize| {
+            let select = count(tables);
+            let work = move |snapshot: &mut Snapshot<'_>| snapshot.first(&select, &[], |row| row.get::<i64>(0));
+            let (job, mut answer) = Job::<Option<i64>, Error, _>::new(work);
+            readers.run(|| unreachable!(), Box::new(job));
+            answer.try_recv().unwrap().unwrap()
+        };
+        assert!(matches!(read(7), Err(Error::TooLong { .. })));
+        assert_eq!(read(1), Ok(Some(64)));
     }
 }

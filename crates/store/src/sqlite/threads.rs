@@ -3,41 +3,49 @@
 //! A commit costs far more than a small write inside it. The writer therefore takes everything
 //! that waits, up to a limit, into one transaction with a savepoint around each, and answers only
 //! after the commit. A failing write rolls back to its savepoint and its neighbours never notice.
+//!
+//! A write that takes more of the engine's work than any may is ended. When that happens in the middle of a
+//! change, SQLite ends the whole transaction with it; its neighbours are then run again, each in a
+//! transaction of its own, so that every one of them is run twice at most.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 
 use super::Connection;
 use super::open::{self, Purpose};
-use super::queue::{Queue, Refused};
 use super::readers::Readers;
-use crate::database::{Location, WriteJob};
+use super::work::{LONGEST, Work};
+use crate::database::Link;
+use crate::job::WriteJob;
+use crate::pool::{Pool, Read, Write};
+use crate::queue::Queue;
 use crate::{DatabaseOptions, Error, Migration, Snapshot, Transaction};
 
+/// How many threads read when nothing is said.
+const READERS: usize = 2;
 /// The most writes that share one commit.
 const GROUP: usize = 64;
 
-type Read = Box<dyn FnOnce(Result<Snapshot<'_>, Error>) + Send>;
-type Write = Box<dyn WriteJob>;
-
 /// The threads of one open database.
 pub(crate) struct Threads {
-    path: PathBuf,
+    pool: Pool,
     readers: Arc<Readers>,
-    reads: Arc<Queue<Read>>,
-    writes: Arc<Queue<Write>>,
-    running: Mutex<Vec<JoinHandle<()>>>,
     /// The temporary folder of an ephemeral database; dropped after the threads have ended.
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Threads {
-    pub(crate) fn start(options: &DatabaseOptions, migrations: &[Migration]) -> Result<Self, Error> {
-        let (path, folder, durability) = match &options.location {
-            Location::File(path) => (path.clone(), None, Some(options.durability)),
-            Location::Ephemeral => {
+    /// Opens this file, or a temporary one.
+    pub(crate) fn start(
+        file: Option<&Path>,
+        options: &DatabaseOptions,
+        migrations: &[Migration],
+    ) -> Result<Self, Error> {
+        let (path, folder, durability) = match file {
+            Some(path) => (path.to_owned(), None, Some(options.durability)),
+            None => {
                 let folder = tempfile::Builder::new().prefix("keyholder-").tempdir().map_err(|error| {
                     Error::Unusable { doing: "make a folder in", path: std::env::temp_dir(), reason: error.to_string() }
                 })?;
@@ -46,44 +54,29 @@ impl Threads {
         };
         let writer = open::connect(&path, Purpose::Write { durability })?;
         open::migrate(&writer, migrations)?;
-        let readers =
-            (0..options.readers).map(|_| open::connect(&path, Purpose::Read)).collect::<Result<Vec<_>, _>>()?;
+        let count = options.readers.unwrap_or(READERS);
+        let readers = (0..count).map(|_| open::connect(&path, Purpose::Read)).collect::<Result<Vec<_>, _>>()?;
 
-        let threads = Self {
-            readers: Arc::new(Readers::new(readers)?),
-            reads: Arc::new(Queue::new(options.queue)),
-            writes: Arc::new(Queue::new(options.queue)),
-            running: Mutex::default(),
-            path,
-            _folder: folder,
-        };
+        let readers = Arc::new(Readers::new(readers, LONGEST)?);
+        let threads = Self { pool: Pool::new(path, options.queue), readers, _folder: folder };
         // When a thread cannot be started, dropping `threads` ends those that were.
-        for _ in 0..options.readers {
-            let (readers, reads) = (Arc::clone(&threads.readers), Arc::clone(&threads.reads));
-            let path = threads.path.clone();
-            threads.spawn("store-reader", move || run_reads(&readers, &reads, &path))?;
+        for _ in 0..count {
+            let (readers, reads) = (Arc::clone(&threads.readers), Arc::clone(&threads.pool.reads));
+            let path = threads.path().to_owned();
+            threads.pool.spawn("store-reader", move || run_reads(&readers, &reads, &path))?;
         }
-        let writes = Arc::clone(&threads.writes);
-        threads.spawn("store-writer", move || run_writes(&writer, &writes))?;
+        let writes = Arc::clone(&threads.pool.writes);
+        let writer = Writer::new(writer, LONGEST)?;
+        threads.pool.spawn("store-writer", move || run_writes(&writer, &writes))?;
         Ok(threads)
     }
 
-    fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let handle = thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|error| Error::Unusable {
-            doing: "start a thread for",
-            path: self.path.clone(),
-            reason: error.to_string(),
-        })?;
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
-        Ok(())
-    }
-
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.pool.place()
     }
 
     pub(crate) fn read(&self, job: Read) -> Result<(), Error> {
-        self.reads.push(job).map_err(|refused| self.refused(&refused))
+        self.pool.read(job)
     }
 
     /// Reads on the calling thread; nothing when that is not the time or the read for it.
@@ -92,29 +85,12 @@ impl Threads {
     }
 
     pub(crate) fn write(&self, job: Write) -> Result<(), Error> {
-        self.writes.push(job).map_err(|refused| self.refused(&refused))
-    }
-
-    fn refused(&self, refused: &Refused) -> Error {
-        let path = self.path.clone();
-        match refused {
-            Refused::Full(waiting) => Error::Busy { path, waiting: *waiting },
-            Refused::Closed => Error::Closed { path },
-        }
+        self.pool.write(job)
     }
 
     /// Lets the threads do what waits, and waits for their end.
     pub(crate) fn stop(&self) {
-        self.reads.close();
-        self.writes.close();
-        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in running {
-            // A closure that holds the last handle drops it on one of these threads.
-            if thread.thread().id() != thread::current().id() {
-                // Closures' panics are caught; a panic of the thread itself has been printed.
-                drop(thread.join());
-            }
-        }
+        self.pool.stop();
         self.readers.close();
     }
 }
@@ -127,7 +103,7 @@ impl Drop for Threads {
 
 impl fmt::Debug for Threads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Threads").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Threads").field("path", &self.path()).finish_non_exhaustive()
     }
 }
 
@@ -140,49 +116,100 @@ fn run_reads(readers: &Readers, reads: &Queue<Read>, path: &Path) {
     }
 }
 
-fn run_writes(connection: &Connection, writes: &Queue<Write>) {
+fn run_writes(writer: &Writer, writes: &Queue<Write>) {
     let mut group = Vec::with_capacity(GROUP);
     loop {
         writes.take(GROUP, &mut group);
         if group.is_empty() {
             return;
         }
-        run_group(connection, &mut group);
+        writer.run(&mut group);
     }
 }
 
-/// Runs a group in one transaction and answers every write in it.
-fn run_group(connection: &Connection, group: &mut Vec<Write>) {
-    group.retain(|job| job.is_wanted());
-    let work = |group: &mut [Write]| {
-        connection.run_cached("BEGIN IMMEDIATE")?;
-        group.iter_mut().try_for_each(|job| in_savepoint(connection, &mut **job))?;
-        connection.run_cached("COMMIT")
-    };
-    let committed = work(group);
-    if committed.is_err() && !connection.is_idle() {
-        // The first error is the one to tell.
-        drop(connection.run_cached("ROLLBACK"));
-    }
-    // After a failure some of the group have not been run: they are told the same.
-    for job in group.drain(..) {
-        job.finish(committed.clone());
-    }
+/// The connection that writes.
+struct Writer {
+    connection: Connection,
+    work: Work,
 }
 
-/// Runs one write so that, when it fails, nothing of it remains. The error is one that ends the
-/// whole group.
-fn in_savepoint(connection: &Connection, job: &mut dyn WriteJob) -> Result<(), Error> {
-    connection.run_cached("SAVEPOINT one")?;
-    let keep = job.run(&mut Transaction::new(connection));
-    if connection.is_idle() {
-        // A full or failing disk makes SQLite roll back everything, not only this write.
-        return Err(Error::NoRoom { path: connection.path.clone() });
+impl Writer {
+    /// A connection whose writes take at most so many periods of work each.
+    fn new(mut connection: Connection, longest: u32) -> Result<Self, Error> {
+        let work = Work::bound(&mut connection, longest)?;
+        Ok(Self { connection, work })
     }
-    if !keep {
-        connection.run_cached("ROLLBACK TO one")?;
+
+    /// Runs a group in one transaction and answers every write in it.
+    fn run(&self, group: &mut Vec<Write>) {
+        group.retain(|job| job.is_wanted());
+        let Some(ended) = self.run_together(group) else { return };
+        group.remove(ended).finish(Err(self.too_long()));
+        for mut job in std::mem::take(group) {
+            if !job.is_wanted() {
+                continue;
+            }
+            job.forget();
+            let mut alone = vec![job];
+            if self.run_together(&mut alone).is_some() {
+                alone.into_iter().for_each(|job| job.finish(Err(self.too_long())));
+            }
+        }
     }
-    connection.run_cached("RELEASE one")
+
+    /// Runs these in one transaction and answers them; or answers none and nothing is kept, because the one at
+    /// this place took more work than any may.
+    fn run_together(&self, group: &mut Vec<Write>) -> Option<usize> {
+        let mut ends = Vec::with_capacity(group.len());
+        self.work.renew();
+        let mut work = || {
+            self.connection.run_cached("BEGIN IMMEDIATE")?;
+            for job in group.iter_mut() {
+                ends.push(self.in_savepoint(&mut **job)?);
+            }
+            self.connection.run_cached("COMMIT")
+        };
+        let committed = work();
+        if committed.is_err() && !self.connection.is_idle() {
+            // The first error is the one to tell.
+            drop(self.connection.run_cached("ROLLBACK"));
+        }
+        if matches!(committed, Err(Error::TooLong { .. })) && ends.len() < group.len() {
+            return Some(ends.len());
+        }
+        // After a failure some of the group have not been run: they are told the same.
+        let mut ends = ends.into_iter();
+        for job in group.drain(..) {
+            job.finish(ends.next().unwrap_or(Ok(())).and(committed.clone()));
+        }
+        None
+    }
+
+    /// Runs one write so that, when it fails, nothing of it remains. The inner error is the write's own, the
+    /// outer one ends the whole group.
+    fn in_savepoint(&self, job: &mut dyn WriteJob) -> Result<Result<(), Error>, Error> {
+        self.connection.run_cached("SAVEPOINT one")?;
+        self.connection.was_held_up();
+        self.work.renew();
+        let keep = job.run(&mut Transaction::new(Link::Sqlite(&self.connection)));
+        let was_too_much = self.work.was_too_much();
+        // Ending it is no part of it.
+        self.work.renew();
+        if self.connection.is_idle() {
+            return Err(self.connection.undone());
+        }
+        // Whatever the closure made of being ended says nothing.
+        let keep = keep && !was_too_much;
+        if !keep {
+            self.connection.run_cached("ROLLBACK TO one")?;
+        }
+        self.connection.run_cached("RELEASE one")?;
+        Ok(if was_too_much { Err(self.too_long()) } else { Ok(()) })
+    }
+
+    fn too_long(&self) -> Error {
+        Error::TooLong { path: self.connection.path.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! when they are first written to.
 
 use super::{Expr, Literal, Name};
-use crate::Kind;
+use crate::{Error, Kind, Row, dialect};
 
 /// Makes a table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -155,4 +155,51 @@ pub struct AddColumn {
 pub struct DropTable {
     /// The table; nothing happens when there is none.
     pub name: Name,
+}
+
+/// Takes a column from a table, with what stands in it. No index may be left on it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DropColumn {
+    /// The table.
+    pub table: Name,
+    /// The column, which must be there.
+    pub column: Name,
+}
+
+/// Removes an index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DropIndex {
+    /// The index; nothing happens when there is none.
+    pub name: Name,
+}
+
+/// The columns that a table has in the store, whoever made them, each to be read as a [`StoredColumn`]; none when there is no
+/// such table. Its one value is the table's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ListColumns;
+
+/// A column as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type in the store's own words.
+    pub store_type: String,
+}
+
+impl StoredColumn {
+    /// Reads a row of [`ListColumns`].
+    ///
+    /// # Errors
+    /// [`Error::Value`] when the row is another statement's.
+    pub fn read(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self { name: row.get(0)?, store_type: row.get(1)? })
+    }
+
+    /// Whether values of this kind are kept as the values of this column are. Several kinds may be: an amount and a moment are
+    /// both whole numbers.
+    #[must_use]
+    pub fn can_hold(&self, kind: Kind) -> bool {
+        dialect::is_type_of(&self.store_type, kind)
+    }
 }

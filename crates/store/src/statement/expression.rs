@@ -45,6 +45,9 @@ pub enum Expr {
     Count,
     /// The largest value; NULL when there is none.
     Max(Box<Expr>),
+    /// What the list gives for a whole number, beside it; for one that is not in the list, how long
+    /// the list is; NULL for NULL.
+    Rank(Box<Expr>, Vec<(i64, i64)>),
 }
 
 /// How two values are compared.
@@ -272,7 +275,7 @@ impl Expr {
             Expr::All(list) | Expr::Any(list) | Expr::Coalesce(list) => {
                 list.iter().for_each(|one| one.each_parameter(note));
             }
-            Expr::Not(one) | Expr::IsNull(one) | Expr::Max(one) => one.each_parameter(note),
+            Expr::Not(one) | Expr::IsNull(one) | Expr::Max(one) | Expr::Rank(one, _) => one.each_parameter(note),
             Expr::InList(one, slot) | Expr::Matches(one, slot) => {
                 one.each_parameter(note);
                 note(*slot);

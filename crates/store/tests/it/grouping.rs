@@ -2,10 +2,20 @@
 
 use std::sync::{Arc, Barrier};
 
-use keyholder_store::statement::{Select, column};
-use keyholder_store::{Database, DatabaseOptions, Error, Kind, Prepared};
+use keyholder_store::statement::{Select, column, qualified};
+use keyholder_store::{Database, Error, Kind, Prepared};
 
-use crate::{add, ephemeral, migrations, numbers};
+use crate::{Store, add, migrations, numbers};
+
+crate::on_both_stores! {
+    a_failing_write_does_not_disturb_its_group,
+    a_panic_reaches_its_caller_and_nobody_else,
+    a_unique_violation_leaves_its_transaction_usable,
+    a_full_queue_says_busy_and_a_closed_one_closed,
+    a_snapshot_does_not_move_and_readers_run_beside_the_writer,
+    a_missing_table_is_named_and_does_no_harm,
+    misuse_is_an_error_not_a_surprise,
+}
 
 async fn note(database: &Database, number: i64, text: &'static str) -> Result<(), Error> {
     let add = add();
@@ -22,9 +32,8 @@ async fn hold(database: &Database, barrier: &Arc<Barrier>) {
     database.write(wait).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_failing_write_does_not_disturb_its_group() {
-    let database = ephemeral();
+async fn a_failing_write_does_not_disturb_its_group(store: Store) {
+    let database = store.notes();
     let barrier = Arc::new(Barrier::new(2));
     let (_, one, twin, two, undone, three, _) = tokio::join!(
         hold(&database, &barrier),
@@ -49,9 +58,8 @@ async fn a_failing_write_does_not_disturb_its_group() {
     assert_eq!(numbers(&database).await, [1, 2, 3]);
 }
 
-#[tokio::test]
-async fn a_panic_reaches_its_caller_and_nobody_else() {
-    let database = ephemeral();
+async fn a_panic_reaches_its_caller_and_nobody_else(store: Store) {
+    let database = store.notes();
     let shaky = database.clone();
     let panicked = tokio::spawn(async move {
         let add = add();
@@ -67,9 +75,8 @@ async fn a_panic_reaches_its_caller_and_nobody_else() {
     assert_eq!(numbers(&database).await, [2]);
 }
 
-#[tokio::test]
-async fn a_unique_violation_leaves_its_transaction_usable() {
-    let database = ephemeral();
+async fn a_unique_violation_leaves_its_transaction_usable(store: Store) {
+    let database = store.notes();
     note(&database, 1, "one").await.unwrap();
     let add = add();
     let outcome: Result<u64, Error> = database
@@ -84,9 +91,8 @@ async fn a_unique_violation_leaves_its_transaction_usable() {
     assert_eq!(numbers(&database).await, [1, 2]);
 }
 
-#[tokio::test]
-async fn a_full_queue_says_busy_and_a_closed_one_closed() {
-    let database = Database::open(&DatabaseOptions::ephemeral().queue(1), &migrations()).unwrap();
+async fn a_full_queue_says_busy_and_a_closed_one_closed(store: Store) {
+    let database = Database::open(&store.options().queue(1), &migrations()).unwrap();
     let (begun, barrier) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let holder = {
         let (database, begun, barrier) = (database.clone(), Arc::clone(&begun), Arc::clone(&barrier));
@@ -116,9 +122,8 @@ async fn a_full_queue_says_busy_and_a_closed_one_closed() {
     assert!(matches!(note(&other, 3, "three").await, Err(Error::Closed { .. })));
 }
 
-#[tokio::test]
-async fn a_snapshot_does_not_move_and_readers_run_beside_the_writer() {
-    let database = ephemeral();
+async fn a_snapshot_does_not_move_and_readers_run_beside_the_writer(store: Store) {
+    let database = store.notes();
     note(&database, 1, "one").await.unwrap();
     let select =
         Prepared::new(Select::from("note").column("number", Kind::Integer).order_by(column("number").ascending()))
@@ -145,9 +150,32 @@ async fn a_snapshot_does_not_move_and_readers_run_beside_the_writer() {
     assert_eq!(numbers(&database).await, [1, 2]);
 }
 
-#[tokio::test]
-async fn misuse_is_an_error_not_a_surprise() {
-    let database = ephemeral();
+async fn a_missing_table_is_named_and_does_no_harm(store: Store) {
+    let database = store.notes();
+    let nowhere = Prepared::new(Select::from("note").alias("n").project(qualified("n", "number"), Kind::Integer).join(
+        "nowhere",
+        "w",
+        qualified("w", "number").equals(qualified("n", "number")),
+    ))
+    .unwrap();
+    let select = nowhere.clone();
+    let read = database.read::<_, Error, _>(move |snapshot| snapshot.exists(&select, &[])).await;
+    let (add, select) = (add(), nowhere);
+    let written = database
+        .write::<_, Error, _>(move |tx| {
+            tx.execute(&add, &[1.into(), "one".into()])?;
+            tx.exists(&select, &[])
+        })
+        .await;
+    for outcome in [read, written] {
+        assert!(matches!(&outcome, Err(Error::NoTable { table, .. }) if table == "nowhere"), "{outcome:?}");
+    }
+    assert_eq!(numbers(&database).await, [0_i64; 0]);
+    note(&database, 1, "one").await.unwrap();
+}
+
+async fn misuse_is_an_error_not_a_surprise(store: Store) {
+    let database = store.notes();
     let (add, select) = (add(), Prepared::new(Select::from("note").column("number", Kind::Text)).unwrap());
     note(&database, 1, "one").await.unwrap();
     let (add_again, select_again) = (add.clone(), select.clone());

@@ -1,13 +1,18 @@
-//! An acknowledged write survives the sudden end of the process.
+//! An acknowledged write survives the sudden end of the process, on both stores.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use keyholder_store::{Database, DatabaseOptions, Error};
+use keyholder_foundation::{OsRandom, Secret};
+use keyholder_platform::RuntimeSleep;
+use keyholder_store::{Database, DatabaseOptions, Error, Server};
 
-use crate::{add, migrations, numbers};
+use crate::{add, migrations, numbers, server};
 
-/// Names the database of the child; its presence turns the test below into the writer.
+/// Names the database of the child, a file or a server's address and a schema; its presence turns the
+/// tests below into the writer.
 const WRITER: &str = "KEYHOLDER_STORE_TEST_WRITER";
 /// After this many acknowledged rows the writer is killed.
 const ROWS: usize = 400;
@@ -19,9 +24,37 @@ async fn acknowledged_writes_survive_sigkill() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.db");
+    let acknowledged = kill_a_writer("kill::acknowledged_writes_survive_sigkill", path.as_os_str());
+    assert_kept(&Database::open(&DatabaseOptions::file(&path), &migrations()).unwrap(), &acknowledged).await;
+}
+
+#[tokio::test]
+async fn acknowledged_writes_survive_sigkill_on_postgresql() {
+    if let Some(place) = std::env::var_os(WRITER) {
+        let place = place.into_string().unwrap();
+        let (url, schema) = place.split_once(' ').unwrap();
+        let server = Server::parse(&Secret::new(url), Arc::new(OsRandom), Arc::new(RuntimeSleep)).unwrap();
+        let options = DatabaseOptions::postgresql(&server, schema);
+        return write_until_killed(&Database::open(&options, &migrations()).unwrap()).await;
+    }
+    let Some(cluster) = keyholder_cluster::server() else { return };
+    let schema = cluster.fresh_schema();
+    // This node is there before and while the other is killed.
+    let options = DatabaseOptions::postgresql(&server(cluster), &schema);
+    let database = Database::open(&options, &migrations()).unwrap();
+    let place = format!("{} {schema}", cluster.url("postgres"));
+    let acknowledged = kill_a_writer("kill::acknowledged_writes_survive_sigkill_on_postgresql", OsStr::new(&place));
+    assert_kept(&database, &acknowledged).await;
+    let add = add();
+    let goes_on = database.write::<_, Error, _>(move |tx| tx.execute(&add, &[(-1).into(), "goes on".into()]));
+    assert_eq!(goes_on.await, Ok(1));
+}
+
+/// Starts this test as the writer, and kills it in the middle; gives what it had acknowledged.
+fn kill_a_writer(test: &str, database: &OsStr) -> Vec<i64> {
     let mut writer = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill::acknowledged_writes_survive_sigkill", "--nocapture"])
-        .env(WRITER, &path)
+        .args(["--exact", test, "--nocapture"])
+        .env(WRITER, database)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -37,9 +70,11 @@ async fn acknowledged_writes_survive_sigkill() {
     acknowledged.extend(rest.into_iter().filter_map(number));
     writer.wait().unwrap();
     assert!(acknowledged.len() >= ROWS, "the writer ended by itself after {} rows", acknowledged.len());
+    acknowledged
+}
 
-    let database = Database::open(&DatabaseOptions::file(&path), &migrations()).unwrap();
-    let found = numbers(&database).await;
+async fn assert_kept(database: &Database, acknowledged: &[i64]) {
+    let found = numbers(database).await;
     let lost: Vec<_> = acknowledged.iter().filter(|number| found.binary_search(number).is_err()).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
 }

@@ -3,10 +3,18 @@
 use std::cmp::Ordering;
 
 use keyholder_foundation::Timestamp;
-use keyholder_store::statement::{Insert, Select, TableDefinition, column, parameter};
-use keyholder_store::{Database, DatabaseOptions, Error, Kind, Prepared, Value};
+use keyholder_store::statement::{
+    AddColumn, ColumnDefinition, Insert, ListColumns, Select, StoredColumn, TableDefinition, column, parameter,
+};
+use keyholder_store::{Database, Error, Kind, Prepared, Value};
 use proptest::prelude::*;
 use uuid::Uuid;
+
+use crate::Store;
+
+crate::on_both_stores! {
+    null_is_a_value_of_every_kind, what_one_store_could_not_keep_both_refuse, a_table_says_which_columns_it_has,
+}
 
 const LIMIT: i128 = keyholder_store::value::DECIMAL_LIMIT;
 
@@ -71,19 +79,29 @@ const KINDS: [Kind; 9] = [
     Kind::Bytes,
 ];
 
-fn database() -> Database {
+fn database(store: Store) -> Database {
     let tables = KINDS.map(|kind| {
         let table = TableDefinition::new(table(kind)).required("place", Kind::Integer).optional("value", kind);
         table.primary_key(["place"]).into()
     });
     let migration = keyholder_store::Migration::new(1, "a table for each kind", tables);
-    Database::open(&DatabaseOptions::ephemeral(), &[migration]).unwrap()
+    Database::open(&store.options(), &[migration]).unwrap()
 }
 
 #[test]
 fn values_round_trip_and_order_as_in_rust() {
+    round_trip(&database(Store::Sqlite));
+}
+
+#[test]
+fn values_round_trip_and_order_as_in_rust_on_postgresql() {
+    if let Some(cluster) = keyholder_cluster::server() {
+        round_trip(&database(Store::Postgresql(cluster)));
+    }
+}
+
+fn round_trip(database: &Database) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let database = database();
     proptest!(ProptestConfig::with_cases(192), |((kind, values) in values())| {
         let name = table(kind);
         let clear = Prepared::new(keyholder_store::statement::Delete::from(name.clone())).unwrap();
@@ -118,9 +136,8 @@ fn values_round_trip_and_order_as_in_rust() {
     });
 }
 
-#[tokio::test]
-async fn null_is_a_value_of_every_kind() {
-    let database = database();
+async fn null_is_a_value_of_every_kind(store: Store) {
+    let database = database(store);
     for kind in KINDS {
         let add = Prepared::new(Insert::into(table(kind)).columns(["place", "value"])).unwrap();
         let find = Select::from(table(kind)).column("value", kind).filter(column("value").same_as(parameter(0)));
@@ -135,9 +152,8 @@ async fn null_is_a_value_of_every_kind() {
     }
 }
 
-#[tokio::test]
-async fn what_one_store_could_not_keep_both_refuse() {
-    let database = database();
+async fn what_one_store_could_not_keep_both_refuse(store: Store) {
+    let database = database(store);
     for (kind, value) in [
         (Kind::Text, Value::Text("a\0b".into())),
         (Kind::Double, Value::Double(f64::NAN)),
@@ -148,4 +164,28 @@ async fn what_one_store_could_not_keep_both_refuse() {
         let refused = database.write(move |tx| tx.execute(&add, &[1.into(), value.clone()])).await;
         assert!(matches!(refused, Err(Error::Value { .. })), "{kind:?} {refused:?}");
     }
+}
+
+async fn a_table_says_which_columns_it_has(store: Store) {
+    let database = store.notes();
+    let work = |tx: &mut keyholder_store::Transaction<'_>| {
+        let of_each =
+            KINDS.iter().fold(TableDefinition::new("of_each").required("number", Kind::Integer), |table, kind| {
+                table.optional(format!("{kind:?}").to_lowercase(), *kind)
+            });
+        tx.execute(&Prepared::new(of_each)?, &[])?;
+        let column = ColumnDefinition::optional("later", Kind::Text);
+        tx.execute(&Prepared::new(AddColumn { table: "of_each".into(), column })?, &[])?;
+        let list = Prepared::new(ListColumns)?;
+        let found = tx.list(&list, &["of_each".into()], StoredColumn::read)?;
+        Ok::<_, Error>((found, tx.list(&list, &["nowhere".into()], StoredColumn::read)?))
+    };
+    let (found, none) = database.write(work).await.unwrap();
+    assert_eq!((found.len(), none.len()), (KINDS.len() + 2, 0));
+    assert_eq!((found[0].name.as_str(), found[KINDS.len() + 1].name.as_str()), ("number", "later"));
+    for (column, kind) in found[1..].iter().zip(KINDS) {
+        assert!(column.can_hold(kind), "{column:?} {kind:?}");
+    }
+    let text = &found[KINDS.len() + 1];
+    assert!(KINDS.into_iter().all(|kind| text.can_hold(kind) == (kind == Kind::Text)), "{text:?}");
 }

@@ -32,6 +32,10 @@ pub(super) fn of_migration(migrated: &Migrated, name: &str) -> Vec<String> {
         ),
     ];
     lines.extend(migrated.missing.iter().map(|missing| format!("  but {missing}")));
+    if let Some(unproved) = &migrated.unproved {
+        lines.push(format!("Its way in cannot be proved from here: {}.", unproved.reason));
+        lines.push(format!("  Prove it {}.", unproved.how));
+    }
     if migrated.still_used.is_empty() {
         lines.push(format!("The sign-in log shows nobody who signs in as `{}`.", migrated.user_name));
         return lines;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyholder_org::env_file::names;
-use keyholder_org::{GraphThrottle, LocalOrg, Settings};
-use keyholder_platform::Interruption;
+use keyholder_org::{GraphThrottle, LocalOrg, RolePolicy, Settings};
+use keyholder_platform::{Interruption, RuntimeSleep};
 use serde_json::{Value, json};
 
-use crate::args::{Behaviour, Start};
+use super::schema;
+use crate::args::{Behaviour, Policy, Start};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::interruption;
 use crate::issuers::OutsideIssuers;
 use crate::local;
 use crate::printer::Printer;
@@ -20,10 +22,29 @@ const GRAPH_WINDOW: Duration = Duration::from_secs(10);
 
 /// Starts the local org and serves it.
 pub(super) async fn start(arguments: &Start, printer: Printer) -> Result<(), Failure> {
-    let interruption = interruption()?;
-    let org = local::start(&arguments.data, &arguments.listen, settings(&arguments.behaviour)?).await?;
+    let interruption = interruption::listen()?;
+    // Read before anything is made or listens: a file that is wrong shall leave nothing behind.
+    let schema = if arguments.schema.is_empty() { None } else { Some(schema::read(&arguments.schema, None)?) };
+    let org = local::start(&arguments.data, &arguments.listen, settings(&arguments.behaviour)?, printer).await?;
     for note in org.notes() {
         printer.note(note);
+    }
+    if let Some(schema) = schema {
+        let imported = org.import_schema(schema.definition, schema.provenance).await;
+        let imported = match imported {
+            Ok(imported) => imported,
+            Err(error) => {
+                org.stop().await;
+                return Err(error.into());
+            }
+        };
+        printer.note(&format!(
+            "imported {}: {} tables are new, {} have more than before, {} are as they were",
+            if arguments.schema.len() == 1 { "the schema" } else { "the schemas" },
+            imported.new.len(),
+            imported.changed.len(),
+            imported.unchanged
+        ));
     }
     let address = org.address();
     printer.line("The local org is ready. What a client needs:\n");
@@ -46,11 +67,6 @@ pub(super) async fn start(arguments: &Start, printer: Printer) -> Result<(), Fai
     }
     ready_event(&org, printer);
     serve(org, interruption, printer).await
-}
-
-/// Listens for Ctrl-C from here on.
-pub(crate) fn interruption() -> Result<Interruption, Failure> {
-    Interruption::listen().map_err(|error| Failure::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}")))
 }
 
 /// One line for programs that wait for the org: it answers from here on.
@@ -78,9 +94,16 @@ fn settings(behaviour: &Behaviour) -> Result<Settings, Failure> {
     Ok(Settings {
         pretend: behaviour.pretend.map(Into::into),
         non_interactive_limit: behaviour.non_interactive_limit,
+        role_policy: match behaviour.policy.contains(&Policy::CustomRolesOnly) {
+            true => RolePolicy::CustomRolesOnly,
+            false => RolePolicy::AnyRole,
+        },
         directory_lag: behaviour.directory_lag,
         propagation_delay: behaviour.propagation_delay,
         throttle: behaviour.graph_limit.map(|requests| GraphThrottle { requests, window: GRAPH_WINDOW }),
+        latency: behaviour.latency,
+        limits: behaviour.limits.0,
+        sleep: Arc::new(RuntimeSleep),
         issuer_documents: Arc::new(OutsideIssuers::new(behaviour)?),
     })
 }

@@ -6,7 +6,7 @@ use keyholder_org::DataFolder;
 
 use super::NAME;
 use crate::args::{DEFAULT_DATA, ListenFlags, Quickstart};
-use crate::progress::shown;
+use crate::progress::{quoted, shown};
 
 /// One thing to try.
 pub(super) struct Next {
@@ -86,16 +86,6 @@ fn executable() -> String {
     if Path::new(&text).is_relative() { format!("./{text}") } else { text }
 }
 
-/// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,12 +95,5 @@ mod tests {
         let flags =
             ListenFlags { listen: Some("127.0.0.1:0".parse().unwrap()), also_listen: vec![], http: None, host: None };
         assert_eq!(listen(&flags, "https://localhost:40123"), " --listen 127.0.0.1:40123");
-    }
-
-    #[test]
-    fn words_survive_the_shell() {
-        assert_eq!(quoted("./target/release/keyholder"), "./target/release/keyholder");
-        assert_eq!(quoted("/a b/it's"), r"'/a b/it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

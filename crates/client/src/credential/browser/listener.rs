@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::wire::Http;
+
 /// Largest head of a request that is read, in bytes. An authorization code has some 1,000.
 const LONGEST_HEAD: usize = 16 * 1024;
 /// Connections that are served at a time; further ones are closed.
@@ -54,7 +56,7 @@ impl Listener {
 
     /// Waits for the answer to the sign-in `state`. Anything else is answered and forgotten: whoever
     /// else finds the port must not end the sign-in.
-    pub(super) async fn wait(self, state: &Secret) -> Returned {
+    pub(super) async fn wait(self, state: &Secret, http: &Http) -> Returned {
         let (sender, mut received) = mpsc::channel(1);
         let places = Arc::new(Semaphore::new(AT_ONCE));
         // They end with this set; that of the answer has been served by the time it is told.
@@ -74,7 +76,7 @@ impl Listener {
             };
             let Ok((stream, _)) = stream else {
                 // Out of sockets, most likely: asking again at once would only keep the machine busy.
-                tokio::time::sleep(PAUSE).await;
+                http.sleep(PAUSE).await;
                 continue;
             };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };

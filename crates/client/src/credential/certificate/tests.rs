@@ -118,7 +118,7 @@ fn the_key_is_found_in_every_common_form_and_order() {
     let other = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&other).unwrap().pem();
     for blocks in [[key, certificate, &other], [&other, certificate, key], [certificate, key, &other]] {
         let found = ClientCertificate::from_pem(id(), &pem(&blocks.map(String::as_str)), "x").unwrap();
-        assert_eq!(found.sha256, base64url::encode(digest(&SHA256, der)));
+        assert_eq!(found.facts.sha256, base64url::encode(digest(&SHA256, der)));
     }
     // PKCS#1 is what stands inside PKCS#8, behind 26 bytes.
     let pkcs8 = rustls::pki_types::pem::PemObject::from_pem_slice(key.as_bytes());
@@ -161,7 +161,13 @@ fn what_is_wrong_with_a_file_is_said_with_the_mend_and_without_the_key() {
     let path = folder.path().join("app.pfx");
     std::fs::write(&path, [0x30, 0x82, 0x0a, 0x00]).unwrap();
     let error = ClientCertificate::read(id(), &path).unwrap_err();
-    assert!(error.to_string().contains("openssl pkcs12") && error.to_string().contains("app.pfx"), "{error}");
+    assert!(error.to_string().contains("no PFX file") && error.to_string().contains("app.pfx"), "{error}");
+    std::fs::write(&path, include_bytes!("fixtures/orders-sync.pfx")).unwrap();
+    let error = ClientCertificate::read(id(), &path).unwrap_err();
+    assert!(error.to_string().ends_with("its password is another one"), "{error}");
+    let password = Secret::new("püß wörd");
+    let opened = ClientCertificate::read_protected(id(), &path, &password).unwrap();
+    assert!(opened.facts().not_after > Timestamp::from_unix_seconds(4_000_000_000));
     std::fs::remove_file(&path).unwrap();
     assert!(ClientCertificate::read(id(), &path).unwrap_err().to_string().contains("app.pfx"));
 }

@@ -7,6 +7,8 @@ pub(super) mod code {
 
     /// `InvalidAccessRights`
     pub const INVALID_ACCESS_RIGHTS: u32 = 0x8004_020D;
+    /// `CannotShareWithOwner`
+    pub const CANNOT_SHARE_WITH_OWNER: u32 = 0x8004_0214;
     /// `PrivilegeDenied`
     pub const PRIVILEGE_DENIED: u32 = 0x8004_0220;
     /// `UnManagedIdsUserNotEnabled`
@@ -23,6 +25,10 @@ pub(super) mod code {
     pub const INSUFFICIENT_ACCESS_MODE: u32 = 0x8004_4502;
     /// `UnManagedIdsAccessDenied`
     pub const ACCESS_DENIED_TO_ROW: u32 = 0x8004_8306;
+    /// `CannotAssignRolesOrProfilesToAccessTeam`
+    pub const CANNOT_ASSIGN_ROLES_TO_ACCESS_TEAM: u32 = 0x8004_8331;
+    /// `CannotAssignToAccessTeam`
+    pub const CANNOT_ASSIGN_TO_ACCESS_TEAM: u32 = 0x8004_8340;
     /// `AccessDenied`
     pub const ACCESS_DENIED: u32 = 0x8004_8405;
     /// `CannotActOnBehalfOfAnotherUser`
@@ -41,6 +47,13 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The rights do not fit the row.",
         mend: "Check which rights the table has.",
+    },
+    KnownError {
+        code: code::CANNOT_SHARE_WITH_OWNER,
+        name: "CannotShareWithOwner",
+        status: 400,
+        explanation: "The row is to be shared with its owner, who may do everything with it already.",
+        mend: "Share it with somebody else.",
     },
     KnownError {
         code: code::PRIVILEGE_DENIED,
@@ -99,6 +112,20 @@ pub(super) const KNOWN: &[KnownError] = &[
         mend: "Give the privilege more depth, share the row, or change its owner.",
     },
     KnownError {
+        code: code::CANNOT_ASSIGN_ROLES_TO_ACCESS_TEAM,
+        name: "CannotAssignRolesOrProfilesToAccessTeam",
+        status: 400,
+        explanation: "An access team holds no roles; its members reach what is shared with it.",
+        mend: "Give the role to an owner team, or to the members.",
+    },
+    KnownError {
+        code: code::CANNOT_ASSIGN_TO_ACCESS_TEAM,
+        name: "CannotAssignToAccessTeam",
+        status: 400,
+        explanation: "An access team owns no rows.",
+        mend: "Assign the row to an owner team or a user, and share it with the access team.",
+    },
+    KnownError {
         code: code::ACCESS_DENIED,
         name: "AccessDenied",
         status: 403,
@@ -124,6 +151,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         name: "UserNotMemberOfOrg",
         status: 403,
         explanation: "The token is good, but the org has no user for it.",
-        mend: "Create the application user with this application id in this org.",
+        mend: "An application needs an application user with its id in this org. A person needs a licence, and to be a member of the environment's security group where it has one.",
     },
 ];

@@ -81,6 +81,8 @@ pub(super) mod code {
     pub const INVALID_NON_INTERACTIVE_USER_QUOTA: u32 = 0x8004_B050;
     /// `UserCannotEnableWithoutLicense`
     pub const USER_CANNOT_ENABLE_WITHOUT_LICENSE: u32 = 0x8004_D24C;
+    /// `ApplicationUserAllowCustomRoleOnly`
+    pub const APPLICATION_USER_ALLOW_CUSTOM_ROLE_ONLY: u32 = 0x8004_F50F;
     /// `AzureApplicationIdNotFound`
     pub const AZURE_APPLICATION_ID_NOT_FOUND: u32 = 0x8004_F510;
     /// `DuplicateApplicationUser`
@@ -356,6 +358,13 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "A user with read-write access needs a licence to be enabled.",
         mend: "Give the user a licence in the directory first.",
+    },
+    KnownError {
+        code: code::APPLICATION_USER_ALLOW_CUSTOM_ROLE_ONLY,
+        name: "ApplicationUserAllowCustomRoleOnly",
+        status: 400,
+        explanation: "An application user was to be given one of the roles that come with the org.",
+        mend: "Make a role with the privileges that the application needs, and assign that one.",
     },
     KnownError {
         code: code::AZURE_APPLICATION_ID_NOT_FOUND,

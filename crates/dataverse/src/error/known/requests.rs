@@ -19,10 +19,14 @@ pub(super) mod code {
     pub const MISSING_PARAMETER: u32 = 0x8004_031F;
     /// `SdkMessageDoesNotSupportEntity`
     pub const MESSAGE_NOT_SUPPORTED: u32 = 0x8004_0800;
+    /// `MetadataNoMapping`
+    pub const METADATA_NO_MAPPING: u32 = 0x8004_0E01;
     /// `RequestLengthTooLarge`
     pub const REQUEST_LENGTH_TOO_LARGE: u32 = 0x8004_418A;
     /// `TooManyConditionsInQuery`
     pub const TOO_MANY_CONDITIONS_IN_QUERY: u32 = 0x8004_430C;
+    /// `ExpiredVersionStamp`
+    pub const EXPIRED_VERSION_STAMP: u32 = 0x8004_4352;
     /// `PayloadNotReadable`
     pub const PAYLOAD: u32 = 0x8004_8D19;
     /// `ODataError`
@@ -81,6 +85,13 @@ pub(super) const KNOWN: &[KnownError] = &[
         mend: "Use the operation that the table's page names; rows between two tables are made and removed with $ref.",
     },
     KnownError {
+        code: code::METADATA_NO_MAPPING,
+        name: "MetadataNoMapping",
+        status: 400,
+        explanation: "Rows of one table do not give values to new rows of the other.",
+        mend: "Name a target table that has a lookup to the source's table.",
+    },
+    KnownError {
         code: code::REQUEST_LENGTH_TOO_LARGE,
         name: "RequestLengthTooLarge",
         status: 413,
@@ -93,6 +104,13 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The query has more conditions than the service takes.",
         mend: "Ask in several requests, or compare with a list.",
+    },
+    KnownError {
+        code: code::EXPIRED_VERSION_STAMP,
+        name: "ExpiredVersionStamp",
+        status: 400,
+        explanation: "The stamp is of an answer that is too old to tell what has changed since.",
+        mend: "Ask for all definitions, without a stamp, and keep the stamp of that answer.",
     },
     KnownError {
         code: code::PAYLOAD,

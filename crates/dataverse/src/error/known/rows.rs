@@ -21,6 +21,10 @@ pub(super) mod code {
     pub const INVALID_DATE_TIME: u32 = 0x8004_0239;
     /// `DuplicateRecordsFound`
     pub const DUPLICATE_RECORDS_FOUND: u32 = 0x8004_0333;
+    /// `CannotFindObjectInQueue`
+    pub const CANNOT_FIND_OBJECT_IN_QUEUE: u32 = 0x8004_04EB;
+    /// `OpportunityIsAlreadyClosed`
+    pub const OPPORTUNITY_ALREADY_CLOSED: u32 = 0x8004_0515;
     /// `PicklistValueOutOfRange`
     pub const PICKLIST_VALUE_OUT_OF_RANGE: u32 = 0x8004_431A;
     /// `IntegerValueOutOfRange`
@@ -29,6 +33,20 @@ pub(super) mod code {
     pub const DECIMAL_VALUE_OUT_OF_RANGE: u32 = 0x8004_4330;
     /// `StringLengthTooLong`
     pub const STRING_LENGTH_TOO_LONG: u32 = 0x8004_4331;
+    /// `unManagedidsincidentcannotclose`
+    pub const INCIDENT_CANNOT_CLOSE: u32 = 0x8004_440A;
+    /// `unManagedidsincidentparentaccountandparentcontactnotpresent`
+    pub const INCIDENT_WITHOUT_CUSTOMER: u32 = 0x8004_4410;
+    /// `IncidentIsAlreadyClosedOrCancelled`
+    pub const INCIDENT_ALREADY_CLOSED: u32 = 0x8004_4411;
+    /// `MergeCyclicalParentingError`
+    pub const MERGE_CYCLICAL_PARENTING: u32 = 0x8004_5300;
+    /// `MergeEntityNotActiveError`
+    pub const MERGE_ENTITY_NOT_ACTIVE: u32 = 0x8004_5304;
+    /// `MergeEntitiesIdenticalError`
+    pub const MERGE_ENTITIES_IDENTICAL: u32 = 0x8004_5305;
+    /// `MergeDifferentlyParentedWarning`
+    pub const MERGE_DIFFERENTLY_PARENTED: u32 = 0x8004_5316;
     /// `InvalidStateCodeStatusCode`
     pub const INVALID_STATE_CODE_STATUS_CODE: u32 = 0x8004_8408;
     /// `ConcurrencyVersionMismatch`
@@ -104,6 +122,20 @@ pub(super) const KNOWN: &[KnownError] = &[
         mend: "Use the row that is there, or send MSCRM.SuppressDuplicateDetection: true.",
     },
     KnownError {
+        code: code::CANNOT_FIND_OBJECT_IN_QUEUE,
+        name: "CannotFindObjectInQueue",
+        status: 400,
+        explanation: "The row is not in the queue that it is to be taken from.",
+        mend: "Leave SourceQueue out, or name the queue that it is in.",
+    },
+    KnownError {
+        code: code::OPPORTUNITY_ALREADY_CLOSED,
+        name: "OpportunityIsAlreadyClosed",
+        status: 400,
+        explanation: "The opportunity is won or lost already.",
+        mend: "Set its statecode to 0 first, or leave it.",
+    },
+    KnownError {
         code: code::PICKLIST_VALUE_OUT_OF_RANGE,
         name: "PicklistValueOutOfRange",
         status: 400,
@@ -130,6 +162,55 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A text is longer than its column.",
         mend: "Shorten the text, or lengthen the column.",
+    },
+    KnownError {
+        code: code::INCIDENT_CANNOT_CLOSE,
+        name: "unManagedidsincidentcannotclose",
+        status: 400,
+        explanation: "Activities about the case are still open.",
+        mend: "Complete or cancel them first.",
+    },
+    KnownError {
+        code: code::INCIDENT_WITHOUT_CUSTOMER,
+        name: "unManagedidsincidentparentaccountandparentcontactnotpresent",
+        status: 400,
+        explanation: "A case belongs to an account or a contact, and this one names neither.",
+        mend: "Bind customerid_account or customerid_contact.",
+    },
+    KnownError {
+        code: code::INCIDENT_ALREADY_CLOSED,
+        name: "IncidentIsAlreadyClosedOrCancelled",
+        status: 400,
+        explanation: "The case is resolved or cancelled already.",
+        mend: "Set its statecode to 0 first, or leave it.",
+    },
+    KnownError {
+        code: code::MERGE_CYCLICAL_PARENTING,
+        name: "MergeCyclicalParentingError",
+        status: 400,
+        explanation: "Merging the two rows would make one of them its own parent.",
+        mend: "Merge them the other way round, or change the parent first.",
+    },
+    KnownError {
+        code: code::MERGE_ENTITY_NOT_ACTIVE,
+        name: "MergeEntityNotActiveError",
+        status: 400,
+        explanation: "One of the rows that are to be merged is not active.",
+        mend: "Activate it first.",
+    },
+    KnownError {
+        code: code::MERGE_ENTITIES_IDENTICAL,
+        name: "MergeEntitiesIdenticalError",
+        status: 400,
+        explanation: "A row is to be merged with itself.",
+        mend: "Name two rows.",
+    },
+    KnownError {
+        code: code::MERGE_DIFFERENTLY_PARENTED,
+        name: "MergeDifferentlyParentedWarning",
+        status: 400,
+        explanation: "The rows that are to be merged have different parents.",
+        mend: "Give them one parent, or merge with PerformParentingChecks false.",
     },
     KnownError {
         code: code::INVALID_STATE_CODE_STATUS_CODE,

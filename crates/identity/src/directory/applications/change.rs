@@ -30,6 +30,8 @@ pub(crate) struct ApplicationChange {
     pub(crate) passwords: Option<Vec<KeyId>>,
     /// Who owns it, when it is made; people and service principals that exist.
     pub(crate) owners: Vec<ObjectId>,
+    /// Through which application it is made.
+    pub(crate) created_by: Option<ClientId>,
 }
 
 /// A new application without secrets.
@@ -56,7 +58,7 @@ pub(in crate::directory) fn new(
         key_credentials: Vec::new(),
         required_resource_access: Vec::new(),
         unique_name: None,
-        details: ApplicationDetails::default(),
+        details: ApplicationDetails { created_by_app_id: change.created_by, ..ApplicationDetails::default() },
     };
     apply(&mut application, change)?;
     Ok(application)
@@ -113,10 +115,20 @@ fn check_entitlements(before: &ApplicationDetails, after: &ApplicationDetails) -
     if gone { Err(Refusal::EnabledEntitlement("api.oauth2PermissionScopes")) } else { Ok(()) }
 }
 
-/// Refuses lists that are too long together.
-pub(super) fn check_size(application: &Application) -> Result<(), Refusal> {
+/// Refuses lists that are too long together; `keys` is how many certificates there will be.
+pub(super) fn check_size(application: &Application, keys: usize) -> Result<(), Refusal> {
+    check_items(items(application) - application.key_credentials.len() + keys)
+}
+
+/// Refuses so many items in all lists of one object.
+pub(in crate::directory) fn check_items(items: usize) -> Result<(), Refusal> {
+    if items > ITEMS { Err(Refusal::TooBig) } else { Ok(()) }
+}
+
+/// How many items all lists of a registration have.
+pub(in crate::directory) fn items(application: &Application) -> usize {
     let details = &application.details;
-    let items = application.identifier_uris.len()
+    application.identifier_uris.len()
         + application.tags.len()
         + application.required_resource_access.iter().map(|api| api.resource_access.len() + 1).sum::<usize>()
         + application.password_credentials.len()
@@ -125,10 +137,15 @@ pub(super) fn check_size(application: &Application) -> Result<(), Refusal> {
         + details.spa.redirect_uris.len()
         + details.public_client.redirect_uris.len()
         + details.app_roles.len()
+        + details.add_ins.len()
+        + details.parental_control_settings.countries_blocked_for_minors.len()
+        + details
+            .optional_claims
+            .as_ref()
+            .map_or(0, |claims| claims.id_token.len() + claims.access_token.len() + claims.saml2_token.len())
         + details.api.oauth2_permission_scopes.len()
         + details.api.known_client_applications.len()
-        + details.api.pre_authorized_applications.len();
-    if items > ITEMS { Err(Refusal::TooBig) } else { Ok(()) }
+        + details.api.pre_authorized_applications.len()
 }
 
 /// What the token service needs of the details.

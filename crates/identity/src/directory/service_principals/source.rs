@@ -1,7 +1,7 @@
 //! What a service principal repeats of its application, and where that comes from: the application
 //! of whichever tenant it lives in, or what Microsoft publishes.
 
-use keyholder_entra::graph::{AppRole, Application, InformationalUrl, PermissionScope, ServicePrincipalLock};
+use keyholder_entra::graph::{AddIn, AppRole, Application, InformationalUrl, PermissionScope, ServicePrincipalLock};
 use keyholder_foundation::{ClientId, ObjectId, TenantId};
 use keyholder_store::{Snapshot, Value};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::super::{Refusal, applications, to_json};
 #[serde(default)]
 pub(super) struct Offered {
     pub(super) description: Option<String>,
+    pub(super) add_ins: Vec<AddIn>,
     pub(super) app_roles: Vec<AppRole>,
     pub(super) permission_scopes: Vec<PermissionScope>,
     pub(super) homepage: Option<String>,
@@ -22,6 +23,7 @@ pub(super) struct Offered {
     pub(super) reply_urls: Vec<String>,
     pub(super) info: InformationalUrl,
     pub(super) lock: Option<ServicePrincipalLock>,
+    pub(super) is_disabled: Option<bool>,
 }
 
 impl Offered {
@@ -30,6 +32,7 @@ impl Offered {
         let uris = [&details.web.redirect_uris, &details.spa.redirect_uris, &details.public_client.redirect_uris];
         Self {
             description: application.description.clone(),
+            add_ins: details.add_ins.clone(),
             app_roles: details.app_roles.clone(),
             permission_scopes: details.api.oauth2_permission_scopes.clone(),
             homepage: details.web.home_page_url.clone(),
@@ -37,6 +40,7 @@ impl Offered {
             reply_urls: uris.into_iter().flatten().cloned().collect(),
             info: details.info.clone(),
             lock: details.service_principal_lock_configuration,
+            is_disabled: details.is_disabled,
         }
     }
 }

@@ -30,7 +30,10 @@ pub(super) async fn grant(asking: &Asking<'_>, trail: &mut Trail) -> Result<Gran
     let proof = authenticate(identity, segment, &found, form, need).await?;
     trail.proof = Some(proof);
     let asked = super::asked(asking, None, Several::Refused)?;
-    let person = person::with_password(identity, found.tenant.id, name, password).await?;
+    let person = person::named(identity, found.tenant.id, name).await?;
+    // That they tried is told of them, whatever comes of it.
+    trail.person = Some(person.clone());
+    person::check_password(identity, &person, password).await?;
     let signed_in = SignedIn {
         person,
         methods: person::BY_PASSWORD.to_owned(),

@@ -15,7 +15,7 @@ use crate::login::form::Form;
 use crate::login::scope::{Asked, Several};
 use crate::login::session_token::Code;
 use crate::login::tenant::Segment;
-use crate::login::{Failure, Version, answer, client};
+use crate::login::{Failure, Version, answer, client, consent};
 
 /// Letters and digits that nobody takes for one another, nor makes words of.
 const ALPHABET: &[u8; 24] = b"BCDFGHJKLMNPQRSTVWXZ2479";
@@ -60,6 +60,7 @@ pub(in crate::login) async fn start(
             Asked::parse(scope, Several::Refused)?
         }
     };
+    consent::check_before_sign_in(client, &asked)?;
     let (user_code, code) = keep(identity, tenant, client, &asked).await?;
     Ok(respond(identity, version, user_code, code))
 }

@@ -14,7 +14,7 @@ use crate::directory::registrations::{Platform, RedirectUri, Registration};
 
 const BACK: &str = "https://vendor.example/consented";
 
-async fn published(world: &World) -> Registered {
+pub(super) async fn published(world: &World) -> Registered {
     let app = world.application_with("Orders Cloud", "AzureADMultipleOrgs", Vec::new()).await;
     let access = |id, kind| ResourceAccess { id, kind };
     let change = ApplicationChange {
@@ -40,7 +40,7 @@ async fn published(world: &World) -> Registered {
     app
 }
 
-fn link(app: &Registered, tenant: &str) -> String {
+pub(super) fn link(app: &Registered, tenant: &str) -> String {
     format!("/{tenant}/adminconsent?client_id={}&state=a%26b&redirect_uri={BACK}", app.client)
 }
 

@@ -16,7 +16,7 @@ fn sha256(certified: &Certified) -> Vec<u8> {
     digest(&SHA256, &certified.der).as_ref().to_vec()
 }
 
-fn claims(world: &World, app: &Registered) -> Value {
+pub(super) fn claims(world: &World, app: &Registered) -> Value {
     json!({
         "aud": format!("{ORIGIN}/{}/oauth2/v2.0/token", world.tenant),
         "iss": app.client, "sub": app.client, "jti": "7f6d7a1e-0000-4000-8000-00000000000a",
@@ -24,7 +24,7 @@ fn claims(world: &World, app: &Registered) -> Value {
     })
 }
 
-fn header() -> Value {
+pub(super) fn header() -> Value {
     json!({ "alg": "RS256", "typ": "JWT", "x5t": URL_SAFE_NO_PAD.encode(sha1(certified())) })
 }
 

@@ -6,7 +6,7 @@ use super::world::{AZURE_CLI, DOMAIN, DYNAMICS_TOOLS, ORG, ORIGIN, OTHER_DOMAIN,
 const NAME: &str = "ada@contoso.example";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-async fn start(world: &World, tenant: &str) -> (String, String) {
+pub(super) async fn start(world: &World, tenant: &str) -> (String, String) {
     let scope = format!("{ORG}/.default openid profile offline_access");
     let path = format!("/{tenant}/oauth2/v2.0/devicecode");
     let answer = world.post(&path, &[("client_id", AZURE_CLI), ("scope", &scope)]).await;
@@ -20,13 +20,13 @@ async fn start(world: &World, tenant: &str) -> (String, String) {
     (user_code, answer.text("device_code"))
 }
 
-async fn poll(world: &World, tenant: &str, client: &str, code: &str) -> super::world::Answer {
+pub(super) async fn poll(world: &World, tenant: &str, client: &str, code: &str) -> super::world::Answer {
     let form = [("grant_type", GRANT), ("client_id", client), ("device_code", code), ("code", code)];
     world.post(&format!("/{tenant}/oauth2/v2.0/token"), &form).await
 }
 
 /// Types the code in and signs in; the page that asks whether it was meant.
-async fn type_in(world: &World, browser: &mut Browser, user_code: &str) -> super::world::Answer {
+pub(super) async fn type_in(world: &World, browser: &mut Browser, user_code: &str) -> super::world::Answer {
     let page = browser.get(world, "/devicelogin").await;
     assert_eq!(heading(&page), "Enter code");
     let page = browser.submit(world, &page, &[("action", "code"), ("user_code", user_code)]).await;

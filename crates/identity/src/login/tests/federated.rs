@@ -6,11 +6,11 @@ use uuid::Uuid;
 use super::world::{Answer, ORG, ORIGIN, Registered, START, World, certified, jwk, other_certified, sign};
 use crate::directory::federated::FederatedCredential;
 
-const ISSUER: &str = "http://localhost:9001/ci";
-const SUBJECT: &str = "repo:contoso/orders:ref:refs/heads/main";
-const AUDIENCE: &str = "api://AzureADTokenExchange";
+pub(super) const ISSUER: &str = "http://localhost:9001/ci";
+pub(super) const SUBJECT: &str = "repo:contoso/orders:ref:refs/heads/main";
+pub(super) const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-async fn federate(world: &World, app: &Registered, issuer: &str, subject: &str, audience: &str) {
+pub(super) async fn federate(world: &World, app: &Registered, issuer: &str, subject: &str, audience: &str) {
     let id = world.identity.random.uuid();
     let credential = FederatedCredential {
         id,
@@ -24,7 +24,7 @@ async fn federate(world: &World, app: &Registered, issuer: &str, subject: &str, 
     world.identity.directory.insert_federated(world.tenant, app.id, credential).await.unwrap();
 }
 
-fn publish(world: &World, issuer: &str, keys: &[Value]) {
+pub(super) fn publish(world: &World, issuer: &str, keys: &[Value]) {
     let mut at = world.documents.at.lock().unwrap();
     let keys_at = format!("{issuer}/keys");
     let configuration = json!({ "issuer": issuer, "jwks_uri": keys_at });
@@ -32,11 +32,11 @@ fn publish(world: &World, issuer: &str, keys: &[Value]) {
     at.insert(keys_at, json!({ "keys": keys }).to_string());
 }
 
-fn claims() -> Value {
+pub(super) fn claims() -> Value {
     json!({ "iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "iat": START, "exp": START + 600 })
 }
 
-fn token(claims: &Value) -> String {
+pub(super) fn token(claims: &Value) -> String {
     sign(&certified().pkcs8, &json!({ "alg": "RS256", "kid": "k1" }), claims, false)
 }
 
@@ -53,8 +53,12 @@ async fn s07_an_outside_issuers_token_signs_in() {
     let got = world.by_assertion(app.client, &token(&claims())).await.claims();
     assert_eq!((got.oid, got.appidacr.as_deref()), (Some(app.principal), Some("2")));
     let mut many = claims();
-    many["aud"] = json!(["other", AUDIENCE]);
+    many["aud"] = json!([AUDIENCE]);
     assert_eq!(world.by_assertion(app.client, &token(&many)).await.status, 200);
+    for several in [json!([AUDIENCE, "other"]), json!(["other", AUDIENCE])] {
+        many["aud"] = several;
+        assert_eq!(number(&world.by_assertion(app.client, &token(&many)).await), (401, 700_212));
+    }
     let asked = world.documents.asked.lock().unwrap().len();
     assert_eq!(asked, 2, "configuration and keys are asked for once");
 }

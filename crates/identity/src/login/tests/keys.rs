@@ -121,3 +121,18 @@ async fn s08_sign_ins_are_observed_by_credential() {
     assert_eq!(of_app[0].last, Timestamp::from_unix_seconds(START + 60));
     assert_ne!(world.get("/common/discovery/keys").await.json(), Value::Null);
 }
+
+#[tokio::test]
+async fn s08_two_who_read_at_once_both_find_what_was_observed() {
+    let world = World::new().await;
+    let scope = format!("{ORG}/.default");
+    let directory = &world.identity.directory;
+    for round in 1..=30 {
+        // Of different applications, as those of one are one entry until they are written down.
+        let app = world.application(&format!("orders-{round}")).await;
+        world.by_secret(&app, &scope).await;
+        let (one, other) =
+            tokio::join!(directory.sign_ins(world.tenant, None, 100), directory.sign_ins(world.tenant, None, 100));
+        assert_eq!((one.unwrap().len(), other.unwrap().len()), (round, round));
+    }
+}

@@ -14,21 +14,26 @@ use crate::directory::registrations::{Platform, RedirectUri, Registration};
 use crate::directory::service_principals::ServicePrincipalChange;
 
 const NAME: &str = "ada@contoso.example";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const LOCAL: &str = "http://localhost:54321/";
-const WEB: &str = "https://portal.example/signin-oidc";
+pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(super) const LOCAL: &str = "http://localhost:54321/";
+pub(super) const WEB: &str = "https://portal.example/signin-oidc";
 
-fn challenge() -> String {
+pub(super) fn challenge() -> String {
     base64url::encode(digest(&SHA256, VERIFIER.as_bytes()))
 }
 
 /// The address of the sign-in page.
-fn authorize(tenant: &str, parameters: &[(&str, &str)]) -> String {
+pub(super) fn authorize(tenant: &str, parameters: &[(&str, &str)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     format!("/{tenant}/oauth2/v2.0/authorize?{query}")
 }
 
-fn usual<'a>(client: &'a str, redirect: &'a str, scope: &'a str, challenge: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(super) fn usual<'a>(
+    client: &'a str,
+    redirect: &'a str,
+    scope: &'a str,
+    challenge: &'a str,
+) -> Vec<(&'a str, &'a str)> {
     vec![
         ("client_id", client),
         ("response_type", "code"),
@@ -41,14 +46,14 @@ fn usual<'a>(client: &'a str, redirect: &'a str, scope: &'a str, challenge: &'a 
     ]
 }
 
-async fn redeem(world: &World, client: &str, code: &str, redirect: &str, more: &[(&str, &str)]) -> Answer {
+pub(super) async fn redeem(world: &World, client: &str, code: &str, redirect: &str, more: &[(&str, &str)]) -> Answer {
     let mut form =
         vec![("grant_type", "authorization_code"), ("client_id", client), ("code", code), ("redirect_uri", redirect)];
     form.extend_from_slice(more);
     world.token(&form).await
 }
 
-async fn portal(world: &World) -> Registered {
+pub(super) async fn portal(world: &World) -> Registered {
     let app = world.application("portal").await;
     let uri = |platform, uri: &str| RedirectUri { platform, uri: uri.to_owned() };
     let redirect_uris = vec![

@@ -167,6 +167,24 @@ async fn s16_too_many_wrong_passwords_lock_the_account_for_a_while() {
 }
 
 #[tokio::test]
+async fn s16_guessing_in_parallel_gets_no_further_than_in_turn() {
+    let world = std::sync::Arc::new(World::new().await);
+    world.person("svc@contoso.example", PASSWORD).await;
+    // All of them are wrong: which of them is judged first is up to the threads, and a right one among the first ten
+    // would forgive those before it.
+    let mut guesses = tokio::task::JoinSet::new();
+    for _ in 0..24 {
+        let world = std::sync::Arc::clone(&world);
+        guesses.spawn(async move { world.by_password("svc@contoso.example", "wrong", &scope()).await.number() });
+    }
+    let numbers = guesses.join_all().await;
+    let judged = numbers.iter().filter(|number| **number != 50_053).count();
+    assert_eq!(judged, 10, "{numbers:?}");
+    let late = world.by_password("svc@contoso.example", PASSWORD, &scope()).await;
+    assert_eq!(late.number(), 50_053, "the right one came too late");
+}
+
+#[tokio::test]
 async fn s16_no_tenant_no_sign_in() {
     let world = World::new().await;
     world.person("svc@contoso.example", PASSWORD).await;
@@ -262,7 +280,7 @@ async fn s06_what_is_not_consented_to_or_not_offered_is_not_given() {
         ("https://graph.microsoft.com/.default".to_owned(), (400, "invalid_resource", 650_057)),
         ("https://management.azure.com/.default".to_owned(), (400, "invalid_resource", 650_057)),
         ("https://other.crm4.dynamics.com/.default".to_owned(), (400, "invalid_resource", 500_011)),
-        (format!("{ORG}/user_impersonation https://graph.microsoft.com/User.Read"), (400, "invalid_scope", 28_000)),
+        (format!("{ORG}/user_impersonation https://graph.microsoft.com/User.Read"), (400, "invalid_scope", 700_022)),
         (String::new(), (400, "invalid_scope", 28_003)),
         (ORG.to_owned(), (400, "invalid_scope", 70_011)),
     ] {

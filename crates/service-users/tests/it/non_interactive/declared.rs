@@ -26,6 +26,7 @@ fn declaration(house: &House) -> Declaration {
         licence: None,
         usage_location: Some("DE".to_owned()),
         password: Sink::EnvFile(house.env_file("svc-legacy")),
+        change_first_password: false,
     };
     let url = house.world.connection().url;
     Declaration {
@@ -62,6 +63,16 @@ async fn s03_a_declared_user_is_planned_applied_and_nothing_is_left_to_do() {
     let saved = serde_json::to_string(&first).unwrap();
     assert_eq!(first.difference(&Plan::parse(&saved).unwrap()), None);
 
+    assert!(
+        change.reasons.iter().any(|reason| reason.starts_with("its password goes to the env file `")),
+        "{change:?}"
+    );
+    let mut elsewhere = declaration.clone();
+    elsewhere.non_interactive_users.get_mut("legacy").unwrap().password =
+        Sink::Command(vec!["vault".to_owned(), "put".to_owned()]);
+    let moved = first.difference(&planned(&house, &elsewhere).await).unwrap();
+    assert!(moved.contains("svc-legacy"), "a saved plan binds where the password goes: {moved}");
+
     let estate = estate(&house, &declaration).await;
     let listening = Listening::default();
     let done = bring_about(&estate, &declaration, &Sinks::default(), Proving::default(), &listening).await;
@@ -89,4 +100,50 @@ async fn what_stands_in_a_declared_users_way_stops_it_and_nothing_else() {
     assert_eq!((finding.severity, finding.item.as_str()), (Severity::Stop, "legacy"));
     assert!(finding.message.contains("whom Keyholder did not make"), "{finding:?}");
     assert!(stopped.changes.iter().any(|change| change.is_change()), "the role is made all the same: {stopped:?}");
+}
+
+#[tokio::test]
+async fn s03_a_declared_first_password_that_must_change_is_changed_at_once() {
+    let house = House::new().await;
+    let mut declaration = declaration(&house);
+    let steps = |plan: &Plan| plan.changes.iter().find(|change| change.item == "legacy").unwrap().reasons.len();
+    let without = steps(&planned(&house, &declaration).await);
+    for user in declaration.non_interactive_users.values_mut() {
+        user.change_first_password = true;
+    }
+    assert_eq!(steps(&planned(&house, &declaration).await), without + 1);
+    let estate = estate(&house, &declaration).await;
+    let listening = Listening::default();
+    bring_about(&estate, &declaration, &Sinks::default(), Proving::default(), &listening).await.unwrap();
+    let told = format!("{:?}", listening.heard().events);
+    assert!(told.contains("the first password changed"), "{told}");
+    let name = house.name("svc-legacy");
+    assert_eq!(house.sign_in(&name, &house.password(&name)).await.status, 200);
+    assert!(!planned(&house, &declaration).await.has_changes());
+}
+
+/// Whoever is declared no more, or is stopped, has no step of their own that would take the loan up.
+#[tokio::test]
+async fn s23_apply_gives_back_what_a_killed_run_borrowed_for_somebody_it_does_nothing_about() {
+    let house = House::new().await;
+    let consumed = house.consumed().await;
+    let definition = house.new_user("svc-killed");
+    for at in 1.. {
+        assert!(at < 40, "no licence was asked for");
+        house.dies_at(at, true);
+        house.provision(&definition).await.0.unwrap_err();
+        if house.mend().ends_with("assignLicense") {
+            break;
+        }
+    }
+    assert_eq!(house.consumed().await, consumed + 1);
+    let mut declaration = declaration(&house);
+    declaration.non_interactive_users.clear();
+    let estate = estate(&house, &declaration).await;
+    let listening = Listening::default();
+    bring_about(&estate, &declaration, &Sinks::default(), Proving::default(), &listening).await.unwrap();
+    let heard = listening.heard();
+    assert!(heard.notes().contains("an earlier run borrowed it"), "{heard:?}");
+    assert_eq!(house.consumed().await, consumed);
+    house.assert_nothing_lent("given back");
 }

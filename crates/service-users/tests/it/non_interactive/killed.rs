@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Method, Request, Response};
 use keyholder_org::Settings;
 use keyholder_service_users::non_interactive::{NonInteractiveDefinition, Release};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::House;
 
@@ -107,4 +109,40 @@ async fn s01_removing_can_be_killed_at_every_request() {
             assert_eq!(house.standing(name).await.1, json!(true), "{context}");
         }
     }
+}
+
+/// Reads of a person that do not show what the last request gave them.
+fn stale(asked: &Request<Bytes>, answer: Response<Bytes>) -> Response<Bytes> {
+    let Ok(mut body) = serde_json::from_slice::<Value>(answer.body()) else { return answer };
+    if asked.method() != Method::GET || body.get("assignedLicenses").is_none() {
+        return answer;
+    }
+    body["assignedLicenses"] = json!([]);
+    let (parts, _) = answer.into_parts();
+    Response::from_parts(parts, Bytes::from(body.to_string()))
+}
+
+#[tokio::test]
+async fn a_loan_that_an_old_answer_does_not_show_is_given_back_all_the_same() {
+    let house = house().await;
+    let consumed = house.consumed().await;
+    for at in 1..200 {
+        let definition = roomy(house.new_user(&format!("svc-{at}")));
+        let name = &definition.user_name;
+        house.dies_at(at, false);
+        let ended = house.provision(&definition).await.0;
+        let where_it_died = house.mend();
+        assert!(ended.is_err(), "it never died while it gave the licence back");
+        // The person is non-interactive by now, so that nothing but the loan tells of the licence.
+        if where_it_died.contains("assignLicense") && house.licences(name).await == 1 {
+            assert_eq!(house.standing(name).await.0, json!(4));
+            house.tamper(stale);
+            house.provision(&definition).await.0.unwrap();
+            assert_eq!((house.licences(name).await, house.consumed().await), (0, consumed));
+            house.assert_nothing_lent("given back without having been seen");
+            return;
+        }
+        house.provision(&definition).await.0.unwrap();
+    }
+    panic!("no run came to where the licence is given back");
 }

@@ -31,6 +31,7 @@ async fn s04_the_limit_is_counted_told_and_not_hit() {
             "{:?}",
             error.hints()
         );
+        assert!(error.hints()[0].contains("`--limit`"), "{:?}", error.hints());
         assert!(heard.events.is_empty(), "nothing was done: {heard:?}");
         assert_eq!(house.graph("GET", "users/svc-more@keyholder.localhost", None).await.status, 404);
     }
@@ -43,6 +44,9 @@ async fn s04_an_org_with_a_lower_limit_than_said_refuses_itself_and_the_licence_
     house.provision(&house.new_user("svc-1")).await.0.unwrap();
     let error = house.provision(&house.new_user("svc-2")).await.0.unwrap_err();
     assert!(error.to_string().contains("has 1 of at most 1 non-interactive users"), "{error}");
+    // Saying another limit would change nothing.
+    let hints = error.hints();
+    assert!(hints[0].contains("release") && !hints.iter().any(|hint| hint.contains("--limit")), "{hints:?}");
     assert_eq!((house.licences(&house.name("svc-2")).await, house.consumed().await), (0, consumed));
     house.assert_nothing_lent("refused by the org");
 }

@@ -4,8 +4,8 @@ use insta::assert_snapshot;
 
 use crate::dialect::{postgresql, sqlite};
 use crate::statement::{
-    AddColumn, ColumnDefinition, CreateIndex, Delete, DropTable, Expr, Insert, Literal, Select, Statement,
-    TableDefinition, Update, all, any, column, literal, not, parameter, qualified,
+    AddColumn, ColumnDefinition, CreateIndex, Delete, DropColumn, DropIndex, DropTable, Expr, Insert, Literal, Select,
+    Statement, TableDefinition, Update, all, any, column, literal, not, parameter, qualified,
 };
 use crate::{Error, Kind};
 
@@ -34,6 +34,16 @@ fn a_page_of_rows() {
 }
 
 #[test]
+fn whole_numbers_rank_by_a_list() {
+    let rank = Expr::Rank(Box::new(column("status")), vec![(3, 0), (1, 0), (-2, 1)]);
+    let sorted = Select::from("contact").project(rank.clone(), Kind::Integer).order_by(rank.ascending());
+    assert_snapshot!(both(sorted), @r#"
+    SELECT (CASE "status" WHEN 3 THEN 0 WHEN 1 THEN 0 WHEN -2 THEN 1 WHEN "status" THEN 3 END) FROM "contact" ORDER BY (CASE "status" WHEN 3 THEN 0 WHEN 1 THEN 0 WHEN -2 THEN 1 WHEN "status" THEN 3 END) ASC NULLS FIRST
+    SELECT (CASE "status" WHEN 3 THEN 0 WHEN 1 THEN 0 WHEN -2 THEN 1 WHEN "status" THEN 3 END) FROM "contact" ORDER BY (CASE "status" WHEN 3 THEN 0 WHEN 1 THEN 0 WHEN -2 THEN 1 WHEN "status" THEN 3 END) ASC NULLS FIRST
+    "#);
+}
+
+#[test]
 fn selects_inside_selects() {
     let roles = Select::from("role_of_user").column("roleid", Kind::Uuid).filter(column("userid").equals(parameter(0)));
     let any_right =
@@ -46,6 +56,30 @@ fn selects_inside_selects() {
     assert_snapshot!(both(count), @r#"
     SELECT DISTINCT COUNT(*), MAX("version") FROM "role" WHERE (("roleid" IN (SELECT "roleid" FROM "role_of_user" WHERE ("userid" = ?1))) AND EXISTS (SELECT 1 FROM "right" WHERE ("depth" >= 4)))
     SELECT DISTINCT COUNT(*), MAX("version") FROM "role" WHERE (("roleid" IN (SELECT "roleid" FROM "role_of_user" WHERE ("userid" = $1))) AND EXISTS (SELECT 1 FROM "right" WHERE ("depth" >= 4)))
+    "#);
+}
+
+#[test]
+fn rows_found_apart_are_merged_in_their_order() {
+    let of = |slot| column("owner").equals(parameter(slot));
+    let page = Select::from("contact")
+        .column("name", Kind::Text)
+        .column("id", Kind::Uuid)
+        .filter(column("state").equals(literal(0)))
+        .apart([of(0), of(1).and(column("owner").differs_from(parameter(0)))])
+        .order_by(column("id").ascending())
+        .limit(parameter(2));
+    assert_snapshot!(both(page), @r#"
+    SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND ("owner" = ?1)) UNION ALL SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND (("owner" = ?2) AND ("owner" <> ?1))) ORDER BY 2 ASC NULLS FIRST LIMIT ?3
+    SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND ("owner" = $1)) UNION ALL SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND (("owner" = $2) AND ("owner" <> $1))) ORDER BY 2 ASC NULLS FIRST LIMIT $3
+    "#);
+    let unordered = Select::from("contact").column("name", Kind::Text).apart([of(0), of(1)]);
+    let refused = sqlite::print(&unordered.order_by(column("id").ascending()).into());
+    assert!(matches!(refused, Err(Error::Statement { .. })), "{refused:?}");
+    let alone = Select::from("contact").column("name", Kind::Text).apart([of(0)]).order_by(column("id").ascending());
+    assert_snapshot!(both(alone), @r#"
+    SELECT "name" FROM "contact" WHERE ("owner" = ?1) ORDER BY "id" ASC NULLS FIRST
+    SELECT "name" FROM "contact" WHERE ("owner" = $1) ORDER BY "id" ASC NULLS FIRST
     "#);
 }
 
@@ -104,6 +138,14 @@ fn definitions() {
     assert_snapshot!(both(DropTable { name: "everything".into() }), @r#"
     DROP TABLE IF EXISTS "everything"
     DROP TABLE IF EXISTS "everything"
+    "#);
+    assert_snapshot!(both(DropColumn { table: "everything".into(), column: "more".into() }), @r#"
+    ALTER TABLE "everything" DROP COLUMN "more"
+    ALTER TABLE "everything" DROP COLUMN "more"
+    "#);
+    assert_snapshot!(both(DropIndex { name: "by_name".into() }), @r#"
+    DROP INDEX IF EXISTS "by_name"
+    DROP INDEX IF EXISTS "by_name"
     "#);
 }
 

@@ -1,0 +1,91 @@
+//! Ctrl-C and SIGTERM in the midst of a command: one exit code, and what is left undone.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::program::{Ended, RunningOrg, as_administrator, ended, keyholder, run};
+
+/// Runs a command to where it waits for `service`, which never answers, and stops it there.
+fn stopped(command: &mut Command, service: &TcpListener, signal: &str) -> Ended {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let held = service.accept().unwrap();
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    drop(held);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn whatever_is_interrupted_ends_with_one_code_and_says_what_it_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", service.local_addr().unwrap());
+    fs::write(here.join("secret"), "x").unwrap();
+    fs::set_permissions(here.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    let client = ["--client-id", "11111111-2222-3333-4444-555555555555", "--client-secret-file", "secret"];
+    let grant = "contact=read:organization";
+    let goes_on = "run it again: it goes on from there";
+    for (arguments, signal, expected) in [
+        (&["whoami"][..], "-INT", "it only reads: nothing was changed"),
+        (&["query", "contacts"], "-TERM", "it only reads"),
+        (&["get", "contacts"], "-INT", "it only reads"),
+        (&["create", "contacts", "--set", "lastname=Ng"], "-TERM", "look whether it was done"),
+        (&["app-user", "list"], "-INT", "it only reads"),
+        (&["app-user", "create", "a", "--grant", grant, "--save-env", "a.env", "--yes"], "-INT", goes_on),
+        (&["non-interactive", "create", "a@b.c", "--save-env", "a.env"], "-TERM", goes_on),
+        (&["credential", "revoke", "a", "b", "--yes"], "-INT", goes_on),
+        (&["init", "taken.toml", "--from-org"], "-INT", "look whether it was done"),
+    ] {
+        let mut command = keyholder(here);
+        let said = stopped(command.args(arguments).args(["--url", &url]).args(client), &service, signal).failed(130);
+        assert!(said.contains("interrupted before it was done") && said.contains(expected), "{arguments:?}: {said}");
+    }
+    let mut command = keyholder(here);
+    let ended = stopped(command.args(["whoami", "--output", "json", "--url", &url]).args(client), &service, "-INT");
+    let told: Value = serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {ended:#?}"));
+    assert_eq!(told["error"]["exitCode"], 130);
+    let help = run(here, &["--help"]).done();
+    assert!(help.contains("130  interrupted"), "{help}");
+}
+
+/// A declaration of one application whose secret goes to the program `vault` of this folder.
+fn declare(here: &Path, url: &str) {
+    let file = format!(
+        "name = \"integrations\"\n[orgs.prod]\nurl = \"{url}\"\n\
+         [roles.orders]\nname = \"Orders integration\"\nprivileges = {{ contact = \"read:organization\" }}\n\
+         [application-users.orders-sync]\norgs = [\"prod\"]\nroles = [\"orders\"]\n\
+         credential.secret = {{ lifetime = \"90d\", command = [\"./vault\"] }}\n"
+    );
+    fs::write(here.join("keyholder.toml"), file).unwrap();
+}
+
+fn vault(here: &Path, script: &str) {
+    fs::write(here.join("vault"), format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(here.join("vault"), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn an_apply_that_is_interrupted_names_what_it_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", "127.0.0.1:0"]);
+    declare(here, org.ready["orgUrl"].as_str().unwrap());
+    vault(here, "cat >/dev/null; kill -INT $PPID");
+    let said = ended(as_administrator(here).args(["apply", "--yes"])).failed(130);
+    assert!(said.contains("not done, or not known to be: client secret in `command vault"), "{said}");
+    assert!(!said.contains("app registration `orders-sync`,"), "that was done: {said}");
+    // Nothing in the directory tells whose the secret is that the program was given; what was written down here does.
+    vault(here, "cat >/dev/null");
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    let nothing = ended(as_administrator(here).arg("plan"));
+    assert_eq!(nothing.code(), 0, "{nothing:#?}");
+    let journal = fs::read_dir(here.join("state/keyholder/journal")).unwrap();
+    assert_eq!(journal.count(), 0, "struck out once it is in use");
+}

@@ -1,0 +1,55 @@
+//! Limits, usage and faults from the command line.
+
+use serde_json::json;
+
+use crate::program::{RunningOrg, run};
+
+#[test]
+fn s19_s20_limits_are_set_usage_is_told_and_faults_are_ordered() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    run(here, &["quickstart", "--listen", "127.0.0.1:0", "--limits", "off"]).done();
+    let org = RunningOrg::start(here, &["--listen", "127.0.0.1:0", "--limits", "7000,800,9,100"]);
+    assert_eq!(org.ready["limits"], "7000,800,9,100");
+    let refused = run(here, &["quickstart", "--limits", "off"]).failed(64);
+    assert!(refused.contains("--limits"), "{refused}");
+
+    // Far from a day's end.
+    run(here, &["org", "clock", "--set", "2027-01-31T12:00:00Z"]).done();
+    run(here, &["query", "contacts?$top=1", "--local"]).done();
+    let told = run(here, &["usage", "--local", "--entitlement", "2019", "--add-ons", "1", "--output", "json"]).json();
+    assert_eq!(
+        (&told["windowSeconds"], &told["tenants"][0]["pool"]["allowance"]),
+        (&json!(100), &json!(110_000)),
+        "{told}"
+    );
+    let day = told["tenants"][0]["pool"]["day"].as_u64().unwrap();
+    assert!(day >= 1, "{told}");
+    let table = run(here, &["usage", "--local"]).done();
+    assert!(table.contains("last 100 s") && table.contains("pool") && table.contains("application"), "{table}");
+
+    let order = ["org", "fault", "add", "throttle", "--method", "DELETE", "--requests", "2", "--output", "json"];
+    let ordered = run(here, &order).json();
+    assert_eq!((&ordered["retryAfter"], &ordered["path"]), (&json!(1), &json!("/api/data/*")), "{ordered}");
+    let listed = run(here, &["org", "fault", "list"]).done();
+    assert!(listed.contains("throttle") && listed.contains("met by 0"), "{listed}");
+    let bad = run(here, &["org", "fault", "add", "html", "--time", "2s"]).failed(64);
+    assert!(bad.contains("slow-body"), "{bad}");
+    run(here, &["org", "fault", "clear", "77"]).failed(64);
+    assert!(run(here, &["org", "fault", "clear"]).done().contains("took back 1 fault"));
+    assert!(run(here, &["org", "fault", "list"]).done().contains("no faults are ordered"));
+    drop(org);
+
+    // Usage is kept; faults are the running org's.
+    let told = run(here, &["usage", "--local", "--output", "json"]).json();
+    assert!(
+        told["windowSeconds"].is_null() && told["tenants"][0]["pool"]["allowance"].as_u64() > Some(500_000),
+        "{told}"
+    );
+    let nobody = run(here, &["org", "fault", "list"]).failed(1);
+    assert!(nobody.contains("keyholder org start"), "{nobody}");
+    for bad in ["0,1,1", "6000,1200", "fast"] {
+        let refused = run(here, &["org", "start", "--ephemeral", "--limits", bad]).failed(64);
+        assert!(refused.contains("real"), "{bad}: {refused}");
+    }
+}

@@ -1,0 +1,256 @@
+//! The multipart answer to a batch (RFC 2046 section 5.1, with RFC 9112 messages inside).
+//!
+//! Parts are slices of the answer; nothing is copied but headers. How large it may be is the transport's bound, and
+//! how many parts there are is the batch's.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use url::Url;
+
+use super::{Batch, Outcome, Part, change_url};
+use crate::dataverse::change::{Change, Done};
+use crate::dataverse::{Dataverse, Page, Row};
+use crate::error::Error;
+use crate::transport::origin_of;
+use crate::wire::json;
+
+/// The most headers of one part; the service sends some five.
+const MOST_HEADERS: usize = 64;
+
+pub(super) fn unreadable(url: &Url, found: &str) -> Error {
+    Error::Protocol { origin: origin_of(url), found: format!("an answer to a batch that is none: {found}") }
+}
+
+/// The boundary that an answer's type names; nothing when it is no multipart answer.
+pub(super) fn boundary<B>(answer: &Response<B>) -> Option<String> {
+    boundary_in(answer.headers().get(CONTENT_TYPE)?.to_str().ok()?)
+}
+
+fn boundary_in(kind: &str) -> Option<String> {
+    let mut parts = kind.split(';').map(str::trim);
+    if !parts.next()?.eq_ignore_ascii_case("multipart/mixed") {
+        return None;
+    }
+    let given = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
+    });
+    given.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// What the parts of an answer say of the parts of the batch.
+pub(super) fn outcomes(
+    org: &Dataverse,
+    batch: &Batch,
+    url: &Url,
+    boundary: &str,
+    body: &Bytes,
+) -> Result<Vec<Outcome>, Error> {
+    let wrong = |found: &str| unreadable(url, found);
+    let answered = split(body, boundary, batch.parts.len()).map_err(wrong)?;
+    let mut all = Vec::with_capacity(batch.parts.len());
+    for (part, text) in batch.parts.iter().zip(&answered) {
+        all.push(outcome(org, part, text).map_err(|error| error.unwrap_or_else(|| wrong("a part that is no answer")))?);
+    }
+    let has_ended = all.last().is_some_and(|last| last.error().is_some());
+    if all.len() < batch.parts.len() && !has_ended {
+        return Err(wrong("fewer parts than requests"));
+    }
+    count(org, batch, &all);
+    all.resize_with(batch.parts.len(), || Outcome::NotRun);
+    Ok(all)
+}
+
+fn count(org: &Dataverse, batch: &Batch, outcomes: &[Outcome]) {
+    let counters = org.api.http.counters();
+    for (part, outcome) in batch.parts.iter().zip(outcomes) {
+        match (part, outcome) {
+            (_, Outcome::Read(page)) => counters.read(page.rows.len()),
+            (Part::Change(change), Outcome::Changed(_)) => counters.written(change.rows),
+            (Part::ChangeSet(set), Outcome::ChangedTogether(_)) => {
+                counters.written(set.changes.iter().map(|change| change.rows).sum());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One part's outcome; an error of nothing when its text cannot be read.
+fn outcome(org: &Dataverse, part: &Part, text: &Bytes) -> Result<Outcome, Option<Error>> {
+    let (head, rest) = head(text).ok_or(None)?;
+    let nested =
+        head.iter().find(|(name, _)| *name == CONTENT_TYPE).and_then(|(_, kind)| boundary_in(kind.to_str().ok()?));
+    if let (Part::ChangeSet(set), Some(boundary)) = (part, &nested) {
+        let inside = split(&rest, boundary, set.changes.len()).map_err(|_| None)?;
+        let mut all = Vec::with_capacity(inside.len());
+        for (change, text) in set.changes.iter().zip(&inside) {
+            let (_, rest) = self::head(text).ok_or(None)?;
+            match done(org, change, &response(&rest).ok_or(None)?) {
+                Ok(done) => all.push(done),
+                // A change set is refused by one part alone.
+                Err(error) => return Ok(Outcome::Refused(error)),
+            }
+        }
+        return if all.len() == set.changes.len() { Ok(Outcome::ChangedTogether(all)) } else { Err(None) };
+    }
+    let answer = response(&rest).ok_or(None)?;
+    Ok(match part {
+        Part::Read(query) => {
+            let url = org.resolve(query).map_err(Some)?;
+            if !answer.status().is_success() {
+                return Ok(Outcome::Refused(org.api.refused(&Method::GET, &url, &answer)));
+            }
+            let row: Row = if answer.body().is_empty() { Row::new() } else { json(&url, &answer).map_err(Some)? };
+            Outcome::Read(Page::try_from(row).map_err(|_| None)?)
+        }
+        Part::Change(change) => done(org, change, &answer).map_or_else(Outcome::Refused, Outcome::Changed),
+        Part::ChangeSet(set) => match set.changes.first().map(|change| done(org, change, &answer)) {
+            Some(Err(error)) => Outcome::Refused(error),
+            // Only a refusal comes without the set around it.
+            _ => return Err(None),
+        },
+    })
+}
+
+fn done(org: &Dataverse, change: &Change, answer: &Response<Bytes>) -> Result<Done, Error> {
+    let url = change_url(&org.api.root, &change.path);
+    if answer.status().is_success() {
+        Done::read(&url, answer)
+    } else {
+        Err(org.api.refused(&change.method, &url, answer))
+    }
+}
+
+/// The parts between the boundaries, at most `most`. Lines end in CRLF or LF.
+fn split(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Bytes>, &'static str> {
+    let mut parts = Vec::new();
+    // Where the part begins, once its boundary has been seen.
+    let mut from = None;
+    let mut at = 0;
+    while at < body.len() {
+        let end = body[at..].iter().position(|byte| *byte == b'\n').map_or(body.len(), |found| at + found + 1);
+        let line = trimmed(&body[at..end]);
+        if let Some(behind) = line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(boundary.as_bytes())) {
+            let is_last = behind.starts_with(b"--");
+            if is_last || behind.iter().all(u8::is_ascii_whitespace) {
+                if let Some(from) = from {
+                    if parts.len() == most {
+                        return Err("more parts than requests");
+                    }
+                    parts.push(body.slice(from..before_line_end(body, from, at)));
+                }
+                if is_last {
+                    return Ok(parts);
+                }
+                from = Some(end);
+            }
+        }
+        at = end;
+    }
+    Err("a part without an end")
+}
+
+/// The line end before a boundary is the boundary's.
+fn before_line_end(body: &[u8], from: usize, at: usize) -> usize {
+    let text = &body[from..at];
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    from + text.strip_suffix(b"\r").unwrap_or(text).len()
+}
+
+fn trimmed(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
+/// The headers in front of a blank line, and what is behind it.
+fn head(text: &Bytes) -> Option<(Headers, Bytes)> {
+    let mut headers = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let end = text[at..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |found| at + found + 1);
+        let line = trimmed(&text[at..end]);
+        at = end;
+        if line.is_empty() {
+            break;
+        }
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let name = HeaderName::from_bytes(line[..colon].trim_ascii()).ok()?;
+        headers.push((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?));
+        if headers.len() > MOST_HEADERS {
+            return None;
+        }
+    }
+    Some((headers, text.slice(at..)))
+}
+
+/// `HTTP/1.1 204 No Content`, headers, and a body.
+fn response(text: &Bytes) -> Option<Response<Bytes>> {
+    let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |found| found + 1);
+    let line = std::str::from_utf8(trimmed(&text[..end])).ok()?;
+    let status = line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?;
+    let (headers, body) = head(&text.slice(end..))?;
+    let mut answer = Response::new(body);
+    *answer.status_mut() = StatusCode::from_bytes(status.as_bytes()).ok()?;
+    answer.headers_mut().extend(headers);
+    Some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_split_without_panic(text: Vec<u8>, most in 0usize..4) {
+            let body = Bytes::from(text);
+            let _ = (split(&body, "x", most), head(&body), response(&body));
+        }
+
+        #[test]
+        fn what_looks_like_an_answer_is_split_without_panic(
+            lines in prop::collection::vec("(--b|--b--|HTTP/1.1 [0-9]{0,3} x|[a-zA-Z-]{0,4}: ?[a-z]{0,3}|\\{\\}|)", 0..20),
+        ) {
+            let body = Bytes::from(lines.join("\r\n"));
+            if let Ok(parts) = split(&body, "b", 3) {
+                prop_assert!(parts.len() <= 3);
+                for part in &parts {
+                    prop_assert!(!part.windows(3).any(|at| at == b"--b" && part.ends_with(b"--b")));
+                    let _ = head(part).and_then(|(_, rest)| response(&rest));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_boundary_is_read_as_servers_write_it() {
+        for kind in [
+            "multipart/mixed; boundary=b_1",
+            "Multipart/Mixed;boundary=\"b_1\"; x=y",
+            "multipart/mixed; Boundary = b_1",
+        ] {
+            assert_eq!(boundary_in(kind).as_deref(), Some("b_1"), "{kind}");
+        }
+        for kind in
+            ["application/json", "multipart/mixed", "multipart/mixed; boundary=", "multipart/mixed; boundary=\"\""]
+        {
+            assert_eq!(boundary_in(kind), None, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_what_stands_between_the_boundaries() {
+        let body =
+            Bytes::from("preamble\r\n--b\r\nA: 1\r\n\r\nHTTP/1.1 200 OK\r\nB: 2\r\n\r\n{\"a\":\"--b\"}\r\n--b--\r\n");
+        let parts = split(&body, "b", 1).unwrap();
+        let (_, rest) = head(&parts[0]).unwrap();
+        let answer = response(&rest).unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers()["b"].as_bytes()), (200, &b"2"[..]));
+        assert_eq!(answer.body().as_ref(), b"{\"a\":\"--b\"}");
+        assert!(split(&body, "b", 0).is_err(), "more than was asked");
+        assert!(split(&body.slice(..body.len() - 7), "b", 1).is_err(), "cut off");
+    }
+}

@@ -1,0 +1,73 @@
+//! Values inside a query's text.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What may stand as it is in a query option's value (RFC 3986 section 3.4), less `&`, `=`-neighbours
+/// that separate options, and `+`, which servers read as a blank.
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'$')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b',')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'=');
+
+/// A string literal for `$filter`: in single quotes, quotes inside doubled (OData ABNF `string`).
+///
+/// ```
+/// assert_eq!(keyholder_client::dataverse::quote("O'Brien"), "'O''Brien'");
+/// ```
+#[must_use]
+pub fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A query option's value, percent-encoded so that nothing in it ends the option.
+///
+/// ```
+/// use keyholder_client::dataverse::{encode, quote};
+/// let filter = encode(&format!("name eq {}", quote("Salt & Pepper #1")));
+/// assert_eq!(filter, "name%20eq%20'Salt%20%26%20Pepper%20%231'");
+/// ```
+#[must_use]
+pub fn encode(value: &str) -> String {
+    utf8_percent_encode(value, VALUE).to_string()
+}
+
+/// A value as one segment of a path: nothing in it begins another.
+pub(crate) fn segment(value: &str) -> String {
+    encode(value).replace('/', "%2F")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_encoded_value_comes_back_whole(value: String) {
+            let url = url::Url::parse(&format!("https://org.example/x?a={}&b=1", encode(&value))).unwrap();
+            let pairs: Vec<_> = url.query_pairs().collect();
+            prop_assert_eq!(pairs.len(), 2);
+            prop_assert_eq!(&pairs[0].1, &value);
+            prop_assert_eq!(url.fragment(), None);
+        }
+
+        #[test]
+        fn a_quoted_text_is_one_literal(text: String) {
+            let quoted = quote(&text);
+            let inside = &quoted[1..quoted.len() - 1];
+            prop_assert_eq!(inside.replace("''", "").contains('\''), false);
+            prop_assert_eq!(inside.replace("''", "'"), text);
+        }
+    }
+}

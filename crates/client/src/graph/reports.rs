@@ -1,0 +1,50 @@
+//! When applications signed in last. In Graph's beta version only.
+
+use std::collections::BTreeMap;
+
+use keyholder_foundation::{ClientId, Timestamp};
+use serde::Deserialize;
+use url::Url;
+
+use super::Graph;
+use crate::error::Error;
+
+/// One row of the report.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Activity {
+    app_id: ClientId,
+    #[serde(default)]
+    last_sign_in_activity: Option<Moment>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Moment {
+    #[serde(default)]
+    last_sign_in_date_time: Option<String>,
+}
+
+impl Graph {
+    /// When each application of the tenant signed in last, as far as the report goes back; those that
+    /// never did are not in it.
+    ///
+    /// # Errors
+    /// What the requests came to: 403 without the right to read audit logs (`AuditLog.Read.All`), or
+    /// without a plan that has them.
+    pub async fn last_sign_ins(&self) -> Result<BTreeMap<ClientId, Timestamp>, Error> {
+        let rows: Vec<Activity> = self.list(self.beta("reports/servicePrincipalSignInActivities")).await?;
+        let moment = |row: Activity| {
+            let last = row.last_sign_in_activity?.last_sign_in_date_time?;
+            Some((row.app_id, Timestamp::parse(&last).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(moment).collect())
+    }
+
+    /// A path of the beta version.
+    fn beta(&self, path: &str) -> Url {
+        let mut url = self.api.url(path, None);
+        url.set_path(&format!("/beta/{path}"));
+        url
+    }
+}

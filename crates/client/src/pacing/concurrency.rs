@@ -1,0 +1,147 @@
+//! How many requests at once do best, found by trying.
+//!
+//! More at once bring more rows a second until the server is busy; from then on each only takes longer. So it grows
+//! while answers come as fast as they did, shrinks when they take much longer or one was refused, and never goes below
+//! what the server recommends (`x-ms-dop-hint`): additive increase, multiplicative decrease, as TCP does it, with a
+//! fast start.
+
+use std::time::Duration;
+
+use keyholder_limits::{Limit, Told};
+
+/// Where it starts, before the server has recommended anything.
+const START: f64 = 4.0;
+/// Answers that take so many times as long as the fastest mean that the server has no more to give.
+const SLOW: f64 = 2.5;
+/// What is left after such answers.
+const GENTLE: f64 = 0.9;
+/// What is left after a refusal.
+const SHARP: f64 = 0.5;
+/// How much of the latest answer goes into what is usual now.
+const WEIGHT: f64 = 0.125;
+/// Where no fewer may be under way, the fastest answer is forgotten little by little: what is asked has become another
+/// thing, or the server slower. With more under way, they themselves would be the reason.
+const FORGET: f64 = 1.02;
+
+#[derive(Debug, Clone)]
+pub(super) struct Concurrency {
+    allowed: f64,
+    least: f64,
+    most: f64,
+    is_starting: bool,
+    /// The fastest answer, in seconds, and what is usual now.
+    fastest: Option<f64>,
+    usual: f64,
+    /// So many answers to requests that went out before the last change are still to come.
+    stale: u32,
+}
+
+impl Concurrency {
+    pub(super) fn new(most: u32) -> Self {
+        let most = f64::from(most.max(1));
+        let allowed = START.min(most);
+        Self { allowed, least: 1.0, most, is_starting: true, fastest: None, usual: 0.0, stale: 0 }
+    }
+
+    /// How many may be under way now.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 1 and a u32")]
+    pub(super) fn allowed(&self) -> u32 {
+        self.allowed.max(1.0) as u32
+    }
+
+    /// Learns from an answer which came when so many were under way, itself included.
+    pub(super) fn learn(&mut self, told: &Told, at_once: u32, took: Option<Duration>) {
+        if let Some(hint) = told.parallelism {
+            self.least = f64::from(hint.max(1)).min(self.most);
+            self.allowed = self.allowed.max(self.least);
+        }
+        self.stale = self.stale.saturating_sub(1);
+        if let Some(limit) = told.refused {
+            if limit == Limit::Concurrency {
+                // Not one more than went well, from now on.
+                self.most = (f64::from(at_once) - 1.0).clamp(1.0, self.most);
+                self.least = self.least.min(self.most);
+            }
+            self.shrink(SHARP, at_once);
+            return;
+        }
+        let Some(took) = took.map(|took| took.as_secs_f64()) else { return };
+        let is_least = f64::from(at_once) <= self.least;
+        let fastest = self.fastest.map_or(took, |fastest| took.min(if is_least { fastest * FORGET } else { fastest }));
+        self.fastest = Some(fastest);
+        self.usual = if self.usual == 0.0 { took } else { self.usual + (took - self.usual) * WEIGHT };
+        if self.usual > fastest * SLOW && fastest > 0.0 {
+            self.shrink(GENTLE, at_once);
+        } else if f64::from(at_once) + 1.0 > self.allowed {
+            // Only who uses what is allowed learns whether more would do.
+            let step = if self.is_starting { 1.0 } else { 1.0 / self.allowed.max(1.0) };
+            self.allowed = (self.allowed + step).min(self.most);
+        }
+    }
+
+    /// Once for all answers that tell the same.
+    fn shrink(&mut self, to: f64, at_once: u32) {
+        if self.stale == 0 {
+            self.is_starting = false;
+            self.stale = at_once;
+            self.allowed *= to;
+        }
+        self.allowed = self.allowed.clamp(self.least, self.most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(millis: u64) -> Option<Duration> {
+        Some(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn it_grows_while_answers_are_fast_and_no_further_than_the_limit() {
+        let mut found = Concurrency::new(52);
+        assert_eq!(found.allowed(), 4);
+        for _ in 0..500 {
+            found.learn(&Told::default(), found.allowed(), answer(20));
+        }
+        assert_eq!(found.allowed(), 52);
+        let mut idle = Concurrency::new(52);
+        idle.learn(&Told::default(), 1, answer(20));
+        assert_eq!(idle.allowed(), 4, "who asks for little learns nothing");
+    }
+
+    #[test]
+    fn it_stays_near_what_a_busy_server_can_do() {
+        // Eight at once are worked on; more wait.
+        let mut found = Concurrency::new(52);
+        for _ in 0..2_000 {
+            let at_once = found.allowed();
+            found.learn(&Told::default(), at_once, answer(20 * u64::from(at_once.max(8)) / 8));
+        }
+        assert!((8..=24).contains(&found.allowed()), "{}", found.allowed());
+    }
+
+    #[test]
+    fn it_shrinks_once_for_refusals_at_a_time_and_never_below_what_is_recommended() {
+        let mut found = Concurrency::new(52);
+        for _ in 0..100 {
+            found.learn(&Told { parallelism: Some(6), ..Told::default() }, found.allowed(), answer(20));
+        }
+        let refused = Told { refused: Some(Limit::Requests), ..Told::default() };
+        for _ in 0..20 {
+            found.learn(&refused, 52, answer(1));
+        }
+        assert_eq!(found.allowed(), 26);
+        for _ in 0..1_000 {
+            found.learn(&refused, 10, answer(1));
+        }
+        assert_eq!(found.allowed(), 6);
+        let too_many = Told { refused: Some(Limit::Concurrency), ..Told::default() };
+        found.learn(&too_many, 5, answer(1));
+        for _ in 0..100 {
+            found.learn(&Told::default(), found.allowed(), answer(1));
+        }
+        assert_eq!(found.allowed(), 4, "one fewer than was too many");
+    }
+}

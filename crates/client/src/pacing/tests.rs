@@ -1,0 +1,180 @@
+//! The pool against a service that counts as the real one does, in time that passes only when nobody has anything to do.
+
+mod service;
+
+use futures::StreamExt;
+use keyholder_foundation::Secret;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::authority::{Authority, Discovered};
+use crate::dataverse::Change;
+use crate::testing::{SECRET, Script, answer, connection, token};
+use crate::{ClientSecret, Dataverse};
+use service::{Faults, Service};
+
+fn limits(text: &str) -> Limits {
+    text.parse().unwrap()
+}
+
+/// Creates so many rows, each with an id, `at_once` at a time; fails when one fails.
+async fn load(org: &Dataverse, rows: u128, at_once: usize) {
+    futures::stream::iter(0..rows)
+        .map(|row| async move {
+            let change = Change::create_with_id("contacts", "contactid", Uuid::from_u128(row + 1), &json!({}));
+            org.settle(&change).await.unwrap();
+        })
+        .buffer_unordered(at_once)
+        .for_each(|()| async {})
+        .await;
+}
+
+struct Ended {
+    millis: i64,
+    refused: u64,
+    /// When the last refusal was, that the service gave of its own accord.
+    last_refusal: i64,
+}
+
+fn run(service: &Arc<Service>, known: Limits, users: usize, rows: u128) -> Ended {
+    let (org, pool) = service.org(users, known);
+    let at_once = pool.most_at_once() * 2;
+    service.time.run(load(&org, rows, at_once));
+    let seen = service.seen();
+    assert_eq!(seen.rows.len() as u128, rows, "no row is lost");
+    assert!(seen.rows.values().all(|times| *times == 1), "and none is there twice");
+    assert!(pool.users(org.http()).iter().all(|user| user.in_flight == 0));
+    Ended { millis: service.time.millis(), refused: seen.refused, last_refusal: seen.last_refusal }
+}
+
+#[test]
+fn s22_one_two_and_four_users_come_near_to_what_the_limits_allow_and_are_not_refused() {
+    for users in [1, 2, 4] {
+        // A twentieth of the real window and of its requests.
+        let limits = limits("300,60,52,15");
+        let service = Service::new(limits, 40, None, Faults::none());
+        let windows = 9;
+        let rows = u128::from(limits.requests) * users as u128 * windows;
+        let ended = run(&service, limits, users, rows);
+        // The first window's requests may all go at once; those of each further one a window later.
+        let ideal = i64::try_from(windows - 1).unwrap() * 15_000;
+        assert!(ended.millis * 95 <= ideal * 100, "{users} users: {} ms instead of {ideal}", ended.millis);
+        assert_eq!(ended.refused, 0, "{users} users");
+    }
+}
+
+#[test]
+fn s22_limits_that_nobody_told_are_found_with_hardly_a_refusal() {
+    let actual = limits("300,60,10,15");
+    let service = Service::new(actual, 40, None, Faults::none());
+    let rows = 300 * 2 * 6;
+    let ended = run(&service, limits("6000,1200,52,15"), 2, rows);
+    assert!(u128::from(ended.refused) * 100 < rows, "{} of {rows}", ended.refused);
+    assert!(ended.last_refusal < 15_000, "at {} ms", ended.last_refusal);
+    assert!(ended.millis * 95 <= 5 * 15_000 * 100, "{} ms", ended.millis);
+}
+
+#[test]
+fn s22_the_concurrency_that_serves_best_is_found() {
+    // Eight workers of 20 ms each: 400 rows a second, and no more however many ask.
+    let limits = limits("100000,100000,52,300");
+    let service = Service::new(limits, 20, Some(8), Faults::none());
+    let ended = run(&service, limits, 1, 8_000);
+    assert!(ended.millis * 90 <= 20_000 * 100, "{} ms instead of 20,000", ended.millis);
+    assert_eq!(ended.refused, 0);
+}
+
+#[test]
+fn s22_faults_of_every_kind_lose_and_double_nothing() {
+    let limits = limits("300,60,52,15");
+    let service = Service::new(limits, 40, None, Faults::every(97));
+    let ended = run(&service, limits, 2, 300 * 2 * 4);
+    assert_eq!(ended.refused, 0, "none beyond those that were injected");
+    assert!(service.seen().injected > 20);
+}
+
+#[tokio::test]
+async fn each_user_whose_token_is_rejected_gets_a_new_one_once() {
+    let (script, http) = Script::http();
+    let authority = Authority::new(&"https://login.windows.net".parse().unwrap(), "t").unwrap();
+    let users = [1, 2].map(|user| {
+        let id = Uuid::from_u128(user).to_string().parse().unwrap();
+        Tokens::new(Arc::new(ClientSecret::new(id, Secret::new(SECRET))), authority.clone(), http.clone())
+    });
+    let found = Discovered { authority, resource: "https://contoso.crm4.dynamics.com".to_owned() };
+    let org = Dataverse::new(&connection("https://contoso.crm4.dynamics.com"), &found, users[0].clone(), http);
+    let org = org.with_pool(Pool::new(users, limits("300,60,52,15")));
+    // The turn goes to the user that has the most room: one after the other.
+    let row = Uuid::from_u128(9);
+    let request = format!("DELETE /api/data/v9.2/contacts({row})");
+    for stale in ["one", "two"] {
+        token(&script, stale);
+        script.expect(&request, answer(401, &[], ""));
+    }
+    token(&script, "new one");
+    script.expect(&request, answer(204, &[], ""));
+    org.delete("contacts", row).await.unwrap();
+    assert_eq!(script.seen().last().unwrap().headers()["authorization"], "Bearer new one");
+    // The second user's turn, the first one's, and the second one's again: it has had its new token.
+    token(&script, "new two");
+    script.expect(&request, answer(401, &[], ""));
+    script.expect(&request, answer(401, &[], ""));
+    token(&script, "newer two");
+    let refused = r#"{"error":{"code":"0x80040220","message":"no"}}"#;
+    script.expect(&request, answer(401, &[], refused));
+    assert_eq!(org.delete("contacts", row).await.unwrap_err().dataverse().unwrap().status, 401);
+    assert!(script.is_done());
+}
+
+#[test]
+fn a_retry_after_is_obeyed_to_the_second_and_other_users_go_on() {
+    let limits = limits("300,60,52,15");
+    let service = Service::new(limits, 40, None, Faults::storm(7));
+    run(&service, limits, 2, 400);
+    let seen = service.seen();
+    let stormed = seen.sent.iter().filter(|(user, _)| *user == 0).map(|(_, at)| *at);
+    let (before, after): (Vec<i64>, Vec<i64>) = stormed.partition(|at| *at < 100);
+    assert!(!before.is_empty() && after.iter().all(|at| *at >= 7_000), "{before:?} {after:?}");
+    assert!(seen.sent.iter().any(|(user, at)| *user == 1 && (100..7_000).contains(at)));
+}
+
+#[test]
+fn whoever_drains_the_pool_waits_for_what_is_under_way_and_no_more_goes() {
+    let limits = limits("300,60,2,15");
+    let service = Service::new(limits, 40, None, Faults::none());
+    let (org, pool) = service.org(1, limits);
+    let outcomes = service.time.run(async {
+        let load = futures::future::join_all((1..=10).map(|row| {
+            let org = &org;
+            async move { org.create("contacts", &json!({ "contactid": Uuid::from_u128(row) })).await }
+        }));
+        // Some have gone by now; nobody knows how many.
+        let drain = async {
+            service.time.after(Duration::from_millis(50)).await;
+            pool.drain().await;
+            assert!(pool.users(org.http()).iter().all(|user| user.in_flight == 0));
+        };
+        futures::future::join(load, drain).await.0
+    });
+    let done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert!((1..10).contains(&done), "{done}");
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(Error::Closed))), "{outcomes:?}");
+    assert_eq!(service.seen().rows.len(), done);
+}
+
+#[test]
+fn a_request_that_its_caller_gives_up_leaves_its_place_to_others() {
+    let limits = limits("300,60,1,15");
+    let service = Service::new(limits, 40, None, Faults::none());
+    let (org, pool) = service.org(1, limits);
+    service.time.run(async {
+        let row = |number| json!({ "contactid": Uuid::from_u128(number) });
+        let (first, second) = (row(1), row(2));
+        let given_up = org.create("contacts", &first);
+        futures::future::select(given_up.boxed(), service.time.after(Duration::from_millis(1))).await;
+        assert!(pool.users(org.http()).iter().all(|user| user.in_flight == 0));
+        org.create("contacts", &second).await.unwrap();
+    });
+    assert!(org.http().counted().sent >= 2);
+}

@@ -1,0 +1,33 @@
+//! What an answer's headers tell of the limits.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use keyholder_foundation::Timestamp;
+use keyholder_limits::{Limit, Told};
+
+use crate::error::DataverseRefusal;
+use crate::retry::retry_after;
+
+/// Reads them; `now` is the server's time, for a `Retry-After` that is a date.
+pub(super) fn read(answer: &Response<Bytes>, now: Timestamp) -> Told {
+    let text = |name: &str| answer.headers().get(name)?.to_str().ok();
+    let is_refused = answer.status() == StatusCode::TOO_MANY_REQUESTS;
+    let waits = is_refused || answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+    Told {
+        requests: text("x-ms-ratelimit-burst-remaining-xrm-requests").and_then(|text| text.trim().parse().ok()),
+        execution: text("x-ms-ratelimit-time-remaining-xrm-requests").and_then(Told::read_seconds),
+        parallelism: text("x-ms-dop-hint").and_then(|text| text.trim().parse().ok()),
+        refused: is_refused.then(|| limit(answer)),
+        retry_after: if waits { retry_after(answer.headers(), Some(now)) } else { None },
+    }
+}
+
+/// Which limit a refusal names; that of requests where it names none.
+fn limit(answer: &Response<Bytes>) -> Limit {
+    let refusal = DataverseRefusal::read("", answer);
+    match refusal.as_ref().map(|refusal| refusal.code.as_str()) {
+        Some("0x80072321") => Limit::Execution,
+        Some("0x80072326") => Limit::Concurrency,
+        _ => Limit::Requests,
+    }
+}

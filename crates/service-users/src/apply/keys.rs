@@ -1,0 +1,158 @@
+//! Secrets and certificates of a registration, as the directory changes them.
+//!
+//! Certificates are one list, which Microsoft Graph replaces as a whole, without a way to say "if
+//! nobody has changed it since". So it is read, changed and written, then read again, and all of it once
+//! more where the directory refused the list or somebody else's write has undone ours meanwhile. (`addKey`
+//! adds one alone, but only to who can sign with an earlier one.)
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use keyholder_client::Error as ClientError;
+use keyholder_entra::graph::{Application, ApplicationWrite, KeyCredential};
+use keyholder_foundation::{KeyId, ObjectId};
+
+use crate::Administrator;
+use crate::certificate::{Fresh, is_of};
+use crate::error::{Error, While};
+use crate::kept::Registered;
+use crate::marks::{is_delivered, tags_after_delivery};
+use crate::patience::object_not_seen;
+
+/// The waits before each try, in seconds: the second looks at what the first has written.
+const WAITS: [u64; 6] = [0, 0, 1, 2, 4, 8];
+
+/// Gives a registration one more certificate; its id there.
+pub(crate) async fn add_certificate(
+    administrator: &Administrator,
+    application: ObjectId,
+    fresh: &Fresh,
+) -> Result<KeyId, ClientError> {
+    edit(administrator, application, Some(fresh), &[]).await.map(|edited| edited.added.unwrap_or(fresh.entry.key_id))
+}
+
+/// Takes secrets and certificates from a registration; how many of them there were. `stays` is a
+/// certificate that was just added, which the directory may not show yet.
+pub(crate) async fn remove(
+    administrator: &Administrator,
+    application: &Application,
+    stays: Option<&Fresh>,
+    ids: &[KeyId],
+) -> Result<usize, Error> {
+    let is_certificate = |id: &&KeyId| application.key_credentials.iter().any(|one| one.key_id == **id);
+    let (certificates, secrets): (Vec<&KeyId>, Vec<&KeyId>) = ids.iter().partition(is_certificate);
+    let mut removed = 0;
+    for id in secrets {
+        match administrator.graph.remove_password(application.id, *id).await {
+            Ok(()) => removed += 1,
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error).while_doing(|| format!("remove the client secret {id}")),
+        }
+    }
+    if !certificates.is_empty() {
+        let certificates: Vec<KeyId> = certificates.into_iter().copied().collect();
+        let edited = edit(administrator, application.id, stays, &certificates).await;
+        let edited = edited.while_doing(|| "remove a certificate".to_owned())?;
+        if !edited.left.is_empty() {
+            return Err(Error::StillThere { certificates: edited.left });
+        }
+        removed += edited.seen.len();
+    }
+    Ok(removed)
+}
+
+/// Writes down on a registration that a key has arrived at a place which does not give it back. Tags are one
+/// list too, so that it is looked whether somebody else's write has undone this one.
+pub(crate) async fn note_delivery(
+    administrator: &Administrator,
+    application: &Application,
+    key: KeyId,
+) -> Result<(), ClientError> {
+    for wait in WAITS {
+        if wait > 0 {
+            administrator.http.sleep(Duration::from_secs(wait)).await;
+        }
+        let there = match administrator.graph.application_at(application.id).await {
+            Err(error) if object_not_seen(&error) => continue,
+            there => there?,
+        };
+        if is_delivered(&there, key) {
+            return Ok(());
+        }
+        let tags = Some(tags_after_delivery(&there, application, key));
+        let changes = ApplicationWrite { tags, ..ApplicationWrite::default() };
+        match administrator.graph.update_application(application.id, &changes).await {
+            Err(error) if !object_not_seen(&error) => return Err(error),
+            _ => {}
+        }
+    }
+    // Written and never seen: a directory that lags. At worst the next run makes another key.
+    Ok(())
+}
+
+/// What has become of a list of certificates.
+#[derive(Default)]
+struct Edited {
+    /// The id of the added one, once it is seen.
+    added: Option<KeyId>,
+    /// Which of those to remove were there.
+    seen: BTreeSet<KeyId>,
+    /// Which of them were there still when it was looked last.
+    left: Vec<KeyId>,
+}
+
+/// Adds one certificate and removes others.
+async fn edit(
+    administrator: &Administrator,
+    application: ObjectId,
+    add: Option<&Fresh>,
+    remove: &[KeyId],
+) -> Result<Edited, ClientError> {
+    let graph = &administrator.graph;
+    let (mut refused, mut edited) = (None, Edited::default());
+    for wait in WAITS {
+        if wait > 0 {
+            administrator.http.sleep(Duration::from_secs(wait)).await;
+        }
+        let there = graph.key_credentials(application).await?;
+        let stays = |one: &&KeyCredential| !remove.contains(&one.key_id);
+        let mut wanted: Vec<KeyCredential> = there.iter().filter(stays).cloned().collect();
+        edited.left = there.iter().map(|one| one.key_id).filter(|id| remove.contains(id)).collect();
+        edited.seen.extend(edited.left.iter().copied());
+        for one in &mut wanted {
+            one.key = None;
+        }
+        let added = add.map(|fresh| (fresh, there.iter().find(|one| is_of(&fresh.facts, &Registered::from(*one)))));
+        match added {
+            Some((fresh, None)) => wanted.push(fresh.entry.clone()),
+            Some((_, Some(found))) if wanted.len() == there.len() => {
+                return Ok(Edited { added: Some(found.key_id), ..edited });
+            }
+            None if wanted.len() == there.len() => return Ok(edited),
+            _ => {}
+        }
+        let changes = ApplicationWrite { key_credentials: Some(wanted), ..ApplicationWrite::default() };
+        match graph.update_application(application, &changes).await {
+            Ok(()) => refused = None,
+            Err(error) if is_conflict(&error) => refused = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    // Written each time and never seen: a directory that lags. Of one that was added the sign-in will tell.
+    refused.map_or(Ok(edited), Err)
+}
+
+/// Somebody else has changed the list between reading and writing.
+fn is_conflict(error: &ClientError) -> bool {
+    error.graph().is_some_and(|refusal| {
+        matches!(refusal.status, 409 | 412) || (refusal.status == 400 && refusal.message.contains("keyCredentials"))
+    })
+}
+
+/// Graph answers an unknown key id with 400 and this text.
+fn is_gone(error: &ClientError) -> bool {
+    error.graph().is_some_and(|refusal| {
+        refusal.status == 404
+            || (refusal.status == 400 && refusal.message.starts_with("No password credential found with keyId"))
+    })
+}

@@ -1,0 +1,293 @@
+//! The threads of one schema in this process, how writes are grouped, and what is run again.
+//!
+//! The writing thread takes everything that waits into one transaction with a savepoint around each,
+//! as it does on SQLite: one lock, one commit, and one wait for the server's disk for all of them.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::failure::Failure;
+use super::{Server, Session, open};
+use crate::database::Link;
+use crate::job::WriteJob;
+use crate::pool::{Pool, Read, Write};
+use crate::queue::Queue;
+use crate::{DatabaseOptions, Durability, Error, Migration, Snapshot, Transaction};
+
+/// How many threads read when nothing is said.
+const READERS: usize = 4;
+/// The most writes that share one commit.
+const GROUP: usize = 64;
+/// How often work is begun before it is given up.
+const ATTEMPTS: u32 = 6;
+/// The longest first pause before something is begun again; each is up to twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// One snapshot for the whole closure.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+/// The lock comes before the snapshot (LOCK takes none), so that the snapshot has all that earlier
+/// writers committed, and nobody else writes until this one has.
+const WRITE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE keyholder_writer IN EXCLUSIVE MODE";
+
+/// The threads of one schema.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    pool: Pool,
+}
+
+impl Sessions {
+    pub(crate) fn start(
+        server: &Server,
+        schema: &str,
+        options: &DatabaseOptions,
+        migrations: &[Migration],
+    ) -> Result<Self, Error> {
+        open::check_name(server, schema)?;
+        let pool = Pool::new(server.schema(schema), options.queue);
+        let desk = || Desk {
+            server: server.clone(),
+            schema: schema.to_owned(),
+            durability: options.durability,
+            runtime: None,
+            session: None,
+        };
+        // The runtime of a connection may not be run inside another: the writer's own thread opens.
+        let (opened, is_open) = mpsc::channel();
+        let (mut writer, writes, migrations) = (desk(), Arc::clone(&pool.writes), migrations.to_vec());
+        pool.spawn("store-writer", move || {
+            let result = writer.open(&migrations);
+            let goes_on = result.is_ok();
+            // Whoever opens waits for this.
+            drop(opened.send(result));
+            if goes_on {
+                run_writes(&mut writer, &writes);
+            }
+            writer.close();
+        })?;
+        is_open.recv().map_err(|_| Error::Closed { path: pool.place().to_owned() })??;
+        for _ in 0..options.readers.unwrap_or(READERS) {
+            let (mut reader, reads) = (desk(), Arc::clone(&pool.reads));
+            pool.spawn("store-reader", move || {
+                run_reads(&mut reader, &reads);
+                reader.close();
+            })?;
+        }
+        Ok(Self { pool })
+    }
+
+    pub(crate) fn place(&self) -> &Path {
+        self.pool.place()
+    }
+
+    pub(crate) fn read(&self, job: Read) -> Result<(), Error> {
+        self.pool.read(job)
+    }
+
+    pub(crate) fn write(&self, job: Write) -> Result<(), Error> {
+        self.pool.write(job)
+    }
+
+    /// Lets the threads do what waits, and waits for their end.
+    pub(crate) fn stop(&self) {
+        self.pool.stop();
+    }
+}
+
+/// Where a thread keeps its connection, which is made when it is first needed and again when it broke.
+struct Desk {
+    server: Server,
+    schema: String,
+    durability: Durability,
+    runtime: Option<Arc<Runtime>>,
+    session: Option<Session>,
+}
+
+impl Desk {
+    fn runtime(&mut self) -> Result<Arc<Runtime>, Error> {
+        if let Some(runtime) = &self.runtime {
+            return Ok(Arc::clone(runtime));
+        }
+        let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = Arc::new(built.map_err(|error| Error::Unusable {
+            doing: "make a runtime for",
+            path: self.server.schema(&self.schema),
+            reason: error.to_string(),
+        })?);
+        self.runtime = Some(Arc::clone(&runtime));
+        Ok(runtime)
+    }
+
+    fn open(&mut self, migrations: &[Migration]) -> Result<(), Error> {
+        let runtime = self.runtime()?;
+        let session = open::open(&runtime, &self.server, &self.schema, migrations)?;
+        self.prepare(session).map(drop)
+    }
+
+    /// The connection: the one of before, while it can be used.
+    fn session(&mut self) -> Result<&Session, Error> {
+        let usable = self.session.take().filter(|session| !session.is_over());
+        let session = match usable {
+            Some(session) => session,
+            None => {
+                let runtime = self.runtime()?;
+                let session = Session::connect(&runtime, &self.server, &self.schema)?;
+                return self.prepare(session);
+            }
+        };
+        Ok(self.session.insert(session))
+    }
+
+    fn prepare(&mut self, session: Session) -> Result<&Session, Error> {
+        if let Some(setting) = open::durable(self.durability) {
+            session.now(setting)?;
+        }
+        Ok(self.session.insert(session))
+    }
+
+    /// Does the work with a connection, and again when what ended it may not be there the next time:
+    /// others in the way, tables changed by others, a connection that broke.
+    fn repeat(&mut self, mut work: impl FnMut(&Session) -> Result<(), Failure>) -> Result<(), Error> {
+        let mut attempt = 0;
+        loop {
+            let done = match self.session() {
+                Ok(session) => work(session).inspect_err(|failure| {
+                    session.roll_back();
+                    if matches!(failure, Failure::Moved(_)) {
+                        session.forget_statements();
+                    }
+                }),
+                Err(error @ Error::Lost { .. }) => Err(Failure::Lost(error)),
+                Err(error) => Err(Failure::Broken(error)),
+            };
+            let Err(failure) = done else { return Ok(()) };
+            attempt += 1;
+            let again = match &failure {
+                Failure::Again(_) => attempt < ATTEMPTS,
+                // What is not there now will not come by waiting; a new snapshot or connection may have it.
+                Failure::Moved(_) | Failure::Lost(_) => attempt < ATTEMPTS / 2,
+                Failure::Violated | Failure::Broken(_) | Failure::Unsent(_) => false,
+            };
+            if matches!(failure, Failure::Lost(_)) {
+                self.session = None;
+            }
+            if !again {
+                return Err(failure.error());
+            }
+            self.pause(attempt)?;
+        }
+    }
+
+    /// Waits a little before something is begun again, so that those who met do not meet again.
+    fn pause(&mut self, attempt: u32) -> Result<(), Error> {
+        let longest = PAUSE.saturating_mul(1 << attempt.min(6));
+        let longest = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        let wait = Duration::from_micros(1 + self.server.random.below(longest));
+        let sleep = Arc::clone(&self.server.sleep);
+        // Made inside the runtime: its timer is the runtime's.
+        self.runtime()?.block_on(async { sleep.sleep(wait).await });
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.close();
+        }
+    }
+}
+
+fn run_reads(desk: &mut Desk, reads: &Queue<Read>) {
+    let mut next = Vec::with_capacity(1);
+    loop {
+        reads.take(1, &mut next);
+        let Some(mut job) = next.pop() else { return };
+        if !job.is_wanted() {
+            continue;
+        }
+        let read = desk.repeat(|session| {
+            job.forget();
+            session.begin(READ);
+            job.run(&mut Snapshot::new(Link::Postgresql(session)));
+            match session.take_failure() {
+                // Nothing is written, so nothing can violate an index.
+                None | Some(Failure::Violated | Failure::Unsent(_)) => Ok(()),
+                Some(failure) => Err(failure),
+            }
+        });
+        job.finish(read);
+        if let Some(session) = &desk.session {
+            session.roll_back();
+        }
+    }
+}
+
+fn run_writes(desk: &mut Desk, writes: &Queue<Write>) {
+    let mut group = Vec::with_capacity(GROUP);
+    loop {
+        writes.take(GROUP, &mut group);
+        if group.is_empty() {
+            return;
+        }
+        run_group(desk, &mut group);
+    }
+}
+
+/// Runs a group in one transaction and answers every write in it.
+fn run_group(desk: &mut Desk, group: &mut Vec<Write>) {
+    group.retain(|job| job.is_wanted());
+    let mut ends = Vec::new();
+    let committed = desk.repeat(|session| {
+        ends.clear();
+        group.iter_mut().for_each(|job| job.forget());
+        session.begin(WRITE);
+        for job in group.iter_mut() {
+            ends.push(in_savepoint(session, &mut **job)?);
+        }
+        session.commit()
+    });
+    if committed.is_err() {
+        // What the closures gave does not count, and none of them may say that it was done.
+        group.iter_mut().for_each(|job| job.forget());
+        ends.clear();
+    }
+    let mut ends = ends.into_iter();
+    for job in group.drain(..) {
+        job.finish(committed.clone().and(ends.next().unwrap_or(Ok(()))));
+    }
+}
+
+/// Runs one write so that, when it fails, nothing of it remains. The inner error is the write's own,
+/// the outer one ends the whole group.
+fn in_savepoint(session: &Session, job: &mut dyn WriteJob) -> Result<Result<(), Error>, Failure> {
+    session.later("SAVEPOINT one");
+    let mut keep = job.run(&mut Transaction::new(Link::Postgresql(session)));
+    let mut failure = session.take_failure();
+    if let Some(Failure::Violated) = failure {
+        // A savepoint around each change costs a journey for some; so it is taken only by who needs it.
+        undo(session)?;
+        session.later("SAVEPOINT one");
+        session.be_careful(true);
+        keep = job.run(&mut Transaction::new(Link::Postgresql(session)));
+        session.be_careful(false);
+        failure = session.take_failure();
+    }
+    match failure {
+        None | Some(Failure::Unsent(_)) => {
+            session.later(if keep { "RELEASE one" } else { "ROLLBACK TO one; RELEASE one" });
+            Ok(Ok(()))
+        }
+        Some(Failure::Broken(error)) => {
+            undo(session)?;
+            Ok(Err(error))
+        }
+        Some(failure) => Err(failure),
+    }
+}
+
+/// Undoes what a closure did whose transaction takes nothing else any more.
+fn undo(session: &Session) -> Result<(), Failure> {
+    let undone = session.now("ROLLBACK TO one; RELEASE one");
+    undone.map_err(|error| session.take_failure().unwrap_or(Failure::Broken(error)))
+}

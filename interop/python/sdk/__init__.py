@@ -1,0 +1,1 @@
+"""Microsoft's Dataverse SDK for Python, by what it does."""
