@@ -53,6 +53,42 @@ pub use person::{Account, SignedIn};
 pub use refresh_token::{KeepRefreshToken, RefreshToken};
 
 /// A way to get tokens.
+///
+/// One of a program's own:
+///
+/// ```
+/// use futures::future::BoxFuture;
+/// use keyholder_client::{AccessToken, Authority, Credential, Error, Http};
+/// use keyholder_foundation::{ClientId, Secret, WallClock};
+///
+/// /// Somebody else gets the tokens.
+/// #[derive(Debug)]
+/// struct Vault {
+///     client_id: ClientId,
+/// }
+///
+/// impl Credential for Vault {
+///     fn client_id(&self) -> ClientId {
+///         self.client_id
+///     }
+///
+///     fn fetch<'a>(
+///         &'a self,
+///         _authority: &'a Authority,
+///         scope: &'a str,
+///         http: &'a Http,
+///     ) -> BoxFuture<'a, Result<AccessToken, Error>> {
+///         Box::pin(async move {
+///             let token = Secret::new(format!("what the vault has for {scope}"));
+///             let life = std::time::Duration::from_secs(600);
+///             AccessToken::new(token, http.clock().now(), life).ok_or_else(|| Error::Protocol {
+///                 origin: "the vault".to_owned(),
+///                 found: "a token that fits into no header".to_owned(),
+///             })
+///         })
+///     }
+/// }
+/// ```
 pub trait Credential: Send + Sync + Debug {
     /// The application that signs in: the caller itself, or the public client through which a
     /// person does.

@@ -93,6 +93,16 @@ impl Dataverse {
     /// Finds the org's authority and prepares to sign in with the connection's credential.
     /// The token itself is got with the first request.
     ///
+    /// ```no_run
+    /// # async fn example(connection: keyholder_client::Connection) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::{Dataverse, Http, NetworkOptions};
+    ///
+    /// let http = Http::over_network(NetworkOptions { ca_file: connection.ca_file.clone(), ..Default::default() })?;
+    /// let org = Dataverse::connect(&connection, http).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`discover`] and [`Connection::credential`].
     pub async fn connect(connection: &Connection, http: Http) -> Result<Self, Error> {
@@ -104,6 +114,19 @@ impl Dataverse {
     }
 
     /// The org of `connection` with tokens of any credential.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     connection: keyholder_client::Connection, http: keyholder_client::Http,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::{AzureCli, Dataverse, Tokens, authority};
+    ///
+    /// let found = authority::discover(&connection, &http).await?;
+    /// let tokens = Tokens::new(std::sync::Arc::new(AzureCli::new()), found.authority.clone(), http.clone());
+    /// let org = Dataverse::new(&connection, &found, tokens, http);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(connection: &Connection, found: &Discovered, tokens: Arc<Tokens>, http: Http) -> Self {
         let root = connection.url.web_api("");
@@ -112,12 +135,35 @@ impl Dataverse {
     }
 
     /// The same org with other tokens: as somebody else.
+    ///
+    /// ```no_run
+    /// # use std::sync::Arc;
+    /// # use keyholder_client::{ClientSecret, Dataverse, Error, Tokens};
+    /// # async fn example(org: Dataverse, other: ClientSecret) -> Result<(), Error> {
+    /// let tokens = Tokens::new(Arc::new(other), org.tokens().authority().clone(), org.http().clone());
+    /// let as_other = org.with_tokens(tokens);
+    /// assert_ne!(as_other.who_am_i().await?.user_id, org.who_am_i().await?.user_id);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_tokens(&self, tokens: Arc<Tokens>) -> Self {
         Self { api: Api { tokens, pool: None, ..self.api.clone() }, ..self.clone() }
     }
 
     /// The same org, with the users of a pool sending in turn, each as it has room.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::{Limits, Pool};
+    ///
+    /// let pool = Pool::new([org.tokens().clone()], Limits::TODAY);
+    /// let org = org.with_pool(pool.clone());
+    /// org.create("contacts", &serde_json::json!({ "lastname": "Ng" })).await?;
+    /// println!("{:?}", pool.users(org.http()));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_pool(&self, pool: Arc<Pool>) -> Self {
         Self { api: Api { pool: Some(pool), ..self.api.clone() }, ..self.clone() }
@@ -143,6 +189,14 @@ impl Dataverse {
 
     /// Who the org takes the caller for.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// let me = org.who_am_i().await?;
+    /// println!("the user {} of the org {}", me.user_id, me.organization_id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What signing in and asking came to.
     pub async fn who_am_i(&self) -> Result<WhoAmI, Error> {
@@ -165,6 +219,14 @@ impl Dataverse {
     }
 
     /// Sends any request below the Web API and gives the answer as it came.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// let answer = org.send(http::Method::GET, "contacts?$apply=groupby((statecode))", None).await?;
+    /// println!("{} bytes", answer.body().len());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What the request came to; an answer that is a refusal is one.
@@ -241,6 +303,7 @@ pub(crate) fn refusal(what: &str, answer: &Response<Bytes>) -> Option<Error> {
             request_id: None,
             retry_after: None,
             missing_privilege: None,
+            missing_access: None,
         })
     });
     read.map(|refusal| Error::Dataverse(Box::new(refusal)))

@@ -129,6 +129,15 @@ impl Discovery {
 
     /// The orgs that the caller is a user of.
     ///
+    /// ```no_run
+    /// # async fn example(discovery: keyholder_client::Discovery) -> Result<(), keyholder_client::Error> {
+    /// for org in discovery.instances().await?.into_iter().filter(|org| org.is_enabled) {
+    ///     println!("{}: {:?}", org.friendly_name, org.url);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What the request came to; [`Error::Protocol`] for more than 10,000 orgs.
     pub async fn instances(&self) -> Result<Vec<Instance>, Error> {

@@ -13,7 +13,9 @@ pub mod sign_in;
 use std::fmt;
 
 pub use configuration::ConfigurationError;
-pub use refusal::{DataverseRefusal, GraphRefusal, MissingPrivilege, PowerPlatformRefusal, TokenRefusal};
+pub use refusal::{
+    DataverseRefusal, GraphRefusal, MissingAccess, MissingPrivilege, PowerPlatformRefusal, TokenRefusal,
+};
 pub use sign_in::SignInError;
 
 /// `DuplicateRecord` and `DuplicateRecordEntityKey`.
@@ -21,6 +23,30 @@ const DUPLICATE: &str = "0x80040237";
 const DUPLICATE_KEY: &str = "0x80060892";
 
 /// What went wrong.
+///
+/// ```no_run
+/// # async fn example(org: keyholder_client::Dataverse) {
+/// use keyholder_client::ErrorKind;
+///
+/// if let Err(error) = org.create("accounts", &serde_json::json!({ "name": "Contoso" })).await {
+///     // Code, status and request id are in the message, and in fields.
+///     eprintln!("error: {error}");
+///     for hint in error.hints() {
+///         eprintln!("hint: {hint}");
+///     }
+///     let refusal = error.dataverse();
+///     if let Some(missing) = refusal.and_then(|refusal| refusal.missing_privilege.as_ref()) {
+///         eprintln!("{} on {:?}, at no depth at all", missing.name, missing.table);
+///     }
+///     if let Some(missing) = refusal.and_then(|refusal| refusal.missing_access.as_ref()) {
+///         eprintln!("{:?} on {}, but not as deep as the row {}", missing.rights, missing.table, missing.row);
+///     }
+///     if error.kind() == ErrorKind::OutOfReach {
+///         eprintln!("worth another try after {:?}", refusal.and_then(|refusal| refusal.retry_after));
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -47,6 +47,15 @@ impl Graph {
     /// names it, and is believed only when it names the authority's own origin: that is who
     /// holds the credential already.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::Graph;
+    /// let directory = Graph::connect(org.tokens().clone(), None, org.http().clone()).await?;
+    /// println!("{:?}", directory.organization().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::UntrustedAuthority`] when the directory is said to be elsewhere, and what asking
     /// came to.

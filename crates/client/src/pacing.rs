@@ -146,6 +146,17 @@ impl Pool {
 
     /// Lets no further request go, and waits until those under way have been answered. Requests that wait for their
     /// turn, and those that come after, end in [`Error::Closed`]; nothing of them was sent.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, pool: std::sync::Arc<keyholder_client::Pool>,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// // Somebody has pressed Ctrl+C: what is under way is finished, and nothing new is begun.
+    /// pool.drain().await;
+    /// assert!(pool.users(org.http()).iter().all(|user| user.in_flight == 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn drain(&self) {
         {
             // Whoever chooses a user holds this too: nobody is let go any more from here on.

@@ -97,6 +97,17 @@ impl PowerPlatform {
     /// The administration of the tokens' tenant, in the cloud of an org. Where the authority is not
     /// Microsoft's, it is at the authority's own origin, which holds the credential already.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::PowerPlatform;
+    /// let administration = PowerPlatform::connect(org.tokens().clone(), None, org.http().clone())?;
+    /// for environment in administration.environments().await? {
+    ///     println!("{}", environment.display_name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Protocol`] when the authority's origin is no address.
     pub fn connect(tokens: Arc<Tokens>, org_host: Option<&str>, http: Http) -> Result<Self, Error> {

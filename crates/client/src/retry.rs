@@ -14,6 +14,13 @@ use keyholder_foundation::Timestamp;
 use crate::error::{Error, Unreachable};
 
 /// How often, and how long at most, a request is tried again.
+///
+/// ```
+/// use keyholder_client::RetryPolicy;
+/// use std::time::Duration;
+/// let patient = RetryPolicy { attempts: 9, ..RetryPolicy::default() };
+/// assert_eq!(patient.backoff(4), Duration::from_secs(8));
+/// ```
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
     /// Tries in all, the first included.

@@ -122,6 +122,16 @@ struct Content {
 }
 
 /// The kept sign-ins of one folder.
+///
+/// ```no_run
+/// # fn example() -> Result<(), keyholder_client::SignInError> {
+/// use keyholder_client::sign_ins::SignIns;
+/// for sign_in in SignIns::in_folder("/home/ada/.local/state/keyholder").list()? {
+///     println!("{} at {}", sign_in.username, sign_in.tenant_as);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct SignIns {
     folder: PathBuf,
@@ -289,6 +299,15 @@ impl KeepRefreshToken for Keeper {
 }
 
 /// Whoever is signed in at the authority that is asked, as the kept sign-ins say.
+///
+/// ```
+/// use keyholder_client::Credential;
+/// use keyholder_client::sign_ins::{KeptCredential, SignIns, Wanted};
+///
+/// let kept = SignIns::in_folder("/home/ada/.local/state/keyholder");
+/// let wanted = Wanted { username: Some("ada@contoso.com".to_owned()), ..Wanted::default() };
+/// assert!(KeptCredential::new(Some(kept), wanted).is_person());
+/// ```
 #[derive(Debug)]
 pub struct KeptCredential {
     sign_ins: Option<SignIns>,

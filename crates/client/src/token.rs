@@ -76,6 +76,23 @@ struct Slot {
 type Slots = Arc<Mutex<HashMap<String, Slot>>>;
 
 /// Tokens of one credential at one authority, by scope.
+///
+/// A program that only needs a token, for another library:
+///
+/// ```no_run
+/// # async fn example(
+/// #     connection: keyholder_client::Connection, http: keyholder_client::Http,
+/// # ) -> Result<(), keyholder_client::Error> {
+/// use keyholder_client::{Tokens, authority};
+///
+/// let found = authority::discover(&connection, &http).await?;
+/// let tokens = Tokens::new(connection.credential()?, found.authority.clone(), http);
+/// let token = tokens.get(&found.scope()).await?;
+/// let header = token.header();
+/// assert!(header.is_sensitive());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Tokens {
     credential: Arc<dyn Credential>,

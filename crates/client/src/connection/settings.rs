@@ -167,6 +167,29 @@ pub struct Pipeline {
 
 /// Takes each setting from the first place that has it: flags, then the env file, then the
 /// environment. Empty values count as not given.
+///
+/// ```
+/// use keyholder_client::connection::{Flags, names, resolve};
+/// use keyholder_client::{Connection, CredentialChoice};
+///
+/// // A cluster has set the last three; the org's address was given by a flag, which comes first.
+/// let environment = |name: &'static str| {
+///     Some(match name {
+///         names::ORG_URL => "https://other.crm4.dynamics.com",
+///         names::azure::CLIENT_ID => "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001",
+///         names::azure::TENANT_ID => "contoso.com",
+///         names::azure::FEDERATED_TOKEN_FILE => "/var/run/secrets/azure/tokens/azure-identity-token",
+///         _ => return None,
+///     }.to_owned())
+/// };
+/// let flags = Flags { url: Some("https://contoso.crm4.dynamics.com".to_owned()), ..Flags::default() };
+/// let settings = resolve(&flags, None, environment);
+/// assert_eq!(settings.url.as_ref().map(|url| url.origin.to_string()).as_deref(), Some("flag --url"));
+/// let connection = Connection::try_from(settings)?;
+/// assert!(matches!(connection.credential, CredentialChoice::Federated(_)));
+/// assert_eq!(connection.tenant.as_deref(), Some("contoso.com"));
+/// # Ok::<(), keyholder_client::ConfigurationError>(())
+/// ```
 pub fn resolve(
     flags: &Flags,
     env_file: Option<&EnvFile>,

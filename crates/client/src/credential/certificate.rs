@@ -115,6 +115,18 @@ impl ClientCertificate {
     /// The same with the password of a PFX file (PKCS#12), as Windows, Azure Key Vault and OpenSSL 3 write them.
     /// A PEM file has none.
     ///
+    /// ```no_run
+    /// # fn example() -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::ClientCertificate;
+    ///
+    /// let id = keyholder_foundation::ClientId(uuid::Uuid::from_u128(1));
+    /// let password = keyholder_foundation::Secret::new(std::env::var("PFX_PASSWORD").unwrap_or_default());
+    /// let credential = ClientCertificate::read_protected(id, std::path::Path::new("orders-sync.pfx"), &password)?;
+    /// println!("good until {}", credential.facts().not_after);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`ClientCertificate::read`].
     pub fn read_protected(client_id: ClientId, path: &Path, password: &Secret) -> Result<Self, ConfigurationError> {

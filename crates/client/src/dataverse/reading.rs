@@ -37,6 +37,23 @@ impl Dataverse {
     }
 
     /// The pages behind one that a batch read; nothing when it was the last.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// use futures::TryStreamExt;
+    /// use keyholder_client::dataverse::{Batch, Outcome, Query};
+    ///
+    /// let query = Query::rows("contacts").select(["fullname"]);
+    /// let mut batch = Batch::new();
+    /// batch.read(&query);
+    /// if let Some(Outcome::Read(first)) = org.batch(&batch).await?.first()
+    ///     && let Some(more) = org.pages_after(first, &query)
+    /// {
+    ///     let others: Vec<_> = more.rows().try_collect().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pages_after(&self, page: &Page, query: &Query) -> Option<Pages> {
         let next = page.next_link()?;
@@ -63,6 +80,19 @@ impl Dataverse {
 
     /// The same as a type of the caller's own.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse, id: uuid::Uuid) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::Query;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Contact {
+    ///     fullname: String,
+    /// }
+    /// let contact: Contact = org.get_as(Query::row("contacts", id).select(["fullname"])).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Dataverse::get`], and [`Error::Protocol`] for an answer that is not of that type.
     pub async fn get_as<T: DeserializeOwned>(&self, query: impl Into<Query>) -> Result<T, Error> {
@@ -72,6 +102,18 @@ impl Dataverse {
     }
 
     /// One row, or nothing where there is none.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::{Key, Query};
+    ///
+    /// let key = Key::alternate("accountnumber", "A-17");
+    /// if org.find(Query::row("accounts", key).select(["name"])).await?.is_none() {
+    ///     println!("there is no such account");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What the request came to.
@@ -84,6 +126,19 @@ impl Dataverse {
     }
 
     /// One row, unless it is still as it was when it had this ETag.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse, id: uuid::Uuid) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::{Query, etag};
+    ///
+    /// let query = Query::row("contacts", id).select(["fullname"]);
+    /// let row = org.get(&query).await?;
+    /// if let Some(newer) = org.get_if_changed(&query, etag(&row).unwrap_or_default()).await? {
+    ///     println!("it is called {} now", newer["fullname"]);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Dataverse::get`].

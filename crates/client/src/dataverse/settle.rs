@@ -36,6 +36,20 @@ impl Dataverse {
     /// The same for a change that may have been carried out before: by a process that was killed, or by a call whose
     /// error was [`Error::fate_is_unknown`]. A row that is to be made is looked for first.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, unfinished: Vec<(uuid::Uuid, serde_json::Value)>,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::Change;
+    ///
+    /// // The ids come from the file that is loaded, so that the next run has the same.
+    /// for (id, row) in unfinished {
+    ///     org.settle_again(&Change::create_with_id("contacts", "contactid", id, &row)).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Dataverse::settle`]; what kept the request that looks for the row from being sent: the sign-in's refusal, a
     /// closed pool.

@@ -248,6 +248,13 @@ impl Dataverse {
 
     /// The logical name of the table whose entity set this is; nothing where there is none.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// assert_eq!(org.table_of_set("contacts").await?.as_deref(), Some("contact"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What the request came to.
     pub async fn table_of_set(&self, entity_set: &str) -> Result<Option<String>, Error> {

@@ -37,6 +37,20 @@ impl Dataverse {
 
     /// Creates a row in the entity set and gives its id.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse, account: uuid::Uuid) -> Result<(), keyholder_client::Error> {
+    /// #[derive(serde::Serialize)]
+    /// struct Contact<'a> {
+    ///     lastname: &'a str,
+    ///     #[serde(rename = "parentcustomerid_account@odata.bind")]
+    ///     company: String,
+    /// }
+    /// let company = keyholder_client::dataverse::RowRef::from(("accounts", account)).bind();
+    /// let id = org.create("contacts", &Contact { lastname: "Ng", company }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What the request came to. After a lost connection the row may exist: [`Change::create_with_id`] settles that.
     pub async fn create<T: Serialize + ?Sized>(&self, set: &str, row: &T) -> Result<Uuid, Error> {
@@ -44,6 +58,13 @@ impl Dataverse {
     }
 
     /// Changes columns of a row that exists: an update never creates.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse, id: uuid::Uuid) -> Result<(), keyholder_client::Error> {
+    /// org.update("contacts", id, &serde_json::json!({ "jobtitle": "Baker", "emailaddress1": null })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Dataverse`] with 404 when there is no such row, and what the request came to.
@@ -80,6 +101,16 @@ impl Dataverse {
 
     /// Deletes a row.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse, id: uuid::Uuid) -> Result<(), keyholder_client::Error> {
+    /// match org.delete("contacts", id).await {
+    ///     Err(error) if error.is_missing() => println!("it is gone already"),
+    ///     outcome => outcome?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Dataverse`] with 404 when there is no such row ([`Error::is_missing`]), and what
     /// the request came to.
@@ -88,6 +119,15 @@ impl Dataverse {
     }
 
     /// Ties two rows together over a collection-valued navigation property.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, user: uuid::Uuid, role: uuid::Uuid,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// org.associate(("systemusers", user), "systemuserroles_association", ("roles", role)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What the request came to.
@@ -102,6 +142,15 @@ impl Dataverse {
 
     /// Unties two rows.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, user: uuid::Uuid, role: uuid::Uuid,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// org.disassociate(("systemusers", user), "systemuserroles_association", role).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What the request came to; 404 when they were not tied.
     pub async fn disassociate(&self, row: impl Into<RowRef>, property: &str, other: Uuid) -> Result<(), Error> {
@@ -110,6 +159,16 @@ impl Dataverse {
 
     /// Calls an action, `roles(<id>)/Microsoft.Dynamics.CRM.AddPrivilegesRole`; its result, when
     /// it has one.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, role: uuid::Uuid, privilege: uuid::Uuid,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// let privileges = serde_json::json!({ "Privileges": [{ "PrivilegeId": privilege, "Depth": "Global" }] });
+    /// org.action(&format!("roles({role})/Microsoft.Dynamics.CRM.AddPrivilegesRole"), &privileges).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What the request came to.
@@ -142,6 +201,20 @@ impl Dataverse {
 
     /// Changes many rows of one table with one request, all or none.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, ids: Vec<uuid::Uuid>,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::Targets;
+    /// let mut targets = Targets::of("contact");
+    /// for id in ids {
+    ///     targets.push_with_id("contactid", id, &serde_json::json!({ "jobtitle": "Baker" }));
+    /// }
+    /// org.update_multiple("contacts", targets).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What the request came to.
     pub async fn update_multiple(&self, set: &str, targets: Targets) -> Result<(), Error> {
@@ -150,6 +223,19 @@ impl Dataverse {
 
     /// Changes or makes many rows of one table with one request, all or none.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::{Key, Targets};
+    /// let mut targets = Targets::of("account");
+    /// for (number, name) in [("A-17", "Contoso"), ("A-18", "Fabrikam")] {
+    ///     let key = Key::alternate("accountnumber", number);
+    ///     targets.push_with_key(("accounts", key), &serde_json::json!({ "name": name }));
+    /// }
+    /// org.upsert_multiple("accounts", targets).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What the request came to.
     pub async fn upsert_multiple(&self, set: &str, targets: Targets) -> Result<(), Error> {
@@ -157,6 +243,20 @@ impl Dataverse {
     }
 
     /// Removes many rows of one elastic table with one request; the service has this for no other tables.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, ids: Vec<uuid::Uuid>,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::Targets;
+    /// let mut targets = Targets::of("new_reading");
+    /// for id in ids {
+    ///     targets.push_with_id("new_readingid", id, &serde_json::json!({}));
+    /// }
+    /// org.delete_multiple("new_readings", targets).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What the request came to.

@@ -196,12 +196,16 @@ pub struct DataverseRefusal {
     pub request_id: Option<String>,
     /// How long to wait, when the service asked for that.
     pub retry_after: Option<Duration>,
-    /// Which privilege is missing, when that is why.
+    /// Which privilege is missing, at any depth, when that is why.
     pub missing_privilege: Option<MissingPrivilege>,
+    /// Which row the caller's privilege does not reach, when its depth is why.
+    pub missing_access: Option<MissingAccess>,
 }
 
 /// `PrivilegeDenied`.
 const PRIVILEGE_DENIED: &str = "0x80040220";
+/// `UnManagedIdsAccessDenied`.
+const ACCESS_DENIED_TO_ROW: &str = "0x80048306";
 
 impl DataverseRefusal {
     /// Reads a refusal; nothing when the body is not one.
@@ -212,6 +216,7 @@ impl DataverseRefusal {
         let code = cut(&error.code).to_ascii_lowercase();
         let message = cut(&error.message);
         let missing_privilege = (code == PRIVILEGE_DENIED).then(|| MissingPrivilege::read(&message)).flatten();
+        let missing_access = (code == ACCESS_DENIED_TO_ROW).then(|| MissingAccess::read(&message)).flatten();
         Some(Self {
             request: request.to_owned(),
             status: response.status().as_u16(),
@@ -220,6 +225,7 @@ impl DataverseRefusal {
             request_id: header(response, "x-ms-service-request-id").or_else(|| header(response, "req_id")),
             retry_after: crate::retry::retry_after(response.headers(), None),
             missing_privilege,
+            missing_access,
         })
     }
 
@@ -233,6 +239,9 @@ impl DataverseRefusal {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         if let Some(missing) = &self.missing_privilege {
+            return vec![missing.sentence()];
+        }
+        if let Some(missing) = &self.missing_access {
             return vec![missing.sentence()];
         }
         let number = self.code.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
@@ -258,7 +267,16 @@ impl std::error::Error for DataverseRefusal {}
 /// What Dataverse's `PrivilegeDenied` text says, in fields.
 ///
 /// The text has changed over the years (dataverse error 0x80040220 has had three forms); the parts
-/// read here are common to all of them.
+/// read here are common to all of them. No role of the caller has the privilege, at whatever depth; where one
+/// has it, but not deep enough for a row, that is [`MissingAccess`].
+///
+/// ```
+/// use keyholder_client::MissingPrivilege;
+/// let told = "Principal user (Id=5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c11, type=8, roleCount=1), is missing \
+///     prvReadContact privilege (Id=d26fe964-230b-42dd-ad93-5cc879de411e) on OTC=2 for entity 'contact'.";
+/// let missing = MissingPrivilege::read(told).unwrap();
+/// assert_eq!((missing.name.as_str(), missing.table.as_deref()), ("prvReadContact", Some("contact")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingPrivilege {
     /// The privilege's name: `prvReadContact`.
@@ -298,6 +316,54 @@ impl MissingPrivilege {
         };
         let table = self.table.as_ref().map_or_else(String::new, |table| format!(" on the table {table}"));
         format!("{who} lacks the privilege {}{table}: add it to one of its security roles", self.name)
+    }
+}
+
+/// What Dataverse's text of a row beyond the caller's reach says, in fields: a role has the privilege, but the row
+/// lies deeper than the role's depth goes, and nobody shares it with the caller.
+///
+/// ```
+/// use keyholder_client::error::MissingAccess;
+/// let told = "Principal with id 5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c11 does not have ReadAccess right(s) for record \
+///     with id 7a1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c12 of entity account.";
+/// let missing = MissingAccess::read(told).unwrap();
+/// assert_eq!((missing.rights.as_slice(), missing.table.as_str()), (&["ReadAccess".to_owned()][..], "account"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingAccess {
+    /// The id of the user or team.
+    pub principal: Uuid,
+    /// The rights that are missing: `ReadAccess`, `WriteAccess`.
+    pub rights: Vec<String>,
+    /// The row's id.
+    pub row: Uuid,
+    /// The table's logical name.
+    pub table: String,
+}
+
+impl MissingAccess {
+    /// Reads the text; nothing when it is none of this kind.
+    #[must_use]
+    pub fn read(message: &str) -> Option<Self> {
+        let principal = between(message, "Principal with id ", &[' '])?.parse().ok()?;
+        let (rights, rest) = message.split_once(" does not have ")?.1.split_once(" right(s) for record with id ")?;
+        let (row, table) = rest.split_once(" of entity ")?;
+        let table = table.split_whitespace().next()?.trim_end_matches('.');
+        let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let rights: Vec<String> = rights.split(',').map(|right| right.trim().to_owned()).collect();
+        let is_told = is_name(table) && rights.iter().all(|right| is_name(right));
+        is_told.then_some(Self { principal, rights, row: row.parse().ok()?, table: table.to_owned() })
+    }
+
+    /// The same in a sentence for people.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { principal, row, table, .. } = self;
+        let rights = self.rights.join(", ");
+        format!(
+            "{principal} has the privilege, but not for the row {row} of the table {table}, which belongs to somebody \
+             else or another business unit: give the privilege behind {rights} more depth, share the row, or change its owner"
+        )
     }
 }
 

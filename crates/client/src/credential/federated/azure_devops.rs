@@ -15,6 +15,20 @@ use crate::wire::{Http, json, looks_like, request};
 const FROM: &str = "Azure Pipelines";
 
 /// A job's way to its tokens. The audience is the service connection's own.
+///
+/// ```no_run
+/// # fn example(client_id: keyholder_foundation::ClientId) -> Option<keyholder_client::FederatedToken> {
+/// use std::sync::Arc;
+/// use keyholder_client::FederatedToken;
+/// use keyholder_client::credential::federated::AzureDevOps;
+/// use keyholder_foundation::Secret;
+///
+/// let variable = |name: &str| std::env::var(name).ok();
+/// let key = Secret::new(variable(AzureDevOps::TOKEN)?);
+/// let job = AzureDevOps::new(variable(AzureDevOps::URI)?, key, variable(AzureDevOps::CONNECTION)?);
+/// Some(FederatedToken::new(client_id, Arc::new(job)))
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct AzureDevOps {
     request_uri: String,

@@ -14,6 +14,21 @@ use crate::wire::Http;
 const LIMIT: u64 = keyholder_entra::jws::MAX_LENGTH as u64;
 
 /// A file with a token and nothing else.
+///
+/// In Kubernetes with workload identity, the cluster says where the file is and who the application is:
+///
+/// ```no_run
+/// # fn example() -> Option<keyholder_client::FederatedToken> {
+/// use std::sync::Arc;
+/// use keyholder_client::FederatedToken;
+/// use keyholder_client::connection::names::azure;
+/// use keyholder_client::credential::federated::TokenFile;
+///
+/// let variable = |name: &str| std::env::var(name).ok();
+/// let client_id = variable(azure::CLIENT_ID)?.parse().ok()?;
+/// Some(FederatedToken::new(client_id, Arc::new(TokenFile::new(variable(azure::FEDERATED_TOKEN_FILE)?))))
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct TokenFile {
     path: PathBuf,

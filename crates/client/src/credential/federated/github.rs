@@ -14,6 +14,19 @@ use crate::wire::{Http, json, looks_like, request};
 const FROM: &str = "GitHub Actions";
 
 /// A job's way to its tokens.
+///
+/// ```no_run
+/// # fn example(client_id: keyholder_foundation::ClientId) -> Option<keyholder_client::FederatedToken> {
+/// use std::sync::Arc;
+/// use keyholder_client::FederatedToken;
+/// use keyholder_client::credential::federated::GitHubActions;
+/// use keyholder_foundation::Secret;
+///
+/// let variable = |name: &str| std::env::var(name).ok();
+/// let job = GitHubActions::new(variable(GitHubActions::URL)?, Secret::new(variable(GitHubActions::TOKEN)?));
+/// Some(FederatedToken::new(client_id, Arc::new(job)))
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct GitHubActions {
     request_url: String,

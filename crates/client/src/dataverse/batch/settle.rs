@@ -9,6 +9,21 @@ impl Dataverse {
     /// does for one change. A change set is done when a row that it makes is there; without a row with an id of the
     /// caller's choosing in it, it is sent again only when every change in it is the same done twice.
     ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse, ids: Vec<uuid::Uuid>) -> Result<(), keyholder_client::Error> {
+    /// use keyholder_client::dataverse::{Batch, Change, Outcome};
+    ///
+    /// let mut batch = Batch::new();
+    /// for id in ids {
+    ///     batch.change(Change::create_with_id("contacts", "contactid", id, &serde_json::json!({ "lastname": "Ng" })));
+    /// }
+    /// let all = org.settle_batch(&batch.continue_on_error()).await?;
+    /// let unknown = all.iter().filter(|outcome| outcome.error().is_some_and(|error| error.fate_is_unknown())).count();
+    /// assert_eq!(unknown, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Dataverse::batch`]. An outcome may be [`Outcome::Refused`] with an error whose
     /// [`Error::fate_is_unknown`].
@@ -23,6 +38,15 @@ impl Dataverse {
 
     /// The same for a batch that may have been carried out before: by a process that was killed. Each part is looked
     /// for first.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     org: keyholder_client::Dataverse, batch: keyholder_client::dataverse::Batch,
+    /// # ) -> Result<(), keyholder_client::Error> {
+    /// let all = org.settle_batch_again(&batch).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Dataverse::settle_batch`].

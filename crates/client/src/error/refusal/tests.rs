@@ -53,6 +53,22 @@ fn a_dataverse_refusal_keeps_code_message_and_request_id() {
 }
 
 #[test]
+fn a_row_beyond_the_depth_of_a_privilege_is_told_from_a_missing_one() {
+    let message = "Principal with id 5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c11 does not have ReadAccess, WriteAccess \
+        right(s) for record with id 7a1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c12 of entity new_thing. Consider more.";
+    let body = serde_json::json!({"error": {"code": "0x80048306", "message": message}}).to_string();
+    let refusal = DataverseRefusal::read("PATCH new_things(x)", &answer(403, &[], &body)).unwrap();
+    assert_eq!(refusal.missing_privilege, None);
+    let missing = refusal.missing_access.as_ref().unwrap();
+    assert_eq!((missing.rights.len(), missing.table.as_str()), (2, "new_thing"));
+    assert_eq!(missing.row.to_string(), "7a1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c12");
+    assert!(refusal.hints()[0].contains("more depth"), "{:?}", refusal.hints());
+    for other in ["", "Principal with id x does not have y right(s) for record with id z of entity a", CURRENT] {
+        assert_eq!(MissingAccess::read(other), None);
+    }
+}
+
+#[test]
 fn codes_are_compared_whatever_their_case() {
     let body = r#"{"error":{"code":"0x80042F09","message":"no roles"}}"#;
     let refusal = DataverseRefusal::read("GET contacts", &answer(403, &[], body)).unwrap();
@@ -117,5 +133,6 @@ proptest! {
     fn no_message_makes_reading_panic(message: String) {
         let _ = MissingPrivilege::read(&message);
         let _ = MissingPrivilege::read(&format!("Principal user (Id={message} is missing prv{message}"));
+        let _ = MissingAccess::read(&format!("Principal with id {message} does not have {message} right(s) for record with id "));
     }
 }
