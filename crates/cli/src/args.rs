@@ -14,6 +14,7 @@ mod init;
 mod non_interactive;
 mod org;
 pub(crate) mod people;
+mod profile;
 mod roles;
 mod rows;
 mod subscriber;
@@ -26,7 +27,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
 pub(crate) use app_user::{AppUser, AppUserCreate, AppUserList, AppUserOne, AppUserRemove, RightsFlags};
-pub(crate) use connection::{ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags};
+pub(crate) use connection::{CallerFlags, ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags};
 pub(crate) use credential::{SinkFlags, TrustFlags, Trusted};
 pub(crate) use credentials::{Credential, CredentialAdd, CredentialList, CredentialRevoke};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
@@ -40,6 +41,7 @@ pub(crate) use org::{
     Behaviour, Clock, Credentials, Folder, ImportSchema, IssuerKeys, Org, OrgAdd, Policy, Pretence, Protection, Sample,
     SecurityGroup, Snapshot, Snapshots, Start, Tenant,
 };
+pub(crate) use profile::{Profile, ProfileAdd, ProfileRemove, ProfileUse, SourceFlags};
 pub(crate) use roles::{Role, RoleCreate, RoleDiff, RoleExport};
 pub(crate) use rows::{BodyFlags, Call, Create, Delete, Get, Member, NameFlags, Write};
 pub(crate) use subscriber::{KnownFlags, Subscriber, SubscriberAdd, SubscriberList};
@@ -155,6 +157,9 @@ pub(crate) enum Command {
         use it until an administrator revokes the person's sessions in the Entra admin center."
     )]
     Logout(Logout),
+    /// Keep orgs and callers under names of your own, without their secrets
+    #[command(subcommand, arg_required_else_help = true)]
+    Profile(Profile),
     /// Give applications their own way into an org, and look after it
     #[command(subcommand, arg_required_else_help = true)]
     AppUser(AppUser),

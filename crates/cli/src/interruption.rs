@@ -77,6 +77,7 @@ impl Leaves {
             Command::Init(_)
             | Command::Org(_)
             | Command::Login(_)
+            | Command::Profile(_)
             | Command::Logout(_)
             | Command::Create(_)
             | Command::Update(_)

@@ -14,6 +14,7 @@ mod issuers;
 mod local;
 mod outside;
 mod printer;
+mod profiles;
 mod progress;
 mod settings;
 mod table;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use args::{Arguments, Command, Output};
 use clap::Parser;
 use clap::error::ErrorKind;
+use commands::explain::Asked;
 use exit::Exit;
 use failure::Failure;
 use interruption::Leaves;
@@ -100,6 +102,9 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
 
 /// Runs a command to its end, or until somebody stops it.
 async fn run(command: &Command, printer: Printer) -> Result<Exit, Failure> {
+    if let Some(asked) = Asked::of(command) {
+        return commands::explain::run(&asked, printer).await.map(|()| Exit::Done);
+    }
     match Leaves::of(command) {
         None => perform(command, printer).await,
         Some(leaves) => {
@@ -129,6 +134,7 @@ async fn perform(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         Command::Org(arguments) => commands::org::run(arguments, printer).await,
         Command::Login(arguments) => commands::login::run(arguments, printer).await,
         Command::Logout(arguments) => commands::logout::run(arguments, printer).await,
+        Command::Profile(arguments) => commands::profile::run(arguments, printer).await,
         Command::Token(arguments) => commands::token::run(arguments, printer).await,
         Command::Whoami(arguments) => commands::whoami::run(arguments, printer).await,
         Command::Query(arguments) => commands::query::run(arguments, printer).await,

@@ -1,20 +1,22 @@
-//! From what was typed to what is meant: flags over the env file over the environment over the kept
-//! sign-ins.
+//! From what was typed to what is meant: flags over the env file over the environment over a profile over
+//! keyholder.toml over the kept sign-ins.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use keyholder_client::connection::{Flags, Settings, names, resolve};
+use keyholder_client::connection::{Flags, Given, Origin, Settings, names, resolve};
 use keyholder_client::sign_ins::SignIns;
 use keyholder_client::{ConfigurationError, Connection, CredentialChoice, Dataverse, EnvFile, Http, NetworkOptions};
 use keyholder_foundation::Secret;
 use keyholder_org::env_file;
+use keyholder_service_users::declaration::{Declaration, ReadError};
 use keyholder_service_users::{Administrator, variables};
 
-use crate::args::{ConnectionFlags, FederatedSource, PlaceFlags};
+use crate::args::{ConnectionFlags, FederatedSource, PlaceFlags, SourceFlags};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::profiles;
 
 /// No secret or password is longer, in bytes; a larger file is the wrong file.
 const LONGEST_SECRET: u64 = 4096;
@@ -50,30 +52,110 @@ pub(crate) fn http(ca_file: Option<PathBuf>) -> Result<Http, Failure> {
     Ok(Http::over_network(NetworkOptions { ca_file, ..NetworkOptions::default() })?)
 }
 
-/// The settings with what stands in the files that flags name, not yet checked.
+/// What is asked of the settings: no file with a secret is read for a command that signs nobody in by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Where the org is, and nothing else.
+    Place,
+    /// The caller too.
+    Caller,
+    /// The caller, and whatever a weaker place has as well.
+    Everything,
+}
+
+/// The settings with what stands in the files that flags and the profile name, not yet checked.
 pub(crate) async fn settings(flags: &ConnectionFlags, printer: Printer) -> Result<Settings, Failure> {
+    let places = places(flags, Needs::Caller, printer).await?;
+    Ok(places.into_iter().fold(Settings::default(), Settings::over))
+}
+
+/// Where the org is, for a person who signs in now.
+pub(crate) async fn place(place: &PlaceFlags, source: &SourceFlags, printer: Printer) -> Result<Settings, Failure> {
+    let flags = ConnectionFlags { place: place.clone(), source: source.clone(), ..ConnectionFlags::default() };
+    let places = places(&flags, Needs::Place, printer).await?;
+    Ok(places.into_iter().fold(Settings::default(), Settings::over).for_a_person())
+}
+
+/// What each place says, the strongest first: flags, env file, environment, profile.
+pub(crate) async fn places(flags: &ConnectionFlags, needs: Needs, printer: Printer) -> Result<Vec<Settings>, Failure> {
+    let given = flags_of(flags, printer).await?;
+    let nothing = Flags::default();
+    let env_file = read_env_file(&flags.place, printer)?;
+    let mut places = vec![
+        resolve(&given, None, |_| None),
+        resolve(&nothing, env_file.as_ref(), |_| None),
+        resolve(&nothing, None, environment),
+    ];
+    let above = places.iter().cloned().fold(Settings::default(), Settings::over);
+    places.extend(profiles::below(&above, needs, printer)?);
+    Ok(places)
+}
+
+/// The only org of the declaration in this folder, where no stronger place says which org is meant.
+pub(crate) fn declared(above: &Settings) -> Result<Option<Settings>, Failure> {
+    let file = Path::new(DECLARATION);
+    if above.url.is_some() {
+        return Ok(None);
+    }
+    let declaration = match Declaration::read(file) {
+        Err(ReadError::File(error)) if error.is_missing() => return Ok(None),
+        read => read?,
+    };
+    let mut orgs = declaration.orgs.values();
+    let (Some(org), None) = (orgs.next(), orgs.next()) else {
+        let names: Vec<&str> = declaration.orgs.keys().map(String::as_str).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let message = format!("the org's URL is not given, and `{DECLARATION}` has several orgs: {}", names.join(", "));
+        return Err(Failure::new(Exit::BadConfiguration, message).hint("say with `--url` which one is meant"));
+    };
+    let only = declaration.tenants.iter().next().filter(|_| declaration.tenants.len() == 1);
+    let named = org.tenant.as_ref().and_then(|name| declaration.tenants.get(name));
+    let tenant = named.or(only.map(|(_, tenant)| tenant)).map(|tenant| tenant.id.clone());
+    let given = |value: String| Some(Given { value, origin: Origin::Declaration(file.to_path_buf()) });
+    Ok(Some(Settings { url: given(org.url.to_string()), tenant: tenant.and_then(given), ..Settings::default() }))
+}
+
+/// The declaration of service users that stands in a folder.
+const DECLARATION: &str = "keyholder.toml";
+
+async fn flags_of(flags: &ConnectionFlags, printer: Printer) -> Result<Flags, Failure> {
     let (place, caller) = (&flags.place, &flags.caller);
     let stdin = Path::new("-");
     if [&caller.client_secret_file, &caller.password_file].iter().all(|file| file.as_deref() == Some(stdin)) {
         return Err(Failure::new(Exit::Usage, "standard input cannot be both the client secret and the password"));
     }
-    let given = Flags {
+    Ok(Flags {
+        url: place.url.clone(),
+        tenant: place.tenant.clone(),
+        authority: place.authority.clone(),
+        ca_file: place.ca_file.as_deref().map(shown),
         client_id: caller.client_id.clone(),
         client_secret: read_secret(&caller.client_secret_file, "client secret", "--client-secret-file", printer)
             .await?,
         certificate_file: caller.certificate_file.as_deref().map(shown),
         federated_token_file: caller.federated_token_file.as_deref().map(shown),
         federated: caller.federated.map(FederatedSource::as_str).map(str::to_owned),
+        managed_identity: caller.managed_identity,
         username: caller.username.clone(),
         password: read_secret(&caller.password_file, "password", "--password-file", printer).await?,
         azure_cli: caller.azure_cli,
-        ..place_of(place)
-    };
-    Ok(resolve(&given, read_env_file(place, printer)?.as_ref(), environment))
+        profile: flags.source.profile.clone(),
+    })
 }
 
 async fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, Failure> {
-    let connection = Connection::try_from(settings(flags, printer).await?)?;
+    let settings = settings(flags, printer).await?;
+    let settings = match declared(&settings)? {
+        Some(declared) => {
+            let url = declared.url.as_ref().map(|given| given.value.as_str()).unwrap_or_default();
+            printer.note(&format!("the org is {url}, the only one of `{DECLARATION}`"));
+            settings.over(declared)
+        }
+        None => settings,
+    };
+    let connection = Connection::try_from(settings)?;
     if let CredentialChoice::Certificate(file) | CredentialChoice::ProtectedCertificate { file, .. } =
         &connection.credential
     {
@@ -82,18 +164,12 @@ async fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connect
     Ok(connection)
 }
 
-fn place_of(place: &PlaceFlags) -> Flags {
-    Flags {
-        url: place.url.clone(),
-        tenant: place.tenant.clone(),
-        authority: place.authority.clone(),
-        ca_file: place.ca_file.as_deref().map(shown),
-        ..Flags::default()
-    }
+fn read_env_file(place: &PlaceFlags, printer: Printer) -> Result<Option<EnvFile>, Failure> {
+    place.env_file.as_deref().map(|path| env_file_at(path, printer)).transpose()
 }
 
-fn read_env_file(place: &PlaceFlags, printer: Printer) -> Result<Option<EnvFile>, Failure> {
-    let Some(path) = &place.env_file else { return Ok(None) };
+/// Reads an environment file, and says what is odd about it.
+pub(crate) fn env_file_at(path: &Path, printer: Printer) -> Result<EnvFile, Failure> {
     let file = EnvFile::read(path).map_err(ConfigurationError::from)?;
     if file.is_exposed {
         printer.note(&format!("others can read `{}`: `chmod 600` it, it may hold a secret", path.display()));
@@ -102,7 +178,7 @@ fn read_env_file(place: &PlaceFlags, printer: Printer) -> Result<Option<EnvFile>
         let (name, line) = (&unknown.name, unknown.line);
         printer.note(&format!("`{}` line {line}: nothing reads `{name}`; is it misspelt?", path.display()));
     }
-    Ok(Some(file))
+    Ok(file)
 }
 
 /// The URL of the database of PostgreSQL that the local org is in.

@@ -1,9 +1,11 @@
 //! Where the org is and who calls.
 //!
 //! A [`Connection`] is what a sign-in needs; [`resolve`] and `Connection::try_from` make one of
-//! flags, an environment file and the environment.
+//! flags, an environment file and the environment, [`Settings::over`] puts them over those of a profile,
+//! and [`explain`] says which value came from where.
 
 mod credentials;
+mod explained;
 mod settings;
 
 use std::fmt;
@@ -16,6 +18,8 @@ use url::Url;
 use crate::transport::{is_loopback, origin_of};
 
 pub use credentials::{CredentialChoice, Federation};
+pub use explained::{Explained, explain};
+pub(crate) use settings::resolve_profile_file;
 pub use settings::{Flags, Given, Origin, Settings, from_environment, resolve};
 
 /// The environment's names for the settings: a contract with everything that writes env files.
@@ -51,6 +55,8 @@ pub mod names {
     /// The origin of a local org, which is its token service too; read where
     /// [`AUTHORITY`] is not set.
     pub const ORIGIN: &str = "KEYHOLDER_ORIGIN";
+    /// The profile that is meant, of those that are kept on this machine.
+    pub const PROFILE: &str = "KEYHOLDER_PROFILE";
     /// All of them.
     pub const ALL: &[&str] = &[
         ORG_URL,
@@ -68,6 +74,7 @@ pub mod names {
         CA_FILE,
         AUTHORITY,
         ORIGIN,
+        PROFILE,
     ];
 
     /// The names that programs for Azure read, and clusters set. Each is read where its

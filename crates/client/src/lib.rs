@@ -120,6 +120,7 @@ pub mod error;
 pub mod graph;
 mod pacing;
 pub mod power_platform;
+pub mod profiles;
 pub mod retry;
 pub mod sign_ins;
 pub mod time;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::DEFAULT_DATA;
+use super::{DEFAULT_DATA, SourceFlags};
 
 /// Where the org and its token service are.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Org (flags win over --env-file, and that over the environment)")]
+#[command(next_help_heading = "Org")]
 pub(crate) struct PlaceFlags {
     /// The org's URL, such as `https://contoso.crm4.dynamics.com` [env: KEYHOLDER_ORG_URL]
     #[arg(long, value_name = "URL")]
@@ -28,13 +28,15 @@ pub(crate) struct PlaceFlags {
     pub(crate) env_file: Option<PathBuf>,
 }
 
-/// Which org, as whom. Flags win over the env file, and that over the environment.
+/// Which org, as whom, and where from.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ConnectionFlags {
     #[command(flatten)]
     pub(crate) place: PlaceFlags,
     #[command(flatten)]
     pub(crate) caller: CallerFlags,
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
 }
 
 /// One org to work on, and as whom: a real one, or the local org of a folder.
@@ -66,6 +68,9 @@ pub(crate) struct CallerFlags {
     /// The pipeline that this runs in and that hands out such tokens [env: KEYHOLDER_FEDERATED]
     #[arg(long, value_enum, value_name = "PIPELINE")]
     pub(crate) federated: Option<FederatedSource>,
+    /// The managed identity with that client id, of the Azure service that this runs on [env: KEYHOLDER_MANAGED_IDENTITY]
+    #[arg(long)]
+    pub(crate) managed_identity: bool,
     /// A person: with --password-file, or the one of several whose sign-in is kept [env: KEYHOLDER_USERNAME]
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,
@@ -119,17 +124,21 @@ pub(crate) struct Login {
     pub(crate) client_id: Option<String>,
     #[command(flatten)]
     pub(crate) place: PlaceFlags,
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
 }
 
 /// `logout`.
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
     /// Forget every sign-in, even where the file has become unreadable
-    #[arg(long, conflicts_with_all = ["url", "tenant", "username", "env_file"])]
+    #[arg(long, conflicts_with_all = ["url", "tenant", "username", "env_file", "profile"])]
     pub(crate) all: bool,
     /// Forget this person's
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,
     #[command(flatten)]
     pub(crate) place: PlaceFlags,
+    #[command(flatten)]
+    pub(crate) source: SourceFlags,
 }

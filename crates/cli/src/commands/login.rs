@@ -17,7 +17,7 @@ use crate::args::{ConnectionFlags, Login, PlaceFlags};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::settings::{administrator, http, settings, sign_ins};
+use crate::settings::{administrator, http, place, sign_ins};
 
 /// Where a person of a tenant signs in when no org says otherwise.
 const MICROSOFT: &str = "https://login.microsoftonline.com";
@@ -58,8 +58,7 @@ struct Place {
 
 impl Place {
     async fn find(flags: &PlaceFlags, arguments: &Login, printer: Printer) -> Result<Self, Failure> {
-        let flags = ConnectionFlags { place: flags.clone(), ..ConnectionFlags::default() };
-        let given = settings(&flags, printer).await?.for_a_person();
+        let given = place(flags, &arguments.source, printer).await?;
         let client_id = match &arguments.client_id {
             None => AZURE_CLI,
             Some(text) => text.trim().parse().map_err(|_| ConfigurationError::Invalid {
@@ -127,7 +126,8 @@ fn has_browser() -> bool {
 /// Asks the org and the directory who came, by the way that every later command takes. That one of
 /// them does not let the person in is worth knowing, but the sign-in itself stands.
 async fn prove(arguments: &Login, sign_in: &KeptSignIn, printer: Printer) -> Result<(Value, Value), Failure> {
-    let mut flags = ConnectionFlags { place: arguments.place.clone(), ..ConnectionFlags::default() };
+    let (place, source) = (arguments.place.clone(), arguments.source.clone());
+    let mut flags = ConnectionFlags { place, source, ..ConnectionFlags::default() };
     match sign_in.left {
         Left::AzureCli => flags.caller.azure_cli = true,
         Left::RefreshToken(_) => {

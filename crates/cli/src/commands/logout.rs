@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::login::{describe, facts};
-use crate::args::{ConnectionFlags, Logout};
+use crate::args::Logout;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::settings::{http, settings, sign_ins};
+use crate::settings::{http, place, sign_ins};
 
 pub(crate) async fn run(arguments: &Logout, printer: Printer) -> Result<(), Failure> {
     let kept = sign_ins()?;
@@ -23,12 +23,12 @@ pub(crate) async fn run(arguments: &Logout, printer: Printer) -> Result<(), Fail
         printer.json(&json!({"forgotten": "all"}));
         return Ok(());
     }
-    let place = &arguments.place;
-    let names_org = place.url.is_some() || place.env_file.is_some();
+    let flags = &arguments.place;
+    let names_org = flags.url.is_some() || flags.env_file.is_some() || arguments.source.profile.is_some();
     let authority = if names_org { Some(authority_of(arguments, printer).await?) } else { None };
-    let tenant = place.tenant.as_deref();
+    let tenant = flags.tenant.as_deref();
     // Without an org the flag means whatever was signed in to there.
-    let at = place.authority.as_deref().filter(|_| !names_org).map(origin_named).transpose()?;
+    let at = flags.authority.as_deref().filter(|_| !names_org).map(origin_named).transpose()?;
     let is_meant = |one: &KeptSignIn| {
         let same = |text: &str| one.tenant.eq_ignore_ascii_case(text) || one.tenant_as.eq_ignore_ascii_case(text);
         arguments.username.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(&one.username))
@@ -66,7 +66,6 @@ fn origin_named(text: &str) -> Result<String, Failure> {
 
 /// Where people of the org sign in.
 async fn authority_of(arguments: &Logout, printer: Printer) -> Result<Authority, Failure> {
-    let flags = ConnectionFlags { place: arguments.place.clone(), ..ConnectionFlags::default() };
-    let connection = Connection::try_from(settings(&flags, printer).await?.for_a_person())?;
+    let connection = Connection::try_from(place(&arguments.place, &arguments.source, printer).await?)?;
     Ok(discover(&connection, &http(connection.ca_file.clone())?).await?.authority)
 }

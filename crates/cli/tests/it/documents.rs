@@ -12,6 +12,7 @@ use crate::sign_in::Case;
 /// The documents whose commands are run.
 const DOCUMENTS: &[&str] = &[
     "README.md",
+    "docs/profiles.md",
     "docs/local-org.md",
     "docs/limits.md",
     "docs/guide-data.md",
@@ -55,7 +56,8 @@ fn every_command_in_the_documents_works_as_shown() {
     run(folder.path(), &["quickstart", "--listen", &port]).done();
     let env = fs::read_to_string(folder.path().join(".keyholder/org.env")).unwrap();
     let setting = |name: &str| env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap().to_owned();
-    fs::write(folder.path().join("secret.txt"), setting("KEYHOLDER_ADMIN_CLIENT_SECRET").trim_matches('\'')).unwrap();
+    let secret = setting("KEYHOLDER_ADMIN_CLIENT_SECRET");
+    keyholder_platform::write_private(&folder.path().join("secret.txt"), secret.trim_matches('\'').as_bytes()).unwrap();
     let org = RunningOrg::start(folder.path(), &["--listen", &port]);
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -111,6 +113,7 @@ fn every_command_in_the_documents_works_as_shown() {
                 Command::new("sh")
                     .args(["-c", &command])
                     .current_dir(folder.path())
+                    .env("XDG_STATE_HOME", folder.path().join("state"))
                     .env("KEYHOLDER_CA_FILE", folder.path().join(".keyholder/ca.pem")),
             );
             assert!(

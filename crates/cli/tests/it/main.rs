@@ -27,6 +27,7 @@ mod org;
 mod person;
 mod pipelines;
 mod policies;
+mod profiles;
 mod program;
 mod quickstart;
 mod reading;

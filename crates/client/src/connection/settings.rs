@@ -1,9 +1,9 @@
-//! Settings from flags, an environment file and the environment.
+//! Settings from flags, an environment file, the environment, a profile and a declaration.
 //!
 //! Each setting is taken from the first place that has it, in that order, and remembers where
-//! that was, because "the wrong secret" is usually the right secret of another place. Flags never
-//! carry a secret's value; the command line reads the file that a flag names and passes what was
-//! in it.
+//! that was, because "the wrong secret" is usually the right secret of another place. Flags and
+//! profiles never carry a secret's value; the command line reads the file that one names and passes
+//! what was in it. A declaration (`keyholder.toml`) says where an org is and nothing else.
 //!
 //! Of several credentials the one from the first place counts. Two from the same place are a
 //! contradiction that is told by name. The names that programs for Azure read (`AZURE_CLIENT_ID` and
@@ -41,6 +41,26 @@ pub enum Origin {
     },
     /// A variable of the environment.
     Environment(&'static str),
+    /// A profile that is kept on this machine.
+    Profile {
+        /// Its name.
+        profile: String,
+        /// What it is called there.
+        setting: &'static str,
+    },
+    /// A line of the environment file that a profile names.
+    ProfileFile {
+        /// The profile's name.
+        profile: String,
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The variable.
+        name: &'static str,
+    },
+    /// The only org of a declaration.
+    Declaration(PathBuf),
 }
 
 impl Origin {
@@ -48,22 +68,33 @@ impl Origin {
         matches!(self, Self::Flag(_))
     }
 
-    /// Whether two settings come from the same file, or both from the environment.
-    fn is_beside(&self, other: &Self) -> bool {
+    /// The profile that says it, itself or by the file that it names.
+    fn profile(&self) -> Option<&str> {
+        match self {
+            Self::Profile { profile, .. } | Self::ProfileFile { profile, .. } => Some(profile),
+            _ => None,
+        }
+    }
+
+    /// Whether two settings come from the same file, from the same profile, or both from the environment.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::EnvFile { path: one, .. }, Self::EnvFile { path: other, .. }) => one == other,
             (Self::Environment(_), Self::Environment(_)) => true,
-            _ => false,
+            _ => self.profile().is_some() && self.profile() == other.profile(),
         }
     }
 
     /// Its place among all, the strongest first.
-    fn rank(&self) -> u8 {
+    pub(super) fn rank(&self) -> u8 {
         let azures = |name: &str| u8::from(name.starts_with("AZURE_"));
         match self {
             Self::Flag(_) => 0,
             Self::EnvFile { name, .. } => 1 + azures(name),
             Self::Environment(name) => 3 + azures(name),
+            Self::Profile { .. } => 5,
+            Self::ProfileFile { name, .. } => 6 + azures(name),
+            Self::Declaration(_) => 8,
         }
     }
 }
@@ -74,6 +105,11 @@ impl fmt::Display for Origin {
             Self::Flag(flag) => write!(f, "flag {flag}"),
             Self::EnvFile { path, line, .. } => write!(f, "`{}` line {line}", path.display()),
             Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Profile { profile, setting } => write!(f, "profile `{profile}`, {setting}"),
+            Self::ProfileFile { profile, path, line, .. } => {
+                write!(f, "`{}` line {line}, which the profile `{profile}` names", path.display())
+            }
+            Self::Declaration(path) => write!(f, "the only org of `{}`", path.display()),
         }
     }
 }
@@ -110,10 +146,14 @@ pub struct Flags {
     pub username: Option<String>,
     /// What the file of `--password-file` holds.
     pub password: Option<Secret>,
+    /// `--managed-identity`.
+    pub managed_identity: bool,
     /// `--azure-cli`.
     pub azure_cli: bool,
     /// `--ca-file`.
     pub ca_file: Option<String>,
+    /// `--profile`.
+    pub profile: Option<String>,
 }
 
 /// The settings as they were given, each with its origin, not yet checked.
@@ -153,6 +193,8 @@ pub struct Settings {
     pub pipeline: Pipeline,
     /// The folder of kept sign-ins.
     pub state_folder: Option<PathBuf>,
+    /// Which profile is named; it is not read here.
+    pub profile: Option<Given<String>>,
 }
 
 /// What GitHub Actions and Azure Pipelines tell their jobs in the environment.
@@ -163,6 +205,15 @@ pub struct Pipeline {
     /// What Azure tells of managed identities, by variable.
     identity: Vec<(&'static str, Secret)>,
     service_connection: Option<String>,
+}
+
+impl Pipeline {
+    fn is_empty(&self) -> bool {
+        let pairs = [&self.github, &self.azure_devops];
+        pairs.into_iter().all(|(address, token)| address.is_none() && token.is_none())
+            && self.identity.is_empty()
+            && self.service_connection.is_none()
+    }
 }
 
 /// Takes each setting from the first place that has it: flags, then the env file, then the
@@ -195,11 +246,33 @@ pub fn resolve(
     env_file: Option<&EnvFile>,
     environment: impl Fn(&'static str) -> Option<String>,
 ) -> Settings {
+    let at = |file: &EnvFile, line, name| Origin::EnvFile { path: file.path.clone(), line, name };
+    resolve_at(flags, env_file, environment, at)
+}
+
+/// The settings of the environment file that a profile names.
+pub(crate) fn resolve_profile_file(profile: &str, file: &EnvFile) -> Settings {
+    let at = |file: &EnvFile, line, name| Origin::ProfileFile {
+        profile: profile.to_owned(),
+        path: file.path.clone(),
+        line,
+        name,
+    };
+    // Which profile counts has been decided by now.
+    Settings { profile: None, ..resolve_at(&Flags::default(), Some(file), |_| None, at) }
+}
+
+fn resolve_at(
+    flags: &Flags,
+    env_file: Option<&EnvFile>,
+    environment: impl Fn(&'static str) -> Option<String>,
+    origin_in_file: impl Fn(&EnvFile, usize, &'static str) -> Origin,
+) -> Settings {
     let set = |name: &'static str| environment(name).filter(|value| !value.is_empty());
     let behind_flags = |names: &[&'static str]| -> Option<Given<Secret>> {
         let in_file = |name: &&'static str| {
             let (file, variable) = env_file.and_then(|file| Some((file, file.get(name)?)))?;
-            let origin = Origin::EnvFile { path: file.path.clone(), line: variable.line, name };
+            let origin = origin_in_file(file, variable.line, name);
             Some(Given { value: variable.value.clone(), origin })
         };
         let in_environment =
@@ -234,7 +307,11 @@ pub fn resolve(
             "",
             &[names::CLIENT_CERTIFICATE_PASSWORD, azure::CLIENT_CERTIFICATE_PASSWORD],
         ),
-        managed_identity: pick(&None, "", &[names::MANAGED_IDENTITY]),
+        managed_identity: pick(
+            &flags.managed_identity.then(|| "true".to_owned()),
+            "--managed-identity",
+            &[names::MANAGED_IDENTITY],
+        ),
         federated_token_file: pick(
             &flags.federated_token_file,
             "--federated-token-file",
@@ -256,6 +333,7 @@ pub fn resolve(
             service_connection: set(names::SERVICE_CONNECTION_ID).or_else(|| set(AzureDevOps::CONNECTION)),
         },
         state_folder: keyholder_platform::state_folder(&environment),
+        profile: pick(&flags.profile, "--profile", &[names::PROFILE]),
     }
 }
 
@@ -265,10 +343,10 @@ pub fn from_environment(environment: impl Fn(&'static str) -> Option<String>) ->
 }
 
 /// A credential that was given, in words, with its origin.
-type Candidate<'a> = (&'static str, &'a Origin, Kind);
+pub(super) type Candidate<'a> = (&'static str, &'a Origin, Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Secret,
     Certificate,
     TokenFile,
@@ -278,7 +356,44 @@ enum Kind {
     AzureCli,
 }
 
+impl Kind {
+    fn is_application(self) -> bool {
+        !matches!(self, Self::Person | Self::AzureCli)
+    }
+}
+
 impl Settings {
+    /// These settings over others: each from here, where it is here, else from there.
+    #[must_use]
+    pub fn over(self, other: Self) -> Self {
+        Self {
+            url: self.url.or(other.url),
+            tenant: self.tenant.or(other.tenant),
+            authority: self.authority.or(other.authority),
+            client_id: self.client_id.or(other.client_id),
+            client_secret: self.client_secret.or(other.client_secret),
+            certificate_file: self.certificate_file.or(other.certificate_file),
+            certificate_password: self.certificate_password.or(other.certificate_password),
+            managed_identity: self.managed_identity.or(other.managed_identity),
+            federated_token_file: self.federated_token_file.or(other.federated_token_file),
+            federated: self.federated.or(other.federated),
+            username: self.username.or(other.username),
+            password: self.password.or(other.password),
+            azure_cli: self.azure_cli.or(other.azure_cli),
+            ca_file: self.ca_file.or(other.ca_file),
+            azure: (self.azure.0.or(other.azure.0), self.azure.1.or(other.azure.1)),
+            pipeline: if self.pipeline.is_empty() { other.pipeline } else { self.pipeline },
+            state_folder: self.state_folder.or(other.state_folder),
+            profile: self.profile.or(other.profile),
+        }
+    }
+
+    /// Whether a credential is among them, and so none of a weaker place is needed.
+    #[must_use]
+    pub fn has_credential(&self) -> bool {
+        !matches!(self.chosen(), Ok(None))
+    }
+
     /// The same place, for a person who signs in now, whatever credential was given beside it.
     #[must_use]
     pub fn for_a_person(self) -> Self {
@@ -288,12 +403,13 @@ impl Settings {
             authority: self.authority,
             ca_file: self.ca_file,
             state_folder: self.state_folder,
+            profile: self.profile,
             ..Self::default()
         }
     }
 
     /// The credential that counts; nothing when none was given.
-    fn chosen(&self) -> Result<Option<Candidate<'_>>, ConfigurationError> {
+    pub(super) fn chosen(&self) -> Result<Option<Candidate<'_>>, ConfigurationError> {
         fn origin<T>(given: Option<&Given<T>>) -> Option<&Origin> {
             given.map(|given| &given.origin)
         }
@@ -355,7 +471,7 @@ impl Settings {
 
     fn identity(&self, kind: Option<Kind>) -> Result<ManagedIdentity, ConfigurationError> {
         let (Some(given), client_id) = (&self.managed_identity, self.client_id(kind)?) else {
-            return Err(missing("the managed identity", "", names::MANAGED_IDENTITY));
+            return Err(missing("the managed identity", "--managed-identity", names::MANAGED_IDENTITY));
         };
         if !given.value.eq_ignore_ascii_case("true") {
             return Err(invalid("the wish for a managed identity", "is not `true`", &given.origin));
@@ -368,11 +484,48 @@ impl Settings {
             .map_err(|_| invalid("the address of the managed identity's service", "is none", &given.origin))
     }
 
+    /// The client id that counts: `AZURE_CLIENT_ID` is read for applications only.
+    pub(super) fn named_client(&self, kind: Option<Kind>) -> Option<&Given<String>> {
+        let azures = self.azure.0.as_ref().filter(|_| kind.is_some_and(Kind::is_application));
+        [self.client_id.as_ref(), azures].into_iter().flatten().min_by_key(|given| given.origin.rank())
+    }
+
+    /// The tenant that counts: `AZURE_TENANT_ID` is read beside `AZURE_CLIENT_ID` only.
+    pub(super) fn named_tenant(&self, kind: Option<Kind>) -> Option<&Given<String>> {
+        let is_azures = match (self.named_client(kind), &self.azure.0) {
+            (Some(named), Some(azures)) => named.origin == azures.origin,
+            _ => false,
+        };
+        let azures = self.azure.1.as_ref().filter(|_| is_azures);
+        [self.tenant.as_ref(), azures].into_iter().flatten().min_by_key(|given| given.origin.rank())
+    }
+
+    /// The authority that counts, and whether somebody vouches for it.
+    ///
+    /// Whoever stored the credential vouches for the authority beside it, and so does whoever types a flag. A file or
+    /// variable of another origin does not: it may be anybody's. A kept sign-in needs nobody's word, because it goes
+    /// only to the authority that gave it, and the Azure CLI's go to Microsoft's and this machine's only.
+    pub(super) fn named_authority(&self) -> Result<Option<(&Given<String>, bool)>, ConfigurationError> {
+        let chosen = self.chosen()?;
+        let is_kept = match chosen {
+            None | Some((_, _, Kind::AzureCli)) => true,
+            Some((_, _, Kind::Person)) => self.password.is_none(),
+            Some(_) => false,
+        };
+        // A name may stand elsewhere than the password that goes there.
+        let stored = match (chosen, &self.password) {
+            (Some((_, _, Kind::Person)), Some(password)) => Some(&password.origin),
+            (chosen, _) => chosen.map(|(_, origin, _)| origin),
+        };
+        let is_vouched = |given: &Given<String>| {
+            is_kept || given.origin.is_flag() || stored.is_some_and(|origin| given.origin.is_beside(origin))
+        };
+        Ok(self.authority.as_ref().map(|given| (given, is_vouched(given))))
+    }
+
     /// The client id; an application has one of its own, a person signs in through a public client.
     fn client_id(&self, kind: Option<Kind>) -> Result<ClientId, ConfigurationError> {
-        let of_application = kind.is_some_and(|kind| !matches!(kind, Kind::Person | Kind::AzureCli));
-        let given = self.client_id.as_ref().or(self.azure.0.as_ref().filter(|_| of_application));
-        match (given, kind) {
+        match (self.named_client(kind), kind) {
             (_, Some(Kind::AzureCli)) => Ok(AZURE_CLI),
             // The value is not repeated: swapped with the secret, it would be one.
             (Some(given), _) => {
@@ -433,23 +586,11 @@ impl TryFrom<Settings> for Connection {
         let kind = chosen.map(|(_, _, kind)| kind);
         let client_id = settings.client_id(kind)?;
         let credential = settings.credential(kind)?;
-        // Whoever stored the credential vouches for the authority beside it, and so does whoever types
-        // a flag. A file or variable of another origin does not: it may be anybody's. A kept sign-in
-        // needs nobody's word, because it goes only to the authority that gave it, and the Azure CLI's
-        // go to Microsoft's and this machine's only.
-        let is_kept = matches!(credential, CredentialChoice::Kept { .. } | CredentialChoice::AzureCli);
-        let vouched = |given: &&Given<String>| {
-            is_kept || given.origin.is_flag() || chosen.is_some_and(|(_, origin, _)| given.origin.is_beside(origin))
-        };
-        let authority = settings.authority.as_ref().filter(vouched).map(|given| {
+        let authority = settings.named_authority()?.filter(|(_, is_vouched)| *is_vouched).map(|(given, _)| {
             let url = Url::parse(&given.value).ok().filter(|url| url.scheme() == "https" && url.has_host());
             url.ok_or_else(|| invalid("the authority", "is not an https address", &given.origin))
         });
-        let (azure_client, azure_tenant) = &settings.azure;
-        let is_azures = settings.client_id.is_none()
-            && azure_client.is_some()
-            && kind.is_some_and(|kind| !matches!(kind, Kind::Person | Kind::AzureCli));
-        let tenant = settings.tenant.as_ref().or(azure_tenant.as_ref().filter(|_| is_azures));
+        let tenant = settings.named_tenant(kind);
         Ok(Self {
             url: url.value.parse().map_err(|error: InvalidOrgUrl| invalid("the org's URL", &error.0, &url.origin))?,
             tenant: tenant.map(|given| given.value.clone()),
@@ -462,7 +603,12 @@ impl TryFrom<Settings> for Connection {
 }
 
 fn missing(what: &'static str, flag: &str, name: &str) -> ConfigurationError {
-    let places = vec![format!("`{flag}`"), "`--env-file`".to_owned(), format!("or the environment variable `{name}`")];
+    let places = vec![
+        format!("`{flag}`"),
+        "`--env-file`".to_owned(),
+        format!("the environment variable `{name}`"),
+        "or a profile (`keyholder profile add`)".to_owned(),
+    ];
     ConfigurationError::Missing { what, places }
 }
 

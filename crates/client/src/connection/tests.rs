@@ -52,7 +52,12 @@ fn a_local_orgs_own_file_vouches_for_its_origin() {
 fn what_is_missing_is_named_with_the_places_where_it_can_be_given() {
     let error = Connection::try_from(Settings::default()).unwrap_err();
     assert_eq!(error.to_string(), "the org's URL is not given");
-    assert_eq!(error.hints(), ["give it with `--url`, `--env-file`, or the environment variable `KEYHOLDER_ORG_URL`"]);
+    assert_eq!(
+        error.hints(),
+        [
+            "give it with `--url`, `--env-file`, the environment variable `KEYHOLDER_ORG_URL`, or a profile (`keyholder profile add`)"
+        ]
+    );
 }
 
 #[test]
