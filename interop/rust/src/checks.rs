@@ -18,7 +18,7 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    fn check(&mut self, name: &str, good: bool, seen: &str) {
+    pub(crate) fn check(&mut self, name: &str, good: bool, seen: &str) {
         if good {
             self.passed += 1;
             println!("ok: {name}");

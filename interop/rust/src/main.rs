@@ -1,7 +1,8 @@
 //! Microsoft's `azure_identity` crate against the local org: an application by secret, certificate
-//! and outside token. Like the other clients here, it prints a line for each check, and last how
-//! many passed.
+//! and outside token; and with Keyholder's library, through the adapter between them. Like the other
+//! clients here, it prints a line for each check, and last how many passed.
 
+mod adapter;
 mod checks;
 
 use std::error::Error;
@@ -106,5 +107,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     secrets(&mut checks).await?;
     certificates(&mut checks).await?;
     outside_tokens(&mut checks).await?;
+    adapter::both_ways(&mut checks).await?;
     checks.done()
 }

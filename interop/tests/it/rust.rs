@@ -1,5 +1,5 @@
-//! Microsoft's crate for Rust, `azure_identity`. It is built outside the workspace, because it
-//! brings OpenSSL.
+//! Microsoft's crate for Rust, `azure_identity`, alone and with the client library, through the adapter between them. It
+//! is built outside the workspace, because it brings OpenSSL.
 
 use crate::program;
 use crate::stage::Stage;

@@ -73,6 +73,14 @@ pub enum SignInError {
     /// The managed identity's service gave nothing.
     #[error("the managed identity gave no token: {0}")]
     ManagedIdentity(String),
+    /// A credential of another library's gave nothing.
+    #[error("{from} gave no token: {problem}")]
+    Library {
+        /// Whose credential it is, in words.
+        from: String,
+        /// What the library said; never a token.
+        problem: String,
+    },
     /// The file of kept sign-ins cannot be used.
     #[error("{0}")]
     Kept(String),
@@ -83,6 +91,7 @@ impl SignInError {
         match self {
             Self::Declined | Self::Page { .. } | Self::NoRefreshToken { .. } => ErrorKind::NotAllowed,
             Self::AzureCli(_) | Self::FederatedToken { .. } | Self::ManagedIdentity(_) => ErrorKind::NotAllowed,
+            Self::Library { .. } => ErrorKind::NotAllowed,
             Self::TimedOut { .. } | Self::CannotListen(_) => ErrorKind::Other,
             Self::Nobody { .. } | Self::NoAzureCli | Self::AzureCliSignedOut(_) => ErrorKind::Configuration,
             Self::OtherAuthority { .. } | Self::Kept(_) => ErrorKind::Configuration,
@@ -115,7 +124,7 @@ impl SignInError {
             Self::ManagedIdentity(_) => hint(
                 "it is there only on Azure, where a managed identity was assigned; give that identity's client id",
             ),
-            Self::Page { .. } | Self::AzureCli(_) | Self::Kept(_) => Vec::new(),
+            Self::Page { .. } | Self::AzureCli(_) | Self::Library { .. } | Self::Kept(_) => Vec::new(),
         }
     }
 }
