@@ -29,6 +29,22 @@ pub(crate) struct Arguments {
     /// How many contacts there are in the comparison with SAP CAP.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(5_000..))]
     pub(crate) contacts: u32,
+    /// A real org's metadata document to import; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata: Vec<PathBuf>,
+    /// How many rows are loaded; ten times as many in the large loads.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    pub(crate) rows: u32,
+    /// How many requests each client has under way at once.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub(crate) at_once: usize,
+    /// The folder with dynamics-web-api, installed by `npm --prefix interop/node install`.
+    #[arg(long, value_name = "DIR", default_value = "interop/node")]
+    pub(crate) node_clients: PathBuf,
+    /// The Python that has Microsoft's Dataverse SDK: `python3 -m venv interop/.venv-dataverse`, then
+    /// `interop/.venv-dataverse/bin/pip install --no-deps -r interop/requirements-dataverse.txt`.
+    #[arg(long, value_name = "FILE", default_value = "interop/.venv-dataverse/bin/python")]
+    pub(crate) dataverse_sdk: PathBuf,
     /// The Azure CLI, where it is installed: `python3 -m venv interop/.venv-az`, then
     /// `interop/.venv-az/bin/pip install --no-deps -r interop/requirements-azure-cli.txt`.
     #[arg(long, value_name = "FILE", default_value = "interop/.venv-az/bin/az")]
@@ -46,6 +62,12 @@ pub(crate) enum Part {
     Requests,
     /// Reading and writing a hundred thousand contacts, beside SAP CAP and raw SQL.
     Data,
+    /// Loading and reading contacts by the client library, beside other clients, and with answers that cost nothing.
+    Load,
+    /// The client library under the service protection API limits, and what they cost the org.
+    Limits,
+    /// Taking a large schema into an org.
+    Import,
     /// Making service users, beside the Azure CLI.
     Provisioning,
     /// Tokens and their checking inside this process.

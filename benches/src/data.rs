@@ -23,7 +23,9 @@ use crate::org_process::Org;
 use crate::raw_sql::RawSql;
 use crate::report::{Load, Report};
 use crate::{Failure, cap, constant};
+pub(crate) use asked::{posts, typed};
 use filled::{ACCOUNTS, Filled};
+pub(crate) use wide::document as wide_document;
 
 /// Connections that are kept alive, each with one request under way.
 const CONNECTIONS: usize = 2;

@@ -1,4 +1,4 @@
-//! What is measured of the local org, by hand, as ratios in one run.
+//! What is measured of the local org and of the client library, by hand, as ratios in one run.
 //!
 //! ```text
 //! cargo build --release --workspace && ./target/release/keyholder-benches
@@ -13,12 +13,19 @@
 mod arguments;
 mod cap;
 mod certified;
+mod clients;
 mod constant;
+mod counted;
 mod data;
+mod free;
 mod http_client;
+mod import;
 mod in_process;
+mod limits;
+mod load;
 mod oidc_provider;
 mod org_process;
+mod own_client;
 mod process;
 mod provisioning;
 mod raw_sql;
@@ -27,6 +34,7 @@ mod requests;
 mod rows;
 mod server;
 mod start;
+mod task;
 mod tokens;
 
 use arguments::{Arguments, Part};
@@ -37,8 +45,12 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
-    if std::env::args().nth(1).as_deref() == Some(constant::ARGUMENT) {
-        return constant::run().await;
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    match given.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [constant::ARGUMENT] => return constant::run().await,
+        [free::ARGUMENT, ..] => return free::run(&given[1..]).await,
+        [own_client::ARGUMENT, task] => return own_client::run(task).await,
+        _ => {}
     }
     let arguments = Arguments::parse();
     let keyholder = process::beside_me("keyholder")?;
@@ -49,6 +61,9 @@ async fn main() -> Result<(), Failure> {
             Part::Tokens => tokens::measure(&keyholder, &arguments, &mut report).await?,
             Part::Requests => requests::measure(&keyholder, &arguments, &mut report).await?,
             Part::Data => data::measure(&keyholder, &arguments, &mut report).await?,
+            Part::Load => load::measure(&keyholder, &arguments, &mut report).await?,
+            Part::Limits => limits::measure(&keyholder, &arguments, &mut report).await?,
+            Part::Import => import::measure(&keyholder, &arguments, &mut report).await?,
             Part::Provisioning => provisioning::measure(&keyholder, &arguments, &mut report).await?,
             Part::InProcess => in_process::measure(&arguments, &mut report).await?,
         }

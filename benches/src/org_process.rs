@@ -40,9 +40,11 @@ impl Org {
         let data = folder.join("data");
         let clock = SystemClock::new();
         let path = data.to_string_lossy().into_owned();
-        // What is measured is the org and not how it is held back.
-        let mut arguments = vec!["org", "start", "--data", &path, "--listen", "127.0.0.1:0", "--limits", "off"];
-        arguments.extend(["--output", "json"]);
+        let mut arguments = vec!["org", "start", "--data", &path, "--listen", "127.0.0.1:0", "--output", "json"];
+        if !flags.contains(&"--limits") {
+            // What is measured is the org and not how it is held back.
+            arguments.extend(["--limits", "off"]);
+        }
         arguments.extend(flags);
         let started = Started::new(keyholder, &arguments, environment).await?;
         let origin = started.ready["origin"].as_str().ok_or("the ready event has no origin")?;
@@ -98,6 +100,17 @@ impl Org {
         ]
     }
 
+    /// The environment of another client that acts as the administering application.
+    pub(crate) fn client_environment(&self) -> Vec<(String, String)> {
+        let all = self.administrator().into_iter().chain([("KEYHOLDER_AUTHORITY", self.origin())]);
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// The port that it listens at.
+    pub(crate) fn port(&self) -> Result<u16, Failure> {
+        Ok(self.origin().rsplit(':').next().unwrap_or_default().parse()?)
+    }
+
     /// How many requests it has had, without those of this program: all of them, and those to orgs.
     pub(crate) async fn requests(&self) -> Result<(f64, f64), Failure> {
         let status = self.control("GET", "status", None).await?;
@@ -111,6 +124,21 @@ impl Org {
         let wish = json!({"name": name, "tenant": self.setting("KEYHOLDER_TENANT_ID")});
         let made = self.control("POST", "orgs", Some(&wish)).await?;
         Ok(made["url"].as_str().ok_or("no new org")?.to_owned())
+    }
+
+    /// Orders a fault.
+    pub(crate) async fn order_fault(&self, order: &Value) -> Result<(), Failure> {
+        self.control("POST", "faults", Some(order)).await.map(drop)
+    }
+
+    /// The faults that were ordered, and how often each struck.
+    pub(crate) async fn faults(&self) -> Result<Value, Failure> {
+        self.control("GET", "faults", None).await
+    }
+
+    /// Takes them back.
+    pub(crate) async fn clear_faults(&self) -> Result<(), Failure> {
+        self.control("DELETE", "faults", None).await.map(drop)
     }
 
     /// Asks the control endpoint, whose requests are not counted.
@@ -153,14 +181,23 @@ impl Org {
 
     /// Asks for something with the administering application's token.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let answer = self.send(method, path, body).await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// The same, whatever is answered.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Bytes, Failure> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, Failure> {
         let mut request = self.request(path).await?;
         *request.method_mut() = method;
         if let Some(body) = body {
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Full::from(body.to_string());
         }
-        let answer = send(&mut self.server.target.connect().await?, request).await?;
-        Ok(serde_json::from_slice(&answer)?)
+        send(&mut self.server.target.connect().await?, request).await
     }
 
     /// A request for what is at `path`, with a token.

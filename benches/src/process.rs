@@ -80,10 +80,19 @@ fn on_cpu(schedstat: &str) -> Result<f64, Failure> {
 
 /// Resident memory of a process, in megabytes (10^6 bytes).
 pub(crate) fn resident_megabytes(pid: u32) -> Result<f64, Failure> {
+    megabytes(pid, "VmRSS:")
+}
+
+fn megabytes(pid: u32, name: &str) -> Result<f64, Failure> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib * 1024.0 / 1e6)
+}
+
+/// The most memory of a process that was resident at a time, in megabytes (10^6 bytes).
+pub(crate) fn peak_megabytes(pid: u32) -> Result<f64, Failure> {
+    megabytes(pid, "VmHWM:")
 }
 
 /// CPU of one RS256 signature with a kept key, in microseconds, while as many threads sign as there

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::clients::Cost;
+
 /// What a server did under a load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
@@ -36,6 +38,27 @@ impl Report {
         let cpu = spread(&of(|load| load.cpu_micros), 1);
         let p99 = median(&of(|load| load.p99_millis));
         self.line(name, format!("{rate:.0} per s, {cpu} us CPU each, p99 {p99:.2} ms"), "");
+    }
+
+    /// What a client did in each round.
+    pub(crate) fn client(&mut self, name: &str, rounds: &[Cost], aim: &str) {
+        let of = |part: fn(&Cost) -> f64| rounds.iter().map(part).collect::<Vec<_>>();
+        let most = |part: fn(&Cost) -> u32| rounds.iter().map(part).max().unwrap_or_default();
+        let (rate, peak) = (median(&of(Cost::per_second)), median(&of(|cost| cost.peak)));
+        let cpu = spread(&of(|cost| cost.cpu_millis), 2);
+        let mut said = format!("{rate:.0} rows per s, {cpu} ms CPU for 1,000 rows, {peak:.1} MB at the most");
+        let wrong = [
+            (most(|cost| cost.done.refused), "requests refused"),
+            (most(|cost| cost.lost), "rows lost"),
+            (most(|cost| cost.doubled), "rows doubled"),
+        ];
+        for (count, what) in wrong.into_iter().filter(|(count, _)| *count > 0) {
+            said.push_str(&format!(", {count} {what}"));
+        }
+        if let Some(failed) = rounds.iter().find_map(|cost| cost.done.failed.as_deref()) {
+            said.push_str(&format!(", failed: {failed}"));
+        }
+        self.line(name, said, aim);
     }
 
     /// How much of `other` `one` is, round by round.

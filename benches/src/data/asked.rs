@@ -90,7 +90,7 @@ pub(super) fn compared(admin: &str, basic: &str, contacts: u32) -> Result<Vec<Co
     Ok(all)
 }
 
-pub(super) fn posts(request: &mut Request<Full<Bytes>>, kind: &str, body: &str) -> Result<(), Failure> {
+pub(crate) fn posts(request: &mut Request<Full<Bytes>>, kind: &str, body: &str) -> Result<(), Failure> {
     *request.method_mut() = Method::POST;
     request.headers_mut().insert(header::CONTENT_TYPE, kind.parse()?);
     *request.body_mut() = Full::from(body.to_owned());
@@ -120,7 +120,7 @@ fn batch(row: &str) -> String {
     body
 }
 
-pub(super) fn typed(table: &str, mut row: serde_json::Map<String, Value>) -> Value {
+pub(crate) fn typed(table: &str, mut row: serde_json::Map<String, Value>) -> Value {
     row.insert("@odata.type".to_owned(), json!(format!("Microsoft.Dynamics.CRM.{table}")));
     Value::Object(row)
 }

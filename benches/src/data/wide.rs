@@ -6,7 +6,7 @@ const TABLES: usize = 700;
 const COLUMNS: usize = 40;
 
 /// A metadata document with them, each with a key, texts, numbers and a lookup to the one before.
-pub(super) fn document() -> String {
+pub(crate) fn document() -> String {
     let mut types = String::new();
     let mut sets = String::new();
     for table in 0..TABLES {

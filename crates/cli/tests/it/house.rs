@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cluster", &["foundation", "platform", "store"]),
     ("testkit", &["foundation", "platform", "limits", "org", "client"]),
     ("interop", &[]),
-    ("benches", &["foundation", "platform", "entra", "store", "identity", "org", "cluster"]),
+    ("benches", &["foundation", "platform", "entra", "store", "identity", "org", "client", "cluster"]),
 ];
 
 /// Rooms that do no I/O, so that both sides of the wire can share them.
