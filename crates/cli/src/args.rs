@@ -5,10 +5,12 @@
 //! machine.
 
 mod app_user;
+mod batch;
 mod connection;
 mod credential;
 mod credentials;
 mod declared;
+mod export;
 mod fault;
 mod init;
 mod non_interactive;
@@ -27,10 +29,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
 pub(crate) use app_user::{AppUser, AppUserCreate, AppUserList, AppUserOne, AppUserRemove, RightsFlags};
+pub(crate) use batch::Batch;
 pub(crate) use connection::{CallerFlags, ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags};
 pub(crate) use credential::{SinkFlags, TrustFlags, Trusted};
 pub(crate) use credentials::{Credential, CredentialAdd, CredentialList, CredentialRevoke};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
+pub(crate) use export::{Export, Format};
 pub(crate) use fault::{Fault, FaultAdd, FaultKind};
 pub(crate) use init::Init;
 pub(crate) use non_interactive::{
@@ -208,6 +212,12 @@ pub(crate) enum Command {
     /// Call a function or an action
     #[command(long_about = rows::CALL)]
     Call(Call),
+    /// Send the operations of a file, up to 1,000 in a request
+    #[command(long_about = batch::BATCH)]
+    Batch(Batch),
+    /// Write the rows of a table or a query to a file, and go on where that was stopped
+    #[command(long_about = export::EXPORT)]
+    Export(Export),
     /// Tell how much each user asks for, against the limits and what they are entitled to in a day
     #[command(
         long_about = "Tells how many requests each user of the local org has sent today (UTC) and in the last five \

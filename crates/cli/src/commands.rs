@@ -3,10 +3,12 @@
 
 pub(crate) mod app_user;
 pub(crate) mod apply;
+pub(crate) mod batch;
 pub(crate) mod call;
 pub(crate) mod credential;
 mod declared;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod init;
 pub(crate) mod login;

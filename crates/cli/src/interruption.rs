@@ -37,6 +37,10 @@ pub(crate) enum Leaves {
     Nothing,
     /// A part of it, which the same command goes on from.
     Part,
+    /// What was told is done, and what comes behind it may be.
+    Told,
+    /// A part of a file, which the same command goes on with.
+    PartOfFile,
     /// All of it or nothing.
     AllOrNothing,
 }
@@ -47,6 +51,10 @@ impl Leaves {
             Self::Nothing => "it only reads: nothing was changed",
             Self::Part => {
                 "what was done until then stays; run it again: it goes on from there, and gives back what was borrowed"
+            }
+            Self::Told => "what was told of is done; look whether what comes behind it was, before you run that again",
+            Self::PartOfFile => {
+                "what it had got is kept beside its file: run the same command again, and it goes on from there"
             }
             Self::AllOrNothing => "look whether it was done, and run it again if not",
         }
@@ -74,6 +82,8 @@ impl Leaves {
             | Command::Role(_)
             | Command::Subscriber(_)
             | Command::NonInteractive(_) => Self::Part,
+            Command::Batch(_) => Self::Told,
+            Command::Export(_) => Self::PartOfFile,
             Command::Init(_)
             | Command::Org(_)
             | Command::Login(_)

@@ -144,6 +144,8 @@ async fn perform(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         Command::Upsert(arguments) => commands::write::upsert(arguments, printer).await,
         Command::Delete(arguments) => commands::write::delete(arguments, printer).await,
         Command::Call(arguments) => commands::call::run(arguments, printer).await,
+        Command::Batch(arguments) => commands::batch::run(arguments, printer).await,
+        Command::Export(arguments) => commands::export::run(arguments, printer).await,
         Command::Usage(arguments) => commands::usage::run(arguments, printer).await,
         Command::Completions(arguments) => {
             commands::manual::completions(arguments, printer);

@@ -50,7 +50,7 @@ pub use change::{Change, Done};
 pub use filter::Filter;
 pub use key::{Key, Literal, RowRef};
 pub use multiple::Targets;
-pub use pages::{Page, Pages};
+pub use pages::{Bookmark, Page, Pages};
 pub use query::{Expand, Query};
 pub use table::{AlternateKey, Choice, Column, Lookup, TableInfo};
 pub(crate) use text::segment;

@@ -27,7 +27,7 @@ pub(crate) enum Profile {
         Only what the flags say is kept, nothing of the environment. `--env-file` keeps the way to such a file, as \
         `app-user create --save-env` writes it.\n\nExamples:\n  \
         keyholder profile add orders --env-file orders.env --use\n  \
-        keyholder profile add prod --url https://contoso.crm4.dynamics.com --client-id ID --client-secret-file secret.txt\n  \
+        keyholder profile add prod --url https://contoso.crm4.dynamics.com --azure-cli\n  \
         keyholder profile add me --url https://contoso.crm4.dynamics.com --username ada@contoso.com"
     )]
     Add(Box<ProfileAdd>),

@@ -45,6 +45,8 @@ impl Asked {
             Command::Update(arguments) | Command::Upsert(arguments) => &arguments.place,
             Command::Delete(arguments) => &arguments.place,
             Command::Call(arguments) => &arguments.place,
+            Command::Batch(arguments) => &arguments.place,
+            Command::Export(arguments) => &arguments.place,
             other => return Self::of_no_place(other),
         };
         let kind = if place.local.is_some() { Kind::Local } else { Kind::Org };

@@ -217,9 +217,22 @@ fn the_command_line_is_taught_and_never_takes_a_secret() {
     }
     let said = run(folder.path(), &["token", "--client-secret", "s3cr3t-value"]);
     assert_eq!(said.code(), 64);
-    for command in
-        ["quickstart", "org start", "token", "whoami", "query", "get", "create", "update", "upsert", "delete", "call"]
-    {
+    for command in [
+        "quickstart",
+        "org start",
+        "token",
+        "whoami",
+        "query",
+        "get",
+        "create",
+        "update",
+        "upsert",
+        "delete",
+        "call",
+        "batch",
+        "export",
+        "profile add",
+    ] {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.push("--help");
         let help = run(folder.path(), &arguments).done();

@@ -62,7 +62,7 @@ fn every_command_in_the_documents_works_as_shown() {
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::create_dir(folder.path().join("examples")).unwrap();
-    for example in ["keyholder.toml", "visits.xml", "visits.toml", "contacts.xml"] {
+    for example in ["keyholder.toml", "visits.xml", "visits.toml", "contacts.xml", "operations.jsonl"] {
         let example = Path::new("examples").join(example);
         fs::copy(root.join(&example), folder.path().join(&example)).unwrap();
     }

@@ -176,6 +176,11 @@ impl Change {
         Self::action(&operation.to_string(), parameters)
     }
 
+    /// One whose parts stand already.
+    pub(super) fn written(method: Method, path: String, body: Option<Bytes>, repeat: Repeat) -> Self {
+        Self::new(method, path, body.map_or(Body::None, Body::Json), repeat)
+    }
+
     pub(super) fn multiple(path: String, body: Bytes, repeat: Repeat, rows: usize, problem: Option<String>) -> Self {
         Self { problem, rows, ..Self::new(Method::POST, path, Body::Json(body), repeat) }
     }

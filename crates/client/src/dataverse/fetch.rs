@@ -55,6 +55,16 @@ impl Paging {
         tag(document, "fetch")?.attribute("page").is_none().then(|| Self { query: query.clone(), page: 1 })
     }
 
+    /// The page that was asked for last.
+    pub(super) fn page(&self) -> u32 {
+        self.page
+    }
+
+    /// The same with so many pages asked for.
+    pub(super) fn on_page(self, page: u32) -> Self {
+        Self { page, ..self }
+    }
+
     /// The query for the page after the last one, of which this was told.
     pub(super) fn next(&mut self, told: &Told) -> Option<Query> {
         let document = self.query.document().filter(|_| told.has_more)?;

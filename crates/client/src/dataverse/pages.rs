@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use futures::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
@@ -64,6 +64,17 @@ impl TryFrom<Row> for Page {
     }
 }
 
+/// Where a result goes on behind the pages that were fetched: what another process needs to read the rest of it
+/// ([`Dataverse::query_from`]). It holds what the org says of the next page, which may name rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Bookmark {
+    /// The next page's address.
+    next: String,
+    /// How many pages of a FetchXML document there are before it.
+    page: u32,
+}
+
 /// A query's pages, each fetched when it is asked for.
 #[derive(Debug)]
 pub struct Pages {
@@ -83,6 +94,27 @@ impl Pages {
     pub(super) fn new(org: Dataverse, first: Result<Url, Error>, query: &Query) -> Self {
         let (prefer, paging) = (query.preferences(), Paging::of(query));
         Self { org, prefer, paging, next: Some(first), fetched: 0, most: MOST_PAGES }
+    }
+
+    /// The pages behind a bookmark.
+    pub(super) fn from(org: Dataverse, query: &Query, bookmark: &Bookmark) -> Self {
+        let first = org.api.next_link(&bookmark.next);
+        let mut pages = Self::new(org, first, query);
+        pages.paging = pages.paging.map(|paging| paging.on_page(bookmark.page));
+        pages
+    }
+
+    /// Where the result goes on; nothing where there is nothing more, or nothing that could be asked for.
+    #[must_use]
+    pub fn bookmark(&self) -> Option<Bookmark> {
+        let Some(Ok(next)) = &self.next else { return None };
+        Some(Bookmark { next: next.to_string(), page: self.paging.as_ref().map_or(0, Paging::page) })
+    }
+
+    /// Whether the last page has been given, and the result is whole.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.next.is_none()
     }
 
     /// The next page; nothing after the last. After an error, nothing either: the result is not

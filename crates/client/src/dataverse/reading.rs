@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::{Dataverse, Page, Pages, Query, Row};
+use super::{Bookmark, Dataverse, Page, Pages, Query, Row};
 use crate::api::Call;
 use crate::error::Error;
 use crate::transport::origin_of;
@@ -34,6 +34,27 @@ impl Dataverse {
     pub fn query(&self, query: impl Into<Query>) -> Pages {
         let query = query.into();
         Pages::new(self.clone(), self.resolve(&query), &query)
+    }
+
+    /// The rest of a result of which pages were read before, by this process or another: the query is the same, and so is
+    /// who asks.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), Box<dyn std::error::Error>> {
+    /// let query = "contacts?$select=fullname";
+    /// let mut pages = org.query(query);
+    /// pages.next().await?;
+    /// if let Some(bookmark) = pages.bookmark() {
+    ///     let kept = serde_json::to_string(&bookmark)?;
+    ///     let mut rest = org.query_from(query, &serde_json::from_str(&kept)?);
+    ///     rest.next().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn query_from(&self, query: impl Into<Query>, bookmark: &Bookmark) -> Pages {
+        Pages::from(self.clone(), &query.into(), bookmark)
     }
 
     /// The pages behind one that a batch read; nothing when it was the last.

@@ -1,4 +1,4 @@
-//! Addresses as a person types them: a row, and an operation that is called.
+//! Addresses as a person types them: a row, an operation that is called, a change as a whole.
 //!
 //! Follows the OData 4.0 ABNF (`keyPredicate`, `primitiveLiteral`) where it can be told from the text alone. What is
 //! read here holds nothing that would lead elsewhere.
@@ -6,8 +6,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use http::Method;
+use serde_json::value::RawValue;
+use url::Url;
 use uuid::Uuid;
 
+use super::batch::change_url;
+use super::change::{Change, Repeat};
 use super::key::{Key, Literal, RowRef};
 use super::text::segment;
 
@@ -131,6 +136,67 @@ fn literal(text: &str) -> Result<Literal, InvalidAddress> {
     invalid(format!("has `{text}` in its key: a text stands in single quotes, `'{}'`", text.trim_matches('\'')))
 }
 
+impl Change {
+    /// A change as somebody has written it down: the path is what follows the Web API's address, encoded where a URL
+    /// needs it, or in a change set begins with what another part makes, `$1`.
+    ///
+    /// After a lost answer, it is taken for what its method means: PATCH, PUT and DELETE are the same done twice, POST is
+    /// not, but for a tie (`.../$ref`). A condition ([`Change::if_unchanged`]) is added to it, not given as a header.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use keyholder_client::dataverse::Change;
+    /// let body = serde_json::value::RawValue::from_string(r#"{"revenue": 10.50}"#.to_owned())?;
+    /// let change = Change::typed(Method::PATCH, "accounts(accountnumber='A 17')", Some(body))?;
+    /// assert_eq!(change.to_string(), "PATCH accounts(accountnumber='A 17')");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidAddress`] for a path that is not below the Web API, for GET, and for a body where there can be none.
+    pub fn typed(method: Method, path: &str, body: Option<Box<RawValue>>) -> Result<Self, InvalidAddress> {
+        let path = path.trim();
+        stays_below(path)?;
+        if method == Method::DELETE && body.is_some() {
+            return invalid("is a deletion, which has no body");
+        }
+        let address = path.split('?').next().unwrap_or(path);
+        let repeat = match method.as_str() {
+            "PATCH" | "PUT" => Repeat::Same,
+            // One column is emptied, a row or a tie is gone.
+            "DELETE" if address.ends_with(')') || address.ends_with("/$ref") => Repeat::Gone,
+            "DELETE" => Repeat::Same,
+            "POST" if address.ends_with("/$ref") => Repeat::Tied,
+            "POST" => Repeat::Never,
+            other => return invalid(format!("has the method {other}, which changes nothing")),
+        };
+        Ok(Self::written(method, path.to_owned(), body.map(|body| String::from(Box::<str>::from(body)).into()), repeat))
+    }
+}
+
+/// Refuses a path that would lead elsewhere, or whose text would not be one request.
+fn stays_below(path: &str) -> Result<(), InvalidAddress> {
+    if path.is_empty() {
+        return invalid("is empty");
+    }
+    if path.contains(char::is_control) || path.contains('\\') {
+        return invalid("has a character that no path has");
+    }
+    if let Some(made) = path.strip_prefix('$') {
+        let number = made.split('/').next().unwrap_or_default();
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_plain = made.bytes().all(|byte| byte.is_ascii_graphic()) && !made.contains("..");
+        return if is_number && is_plain { Ok(()) } else { invalid("begins with `$`, and names nothing that is made") };
+    }
+    if path.starts_with('/') || path.split('?').next().is_some_and(|address| address.contains("://")) {
+        return invalid("is an address: give what follows /api/data/v9.2/ in it");
+    }
+    let root = Url::parse("https://org.example/api/data/v9.2/").map_err(|error| InvalidAddress(error.to_string()))?;
+    let url = change_url(&root, path);
+    let below = url.path().strip_prefix(root.path()).is_some_and(|below| !below.is_empty());
+    if below { Ok(()) } else { invalid("leads elsewhere than to the org's Web API") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +251,54 @@ mod tests {
         }
     }
 
+    fn change(method: Method, path: &str) -> Result<Change, String> {
+        Change::typed(method, path, None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_change_is_taken_for_what_its_method_means() {
+        for (method, path, repeat) in [
+            (Method::PATCH, "accounts(accountnumber='A 17')", Repeat::Same),
+            (Method::PUT, "contacts(1)/jobtitle", Repeat::Same),
+            (Method::DELETE, "contacts(1)/jobtitle", Repeat::Same),
+            (Method::DELETE, "contacts(1)", Repeat::Gone),
+            (Method::DELETE, "contacts(1)/leads(2)/$ref?x=y", Repeat::Gone),
+            (Method::POST, "accounts(1)/contacts/$ref", Repeat::Tied),
+            (Method::POST, "contacts?$select=fullname", Repeat::Never),
+            (Method::POST, "$1/tasks", Repeat::Never),
+        ] {
+            assert_eq!(change(method, path).unwrap().repeat, repeat, "{path}");
+        }
+        for (method, path, said) in [
+            (Method::POST, "", "is empty"),
+            (Method::POST, "/api/data/v9.2/contacts", "give what follows"),
+            (Method::POST, "https://evil.example/contacts", "give what follows"),
+            (Method::POST, "../../x", "leads elsewhere"),
+            (Method::POST, "%2e%2e/x", "leads elsewhere"),
+            (Method::POST, "..\\..\\x", "character"),
+            (Method::POST, "contacts\r\nHost: x", "character"),
+            (Method::POST, "$batch", "names nothing"),
+            (Method::POST, "$1 HTTP/1.1", "names nothing"),
+            (Method::GET, "contacts", "changes nothing"),
+        ] {
+            assert!(change(method, path).unwrap_err().contains(said), "{path}");
+        }
+        let body = RawValue::from_string("{}".to_owned()).unwrap();
+        Change::typed(Method::DELETE, "contacts(1)", Some(body)).unwrap_err();
+    }
+
     proptest! {
+        #[test]
+        fn a_changes_path_stays_below_the_web_api(text: String) {
+            let root = url::Url::parse("https://org.example/api/data/v9.2/").unwrap();
+            if let Ok(change) = change(Method::POST, &text)
+                && !change.path.starts_with('$')
+            {
+                let url = change_url(&root, &change.path);
+                prop_assert!(url.path().starts_with(root.path()) && url.fragment().is_none(), "{url}");
+            }
+        }
+
         #[test]
         fn whatever_is_typed_stays_below_the_web_api(text: String) {
             let root = url::Url::parse("https://org.example/api/data/v9.2/").unwrap();
