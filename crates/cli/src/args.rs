@@ -13,6 +13,7 @@ mod declared;
 mod export;
 mod fault;
 mod init;
+mod load;
 mod non_interactive;
 mod org;
 pub(crate) mod people;
@@ -37,6 +38,7 @@ pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
 pub(crate) use export::{Export, Format};
 pub(crate) use fault::{Fault, FaultAdd, FaultKind};
 pub(crate) use init::Init;
+pub(crate) use load::{Load, LoadMode, RowForm};
 pub(crate) use non_interactive::{
     NonInteractive, NonInteractiveConvert, NonInteractiveCreate, NonInteractiveList, NonInteractiveMigrate,
     NonInteractiveRelease, NonInteractiveWish, PasswordPlace, Slot,
@@ -218,6 +220,9 @@ pub(crate) enum Command {
     /// Write the rows of a table or a query to a file, and go on where that was stopped
     #[command(long_about = export::EXPORT)]
     Export(Export),
+    /// Load rows of a CSV or JSON lines file into a table
+    #[command(long_about = load::LOAD)]
+    Load(Load),
     /// Tell how much each user asks for, against the limits and what they are entitled to in a day
     #[command(
         long_about = "Tells how many requests each user of the local org has sent today (UTC) and in the last five \

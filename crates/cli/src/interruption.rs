@@ -60,10 +60,11 @@ impl Leaves {
         }
     }
 
-    /// What that command leaves; nothing for one that looks after its own end, because it serves until it is stopped.
+    /// What that command leaves; nothing for one that looks after its own end, because it serves until it is stopped
+    /// or has to wait for what is under way.
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
-            Command::Org(Org::Start(_)) | Command::Quickstart(_) => return None,
+            Command::Org(Org::Start(_)) | Command::Quickstart(_) | Command::Load(_) => return None,
             Command::Plan(_)
             | Command::Schema
             | Command::Token(_)

@@ -87,6 +87,7 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
         Command::Subscriber(args::Subscriber::Add(arguments)) => arguments.place.local.is_some(),
         Command::Subscriber(args::Subscriber::List(arguments)) => arguments.local.is_some(),
         Command::Init(arguments) => arguments.local.is_some(),
+        Command::Load(arguments) => arguments.place.local.is_some(),
         _ => false,
     };
     let serves = rehearses || matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
@@ -124,6 +125,7 @@ async fn perform(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         }
         Command::Role(arguments) => return Box::pin(commands::role::run(arguments, printer)).await,
         Command::AppUser(arguments) => return Box::pin(commands::app_user::run(arguments, printer)).await,
+        Command::Load(arguments) => return Box::pin(commands::load::run(arguments, printer)).await,
         Command::Credential(arguments) => Box::pin(commands::credential::run(arguments, printer)).await,
         Command::Quickstart(arguments) => Box::pin(commands::quickstart::run(arguments, printer)).await,
         Command::Init(arguments) => Box::pin(commands::init::run(arguments, printer)).await,

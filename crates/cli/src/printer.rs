@@ -113,6 +113,17 @@ impl Printer {
         let _ = writeln!(io::stderr(), "note: {}", visible(text));
     }
 
+    /// Whether somebody watches a line that changes as the command goes on.
+    pub(crate) fn is_watched(self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// That line as it is now; empty at the end. For who is watched alone.
+    pub(crate) fn status(self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "\r{}\u{1b}[K", visible(text)).and_then(|()| err.flush());
+    }
+
     /// Why the command failed, and what to do.
     pub(crate) fn failure(self, failure: &Failure) {
         let mut err = io::stderr().lock();

@@ -46,6 +46,7 @@ use crate::wire::Http;
 
 pub use annotations::{annotation, etag, formatted_value, lookup_table};
 pub use batch::{Batch, ChangeSet, MOST_REQUESTS, Outcome};
+pub(crate) use change::Repeat;
 pub use change::{Change, Done};
 pub use filter::Filter;
 pub use key::{Key, Literal, RowRef};
@@ -53,8 +54,8 @@ pub use multiple::Targets;
 pub use pages::{Bookmark, Page, Pages};
 pub use query::{Expand, Query};
 pub use table::{AlternateKey, Choice, Column, Lookup, TableInfo};
-pub(crate) use text::segment;
 pub use text::{encode, quote};
+pub(crate) use text::{push_segment, segment};
 pub use typed::{InvalidAddress, OperationPath};
 
 /// One row, by column; lookups as `_name_value`.

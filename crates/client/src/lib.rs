@@ -110,6 +110,7 @@
 
 mod api;
 pub mod authority;
+pub mod bulk;
 pub mod cloud;
 pub mod connection;
 mod counters;

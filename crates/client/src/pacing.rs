@@ -144,8 +144,18 @@ impl Pool {
         .collect()
     }
 
-    /// Lets no further request go, and waits until those under way have been answered. Requests that wait for their
-    /// turn, and those that come after, end in [`Error::Closed`]; nothing of them was sent.
+    /// Lets no further request go. Requests that wait for their turn, and those that come after, end in
+    /// [`Error::Closed`]; nothing of them was sent. [`Pool::drain`] waits for the others too.
+    pub fn close(&self) {
+        {
+            // Whoever chooses a user holds this too: nobody is let go any more from here on.
+            let _loads = self.loads();
+            self.is_closed.store(true, Ordering::SeqCst);
+        }
+        self.answered.notify_one();
+    }
+
+    /// The same, and waits until those under way have been answered.
     ///
     /// ```no_run
     /// # async fn example(
@@ -158,12 +168,7 @@ impl Pool {
     /// # }
     /// ```
     pub async fn drain(&self) {
-        {
-            // Whoever chooses a user holds this too: nobody is let go any more from here on.
-            let _loads = self.loads();
-            self.is_closed.store(true, Ordering::SeqCst);
-        }
-        self.answered.notify_one();
+        self.close();
         loop {
             let mut ended = std::pin::pin!(self.ended.notified());
             ended.as_mut().enable();

@@ -40,6 +40,7 @@ impl Asked {
             Command::Token(arguments) => &arguments.place,
             Command::Whoami(arguments) => &arguments.place,
             Command::Query(arguments) => &arguments.place,
+            Command::Load(arguments) => &arguments.place,
             Command::Get(arguments) => &arguments.place,
             Command::Create(arguments) => &arguments.place,
             Command::Update(arguments) | Command::Upsert(arguments) => &arguments.place,

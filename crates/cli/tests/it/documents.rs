@@ -16,6 +16,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/local-org.md",
     "docs/limits.md",
     "docs/guide-data.md",
+    "docs/guide-load.md",
     "docs/application-users.md",
     "docs/credentials.md",
     "docs/roles.md",
@@ -62,7 +63,7 @@ fn every_command_in_the_documents_works_as_shown() {
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::create_dir(folder.path().join("examples")).unwrap();
-    for example in ["keyholder.toml", "visits.xml", "visits.toml", "contacts.xml", "operations.jsonl"] {
+    for example in ["keyholder.toml", "visits.xml", "visits.toml", "contacts.xml", "operations.jsonl", "contacts.csv"] {
         let example = Path::new("examples").join(example);
         fs::copy(root.join(&example), folder.path().join(&example)).unwrap();
     }

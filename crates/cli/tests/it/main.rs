@@ -21,6 +21,9 @@ mod interrupted;
 mod killed;
 mod killed_restore;
 mod limits;
+mod load;
+#[cfg(unix)]
+mod load_killed;
 mod login;
 mod manual;
 mod nodes;

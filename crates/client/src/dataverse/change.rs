@@ -51,7 +51,7 @@ enum Body {
 
 /// What can be done when nobody knows whether the change was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Repeat {
+pub(crate) enum Repeat {
     /// Nothing.
     Never,
     /// Done twice it is done once.
@@ -177,11 +177,11 @@ impl Change {
     }
 
     /// One whose parts stand already.
-    pub(super) fn written(method: Method, path: String, body: Option<Bytes>, repeat: Repeat) -> Self {
+    pub(crate) fn written(method: Method, path: String, body: Option<Bytes>, repeat: Repeat) -> Self {
         Self::new(method, path, body.map_or(Body::None, Body::Json), repeat)
     }
 
-    pub(super) fn multiple(path: String, body: Bytes, repeat: Repeat, rows: usize, problem: Option<String>) -> Self {
+    pub(crate) fn multiple(path: String, body: Bytes, repeat: Repeat, rows: usize, problem: Option<String>) -> Self {
         Self { problem, rows, ..Self::new(Method::POST, path, Body::Json(body), repeat) }
     }
 

@@ -77,7 +77,7 @@ impl Dataverse {
     }
 
     /// The error of a try whose answer nobody has.
-    pub(super) fn lost(&self, told: String) -> Error {
+    pub(crate) fn lost(&self, told: String) -> Error {
         Error::Unreachable { origin: origin_of(&self.api.root), cause: Unreachable::Lost(told) }
     }
 

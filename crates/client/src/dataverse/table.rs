@@ -49,6 +49,8 @@ pub struct Column {
     pub min_value: Option<f64>,
     /// The greatest number.
     pub max_value: Option<f64>,
+    /// Whether it is a day, without a time.
+    pub date_only: bool,
     /// What a choice may be; empty for other columns.
     pub choices: Vec<Choice>,
 }
@@ -130,6 +132,7 @@ struct Attribute {
     // Of dates, these are other properties.
     min_value: Option<f64>,
     max_value: Option<f64>,
+    date_time_behavior: Option<Managed<String>>,
 }
 
 #[derive(Deserialize)]
@@ -318,6 +321,7 @@ fn column(seen: Attribute) -> (String, Column) {
         max_length: seen.max_length,
         min_value: seen.min_value,
         max_value: seen.max_value,
+        date_only: seen.date_time_behavior.is_some_and(|behavior| behavior.value == "DateOnly"),
         choices: Vec::new(),
     };
     (seen.logical_name, column)

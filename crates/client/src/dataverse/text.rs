@@ -20,6 +20,9 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@')
     .remove(b'=');
 
+/// The same within a segment of a path, of which `/` is the end.
+const SEGMENT: &AsciiSet = &VALUE.add(b'/');
+
 /// A string literal for `$filter`: in single quotes, quotes inside doubled (OData ABNF `string`).
 ///
 /// ```
@@ -44,7 +47,14 @@ pub fn encode(value: &str) -> String {
 
 /// A value as one segment of a path: nothing in it begins another.
 pub(crate) fn segment(value: &str) -> String {
-    encode(value).replace('/', "%2F")
+    utf8_percent_encode(value, SEGMENT).to_string()
+}
+
+/// The same behind what is there already.
+pub(crate) fn push_segment(text: &mut Vec<u8>, value: &str) {
+    for piece in utf8_percent_encode(value, SEGMENT) {
+        text.extend_from_slice(piece.as_bytes());
+    }
 }
 
 #[cfg(test)]

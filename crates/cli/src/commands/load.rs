@@ -1,0 +1,321 @@
+//! `keyholder load`: the rows of a file into a table.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyholder_client::bulk::{self, Checked, Ended, Form, LoadError, Mode, Options, Progress, Stop, Verb};
+use keyholder_client::dataverse::TableInfo;
+use keyholder_client::{Dataverse, Limits, Pool};
+use keyholder_dataverse::error::grouped;
+use keyholder_foundation::{MonotonicClock, OsRandom, SystemClock};
+use keyholder_service_users::declaration::nearest;
+use serde_json::json;
+
+use crate::args::{ConnectionFlags, Load, LoadMode, PlaceFlags, RowForm};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::here::Asked;
+use crate::interruption;
+use crate::printer::Printer;
+use crate::progress::shown;
+use crate::settings;
+
+/// How often the line that tells of the progress changes.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+pub(crate) async fn run(arguments: &Load, printer: Printer) -> Result<Exit, Failure> {
+    let mut interruption = interruption::listen()?;
+    let stop = Stop::default();
+    let mut work = std::pin::pin!(perform(arguments, &stop, printer));
+    tokio::select! {
+        outcome = &mut work => return outcome,
+        _ = interruption.wait() => {}
+    }
+    stop.ask();
+    printer.note("waiting for what is under way; Ctrl-C again ends at once, and harms nothing");
+    tokio::select! {
+        outcome = work => outcome,
+        _ = interruption.wait() => Err(continued(Failure::new(Exit::Interrupted, "interrupted before it was done"), arguments)),
+    }
+}
+
+async fn perform(arguments: &Load, stop: &Stop, printer: Printer) -> Result<Exit, Failure> {
+    let asked = tokio::select! {
+        asked = Asked::find(&arguments.place, printer) => asked?,
+        () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
+    };
+    let outcome = on(&asked.org, arguments, stop, printer).await;
+    asked.end().await;
+    outcome
+}
+
+async fn on(org: &Dataverse, arguments: &Load, stop: &Stop, printer: Printer) -> Result<Exit, Failure> {
+    let options = options(arguments);
+    // What takes requests is given up at once: nothing was begun.
+    let (table, pool) = tokio::select! {
+        ready = async { Ok::<_, Failure>((table(org, &arguments.table).await?, pool(org, arguments, printer).await?)) } => ready?,
+        () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
+    };
+    if arguments.dry_run {
+        let checked = bulk::check(org, &pool, table, &options, stop).await?;
+        return Ok(tell_checked(arguments, &checked, printer));
+    }
+    let clock = SystemClock::new();
+    let mut line =
+        Line { printer, pool: pool.clone(), org, clock: &clock, told: None, is_watched: printer.is_watched() };
+    let ended = bulk::load(org, &pool, table, &options, &OsRandom, stop, &mut |progress| line.tell(progress)).await;
+    line.end();
+    tell(arguments, &options, ended?, org, clock.elapsed(), printer)
+}
+
+fn options(arguments: &Load) -> Options {
+    let defaults = Options::new(&arguments.file);
+    let verb = match (arguments.key.is_empty(), arguments.update) {
+        (true, _) => Verb::Create,
+        (false, true) => Verb::Update(arguments.key.clone()),
+        (false, false) => Verb::Upsert(arguments.key.clone()),
+    };
+    let form = match (arguments.format, defaults.form) {
+        (Some(RowForm::Jsonl), _) | (None, Form::JsonLines) => Form::JsonLines,
+        _ => Form::Csv(arguments.delimiter),
+    };
+    let rejects = match form {
+        Form::JsonLines => "rejects.jsonl",
+        _ => "rejects.csv",
+    };
+    let mut beside = arguments.file.clone().into_os_string();
+    beside.push(format!(".{rejects}"));
+    Options {
+        form,
+        verb,
+        maps: arguments.map.clone(),
+        empties: arguments.empty_as_null,
+        mode: match arguments.mode {
+            LoadMode::Multiple => Mode::Multiple,
+            LoadMode::Batch => Mode::Batch,
+            LoadMode::Single => Mode::Single,
+        },
+        rows_a_request: arguments.chunk.map(usize::from),
+        at_once: arguments.at_once.map(usize::from),
+        patience: Duration::from_secs(arguments.wait.into()),
+        journal: arguments.journal.clone().unwrap_or(defaults.journal.clone()),
+        rejects: arguments.rejects.clone().unwrap_or_else(|| beside.into()),
+        ..defaults
+    }
+}
+
+/// The table of that entity set, or of that logical name.
+async fn table(org: &Dataverse, name: &str) -> Result<TableInfo, Failure> {
+    let logical = org.table_of_set(name).await?;
+    match org.table(logical.as_deref().unwrap_or(name)).await {
+        Err(error) if error.is_missing() && logical.is_none() => {
+            let failure = Failure::new(Exit::BadData, format!("the org has no table `{name}`"));
+            let document = org.get("").await.unwrap_or_default();
+            let sets = document.get("value").and_then(serde_json::Value::as_array).into_iter().flatten();
+            let sets: Vec<&str> = sets.filter_map(|set| set.get("name")?.as_str()).collect();
+            Err(match nearest(name, sets) {
+                Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+                None => failure.hint("give its entity set, as it stands in addresses of the Web API: `contacts`"),
+            })
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+/// The service users that share the load.
+async fn pool(org: &Dataverse, arguments: &Load, printer: Printer) -> Result<Arc<Pool>, Failure> {
+    let mut users = vec![org.tokens().clone()];
+    for file in &arguments.also_env_file {
+        let place = PlaceFlags { env_file: Some(file.clone()), ..arguments.place.connection.place.clone() };
+        let flags = ConnectionFlags { place, ..ConnectionFlags::default() };
+        let other = settings::connect(&flags, printer).await?;
+        if other.scope() != org.scope() {
+            let message = format!("`{}` is for another org than the load", file.display());
+            return Err(Failure::new(Exit::BadConfiguration, message));
+        }
+        let id = other.tokens().credential().client_id();
+        if users.iter().any(|user| user.credential().client_id() == id) {
+            let message = format!("`{}` is of a service user that shares the load already ({id})", file.display());
+            return Err(Failure::new(Exit::BadConfiguration, message)
+                .hint("the org limits each user by itself: the same one twice has no more room"));
+        }
+        users.push(other.tokens().clone());
+    }
+    Ok(Pool::new(users, Limits::TODAY))
+}
+
+/// The line that tells how far it is.
+struct Line<'a> {
+    printer: Printer,
+    pool: Arc<Pool>,
+    org: &'a Dataverse,
+    clock: &'a SystemClock,
+    told: Option<Duration>,
+    is_watched: bool,
+}
+
+impl Line<'_> {
+    fn tell(&mut self, progress: &Progress) {
+        let now = self.clock.elapsed();
+        if !self.is_watched || self.told.is_some_and(|told| now.saturating_sub(told) < TOLD_EVERY) {
+            return;
+        }
+        self.told = Some(now);
+        let users = self.pool.users(self.org.http());
+        let (room, limit) = users.iter().fold((0, 0), |(room, limit), user| (room + user.room, limit + user.limit));
+        self.printer.status(&status(progress, now, room, limit));
+    }
+
+    fn end(&self) {
+        if self.told.is_some() {
+            self.printer.status("");
+        }
+    }
+}
+
+fn thousands(number: u64) -> String {
+    grouped(number.into())
+}
+
+/// `[=====>     ] 41%  12,000 rows  3,400/s  limit 7%  0:42 left`
+fn status(progress: &Progress, elapsed: Duration, room: u32, limit: u32) -> String {
+    const WIDTH: u64 = 20;
+    let of = progress.of_bytes.max(1);
+    let done = (progress.bytes.min(of) * WIDTH / of) as usize;
+    let bar: String = (0..WIDTH as usize).map(|at| if at < done { '=' } else { ' ' }).collect();
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let rate = progress.rows_now as f64 / seconds;
+    let used = u64::from(limit.saturating_sub(room)) * 100 / u64::from(limit.max(1));
+    let left = match progress.bytes_now {
+        0 => "?".to_owned(),
+        bytes => {
+            let left = (of - progress.bytes.min(of)) as f64 / (bytes as f64 / seconds);
+            let left = left as u64;
+            format!("{}:{:02}", left / 60, left % 60)
+        }
+    };
+    let rejected = match progress.rejected {
+        0 => String::new(),
+        rejected => format!("  {} rejected", thousands(rejected)),
+    };
+    let percent = progress.bytes.min(of) * 100 / of;
+    let (rows, rate) = (thousands(progress.rows), thousands(rate as u64));
+    format!("[{bar}] {percent}%  {rows} rows{rejected}  {rate}/s  limit {used}%  {left} left")
+}
+
+fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
+    let file = shown(&arguments.file);
+    for row in &checked.told {
+        printer.line(&format!("row {}: {}", row.number, row.reason));
+    }
+    let more = checked.rejected.saturating_sub(checked.told.len() as u64);
+    if more > 0 {
+        printer.line(&format!("and {} more", thousands(more)));
+    }
+    let rows = thousands(checked.rows);
+    printer.line(&match checked.rejected {
+        0 => format!("checked {rows} rows of {file}: all can be loaded; nothing was written"),
+        bad => format!("checked {rows} rows of {file}: {} cannot be loaded; nothing was written", thousands(bad)),
+    });
+    let told = checked.told.iter().map(|row| json!({ "row": row.number, "reason": row.reason }));
+    let told: Vec<_> = told.collect();
+    printer.json(&json!({ "checked": checked.rows, "rejected": checked.rejected, "first": told }));
+    if checked.rejected == 0 { Exit::Done } else { Exit::BadData }
+}
+
+fn tell(
+    arguments: &Load,
+    options: &Options,
+    ended: Ended,
+    org: &Dataverse,
+    took: Duration,
+    printer: Printer,
+) -> Result<Exit, Failure> {
+    let Ended { progress, was_over, failed, .. } = ended;
+    let (counted, loaded) = (org.http().counted(), progress.rows - progress.rejected);
+    let mut document = json!({
+        "table": arguments.table,
+        "rows": progress.rows,
+        "loaded": loaded,
+        "rejected": progress.rejected,
+        "rowsNow": progress.rows_now,
+        "journal": options.journal.display().to_string(),
+        "rejects": (progress.rejected > 0).then(|| options.rejects.display().to_string()),
+        "isOver": failed.is_none(),
+        "requests": counted.sent,
+        "refused": counted.refused,
+        "seconds": took.as_secs_f64(),
+    });
+    if was_over {
+        printer.note(&format!(
+            "this load came to its end before: nothing was done; delete `{}` to load the file again",
+            shown(&options.journal)
+        ));
+    }
+    let (rows, table) = (thousands(loaded), &arguments.table);
+    let rejects = shown(&options.rejects);
+    let rejected = match progress.rejected {
+        0 => String::new(),
+        bad => format!(", {} rejected: see {rejects}", thousands(bad)),
+    };
+    if let Some(error) = failed {
+        let failure = Failure::from(error);
+        printer.line(&format!("loaded {rows} rows into {table} so far{rejected}"));
+        let failure = continued(failure, arguments).within(&mut document);
+        printer.json(&document);
+        return Err(failure);
+    }
+    printer.line(&format!("loaded {rows} rows into {table}{rejected}"));
+    printer.json(&document);
+    Ok(if progress.rejected == 0 { Exit::Done } else { Exit::BadData })
+}
+
+/// How a load that ended before its end is continued.
+fn continued(failure: Failure, arguments: &Load) -> Failure {
+    let journal = options(arguments).journal;
+    failure
+        .hint(format!("run the same command again: it goes on where it was, as `{}` says", shown(Path::new(&journal))))
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let exit = match &error {
+            LoadError::Org(error) => return error.clone().into(),
+            LoadError::Stopped => Exit::Interrupted,
+            LoadError::File { .. } | LoadError::InUse { .. } => Exit::CannotCreate,
+            LoadError::OtherLoad { .. } => Exit::BadConfiguration,
+            _ => Exit::BadData,
+        };
+        let mut failure = Self::new(exit, error.to_string());
+        if let LoadError::UnknownColumn { column, known, .. } = &error {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            failure = match nearest(column, known) {
+                Some(meant) => failure.hint(format!("did you mean `{meant}`? map it: `--map '{column}={meant}'`")),
+                None => failure.hint(format!(
+                    "map it to a column of the table, `--map '{column}=COLUMN'`, or leave it out: `--map '{column}='`"
+                )),
+            };
+        }
+        error.hints().into_iter().fold(failure, Self::hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_tells_rows_rate_limit_and_time_left() {
+        let mut progress = Progress::default();
+        (progress.rows, progress.rows_now, progress.bytes, progress.bytes_now) = (12_000, 10_000, 600, 500);
+        progress.of_bytes = 1_600;
+        assert_eq!(
+            status(&progress, Duration::from_secs(5), 4_500, 6_000),
+            "[=======             ] 37%  12,000 rows  2,000/s  limit 25%  0:10 left"
+        );
+        progress.rejected = 3;
+        assert!(status(&Progress::default(), Duration::ZERO, 0, 0).contains("? left"));
+        assert!(status(&progress, Duration::from_secs(5), 0, 6_000).contains("3 rejected  2,000/s  limit 100%"));
+    }
+}

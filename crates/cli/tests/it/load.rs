@@ -1,0 +1,182 @@
+//! `keyholder load`: rows of a file into a table.
+
+use std::fs;
+use std::path::Path;
+
+use keyholder_testkit::World;
+use serde_json::{Value, json};
+
+use crate::connection::as_admin;
+use crate::program::Ended;
+
+/// A world and a folder to load from as its administering application.
+struct Case(World, tempfile::TempDir);
+
+impl Case {
+    async fn new() -> Self {
+        Self(World::start().await, tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.1.path()
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        as_admin(&self.0, self.path(), arguments)
+    }
+
+    /// Loads into contacts.
+    fn load(&self, arguments: &[&str]) -> Ended {
+        self.run(&[&["load"], arguments, &["--table", "contacts"]].concat())
+    }
+
+    fn query(&self, query: &str) -> Vec<Value> {
+        let all = self.run(&["query", query, "--output", "json"]).json();
+        all.as_array().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_csv_are_made_once() {
+    let case = Case::new().await;
+    let mut text = "\u{feff}lastname,First name,birthdate,numberofchildren,creditonhold,preferredcontactmethodcode,description\r\n".to_owned();
+    text.push_str("Ng,\"Ada \"\"A\"\"\",1980-02-29,2,yes,Email,\"two\nlines, and a comma\"\r\n");
+    text.push_str("O'Brien,,,,,,\r\n");
+    for number in 0..300 {
+        text.push_str(&format!("Row{number},x,,{},,1,\r\n", number % 9));
+    }
+    case.file("contacts.csv", &text);
+    let map = ["contacts.csv", "--map", "First name=firstname"];
+    assert_eq!(case.load(&map).done(), "loaded 302 rows into contacts\n");
+    let columns = "lastname,firstname,birthdate,numberofchildren,creditonhold,preferredcontactmethodcode,description";
+    let all = case.query(&format!(
+        "contacts?$select={columns}&$filter=lastname eq 'Ng' or lastname eq 'O''Brien'&$orderby=lastname"
+    ));
+    let without = |row: &Value| {
+        let mut row = row.clone();
+        row.as_object_mut().unwrap().retain(|name, _| columns.split(',').any(|column| column == name));
+        row
+    };
+    assert_eq!(
+        without(&all[0]),
+        json!({
+            "lastname": "Ng", "firstname": "Ada \"A\"", "birthdate": "1980-02-29", "numberofchildren": 2, "creditonhold": true,
+            "preferredcontactmethodcode": 2, "description": "two\nlines, and a comma",
+        })
+    );
+    assert_eq!(all.len(), 2);
+    assert_eq!(case.query("contacts?$select=lastname&$filter=startswith(lastname,'Row')").len(), 300);
+
+    // Again, it is done already; nothing is sent.
+    let again = case.load(&map);
+    assert!(again.err.contains("came to its end before") && again.code() == 0, "{again:#?}");
+    let told = case.load(&[&map[..], &["--output", "json"]].concat()).json();
+    assert_eq!((&told["loaded"], &told["rowsNow"], &told["isOver"]), (&json!(302), &json!(0), &json!(true)));
+    assert_eq!(case.query("contacts?$select=lastname&$filter=startswith(lastname,'Row')").len(), 300);
+
+    // Its journal is no other file's, table's or mapping's.
+    case.file("contacts.csv", text.replace("Row7,", "Row8,"));
+    let said = case.load(&map).failed(78);
+    assert!(said.contains("contacts.csv.journal") && said.contains("its file was"), "{said}");
+    case.file("contacts.csv", &text);
+    let said = case.load(&["contacts.csv", "--map", "First name="]).failed(78);
+    assert!(said.contains("its reading"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_made_and_changed_by_a_key() {
+    let case = Case::new().await;
+    let key = json!({
+        "SchemaName": "keyholder_Number", "KeyAttributes": ["accountnumber"],
+        "DisplayName": {"LocalizedLabels": [{"Label": "Number", "LanguageCode": 1033}]},
+    });
+    let token = case.0.admin_token().await;
+    let made = case.0.api(&token, "POST", "EntityDefinitions(LogicalName='account')/Keys", Some(&key)).await;
+    assert!(made.status < 300, "{}", made.text);
+    let accounts = |file: &str, more: &[&str]| {
+        case.run(&[&["load", file, "--table", "accounts", "--key", "accountnumber"], more].concat())
+    };
+    case.file("one.csv", "accountnumber,name\nA/1 O'B,Contoso\nB 2,Fabrikam\n");
+    case.file("two.csv", "accountnumber,name,telephone1\nA/1 O'B,Contoso Ltd,555\nC,Northwind,\n");
+    assert_eq!(accounts("one.csv", &[]).done(), "loaded 2 rows into accounts\n");
+    for (mode, file) in [("multiple", "two.csv"), ("batch", "2.csv"), ("single", "II.csv")] {
+        case.file(file, case.read("two.csv"));
+        assert_eq!(accounts(file, &["--mode", mode]).done(), "loaded 2 rows into accounts\n", "{mode}");
+    }
+    let named = || {
+        let all = case.query(
+            "accounts?$select=accountnumber,name&$filter=not startswith(accountnumber,'KH-')&$orderby=accountnumber",
+        );
+        all.iter().map(|row| format!("{}={}", row["accountnumber"], row["name"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(named(), ["A/1 O'B=Contoso Ltd", "B 2=Fabrikam", "C=Northwind"]);
+    // An update makes none.
+    case.file("three.csv", "accountnumber,name\nB 2,Fabrikam AG\nD,Nobody\n");
+    let ended = accounts("three.csv", &["--update"]);
+    assert_eq!(
+        (ended.code(), ended.out.as_str()),
+        (65, "loaded 1 rows into accounts, 1 rejected: see three.csv.rejects.csv\n")
+    );
+    let rejects = case.read("three.csv.rejects.csv");
+    let lines: Vec<&str> = rejects.lines().collect();
+    assert_eq!(lines[0], "keyholder_row,keyholder_reason,accountnumber,name");
+    assert!(lines[1].starts_with("2,\"") && lines[1].ends_with(",D,Nobody") && lines.len() == 2, "{rejects}");
+    assert_eq!(named(), ["A/1 O'B=Contoso Ltd", "B 2=Fabrikam AG", "C=Northwind"]);
+
+    let said = case.run(&["load", "one.csv", "--table", "accounts", "--key", "name"]).failed(65);
+    assert!(said.contains("`name` is no alternate key of `account`: it has `accountnumber`"), "{said}");
+}
+
+/// What keeps a load from beginning is said, and nothing is sent or written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_loaded_is_refused_by_name() {
+    let case = Case::new().await;
+    for (text, more, said) in [
+        (&b""[..], &[][..], "is empty: its first line has to name the columns"),
+        (b"\xef\xbb\xbf", &[], "has nothing in its first line"),
+        (b"\xff\xfel\0", &[], "is UTF-16"),
+        (b"last\xffname\nx\n", &[], "the first line of `bad.csv` is not UTF-8"),
+        (b"lastname,lastname\na,b\n", &[], "has the column `lastname` twice"),
+        (b"lastname,Name\na,b\n", &["--map", "Name=lastname"], "has `lastname` twice: as `lastname` and as `Name`"),
+        (b"lastname,lstname\na,b\n", &[], "did you mean `lastname`?"),
+        (b"lastname,,x\na,b\n", &[], "column 2 of `bad.csv` has no name"),
+        (b"lastname;firstname\na;b\n", &[], "--delimiter ';'"),
+        (b"lastname,\"x\na,b\n", &[], "its quotes do not match"),
+        (
+            b"lastname\nx\n",
+            &["--map", "Name=lastname"],
+            "`Name` is mapped, and the first line of `bad.csv` does not name it",
+        ),
+        (b"lastname,createdon\nx,y\n", &[], "which the org fills itself"),
+        (b"lastname,parentcustomerid\nx,y\n", &[], "`parentcustomerid:account`, `parentcustomerid:contact`"),
+        (b"lastname,contactid\nx,y\n", &[], "load with `contactid` as the key"),
+        (b"lastname\nx\n", &["--key", "contactid"], "has no column `contactid`"),
+        (b"lastname\nx\n", &["--key", "emailaddress1"], "`emailaddress1` is no alternate key of `contact`"),
+    ] {
+        case.file("bad.csv", text);
+        let told = case.load(&[&["bad.csv"], more].concat()).failed(65);
+        assert!(told.contains(said), "{told}");
+        assert_eq!(
+            fs::read_dir(case.path()).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != "state").count(),
+            1,
+            "{said}"
+        );
+    }
+    let told = case.run(&["load", "bad.csv", "--table", "contcts"]).failed(65);
+    assert!(told.contains("no table `contcts`") && told.contains("did you mean `contacts`?"), "{told}");
+    case.load(&["none.csv"]).failed(73);
+    assert!(case.load(&["."]).failed(65).contains("is no regular file"));
+    assert!(case.load(&["bad.csv", "--update"]).failed(64).contains("--key"));
+    // A file of a header alone has no rows, and that is done.
+    case.file("none.csv", "lastname\n");
+    assert_eq!(case.load(&["none.csv"]).done(), "loaded 0 rows into contacts\n");
+    assert_eq!(case.query("contacts?$select=lastname").len(), 10);
+}

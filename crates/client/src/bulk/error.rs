@@ -1,0 +1,128 @@
+//! Why a load ended before its end, or never began.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind};
+
+/// Why a load ended before its end, or never began. What was done until then is in the journal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The org, or the way there.
+    #[error(transparent)]
+    Org(#[from] Error),
+    /// The rows cannot be read.
+    #[error("cannot read the rows: {0}")]
+    Unreadable(#[source] io::Error),
+    /// A file cannot be read or written.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    File {
+        /// What was tried: "write", "read".
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was given to be loaded cannot be: nothing of it was sent.
+    #[error("{problem}")]
+    Input {
+        /// What is wrong, in a sentence.
+        problem: String,
+        /// What to do about it.
+        hints: Vec<String>,
+    },
+    /// A column that the table does not have.
+    #[error("{place} names the column `{column}`, which the table `{table}` does not have")]
+    UnknownColumn {
+        /// Where it stands.
+        place: String,
+        /// As it stands there.
+        column: String,
+        /// The table's logical name.
+        table: String,
+        /// What the table has.
+        known: Vec<String>,
+    },
+    /// The journal is another load's.
+    #[error("`{}` is the journal of another load: {difference}", path.display())]
+    OtherLoad {
+        /// The journal.
+        path: PathBuf,
+        /// What is different, as "its file was ... and is ... now".
+        difference: String,
+    },
+    /// Another process works with this journal.
+    #[error("another run works with the journal `{}` now", path.display())]
+    InUse {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The file changed under the load.
+    #[error("`{}` changed while it was loaded", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped before all rows were loaded")]
+    Stopped,
+}
+
+impl LoadError {
+    pub(super) fn unreadable(source: io::Error) -> Self {
+        Self::Unreadable(source)
+    }
+
+    pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File { doing, path, source }
+    }
+
+    pub(super) fn input(problem: impl Into<String>) -> Self {
+        Self::Input { problem: problem.into(), hints: Vec::new() }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        match self {
+            Self::Input { problem, mut hints } => {
+                hints.push(hint.into());
+                Self::Input { problem, hints }
+            }
+            other => other,
+        }
+    }
+
+    /// The exit code's kind.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Org(error) => error.kind(),
+            Self::Unreadable(_) | Self::File { .. } | Self::InUse { .. } | Self::Stopped => ErrorKind::Other,
+            Self::Input { .. } | Self::UnknownColumn { .. } | Self::Changed { .. } => ErrorKind::BadData,
+            Self::OtherLoad { .. } => ErrorKind::Configuration,
+        }
+    }
+
+    /// What the reader can do about it, most likely first; may be empty.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Org(error) => error.hints(),
+            Self::Input { hints, .. } => hints.clone(),
+            Self::OtherLoad { .. } => {
+                vec![
+                    "give this load a journal of its own, or delete that one if its load is not to be continued"
+                        .to_owned(),
+                ]
+            }
+            Self::InUse { .. } => vec!["wait until that run has ended, or stop it".to_owned()],
+            Self::Changed { .. } => {
+                vec!["put the file back as it was and continue, or load the changed one with a new journal".to_owned()]
+            }
+            Self::File { .. } => vec!["see that there is room on the disk and that you may write there".to_owned()],
+            Self::Unreadable(_) | Self::UnknownColumn { .. } | Self::Stopped => Vec::new(),
+        }
+    }
+}

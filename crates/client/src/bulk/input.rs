@@ -1,0 +1,390 @@
+//! The rows of a file, checked and written into blocks as they are read.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+
+use super::block::{Block, Place};
+use super::columns::{Bound, Columns};
+use super::csv::{self, Cell, Flaw, Found};
+use super::row::{RowWriter, Unbound};
+use super::target::RowIds;
+use super::value::Given;
+use super::window::{LONGEST_ROW, Window};
+use super::{LoadError, json_lines};
+
+/// How the rows of a file are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// CSV (RFC 4180) with this character between cells; the first line names the columns.
+    Csv(char),
+    /// A JSON object a line.
+    JsonLines,
+}
+
+impl Form {
+    pub(super) fn is_csv(self) -> bool {
+        matches!(self, Self::Csv(_))
+    }
+
+    pub(super) fn delimiter(self) -> char {
+        match self {
+            Self::Csv(delimiter) => delimiter,
+            Self::JsonLines => ',',
+        }
+    }
+}
+
+/// A file whose first line was read.
+#[derive(Debug)]
+pub(super) struct Opened {
+    path: PathBuf,
+    file: File,
+    form: Form,
+    window: Window<File>,
+    pub(super) size: u64,
+    modified: Option<std::time::SystemTime>,
+    pub(super) sha256: String,
+    /// The first line of CSV, without its end.
+    pub(super) header: Vec<u8>,
+    /// The names in it.
+    pub(super) names: Vec<String>,
+}
+
+impl Opened {
+    /// Opens the file, reads all of it once for its hash, and its first line.
+    pub(super) fn open(path: &Path, form: Form) -> Result<Self, LoadError> {
+        let shown = path.display();
+        let regular = keyholder_platform::regular_file(path).map_err(|error| {
+            LoadError::input(error.to_string()).hint("a load is continued by its file: what comes by a pipe has none")
+        })?;
+        let mut file = File::open(&regular).map_err(LoadError::file("read", path))?;
+        let found = file.metadata().map_err(LoadError::file("look at", path))?;
+        let (sha256, size) = hash(&mut file)?;
+        if size == 0 {
+            let problem = match form {
+                Form::Csv(_) => format!("`{shown}` is empty: its first line has to name the columns"),
+                Form::JsonLines => format!("`{shown}` is empty"),
+            };
+            return Err(LoadError::input(problem));
+        }
+        let mut window = Window::new(file.try_clone().map_err(LoadError::unreadable)?, 0);
+        file.seek(SeekFrom::Start(0)).map_err(LoadError::unreadable)?;
+        window.widen()?;
+        match window.seen() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+                return Err(LoadError::input(format!("`{shown}` is UTF-16")).hint("save it as UTF-8"));
+            }
+            [0xef, 0xbb, 0xbf, ..] => window.consume(3),
+            _ => {}
+        }
+        let modified = found.modified().ok();
+        let mut opened = Self {
+            path: path.to_path_buf(),
+            file,
+            form,
+            window,
+            size,
+            modified,
+            sha256,
+            header: Vec::new(),
+            names: Vec::new(),
+        };
+        if let Form::Csv(delimiter) = form {
+            opened.read_header(delimiter)?;
+        }
+        Ok(opened)
+    }
+
+    fn read_header(&mut self, delimiter: char) -> Result<(), LoadError> {
+        let shown = self.path.display().to_string();
+        let mut cells = Vec::new();
+        let (length, with_end) = loop {
+            match csv::scan(self.window.seen(), self.window.is_over(), delimiter as u8, &mut cells) {
+                Found::Record { length, with_end, flaw: None } => break (length, with_end),
+                Found::Record { .. } => {
+                    return Err(LoadError::input(format!(
+                        "the first line of `{shown}` is no CSV: its quotes do not match"
+                    )));
+                }
+                Found::More if self.window.widen()? => {}
+                Found::More => return Err(LoadError::input(format!("the first line of `{shown}` does not end"))),
+            }
+        };
+        let line = self.window.seen().get(..length).unwrap_or_default().to_vec();
+        let text = std::str::from_utf8(&line).map_err(|_| {
+            LoadError::input(format!("the first line of `{shown}` is not UTF-8")).hint("save it as UTF-8")
+        })?;
+        if text.trim().is_empty() {
+            return Err(LoadError::input(format!(
+                "`{shown}` has nothing in its first line, which has to name the columns"
+            )));
+        }
+        for (at, cell) in cells.iter().enumerate() {
+            let name = unquoted(text, *cell).trim().to_owned();
+            if name.is_empty() {
+                let problem = format!("column {} of `{shown}` has no name in the first line", at + 1);
+                return Err(LoadError::input(problem));
+            }
+            if self.names.contains(&name) {
+                return Err(LoadError::input(format!("`{shown}` has the column `{name}` twice")));
+            }
+            self.names.push(name);
+        }
+        if let [only] = self.names.as_slice()
+            && let Some(other) =
+                [';', '\t', ',', '|'].into_iter().find(|other| *other != delimiter && only.contains(*other))
+        {
+            let other = other.escape_default();
+            let problem = format!("the first line of `{shown}` has one column with `{other}` in it");
+            return Err(LoadError::input(problem)
+                .hint(format!("if that stands between the columns, say so: `--delimiter '{other}'`")));
+        }
+        self.header = line;
+        self.window.consume(with_end);
+        Ok(())
+    }
+
+    /// Another handle of the file.
+    pub(super) fn again(&self) -> Result<File, LoadError> {
+        File::open(&self.path).map_err(LoadError::file("read", &self.path))
+    }
+
+    /// The rows, once it is known what is done with each column.
+    pub(super) fn rows(self, columns: Columns, writer: RowWriter) -> Result<Rows, LoadError> {
+        let mut rows = Rows {
+            bound: Vec::with_capacity(self.names.len()),
+            by_name: HashMap::new(),
+            columns,
+            writer,
+            done: BTreeMap::new(),
+            number: 1,
+            cells: Vec::new(),
+            opened: self,
+        };
+        rows.bind_header()?;
+        Ok(rows)
+    }
+}
+
+/// The rows of a file that are to be loaded.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) opened: Opened,
+    columns: Columns,
+    writer: RowWriter,
+    /// What is done with each column of CSV.
+    bound: Vec<Bound>,
+    /// And with each name in JSON lines.
+    by_name: HashMap<String, Result<Bound, String>>,
+    done: BTreeMap<u64, (u64, u64)>,
+    /// The next row's.
+    number: u64,
+    cells: Vec<Cell>,
+}
+
+/// A row that was found in the window.
+enum Next {
+    Row { length: usize, with_end: usize, flaw: Option<Flaw> },
+    Blank { with_end: usize },
+    Over,
+}
+
+impl Rows {
+    fn bind_header(&mut self) -> Result<(), LoadError> {
+        let shown = self.opened.path.display().to_string();
+        if self.opened.form.is_csv() {
+            let names = self.opened.names.clone();
+            if let Some(map) = self.columns.unknown_map(&names) {
+                return Err(LoadError::input(format!(
+                    "`{map}` is mapped, and the first line of `{shown}` does not name it"
+                )));
+            }
+            for name in &names {
+                let bound = self.columns.bind(name)?;
+                if let Some(other) = self.bound.iter().position(|other| other.is_same(&bound)) {
+                    let other = names.get(other).map(String::as_str).unwrap_or_default();
+                    let problem = format!("`{shown}` has `{}` twice: as `{other}` and as `{name}`", bound.name);
+                    return Err(LoadError::input(problem));
+                }
+                self.bound.push(bound);
+            }
+            if let Some(missing) = self.writer.missing_key(&self.bound) {
+                let problem = format!("`{shown}` has no column `{missing}`, by which its rows are known");
+                return Err(LoadError::input(problem).hint(format!("map one to it: `--map FILE-COLUMN={missing}`")));
+            }
+        }
+        self.columns.bind_maps()
+    }
+
+    /// Rows that are made get these ids; the stretches that were done are left out.
+    pub(super) fn begin(&mut self, ids: RowIds, done: BTreeMap<u64, (u64, u64)>) {
+        self.writer.ids = ids;
+        self.done = done;
+    }
+
+    /// The lookups that have to be looked for, now that all columns are known.
+    pub(super) fn lookups(&self) -> Vec<super::columns::LookupRule> {
+        self.columns.lookups.clone()
+    }
+
+    /// Writes the next rows into the block until it is full; false when there are no more.
+    pub(super) fn fill(&mut self, block: &mut Block) -> Result<bool, LoadError> {
+        let more = self.fill_unchecked(block)?;
+        let found = self.opened.file.metadata().map_err(LoadError::unreadable)?;
+        if found.len() != self.opened.size || found.modified().ok() != self.opened.modified {
+            return Err(LoadError::Changed { path: self.opened.path.clone() });
+        }
+        Ok(more)
+    }
+
+    fn fill_unchecked(&mut self, block: &mut Block) -> Result<bool, LoadError> {
+        loop {
+            if block.is_full() {
+                return Ok(true);
+            }
+            let offset = self.opened.window.offset();
+            if let Some((end, rows)) = self.done.get(&offset).copied() {
+                if block.count() > 0 {
+                    return Ok(true);
+                }
+                self.done.remove(&offset);
+                self.number += rows;
+                let mut file = self.opened.again()?;
+                file.seek(SeekFrom::Start(end)).map_err(LoadError::unreadable)?;
+                self.opened.window = Window::new(file, end);
+                continue;
+            }
+            match self.next()? {
+                Next::Over => return Ok(false),
+                Next::Blank { with_end } => self.opened.window.consume(with_end),
+                Next::Row { length, with_end, flaw } => {
+                    let place = offset..offset + with_end as u64;
+                    self.write(block, length, flaw, place);
+                    self.number += 1;
+                    self.opened.window.consume(with_end);
+                }
+            }
+        }
+    }
+
+    /// Finds the next row in the window.
+    fn next(&mut self) -> Result<Next, LoadError> {
+        loop {
+            let seen = self.opened.window.seen();
+            let is_over = self.opened.window.is_over();
+            if seen.is_empty() && is_over {
+                return Ok(Next::Over);
+            }
+            let found = match self.opened.form {
+                Form::Csv(delimiter) => csv::scan(seen, is_over, delimiter as u8, &mut self.cells),
+                Form::JsonLines => json_lines::scan(seen, is_over),
+            };
+            match found {
+                Found::Record { length, with_end, flaw } => {
+                    let line = seen.get(..length).unwrap_or_default();
+                    let is_blank =
+                        if self.opened.form.is_csv() { line.is_empty() } else { line.trim_ascii().is_empty() };
+                    return Ok(if is_blank { Next::Blank { with_end } } else { Next::Row { length, with_end, flaw } });
+                }
+                Found::More if self.opened.window.widen()? => {}
+                Found::More => {
+                    let problem = format!("row {} has more than {LONGEST_ROW} bytes", self.number);
+                    return Err(LoadError::input(problem).hint(match self.opened.form {
+                        Form::Csv(_) => "a quote that is opened in it is perhaps never closed",
+                        Form::JsonLines => "each row stands in a line of its own",
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Writes the row at the start of the window into the block, or why it cannot go.
+    fn write(&mut self, block: &mut Block, length: usize, flaw: Option<Flaw>, place: Place) {
+        let number = self.number;
+        let bytes = self.opened.window.seen().get(..length).unwrap_or_default();
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let reason = format!("is not UTF-8 (byte {} of the row)", error.valid_up_to() + 1);
+                return block.reject(number, place, reason);
+            }
+        };
+        if self.opened.form.is_csv() {
+            let columns = self.bound.len();
+            let reason = match flaw {
+                Some(Flaw::Unclosed) => Some("has a quote that is opened and never closed".to_owned()),
+                Some(Flaw::BehindQuote) => {
+                    Some("has something between a closing quote and the end of its cell".to_owned())
+                }
+                None if self.cells.len() != columns => {
+                    Some(format!("has {} cells, and the first line has {columns}", self.cells.len()))
+                }
+                None if bytes == self.opened.header.as_slice() => Some("is the first line again".to_owned()),
+                None => None,
+            };
+            if let Some(reason) = reason {
+                return block.reject(number, place, reason);
+            }
+            let items = self.bound.iter().zip(&self.cells).map(|(bound, cell)| (bound, given(text, *cell)));
+            return self.writer.write(block, number, place, items);
+        }
+        let members = match json_lines::members(text) {
+            Ok(members) => members,
+            Err(reason) => return block.reject(number, place, reason),
+        };
+        for (name, _) in &members {
+            if !self.by_name.contains_key(name.as_ref()) {
+                // A file may name no end of columns that no table has.
+                if self.by_name.len() >= json_lines::MOST_NAMES {
+                    self.by_name.retain(|_, bound| bound.is_ok());
+                }
+                let bound = self.columns.bind(name).map_err(|error| Unbound(error).to_string());
+                self.by_name.insert(name.clone().into_owned(), bound);
+            }
+        }
+        let mut items = Vec::with_capacity(members.len());
+        for (name, value) in &members {
+            match self.by_name.get(name.as_ref()) {
+                Some(Ok(bound)) => items.push((bound, value.given())),
+                Some(Err(reason)) => return block.reject(number, place, reason.clone()),
+                None => {}
+            }
+        }
+        self.writer.write(block, number, place, items.iter().copied());
+    }
+}
+
+/// A cell as it is given; nothing is an empty cell without quotes.
+fn given(text: &str, cell: Cell) -> Given<'_> {
+    match text.get(cell.start..cell.end) {
+        Some("") | None if !cell.is_quoted => Given::Nothing,
+        found => Given::Text { text: found.unwrap_or_default(), has_quotes: cell.has_quotes },
+    }
+}
+
+fn unquoted(text: &str, cell: Cell) -> Cow<'_, str> {
+    let text = text.get(cell.start..cell.end).unwrap_or_default();
+    if cell.has_quotes { text.replace("\"\"", "\"").into() } else { text.into() }
+}
+
+/// The hash of a whole file, and how long it is.
+fn hash(file: &mut File) -> Result<(String, u64), LoadError> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let (mut buffer, mut size) = (vec![0; 64 << 10], 0);
+    loop {
+        let read = file.read(&mut buffer).map_err(LoadError::unreadable)?;
+        if read == 0 {
+            break;
+        }
+        size += read as u64;
+        context.update(buffer.get(..read).unwrap_or_default());
+    }
+    let hash = context.finish();
+    Ok((hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(), size))
+}

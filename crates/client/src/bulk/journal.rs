@@ -1,0 +1,328 @@
+//! The journal of a load: what was done, so that a load that was killed goes on where it was.
+//!
+//! A text, one record a line, each with a checksum at its end. The first line says which load it is of: the file with its
+//! size and hash, the org, the table, the mapping. It has also the load's random id, from which the ids of the rows that it
+//! makes are derived. It is on the disk before the first row is sent, so that whoever goes on names the same rows by the same
+//! ids. Each further line tells of some rows one after another that were done. What follows the first line that is not
+//! whole (a kill may end one anywhere) does not count: it is done again, which does no harm.
+//!
+//! The operating system's lock on the file keeps two runs from working with it at once.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::LoadError;
+
+/// What a journal begins with.
+const MAGIC: &str = "keyholder-load 1 ";
+/// No journal is longer, in bytes: two hundred million rows in blocks of twenty.
+const LONGEST: u64 = 1 << 30;
+/// No line of it is longer, in bytes.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// Which load a journal is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Identity {
+    /// The load's own id.
+    pub(super) load: Uuid,
+    pub(super) size: u64,
+    pub(super) sha256: String,
+    pub(super) org: String,
+    pub(super) table: String,
+    pub(super) verb: String,
+    pub(super) key: Vec<String>,
+    /// What else decides what a row becomes, as it was given.
+    pub(super) reading: String,
+}
+
+impl Identity {
+    /// What is different in the other, which is meant now; nothing when both are one load.
+    fn difference(&self, now: &Self) -> Option<String> {
+        let different = |what: &str, was: &str, is: &str| Some(format!("its {what} was {was} and is {is} now"));
+        if (self.size, &self.sha256) != (now.size, &now.sha256) {
+            let of =
+                |one: &Self| format!("{} bytes with the hash {}", one.size, one.sha256.get(..12).unwrap_or_default());
+            return different("file", &of(self), &of(now));
+        }
+        for (what, was, is) in [
+            ("org", &self.org, &now.org),
+            ("table", &self.table, &now.table),
+            ("way of writing", &self.verb, &now.verb),
+            ("key", &self.key.join(","), &now.key.join(",")),
+            ("reading (mapping and the like)", &self.reading, &now.reading),
+        ] {
+            if was != is {
+                return different(what, &format!("`{was}`"), &format!("`{is}`"));
+            }
+        }
+        None
+    }
+}
+
+/// Some rows one after another that were done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Done {
+    pub(super) rows: u64,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) rejected: u64,
+    /// How long the file of the rejected rows was then.
+    pub(super) rejects: u64,
+}
+
+/// What a journal says of what was done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Past {
+    /// Where each stretch that was done begins, and where it ends, with how many rows.
+    pub(super) done: BTreeMap<u64, (u64, u64)>,
+    pub(super) rows: u64,
+    pub(super) rejected: u64,
+    pub(super) rejects: u64,
+    /// Whether the load came to its end.
+    pub(super) is_over: bool,
+}
+
+impl Past {
+    fn add(&mut self, done: Done) {
+        self.rows += done.rows;
+        self.rejected += done.rejected;
+        self.rejects = done.rejects;
+        let (mut start, mut end, mut rows) = (done.start, done.end, done.rows);
+        // Stretches that touch become one, so that memory does not grow with the rows.
+        if let Some((before, (until, count))) = self.done.range(..start).next_back().map(|(at, it)| (*at, *it))
+            && until == start
+        {
+            self.done.remove(&before);
+            (start, rows) = (before, rows + count);
+        }
+        if let Some((until, count)) = self.done.remove(&end) {
+            (end, rows) = (until, rows + count);
+        }
+        self.done.insert(start, (end, rows));
+    }
+}
+
+/// The journal of a load, which this run alone works with.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: File,
+    path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) past: Past,
+    /// Whether there was one of an earlier run.
+    pub(super) is_continued: bool,
+}
+
+impl Journal {
+    /// Opens the journal of the load `now`, or begins it; one that there is keeps its load's id.
+    pub(super) fn open(path: &Path, now: Identity) -> Result<Self, LoadError> {
+        let path = keyholder_platform::regular_file(path).map_err(|error| LoadError::input(error.to_string()))?;
+        keyholder_platform::make_private_file(&path).map_err(|error| LoadError::input(error.to_string()))?;
+        let mut file =
+            File::options().read(true).write(true).open(&path).map_err(LoadError::file("open the journal", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LoadError::InUse { path }),
+            Err(TryLockError::Error(source)) => return Err(LoadError::file("lock the journal", &path)(source)),
+        }
+        let read = LoadError::file("read the journal", &path);
+        let length = file.metadata().map_err(read)?.len();
+        if length > LONGEST {
+            return Err(LoadError::input(format!("`{}` is larger than any journal", path.display())));
+        }
+        let (earlier, past, whole) = parse(&mut file, &path)?;
+        let mut journal = Self { file, path, identity: now, past, is_continued: earlier.is_some() };
+        match earlier {
+            Some(earlier) => {
+                if let Some(difference) = earlier.difference(&journal.identity) {
+                    return Err(LoadError::OtherLoad { path: journal.path, difference });
+                }
+                journal.identity = earlier;
+                journal.cut(whole)?;
+            }
+            None => {
+                journal.cut(0)?;
+                let identity = serde_json::to_string(&journal.identity).unwrap_or_default();
+                journal.append(&format!("{MAGIC}{identity}"))?;
+                journal.sync()?;
+                // The name of a new file is its folder's.
+                let folder = journal.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
+                let _ = File::open(folder).and_then(|folder| folder.sync_all());
+            }
+        }
+        Ok(journal)
+    }
+
+    /// Takes what is behind so many bytes away.
+    fn cut(&mut self, length: u64) -> Result<(), LoadError> {
+        self.file
+            .set_len(length)
+            .and_then(|()| self.file.seek(SeekFrom::Start(length)))
+            .map(drop)
+            .map_err(LoadError::file("write the journal", &self.path))
+    }
+
+    /// Writes down that some rows were done.
+    pub(super) fn done(&mut self, done: Done) -> Result<(), LoadError> {
+        let Done { rows, start, end, rejected, rejects } = done;
+        self.append(&format!("done {rows} {start} {end} {rejected} {rejects}"))?;
+        self.past.rows += rows;
+        self.past.rejected += rejected;
+        Ok(())
+    }
+
+    /// Writes down that all were.
+    pub(super) fn over(&mut self) -> Result<(), LoadError> {
+        self.append("over")?;
+        self.past.is_over = true;
+        self.sync()
+    }
+
+    fn append(&mut self, text: &str) -> Result<(), LoadError> {
+        let line = format!("{text} {:08x}\n", checksum(text.as_bytes()));
+        self.file.write_all(line.as_bytes()).map_err(LoadError::file("write the journal", &self.path))
+    }
+
+    /// Waits until it is on the disk.
+    pub(super) fn sync(&self) -> Result<(), LoadError> {
+        self.file.sync_data().map_err(LoadError::file("write the journal", &self.path))
+    }
+}
+
+/// FNV-1a: tells a line that was torn, not one that was forged.
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |sum: u32, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+/// What a line says, if it is whole.
+fn whole(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
+    let (text, sum) = line.rsplit_once(' ')?;
+    (u32::from_str_radix(sum, 16) == Ok(checksum(text.as_bytes()))).then_some(text)
+}
+
+/// Reads what is whole of a journal; gives how many bytes that are.
+fn parse(file: &mut File, path: &Path) -> Result<(Option<Identity>, Past, u64), LoadError> {
+    let mut input = std::io::BufReader::new(file);
+    let (mut past, mut length, mut identity) = (Past::default(), 0, None);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let limit = u64::try_from(LONGEST_LINE).unwrap_or(u64::MAX);
+        std::io::BufRead::read_until(&mut input.by_ref().take(limit), b'\n', &mut line)
+            .map_err(LoadError::file("read the journal", path))?;
+        let text = whole(&line);
+        if identity.is_none() {
+            let start = line.get(..MAGIC.len().min(line.len())).unwrap_or_default();
+            if !MAGIC.as_bytes().starts_with(start) {
+                let problem = format!("`{}` is no journal of a load: something else stands in it", path.display());
+                return Err(LoadError::input(problem).hint("give the journal another name"));
+            }
+            // Torn in its first line, it is of a load that had not begun.
+            let Some(json) = text.and_then(|text| text.strip_prefix(MAGIC)) else { return Ok((None, past, 0)) };
+            identity = serde_json::from_str(json).ok();
+            if identity.is_none() {
+                return Err(LoadError::input(format!("`{}` is the journal of another version", path.display())));
+            }
+        } else {
+            match text.map(record) {
+                Some(Some(Some(done))) => past.add(done),
+                Some(Some(None)) => past.is_over = true,
+                _ => return Ok((identity, past, length)),
+            }
+        }
+        length += line.len() as u64;
+    }
+}
+
+/// What a record tells: rows that were done, or, with nothing inside, that all were.
+fn record(text: &str) -> Option<Option<Done>> {
+    if text == "over" {
+        return Some(None);
+    }
+    let mut numbers = text.strip_prefix("done ")?.split(' ').map(str::parse::<u64>);
+    let mut next = || numbers.next()?.ok();
+    let done = Done { rows: next()?, start: next()?, end: next()?, rejected: next()?, rejects: next()? };
+    (numbers.next().is_none() && done.start < done.end).then_some(Some(done))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(load: u128) -> Identity {
+        Identity {
+            load: Uuid::from_u128(load),
+            size: 1_000,
+            sha256: "00112233445566778899".to_owned(),
+            org: "https://contoso.example".to_owned(),
+            table: "contact".to_owned(),
+            verb: "create".to_owned(),
+            key: Vec::new(),
+            reading: String::new(),
+        }
+    }
+
+    fn done(start: u64, end: u64) -> Done {
+        Done { rows: (end - start) / 10, start, end, rejected: 1, rejects: end }
+    }
+
+    #[test]
+    fn whatever_a_kill_leaves_of_it_is_read_up_to_the_last_whole_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, identity(1)).unwrap();
+        assert!(!journal.is_continued);
+        for (start, end) in [(30, 50), (10, 30), (70, 90)] {
+            journal.done(done(start, end)).unwrap();
+        }
+        drop(journal);
+        let bytes = std::fs::read(&path).unwrap();
+        let lines: Vec<usize> = memchr::memchr_iter(b'\n', &bytes).map(|at| at + 1).collect();
+        for cut in 0..=bytes.len() {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let journal = Journal::open(&path, identity(2)).unwrap();
+            let is_same = cut >= lines[0];
+            assert_eq!(journal.identity.load, Uuid::from_u128(if is_same { 1 } else { 2 }), "cut at {cut}");
+            let records = lines.iter().filter(|end| **end <= cut).count().saturating_sub(1) as u64;
+            assert_eq!(journal.past.rejected, records, "cut at {cut}");
+            drop(journal);
+            // What was torn is gone: what is added stands behind whole lines.
+            let again = Journal::open(&path, identity(3)).unwrap();
+            assert_eq!(again.past.rejected, records);
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let past = Journal::open(&path, identity(2)).unwrap().past;
+        assert_eq!(past.done, BTreeMap::from([(10, (50, 4)), (70, (90, 2))]));
+        assert_eq!((past.rows, past.rejects, past.is_over), (6, 90, false));
+    }
+
+    #[test]
+    fn another_load_and_another_run_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, identity(1)).unwrap();
+        let error = Journal::open(&path, identity(1)).unwrap_err();
+        assert!(matches!(error, LoadError::InUse { .. }), "{error}");
+        journal.over().unwrap();
+        drop(journal);
+        assert!(Journal::open(&path, identity(1)).unwrap().past.is_over);
+        let other = Identity { sha256: "ff".to_owned(), ..identity(1) };
+        let error = Journal::open(&path, other).unwrap_err().to_string();
+        assert!(error.contains("journal") && error.contains("its file was 1000 bytes"), "{error}");
+        let other = Identity { org: "https://other.example".to_owned(), ..identity(1) };
+        let error = Journal::open(&path, other).unwrap_err().to_string();
+        assert!(error.contains("its org was `https://contoso.example`"), "{error}");
+        std::fs::write(&path, "name,price\n").unwrap();
+        let error = Journal::open(&path, identity(1)).unwrap_err().to_string();
+        assert!(error.contains("is no journal"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "name,price\n");
+    }
+}
