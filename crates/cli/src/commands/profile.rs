@@ -120,10 +120,8 @@ fn check(name: &str, profile: &Kept, printer: Printer) -> Result<(), Failure> {
         }
         .into());
     }
-    if profile.federated.is_none() && !profile.managed_identity {
-        // What a pipeline or Azure tells its programs is not there yet.
-        Connection::try_from(settings)?;
-    }
+    // What a pipeline or Azure tells its programs is not there yet.
+    Connection::try_from(Settings { federated: None, managed_identity: None, ..settings })?;
     Ok(())
 }
 

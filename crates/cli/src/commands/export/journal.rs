@@ -234,8 +234,8 @@ impl Files {
         }
         match std::fs::rename(&self.part, &self.output) {
             // Killed between the name and the journal's end.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.output.exists() => {}
-            renamed => renamed.map_err(|error| self.unwritable(&error))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && has_length(&self.output, journal.bytes) => {}
+            renamed => renamed.map_err(|error| self.lost(&error))?,
         }
         remove(&self.journal)?;
         self.sweep();
@@ -279,6 +279,10 @@ impl Drop for Files {
     }
 }
 
+fn has_length(file: &Path, bytes: u64) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() == bytes)
+}
+
 fn restart(failure: Failure) -> Failure {
     failure.hint("`--restart` throws away what an earlier run has got; another `--output-file` leaves it alone")
 }
@@ -289,5 +293,141 @@ fn remove(file: &Path) -> Result<(), Failure> {
             Err(Failure::new(Exit::CannotCreate, format!("cannot remove `{}`: {error}", file.display())))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish() -> Wish {
+        let text = |text: &str| text.to_owned();
+        Wish {
+            org: text("https://contoso.crm4.dynamics.com"),
+            caller: text("a"),
+            query: text("contacts"),
+            format: text("csv"),
+            select: Vec::new(),
+            annotations: false,
+        }
+    }
+
+    fn open(files: &Files) -> (Journal, File) {
+        match files.open(&wish()).unwrap() {
+            Left::Open(journal, file) => (journal, *file),
+            Left::Whole(journal) => panic!("{journal:?} is whole"),
+        }
+    }
+
+    /// What a run does until it is killed: after so many of its steps.
+    fn run(folder: &Path, steps: usize) {
+        let files = Files::lock(&folder.join("a.csv"), false).unwrap();
+        let mut left = steps;
+        let mut next = || {
+            left = left.saturating_sub(1);
+            left > 0
+        };
+        let (mut journal, mut file) = open(&files);
+        for (page, text) in ["a\n1\n", "2\n"].iter().enumerate().skip(usize::try_from(journal.pages).unwrap()) {
+            // Half of it, all of it, and what the journal says of it.
+            file.write_all(&text.as_bytes()[..1]).unwrap();
+            if !next() {
+                return;
+            }
+            file.write_all(&text.as_bytes()[1..]).unwrap();
+            if !next() {
+                return;
+            }
+            journal.bytes += text.len() as u64;
+            (journal.rows, journal.pages) = (journal.rows + 1, page as u64 + 1);
+            files.save(&journal).unwrap();
+            if !next() {
+                return;
+            }
+        }
+        files.close(&mut file, "end\n", &mut journal).unwrap();
+        if !next() {
+            return;
+        }
+        journal.is_whole = true;
+        files.save(&journal).unwrap();
+        if !next() {
+            return;
+        }
+        std::fs::rename(&files.part, &files.output).unwrap();
+    }
+
+    #[test]
+    fn whichever_step_a_run_is_killed_after_the_next_one_ends_with_the_same_file() {
+        for steps in 0..=9 {
+            let folder = tempfile::tempdir().unwrap();
+            let output = folder.path().join("a.csv");
+            if steps == 0 {
+                // The journal was written, and no part made.
+                let files = Files::lock(&output, false).unwrap();
+                drop(open(&files));
+                std::fs::remove_file(&files.part).unwrap();
+            } else {
+                run(folder.path(), steps);
+            }
+            assert!(steps > 8 || !output.exists(), "{steps}: a part has the name of the whole");
+            let files = Files::lock(&output, false).unwrap();
+            files.check_output().unwrap();
+            let (journal, file) = match files.open(&wish()).unwrap() {
+                Left::Open(journal, file) => (journal, Some(*file)),
+                Left::Whole(journal) => (journal, None),
+            };
+            let mut journal = journal;
+            if let Some(mut file) = file {
+                for text in ["a\n1\n", "2\n"].iter().skip(usize::try_from(journal.pages).unwrap()) {
+                    journal.pages += 1;
+                    files.add(&mut file, text, &mut journal).unwrap();
+                }
+                files.close(&mut file, "end\n", &mut journal).unwrap();
+            }
+            files.end(&mut journal).unwrap();
+            drop(files);
+            assert_eq!(std::fs::read_to_string(&output).unwrap(), "a\n1\n2\nend\n", "killed after {steps} steps");
+            let names: Vec<_> =
+                std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, ["a.csv"], "{steps}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_one_that_was_whole_is_not_taken_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        run(folder.path(), 9);
+        std::fs::write(folder.path().join("a.csv"), "another").unwrap();
+        let files = Files::lock(&folder.path().join("a.csv"), false).unwrap();
+        let Left::Whole(mut journal) = files.open(&wish()).unwrap() else { panic!("it is whole") };
+        let failure = files.end(&mut journal).unwrap_err();
+        assert!(failure.hints()[0].contains("--restart"), "{failure:?}");
+    }
+
+    #[test]
+    fn what_a_killed_run_was_about_to_write_is_swept_away_with_its_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in [".a.csv.journal.17.new", ".b.csv.journal.17.new"] {
+            std::fs::write(at(name), "{").unwrap();
+        }
+        let files = Files::lock(&at("a.csv"), false).unwrap();
+        let (mut journal, _) = open(&files);
+        files.end(&mut journal).unwrap();
+        assert!(!at(".a.csv.journal.17.new").exists() && at(".b.csv.journal.17.new").exists(), "others' stay");
+    }
+
+    #[test]
+    fn what_differs_is_told() {
+        let other = |change: fn(&mut Wish)| {
+            let mut other = wish();
+            change(&mut other);
+            wish().differs(&other)
+        };
+        assert_eq!(other(|_| {}), None);
+        assert_eq!(other(|wish| wish.caller = "b".to_owned()).unwrap(), "its caller was `a`, not `b`");
+        assert!(other(|wish| wish.select.push("x".to_owned())).unwrap().contains("--select"));
+        assert!(other(|wish| wish.annotations = true).unwrap().contains("--annotations"));
     }
 }
