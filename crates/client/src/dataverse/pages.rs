@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use futures::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -50,13 +50,19 @@ impl TryFrom<Row> for Page {
     type Error = serde_json::Error;
 
     fn try_from(mut answer: Row) -> Result<Self, Self::Error> {
-        if !answer.get("value").is_some_and(Value::is_array) {
+        let Some(Value::Array(rows)) = answer.get_mut("value") else {
             return Ok(Self { rows: vec![answer], count: None, next_link: None, told: Told::default() });
-        }
+        };
+        // They are taken as they are: most of what a page costs is in its rows.
+        let rows = std::mem::take(rows).into_iter().map(|row| match row {
+            Value::Object(row) => Ok(row),
+            _ => Err(serde_json::Error::custom("a row that is no object")),
+        });
+        let rows = rows.collect::<Result<_, _>>()?;
         let told = Told::take(&mut answer);
         let mut take = |name: &str| answer.remove(name).unwrap_or(Value::Null);
         Ok(Self {
-            rows: serde_json::from_value(take("value"))?,
+            rows,
             count: serde_json::from_value(take("@odata.count"))?,
             next_link: serde_json::from_value(take("@odata.nextLink"))?,
             told,
