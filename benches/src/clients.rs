@@ -11,12 +11,26 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::arguments::Arguments;
 use crate::task::{Done, Task};
-use crate::{Failure, own_client, process};
+use crate::{Failure, command, own_client, process};
 
 /// A client that can be started.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     pub(crate) name: &'static str,
+    pub(crate) is_own: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Library(Library),
+    /// `keyholder`, whose commands do it.
+    Commands(PathBuf),
+}
+
+/// A program that uses a library.
+#[derive(Debug, Clone)]
+struct Library {
     program: PathBuf,
     arguments: Vec<PathBuf>,
     /// The folder with the libraries, where there is one.
@@ -45,12 +59,14 @@ impl Cost {
 impl Client {
     /// This project's library.
     pub(crate) fn own() -> Result<Self, Failure> {
-        Ok(Self {
-            name: "keyholder's library",
-            program: std::env::current_exe()?,
-            arguments: vec![own_client::ARGUMENT.into()],
-            installed: PathBuf::new(),
-        })
+        let program = std::env::current_exe()?;
+        let library = Library { program, arguments: vec![own_client::ARGUMENT.into()], installed: PathBuf::new() };
+        Ok(Self { name: "keyholder's library", is_own: true, kind: Kind::Library(library) })
+    }
+
+    /// This project's commands `load` and `query`.
+    pub(crate) fn commands(keyholder: &Path) -> Self {
+        Self { name: "keyholder's commands", is_own: true, kind: Kind::Commands(keyholder.to_path_buf()) }
     }
 
     /// The other clients that are installed, and what it takes to have the others.
@@ -68,7 +84,8 @@ impl Client {
                 let script = Path::new("benches/peers").join(script);
                 // A program of a virtual environment is a link that finds the environment by its own path.
                 let installed = std::path::absolute(&installed).unwrap_or(installed);
-                found.push(Self { name, program, arguments: vec![script], installed });
+                let library = Library { program, arguments: vec![script], installed };
+                found.push(Self { name, is_own: false, kind: Kind::Library(library) });
             } else {
                 missing.push((name, format!("there is no {}", installed.display())));
             }
@@ -77,9 +94,23 @@ impl Client {
     }
 
     /// Starts it with these settings, lets it do its task, and tells what that cost. Whether rows were lost is for the
-    /// caller to find out.
-    pub(crate) async fn run(&self, environment: &[(String, String)], task: &Task) -> Result<Cost, Failure> {
-        let mut running = Running::start(self, environment, task).await?;
+    /// caller to find out. Its files are in `folder`.
+    pub(crate) async fn run(
+        &self,
+        environment: &[(String, String)],
+        folder: &Path,
+        task: &Task,
+    ) -> Result<Cost, Failure> {
+        match &self.kind {
+            Kind::Commands(keyholder) => command::run(keyholder, environment, folder, task).await,
+            Kind::Library(library) => library.run(self.name, environment, task).await,
+        }
+    }
+}
+
+impl Library {
+    async fn run(&self, name: &'static str, environment: &[(String, String)], task: &Task) -> Result<Cost, Failure> {
+        let mut running = Running::start(name, self, environment, task).await?;
         let pid = running.child.id().ok_or("the client has ended")?;
         let before = process::Accounts::of(pid)?;
         running.say().await?;
@@ -102,13 +133,18 @@ struct Running {
 }
 
 impl Running {
-    async fn start(client: &Client, environment: &[(String, String)], task: &Task) -> Result<Self, Failure> {
+    async fn start(
+        name: &'static str,
+        library: &Library,
+        environment: &[(String, String)],
+        task: &Task,
+    ) -> Result<Self, Failure> {
         let ca = environment.iter().find(|(name, _)| name == "KEYHOLDER_CA_FILE").map_or("", |(_, value)| value);
-        let mut child = Command::new(&client.program)
-            .args(&client.arguments)
+        let mut child = Command::new(&library.program)
+            .args(&library.arguments)
             .arg(serde_json::to_string(task)?)
             .envs(environment.iter().cloned())
-            .env("PEER_FOLDER", &client.installed)
+            .env("PEER_FOLDER", &library.installed)
             .env("NODE_EXTRA_CA_CERTS", ca)
             .env("REQUESTS_CA_BUNDLE", ca)
             .stdin(Stdio::piped())
@@ -116,10 +152,10 @@ impl Running {
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("cannot run {}: {error}", client.program.display()))?;
+            .map_err(|error| format!("cannot run {}: {error}", library.program.display()))?;
         let to = child.stdin.take().ok_or("no input")?;
         let from = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let mut running = Self { name: client.name, child, to, from };
+        let mut running = Self { name, child, to, from };
         running.line().await?;
         Ok(running)
     }

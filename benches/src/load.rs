@@ -46,7 +46,7 @@ pub(crate) async fn measure(keyholder: &Path, arguments: &Arguments, report: &mu
     for (name, why) in missing {
         report.missing(name, &why);
     }
-    let clients: Vec<Client> = std::iter::once(Client::own()?).chain(peers).collect();
+    let clients: Vec<Client> = [Client::own()?, Client::commands(keyholder)].into_iter().chain(peers).collect();
     let (rows, at_once) = (arguments.rows, arguments.at_once);
     let many = |task, cpu| Case { cpu, cpu_ratio: "0.1", saturation: "0.8 or more", ..Case::new(task) };
     let cases = [
@@ -91,7 +91,7 @@ async fn at_local_org(
         for (client, costs) in clients.iter().zip(&mut costs) {
             let folder = tempfile::tempdir()?;
             let org = against::ready(keyholder, folder.path(), task, &[]).await?;
-            let mut cost = client.run(&org.client_environment(), task).await?;
+            let mut cost = client.run(&org.client_environment(), folder.path(), task).await?;
             (cost.lost, cost.doubled) = counted::check(&org, task.rows).await?;
             costs.push(cost);
             org.stop().await?;
@@ -99,9 +99,9 @@ async fn at_local_org(
     }
     report.figure(&format!("{task}: what the org itself takes"), &saturated, "rows per s", "");
     tell(clients, &costs, case, "", report);
-    if let Some(own) = costs.first() {
-        let name = format!("{task}: rows per second / what the org itself takes");
-        report.ratio(&name, own.iter().map(Cost::per_second), saturated, case.saturation);
+    for (client, own) in clients.iter().zip(&costs).filter(|(client, _)| client.is_own) {
+        let name = format!("{task}: {}, rows per second / what the org itself takes", client.name);
+        report.ratio(&name, own.iter().map(Cost::per_second), saturated.iter().copied(), case.saturation);
     }
     Ok(())
 }
@@ -121,7 +121,7 @@ async fn reading(
     let mut costs: Rounds = vec![Vec::new(); clients.len()];
     for _ in 0..rounds(arguments, false) {
         for (client, costs) in clients.iter().zip(&mut costs) {
-            let mut cost = client.run(&org.client_environment(), &case.task).await?;
+            let mut cost = client.run(&org.client_environment(), folder.path(), &case.task).await?;
             cost.lost = rows.saturating_sub(cost.done.rows);
             costs.push(cost);
         }
@@ -156,7 +156,7 @@ async fn at_free_org(
         let mut costs: Rounds = vec![Vec::new(); clients.len()];
         for _ in 0..rounds(arguments, false) {
             for (client, costs) in clients.iter().zip(&mut costs) {
-                let mut cost = client.run(free.environment(), &case.task).await?;
+                let mut cost = client.run(free.environment(), folder.path(), &case.task).await?;
                 cost.lost = case.task.rows.saturating_sub(cost.done.rows);
                 costs.push(cost);
             }
@@ -166,20 +166,26 @@ async fn at_free_org(
     org.stop().await
 }
 
-/// Each client's figures, and the first one's beside the better of the others in each round.
+/// Each client's figures, and those of this project beside the better of the others in each round.
 fn tell(clients: &[Client], costs: &Rounds, case: &Case, org: &str, report: &mut Report) {
     let name = format!("{org}{}", case.task);
-    for (at, (client, costs)) in clients.iter().zip(costs).enumerate() {
-        report.client(&format!("{name}: {}", client.name), costs, if at == 0 { case.cpu } else { "" });
+    let all = || clients.iter().zip(costs);
+    for (client, costs) in all() {
+        report.client(&format!("{name}: {}", client.name), costs, if client.is_own { case.cpu } else { "" });
     }
-    let Some((own, peers)) = costs.split_first().filter(|(_, peers)| !peers.is_empty()) else { return };
-    let of_peers = |round: usize| peers.iter().filter_map(move |peer| peer.get(round));
-    let least = |round: usize| of_peers(round).map(|cost| cost.cpu_millis);
-    let fastest = |round: usize| of_peers(round).map(Cost::per_second);
-    let cpu = (0..own.len()).map(|round| least(round).fold(f64::INFINITY, f64::min));
-    let rate = (0..own.len()).map(|round| fastest(round).fold(0.0, f64::max));
-    let ours = own.iter().map(|cost| cost.cpu_millis);
-    report.ratio(&format!("{name}: CPU / the better peer's"), ours, cpu, case.cpu_ratio);
-    let ours = own.iter().map(Cost::per_second);
-    report.ratio(&format!("{name}: rows per second / the better peer's"), ours, rate, case.rate_ratio);
+    let of_peers =
+        |round: usize| all().filter(|(client, _)| !client.is_own).filter_map(move |(_, peer)| peer.get(round));
+    if of_peers(0).next().is_none() {
+        return;
+    }
+    for (client, own) in all().filter(|(client, _)| client.is_own) {
+        let name = format!("{name}: {}", client.name);
+        let least = |round| of_peers(round).map(|cost| cost.cpu_millis).fold(f64::INFINITY, f64::min);
+        let ours = own.iter().map(|cost| cost.cpu_millis);
+        report.ratio(&format!("{name}, CPU / the better peer's"), ours, (0..own.len()).map(least), case.cpu_ratio);
+        let fastest = |round| of_peers(round).map(Cost::per_second).fold(0.0, f64::max);
+        let ours = own.iter().map(Cost::per_second);
+        let name = format!("{name}, rows per second / the better peer's");
+        report.ratio(&name, ours, (0..own.len()).map(fastest), case.rate_ratio);
+    }
 }

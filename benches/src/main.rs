@@ -14,6 +14,7 @@ mod arguments;
 mod cap;
 mod certified;
 mod clients;
+mod command;
 mod constant;
 mod counted;
 mod data;

@@ -41,10 +41,10 @@ impl Contact {
 pub(crate) async fn run(task: &str) -> Result<(), Failure> {
     let task: Task = serde_json::from_str(task)?;
     let mut org = connect(|name| std::env::var(name).ok()).await?;
-    org.who_am_i().await?;
     if let Some(limits) = task.limits() {
         org = org.with_pool(Pool::new([org.tokens().clone()], limits));
     }
+    org.who_am_i().await?;
     println!("{}", serde_json::json!({"ready": true}));
     // Nothing else is to be done meanwhile.
     let mut lines = std::io::stdin().lines();

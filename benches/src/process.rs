@@ -12,6 +12,9 @@ use keyholder_foundation::{MonotonicClock, SystemClock};
 
 use crate::Failure;
 
+/// How often a process that will end is looked at.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// Another binary of the same build.
 pub(crate) fn beside_me(name: &str) -> Result<PathBuf, Failure> {
     let path = std::env::current_exe()?.with_file_name(name);
@@ -55,6 +58,39 @@ impl Accounts {
     pub(crate) fn since(&self, earlier: &Self) -> f64 {
         self.0.iter().map(|(thread, micros)| micros - earlier.0.get(thread).copied().unwrap_or_default()).sum()
     }
+}
+
+/// What a process took from its start to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ran {
+    pub(crate) wall_millis: f64,
+    /// Of a thread that ended before the process, as it was when it was last seen.
+    pub(crate) cpu_micros: f64,
+    pub(crate) peak_megabytes: f64,
+}
+
+/// Runs a command to its end; one that fails is a failure.
+pub(crate) async fn run(command: &mut tokio::process::Command) -> Result<Ran, Failure> {
+    let clock = SystemClock::new();
+    let mut child = command.stderr(Stdio::null()).spawn()?;
+    let pid = child.id().ok_or("it has ended")?;
+    let (mut accounts, mut peak) = (Accounts(HashMap::new()), 0.0_f64);
+    let wall_millis = loop {
+        // One that has ended and waits to be asked for has no memory, but its main thread's account.
+        let has_ended = std::fs::read_to_string(format!("/proc/{pid}/stat"))?.contains(") Z ");
+        let wall = clock.elapsed().as_secs_f64() * 1e3;
+        accounts.0.extend(Accounts::of(pid)?.0);
+        peak = peak.max(peak_megabytes(pid).unwrap_or_default());
+        if has_ended {
+            break wall;
+        }
+        tokio::time::sleep(LOOK).await;
+    };
+    let status = child.wait().await?;
+    if !status.success() {
+        return Err(format!("{:?} failed: {status}", command.as_std()).into());
+    }
+    Ok(Ran { wall_millis, cpu_micros: accounts.0.values().sum(), peak_megabytes: peak })
 }
 
 /// The CPU of this process's children that have ended, and of theirs, in milliseconds. The system tells it in
