@@ -227,8 +227,14 @@ pub(crate) enum Command {
     #[command(
         long_about = "Tells how many requests each user of the local org has sent today (UTC) and in the last five \
         minutes, what they are entitled to (Microsoft's entitlement limits: an allowance for each licensed user, a pool for \
-        all users without a licence), and where the day is heading. Nothing is refused for it.\n\nExamples:\n  \
+        all users without a licence), and where the day is heading. Nothing is refused for it.\n\nOf a real org it tells \
+        what the org says is left to the caller of the last five minutes, and what the tenant's licences entitle the caller \
+        to, which takes the right to read them (Organization.Read.All). How much of a day's entitlement is used, and by \
+        whom, no public API tells: an administrator downloads that report from the Power Platform admin \
+        center.\n\nExamples:\n  \
+        keyholder usage\n  \
         keyholder usage --local\n  \
+        keyholder usage --local --plot\n  \
         keyholder usage --local --entitlement 2019 --add-ons 2\n  \
         keyholder usage --local --output json"
     )]

@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response};
+use keyholder_limits::Told;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -40,7 +41,7 @@ use crate::api::{Api, Call};
 use crate::authority::{Discovered, discover};
 use crate::connection::Connection;
 use crate::error::{ConfigurationError, DataverseRefusal, Error};
-use crate::pacing::Pool;
+use crate::pacing::{Pool, told};
 use crate::token::Tokens;
 use crate::wire::Http;
 
@@ -202,6 +203,25 @@ impl Dataverse {
     /// What signing in and asking came to.
     pub async fn who_am_i(&self) -> Result<WhoAmI, Error> {
         self.api.get(&self.api.url("WhoAmI", None), &self.headers(None)).await
+    }
+
+    /// What the org says of how much more the caller may ask for now, by the headers of an answer ("Service protection
+    /// API limits"). It is the server's word that answered: others may have seen less of the caller, or more.
+    ///
+    /// ```no_run
+    /// # async fn example(org: keyholder_client::Dataverse) -> Result<(), keyholder_client::Error> {
+    /// let told = org.room().await?;
+    /// println!("{:?} requests and {:?} of execution", told.requests, told.execution);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What signing in and asking came to.
+    pub async fn room(&self) -> Result<Told, Error> {
+        let (url, headers) = (self.api.url("WhoAmI", None), self.headers(None));
+        let answer = self.api.call(Call { method: Method::GET, url: &url, headers: &headers, body: None }).await?;
+        Ok(told::read(&answer, self.api.http.server_now()))
     }
 
     /// The same org in the name of another user.

@@ -152,7 +152,7 @@ pub use error::{
     SignInError, TokenRefusal,
 };
 pub use graph::Graph;
-pub use keyholder_limits::Limits;
+pub use keyholder_limits::{Limits, Told, entitlement};
 pub use keyholder_platform::EnvFile;
 pub use pacing::{Pool, UserLoad};
 pub use power_platform::PowerPlatform;

@@ -11,7 +11,7 @@
 //! they came.
 
 mod concurrency;
-mod told;
+pub(crate) mod told;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -41,6 +41,27 @@ pub enum Plan {
     PowerApps,
 }
 
+impl Plan {
+    /// What the licence with this SKU part number entitles to; nothing where it is for something else, or is not
+    /// known here.
+    ///
+    /// ```
+    /// use keyholder_limits::entitlement::Plan;
+    /// assert_eq!(Plan::of("DYN365_ENTERPRISE_SALES"), Some(Plan::Enterprise));
+    /// assert_eq!(Plan::of("ENTERPRISEPACK"), None);
+    /// ```
+    #[must_use]
+    pub fn of(part_number: &str) -> Option<Self> {
+        match part_number {
+            name if name.contains("TEAM_MEMBERS") => Some(Self::TeamMember),
+            "POWERAPPS_PER_USER" => Some(Self::PowerApps),
+            name if name.starts_with("DYN365_ENTERPRISE") => Some(Self::Enterprise),
+            name if name.starts_with("DYN365_") && name.ends_with("_PRO") => Some(Self::Professional),
+            _ => None,
+        }
+    }
+}
+
 /// How many licences of a kind a tenant owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Owned {

@@ -50,6 +50,7 @@ pub mod roles;
 mod rules;
 mod sink;
 pub mod subscribers;
+pub mod usage;
 mod wishes;
 
 use keyholder_client::{Connection, Dataverse, Graph, Http};

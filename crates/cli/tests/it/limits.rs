@@ -27,6 +27,36 @@ fn s19_s20_limits_are_set_usage_is_told_and_faults_are_ordered() {
     assert!(day >= 1, "{told}");
     let table = run(here, &["usage", "--local"]).done();
     assert!(table.contains("last 100 s") && table.contains("pool") && table.contains("application"), "{table}");
+    let days = told["tenants"][0]["users"][0]["days"].as_array().unwrap();
+    assert_eq!((days.len(), &days[29]["day"]), (30, &json!("2027-01-31")), "{told}");
+    let plot = run(here, &["usage", "--local", "--plot"]).done();
+    assert!(plot.contains("Requests a day from 2027-01-02 to 2027-01-31 (UTC)"), "{plot}");
+    assert!(run(here, &["usage", "--plot"]).failed(64).contains("--local"));
+
+    // The same org as a real one is asked: by its address, as one of its users.
+    let env = std::fs::read_to_string(here.join(".keyholder/org.env")).unwrap();
+    let setting =
+        |name: &str| env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap().trim_matches('\'');
+    let secret = here.join("secret.txt");
+    keyholder_platform::write_private(&secret, setting("KEYHOLDER_ADMIN_CLIENT_SECRET").as_bytes()).unwrap();
+    let own = ["usage", "--url", setting("KEYHOLDER_ORG_URL"), "--ca-file", ".keyholder/ca.pem", "--add-ons", "1"];
+    let (id, file) = (setting("KEYHOLDER_ADMIN_CLIENT_ID"), ["--client-secret-file", "secret.txt"]);
+    let own = |more: &[&str]| run(here, &[&own[..], &["--client-id", id], &file[..], more].concat());
+    let asked = own(&["--output", "json"]).json();
+    let left = asked["user"]["windowLeft"]["requests"].as_u64().unwrap();
+    assert!((6_000..7_000).contains(&left), "{asked}");
+    let pool = run(here, &["usage", "--local", "--add-ons", "1", "--output", "json"]).json();
+    let pool = &pool["tenants"][0]["pool"]["allowance"];
+    assert_eq!(
+        (&asked["user"]["entitledTo"]["allowance"], &asked["user"]["kind"]),
+        (pool, &json!("application")),
+        "{asked}"
+    );
+    let shown = own(&[]).done();
+    assert!(
+        shown.contains("left of the last five minutes") && shown.contains("shared by all users without a licence"),
+        "{shown}"
+    );
 
     let order = ["org", "fault", "add", "throttle", "--method", "DELETE", "--requests", "2", "--output", "json"];
     let ordered = run(here, &order).json();

@@ -9,7 +9,7 @@ use crate::error::DataverseRefusal;
 use crate::retry::retry_after;
 
 /// Reads them; `now` is the server's time, for a `Retry-After` that is a date.
-pub(super) fn read(answer: &Response<Bytes>, now: Timestamp) -> Told {
+pub(crate) fn read(answer: &Response<Bytes>, now: Timestamp) -> Told {
     let text = |name: &str| answer.headers().get(name)?.to_str().ok();
     let is_refused = answer.status() == StatusCode::TOO_MANY_REQUESTS;
     let waits = is_refused || answer.status() == StatusCode::SERVICE_UNAVAILABLE;

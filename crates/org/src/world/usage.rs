@@ -4,7 +4,7 @@
 //! Microsoft's page on request limits has it; a licensed user has an allowance of their own.
 
 use keyholder_data::UserUsage;
-use keyholder_entra::licences::{self, Sku};
+use keyholder_entra::licences;
 use keyholder_foundation::{ObjectId, TenantId, Timestamp};
 use keyholder_identity::Licences;
 use keyholder_limits::entitlement::{Allowances, Day, Owned, Plan, forecast};
@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use super::{OpenWorld, State};
 use crate::error::StartError;
 use crate::protection::{Protection, User};
+
+/// How many days are told of.
+const DAYS_TOLD: i64 = 30;
 
 /// Allowances by the name that they are asked for with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -84,20 +87,9 @@ impl Entitled {
     }
 }
 
-/// What a licence entitles to; nothing where it is for something else.
-fn plan_of(sku: &Sku) -> Option<Plan> {
-    match sku.part_number {
-        name if name.contains("TEAM_MEMBERS") => Some(Plan::TeamMember),
-        "POWERAPPS_PER_USER" => Some(Plan::PowerApps),
-        name if name.starts_with("DYN365_ENTERPRISE") => Some(Plan::Enterprise),
-        name if name.starts_with("DYN365_") && name.ends_with("_PRO") => Some(Plan::Professional),
-        _ => None,
-    }
-}
-
 fn owned(licences: &Licences) -> Owned {
     let of = |wanted: Plan| {
-        let counts = licences::SKUS.iter().filter(|sku| plan_of(sku) == Some(wanted));
+        let counts = licences::SKUS.iter().filter(|sku| Plan::of(sku.part_number) == Some(wanted));
         counts.filter_map(|sku| licences.bought.get(&sku.id)).sum()
     };
     Owned { enterprise: of(Plan::Enterprise), professional: of(Plan::Professional) }
@@ -105,7 +97,7 @@ fn owned(licences: &Licences) -> Owned {
 
 fn plans_of(licences: &Licences, person: ObjectId) -> Vec<Plan> {
     let held = licences.held.get(&person).into_iter().flatten();
-    held.filter_map(|sku| licences::find(*sku).and_then(plan_of)).collect()
+    held.filter_map(|sku| licences::find(*sku).and_then(|sku| Plan::of(sku.part_number))).collect()
 }
 
 impl OpenWorld {
@@ -152,7 +144,7 @@ impl OpenWorld {
         let allowances = entitled.entitlement.allowances();
         let (mut pooled, mut users) = (0_u64, Vec::new());
         for org in state.orgs.iter().filter(|org| org.tenant == tenant) {
-            for user in org.organization.usage(today).await? {
+            for user in org.organization.usage(Day(today.0 - (DAYS_TOLD - 1))).await? {
                 let count = user.days.get(&today).copied().unwrap_or(0);
                 let plans = plans_of(&licences, ObjectId(user.principal));
                 // A person whose licence is for something else is no better off than one without.
@@ -174,6 +166,7 @@ impl OpenWorld {
                         "underWay": used.active,
                     })),
                     "day": count,
+                    "days": days_of(&user, today),
                     "allowance": allowance,
                     "forecast": forecast(now, count),
                     "isForecastBeyond": allowance.map(|allowance| forecast(now, count) > allowance),
@@ -203,6 +196,13 @@ impl OpenWorld {
     }
 }
 
+/// The days that are told of, today last.
+fn days_of(user: &UserUsage, today: Day) -> Vec<Value> {
+    let days = (today.0 - (DAYS_TOLD - 1)..=today.0).map(Day);
+    let told = |day: Day| json!({ "day": day.start().date(), "requests": user.days.get(&day).copied().unwrap_or(0) });
+    days.map(told).collect()
+}
+
 fn kind(user: &UserUsage) -> &'static str {
     match (user.is_application, user.is_licensed) {
         (true, _) => "application",
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn every_licence_that_lets_people_in_entitles_to_requests() {
         for sku in licences::SKUS {
-            assert_eq!(plan_of(sku).is_some(), sku.reaches_dataverse(&[]), "{}", sku.part_number);
+            assert_eq!(Plan::of(sku.part_number).is_some(), sku.reaches_dataverse(&[]), "{}", sku.part_number);
         }
     }
 
