@@ -298,8 +298,9 @@ impl Prepared {
         stop: &Stop,
     ) -> Result<Self, LoadError> {
         let opened = Opened::open(&options.file, options.form)?;
+        // Definitions are for who calls: the pool's other users may have no right to read them.
+        let columns = Columns::new(org, table, &options.verb, options.maps.clone(), &opened.names).await?;
         let org = org.with_pool(pool.clone());
-        let columns = Columns::new(&org, table, &options.verb, options.maps.clone(), &opened.names).await?;
         let (target, ids) = (columns.target(), RowIds::of(Uuid::nil()));
         let key_is_text = columns.key_is_text.clone();
         let writer = RowWriter { target: target.clone(), ids, key_is_text, empties: options.empties };

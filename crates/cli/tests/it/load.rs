@@ -10,35 +10,49 @@ use crate::connection::as_admin;
 use crate::program::Ended;
 
 /// A world and a folder to load from as its administering application.
-struct Case(World, tempfile::TempDir);
+pub(crate) struct Case(World, tempfile::TempDir);
 
 impl Case {
-    async fn new() -> Self {
-        Self(World::start().await, tempfile::tempdir().unwrap())
+    pub(crate) async fn new() -> Self {
+        Self::of(World::start().await)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn of(world: World) -> Self {
+        Self(world, tempfile::tempdir().unwrap())
+    }
+
+    /// The settings of its administering application.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
+        [
+            ("KEYHOLDER_ORG_URL", self.0.origin()),
+            ("KEYHOLDER_CLIENT_ID", self.0.admin().client_id.clone()),
+            ("KEYHOLDER_CLIENT_SECRET", self.0.admin().client_secret.expose().to_owned()),
+            ("KEYHOLDER_CA_FILE", self.0.file("ca.pem").display().to_string()),
+        ]
+    }
+
+    pub(crate) fn path(&self) -> &Path {
         self.1.path()
     }
 
-    fn file(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::write(self.path().join(name), text).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap()
     }
 
-    fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         as_admin(&self.0, self.path(), arguments)
     }
 
     /// Loads into contacts.
-    fn load(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn load(&self, arguments: &[&str]) -> Ended {
         self.run(&[&["load"], arguments, &["--table", "contacts"]].concat())
     }
 
-    fn query(&self, query: &str) -> Vec<Value> {
+    pub(crate) fn query(&self, query: &str) -> Vec<Value> {
         let all = self.run(&["query", query, "--output", "json"]).json();
         all.as_array().unwrap().clone()
     }

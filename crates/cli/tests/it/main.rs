@@ -23,6 +23,8 @@ mod killed_restore;
 mod limits;
 mod load;
 #[cfg(unix)]
+mod load_faults;
+#[cfg(unix)]
 mod load_killed;
 mod login;
 mod manual;

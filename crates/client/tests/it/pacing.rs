@@ -56,14 +56,14 @@ impl Sleep for IdleSleep {
     }
 }
 
-/// The org as a client has it whose waits move the org's clock.
-async fn paced(world: &World) -> (Dataverse, Arc<Pool>) {
+/// The org as a client has it whose waits move the org's clock, and who sends to it.
+pub(crate) async fn paced(world: &World, limits: Limits) -> (Dataverse, Arc<Pool>) {
     let options = NetworkOptions { ca_file: world.connection().ca_file, ..NetworkOptions::default() };
     let network = Network::new(options).unwrap();
     let watched = Arc::new(Watched { network, under_way: AtomicU32::new(0) });
     let http = Http::new(watched.clone(), world.clock(), Arc::new(IdleSleep(watched, world.clock())));
     let org = Dataverse::connect(&world.connection(), http).await.unwrap();
-    let pool = Pool::new([org.tokens().clone()], LIMITS.parse::<Limits>().unwrap());
+    let pool = Pool::new([org.tokens().clone()], limits);
     (org.with_pool(pool.clone()), pool)
 }
 
@@ -90,7 +90,7 @@ async fn world() -> World {
 #[tokio::test]
 async fn s22_a_load_over_the_limit_waits_and_is_never_refused() {
     let world = world().await;
-    let (org, pool) = paced(&world).await;
+    let (org, pool) = paced(&world, LIMITS.parse().unwrap()).await;
     let started = world.clock().now();
     load(&org, 1..101).await;
     assert_eq!(loaded(&org).await, 100);
@@ -108,7 +108,7 @@ async fn s22_a_load_over_the_limit_waits_and_is_never_refused() {
 #[tokio::test]
 async fn s22_what_goes_wrong_on_the_way_loses_and_doubles_nothing() {
     let world = world().await;
-    let (org, _) = paced(&world).await;
+    let (org, _) = paced(&world, LIMITS.parse().unwrap()).await;
     let bearer = format!("Bearer {}", world.admin_token().await);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     // Nobody knows which requests are struck: both of an order may be one row's, which is tried five times, but gets
