@@ -93,18 +93,20 @@ impl Client {
         (found, missing)
     }
 
-    /// Starts it with these settings, lets it do its task, and tells what that cost. Whether rows were lost is for the
-    /// caller to find out. Its files are in `folder`.
-    pub(crate) async fn run(
-        &self,
-        environment: &[(String, String)],
-        folder: &Path,
-        task: &Task,
-    ) -> Result<Cost, Failure> {
-        match &self.kind {
+    /// Starts it with these settings, lets it do its task, and tells what that cost, or why it failed. Whether rows were
+    /// lost is for the caller to find out. Its files are in `folder`.
+    pub(crate) async fn run(&self, environment: &[(String, String)], folder: &Path, task: &Task) -> Cost {
+        let outcome = match &self.kind {
             Kind::Commands(keyholder) => command::run(keyholder, environment, folder, task).await,
             Kind::Library(library) => library.run(self.name, environment, task).await,
-        }
+        };
+        outcome.unwrap_or_else(|error| Cost {
+            done: Done { failed: Some(error.to_string()), ..Done::default() },
+            cpu_millis: f64::NAN,
+            peak: f64::NAN,
+            lost: 0,
+            doubled: 0,
+        })
     }
 }
 

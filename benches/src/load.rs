@@ -91,7 +91,7 @@ async fn at_local_org(
         for (client, costs) in clients.iter().zip(&mut costs) {
             let folder = tempfile::tempdir()?;
             let org = against::ready(keyholder, folder.path(), task, &[]).await?;
-            let mut cost = client.run(&org.client_environment(), folder.path(), task).await?;
+            let mut cost = client.run(&org.client_environment(), folder.path(), task).await;
             (cost.lost, cost.doubled) = counted::check(&org, task.rows).await?;
             costs.push(cost);
             org.stop().await?;
@@ -121,7 +121,7 @@ async fn reading(
     let mut costs: Rounds = vec![Vec::new(); clients.len()];
     for _ in 0..rounds(arguments, false) {
         for (client, costs) in clients.iter().zip(&mut costs) {
-            let mut cost = client.run(&org.client_environment(), folder.path(), &case.task).await?;
+            let mut cost = client.run(&org.client_environment(), folder.path(), &case.task).await;
             cost.lost = rows.saturating_sub(cost.done.rows);
             costs.push(cost);
         }
@@ -156,7 +156,7 @@ async fn at_free_org(
         let mut costs: Rounds = vec![Vec::new(); clients.len()];
         for _ in 0..rounds(arguments, false) {
             for (client, costs) in clients.iter().zip(&mut costs) {
-                let mut cost = client.run(free.environment(), folder.path(), &case.task).await?;
+                let mut cost = client.run(free.environment(), folder.path(), &case.task).await;
                 cost.lost = case.task.rows.saturating_sub(cost.done.rows);
                 costs.push(cost);
             }
@@ -173,8 +173,11 @@ fn tell(clients: &[Client], costs: &Rounds, case: &Case, org: &str, report: &mut
     for (client, costs) in all() {
         report.client(&format!("{name}: {}", client.name), costs, if client.is_own { case.cpu } else { "" });
     }
-    let of_peers =
-        |round: usize| all().filter(|(client, _)| !client.is_own).filter_map(move |(_, peer)| peer.get(round));
+    // One that failed is not compared.
+    let of_peers = |round: usize| {
+        let peers = all().filter(|(client, _)| !client.is_own);
+        peers.filter_map(move |(_, peer)| peer.get(round).filter(|cost| cost.done.rows > 0))
+    };
     if of_peers(0).next().is_none() {
         return;
     }
