@@ -322,7 +322,7 @@ pub(crate) enum Durability {
 /// Where a local org listens.
 #[derive(Debug, Args)]
 pub(crate) struct ListenFlags {
-    /// The https address of the origin [default: port 8443 on 127.0.0.1 and ::1]; port 0 takes a free one
+    /// The https address of the origin [default: 127.0.0.1 and ::1, on the port where it was last, or 8443]; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// A further https address, for clients that drop the port and ask 443; may be repeated

@@ -78,19 +78,24 @@ pub(crate) async fn start(
     settings: Settings,
     printer: Printer,
 ) -> Result<LocalOrg, Failure> {
-    Ok(start_at(data, listen, None, settings, false, database_of(data, printer)?).await?)
+    Ok(start_at(data, listen, settings, false, database_of(data, printer)?).await?)
 }
 
-/// The same, at the port where it was last when no flag says where.
+/// The same; where no flag says where, at the port where it was last: env files and clients know that one.
 async fn start_at(
     data: &Data,
     listen: &ListenFlags,
-    last: Option<u16>,
     settings: Settings,
     is_passing: bool,
     database: Option<SharedDatabase>,
 ) -> Result<LocalOrg, StartError> {
     let place = if data.ephemeral { Place::Ephemeral } else { Place::Folder(data.data.clone()) };
+    let last = match &place {
+        Place::Folder(folder) if listen.host.is_none() => {
+            DataFolder::new(folder)?.last_origin().and_then(|origin| port_of(&origin))
+        }
+        _ => None,
+    };
     let listen = Listen {
         address: listen.listen,
         also: listen.also_listen.clone(),
@@ -252,7 +257,6 @@ impl LocalPlace {
 
     async fn try_to_find(made: Made<'_>, database: Option<SharedDatabase>) -> Result<Found, StartError> {
         let Made { data, listen, settings, is_passing, absent } = made;
-        let mut last = None;
         if !data.ephemeral {
             let folder = DataFolder::new(&data.data)?;
             match folder.running()? {
@@ -262,9 +266,8 @@ impl LocalPlace {
                 None if absent == Absent::Refuse && !folder.exists()? => return Ok(Found::Nothing),
                 None => {}
             }
-            last = folder.last_origin().and_then(|origin| port_of(&origin)).filter(|_| listen.host.is_none());
         }
-        let org = start_at(data, listen, last, settings.clone(), is_passing, database).await?;
+        let org = start_at(data, listen, settings.clone(), is_passing, database).await?;
         Ok(Found::Started(Box::new(org)))
     }
 

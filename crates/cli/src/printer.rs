@@ -25,6 +25,10 @@ pub(crate) enum Unread {
     GoesOn,
 }
 
+/// Bytes that would have gone to a terminal.
+#[derive(Debug)]
+pub(crate) struct ToTerminal;
+
 /// Prints for people or for programs, as `--output` asks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer {
@@ -76,6 +80,18 @@ impl Printer {
     /// A line of values: as they are for programs, with nothing that steers it for a terminal.
     pub(crate) fn values(self, text: &str) {
         if io::stdout().is_terminal() { self.data(&visible(text)) } else { self.data(text) }
+    }
+
+    /// What a file holds, as it is, whatever the form; refused where a terminal would get it.
+    pub(crate) fn contents(self, bytes: &[u8]) -> Result<(), ToTerminal> {
+        let mut out = io::stdout().lock();
+        if out.is_terminal() {
+            return Err(ToTerminal);
+        }
+        if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+            self.unwritable(&error);
+        }
+        Ok(())
     }
 
     /// The JSON form of the result; nothing when lines are wanted.

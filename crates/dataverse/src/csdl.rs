@@ -29,16 +29,20 @@ pub const MOST_BYTES: usize = 64 << 20;
 
 /// A document that cannot be used. It says where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{document}`, line {line}, {element}: {reason}")]
+#[error("`{document}`{}, {element}: {reason}", place(*line))]
 pub struct CsdlError {
     /// The document's name, as it was given.
     pub document: String,
-    /// The line, from 1; many real documents have only one.
+    /// The line, from 1; many real documents have only one. 0 where only the element is known.
     pub line: usize,
     /// The element, with its name where it has one.
     pub element: String,
     /// What is wrong, and what to do about it.
     pub reason: String,
+}
+
+fn place(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
 }
 
 /// What a document says.

@@ -100,7 +100,28 @@ impl Schemas {
             csdl::tell(&file.name, &mut all.definition, &told)?;
             all.provenance.told = told;
         }
+        all.assumed = all.counting()?;
         Ok(all)
+    }
+
+    /// What was assumed and counts: nobody tells it, and the table or column is none that ships.
+    fn counting(&self) -> Result<Vec<(String, Vec<String>)>, SchemaFileError> {
+        let ships = SchemaDefinition::core().map_err(|error| SchemaFileError::Unreadable {
+            name: "what ships".to_owned(),
+            reason: error.to_string(),
+        })?;
+        let is_open = |what: &str, place: &str| {
+            let mut names = place.split('`').skip(1).step_by(2);
+            let (Some(table), column) = (names.next(), names.next()) else { return true };
+            let ships = ships.table(table).is_some_and(|table| column.is_none_or(|name| table.column(name).is_some()));
+            !ships && !self.provenance.told.tells(table, column, what)
+        };
+        let mut assumed = self.assumed.clone();
+        for (what, places) in &mut assumed {
+            places.retain(|place| is_open(what, place));
+        }
+        assumed.retain(|(_, places)| !places.is_empty());
+        Ok(assumed)
     }
 }
 

@@ -111,7 +111,7 @@ impl Error {
             Self::Service { source, .. } => source.kind(),
             Self::Elevated { first, .. } => first.kind(),
             Self::Stopped(findings) => findings.first().map_or(ErrorKind::Other, |finding| finding.kind),
-            Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
+            Self::NoRoleInUnit { .. } | Self::Sink(SinkError::NoFolder { .. }) => ErrorKind::Configuration,
             Self::RightsMissing { .. } => ErrorKind::NotAllowed,
             Self::Stranded { source, .. } => source.kind(),
             Self::Unplanned(_) | Self::KeyMaking(_) | Self::Sink(_) | Self::StillThere { .. } | Self::Journal(_) => {

@@ -25,7 +25,7 @@ use crate::wishes::Wishes;
 
 pub use directory::DirectorySeen;
 pub use keys::{HeldKey, KeySeen, SinkSeen};
-pub use org::{HolderSeen, Holders, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
+pub use org::{DepthsSeen, HolderSeen, Holders, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 
 pub(crate) use keys::{address, sign_in};
 pub(crate) use org::{WholeOrg, all_roles, everyone, holders_of, read_rights, read_roles, whole_org};

@@ -185,6 +185,14 @@ pub trait SecretSink: Send + Sync {
     /// When it cannot be kept.
     fn claim_place_id(&self) -> Result<String, SinkError>;
 
+    /// Makes sure that something can be kept there, before a key is made for it.
+    ///
+    /// # Errors
+    /// [`SinkError::NoFolder`] for a file whose folder is not there: nobody but its owner knows where it belongs.
+    fn check_room(&self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// What it holds.
     ///
     /// # Errors
@@ -280,6 +288,12 @@ pub enum SinkError {
     /// The file system said no.
     #[error(transparent)]
     File(#[from] keyholder_platform::FileError),
+    /// There is no such folder.
+    #[error("there is no folder `{}` for it", folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// What stands there is not this application's.
     #[error("`{place}` is not overwritten: {reason}")]
     Foreign {
@@ -310,6 +324,7 @@ impl SinkError {
                 vec!["choose the path of a file, or one where nothing is yet".to_owned()]
             }
             Self::File(_) => vec!["put that file or folder right, or choose another path".to_owned()],
+            Self::NoFolder { .. } => vec!["make the folder, or choose another path".to_owned()],
             Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
             Self::Refused { .. } => vec!["it must read its standard input to the end and exit with 0".to_owned()],
         }
@@ -329,6 +344,14 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     let (sender, receiver) = futures::channel::oneshot::channel();
     std::thread::spawn(move || sender.send(work()));
     receiver.await.ok()
+}
+
+/// Refuses a file whose folder is not there.
+fn check_folder(file: &std::path::Path) -> Result<(), SinkError> {
+    match file.parent() {
+        Some(folder) if !folder.is_dir() => Err(SinkError::NoFolder { folder: folder.to_path_buf() }),
+        _ => Ok(()),
+    }
 }
 
 /// The variables of a key, in the order in which they are written; `credential` is the one that it is

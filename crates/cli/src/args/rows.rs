@@ -1,6 +1,6 @@
 //! Rows: `get`, `create`, `update`, `upsert`, `delete`, and `call` for actions and functions.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use keyholder_client::dataverse::{OperationPath, RowRef};
 use uuid::Uuid;
 
@@ -56,9 +56,10 @@ pub(crate) struct NameFlags {
 
 /// The columns of a row.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("columns").args(["set", "data"]).required(true).multiple(true))]
 pub(crate) struct BodyFlags {
     /// The columns as a JSON object: as it stands here, in a file (`@FILE`), or from standard input (`-`)
-    #[arg(long, value_name = "JSON|@FILE|-", required_unless_present = "set", allow_hyphen_values = true)]
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     pub(crate) data: Option<String>,
     /// One column: `name=text`, or `name:=JSON` for what is no text (17, true, null); wins over `--data`; may be
     /// repeated

@@ -24,7 +24,9 @@ pub(crate) async fn run(arguments: &Call, printer: Printer) -> Result<(), Failur
         Called::Function(function(arguments))
     };
     let asked = Asked::find_as(&arguments.place, arguments.name.impersonate, printer).await?;
-    let outcome = call(&asked.org, called).await.map(|result| tell(result.as_ref(), arguments, printer));
+    let outcome = call(&asked.org, &arguments.operation.to_string(), called)
+        .await
+        .map(|result| tell(result.as_ref(), arguments, printer));
     asked.end().await;
     outcome
 }
@@ -40,13 +42,23 @@ fn literal(value: &str) -> Literal {
     serde_json::from_str::<String>(value).map_or_else(|_| Literal::raw(value), Literal::from)
 }
 
-async fn call(org: &Dataverse, called: Called) -> Result<Option<Row>, Failure> {
+/// Whoever leaves the namespace out of a bound operation asks for a column or row of that name.
+fn with_namespace(failure: Failure, operation: &str, is_unknown: bool) -> Failure {
+    match operation.rsplit_once('/') {
+        Some((bound_to, name)) if is_unknown && !name.contains('.') => {
+            failure.hint(format!("did you mean `{bound_to}/Microsoft.Dynamics.CRM.{name}`?"))
+        }
+        _ => failure,
+    }
+}
+
+async fn call(org: &Dataverse, operation: &str, called: Called) -> Result<Option<Row>, Failure> {
     match called {
         Called::Function(query) => match org.get(query).await {
             Ok(row) => Ok(Some(row)),
             Err(error) => {
                 let is_unknown = error.dataverse().is_some_and(|refusal| matches!(refusal.status, 404 | 405));
-                let failure = rows::refused(error, org).await;
+                let failure = with_namespace(rows::refused(error, org).await, operation, is_unknown);
                 Err(if is_unknown {
                     failure.hint("it was called as a function: if it is an action, say `--action`")
                 } else {
@@ -58,7 +70,7 @@ async fn call(org: &Dataverse, called: Called) -> Result<Option<Row>, Failure> {
             Ok(done) => Ok(done.row),
             Err(error) => {
                 let is_unknown = error.dataverse().is_some_and(|refusal| matches!(refusal.status, 404 | 405));
-                let failure = rows::refused_change(error, org).await;
+                let failure = with_namespace(rows::refused_change(error, org).await, operation, is_unknown);
                 Err(if is_unknown {
                     failure.hint("it was called as an action: a function takes neither `--action` nor `--data`")
                 } else {

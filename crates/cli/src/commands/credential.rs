@@ -135,8 +135,9 @@ async fn add(here: &Here, arguments: &CredentialAdd, printer: Printer) -> Result
     }
     if let Some(before) = added.before {
         printer.line(&format!(
-            "When nothing uses the one before any more: `keyholder credential revoke {} {before}`.",
-            quoted(&arguments.who)
+            "When nothing uses the one before any more: `keyholder credential revoke {} {before}{}`.",
+            quoted(&arguments.who),
+            if arguments.place.local.is_some() { " --local" } else { "" }
         ));
     }
     printer.json(&json!({"steps": lines.events(), "result": added}));

@@ -19,7 +19,7 @@ pub(crate) async fn run(arguments: &Get, printer: Printer) -> Result<(), Failure
 
 async fn show(org: &Dataverse, arguments: &Get, printer: Printer) -> Result<(), Failure> {
     if rows::is_bare(&arguments.path) {
-        return rows::text_at(org, &arguments.path, printer).await;
+        return rows::bare_at(org, &arguments.path, printer).await;
     }
     let query = Query::from(&arguments.path);
     let query = if arguments.annotations { query.annotated() } else { query };

@@ -39,7 +39,7 @@ async fn show(org: &Dataverse, arguments: &Query, document: Option<&str>, printe
         (query, None) => {
             let query = query.unwrap_or_default();
             if rows::is_bare(query) {
-                return rows::text_at(org, query, printer).await;
+                return rows::bare_at(org, query, printer).await;
             }
             dataverse::Query::from(query)
         }
@@ -62,6 +62,8 @@ async fn show(org: &Dataverse, arguments: &Query, document: Option<&str>, printe
 struct Shown {
     printer: Printer,
     csv: Csv,
+    /// Whether what people read is told beside the values.
+    annotations: bool,
     /// Whether the query names the columns that it wants.
     selects: bool,
     rows: usize,
@@ -75,7 +77,7 @@ impl Shown {
             Csv::new(arguments.annotations),
             arguments.query.as_deref().is_some_and(|query| query.contains("$select")),
         );
-        Self { printer, csv, selects, rows: 0, hidden: 0 }
+        Self { printer, csv, annotations: arguments.annotations, selects, rows: 0, hidden: 0 }
     }
 
     fn page(&mut self, page: &Page) -> Result<(), Failure> {
@@ -93,7 +95,9 @@ impl Shown {
         } else if self.printer.is_json() {
             self.json(&page.rows);
         } else {
-            let table = table::of(&page.rows, self.selects, table::width());
+            let rows =
+                if self.annotations { page.rows.iter().map(rows::with_labels).collect() } else { page.rows.clone() };
+            let table = table::of(&rows, self.selects, table::width());
             self.hidden = self.hidden.max(table.hidden);
             if !page.rows.is_empty() {
                 self.printer.line(&table.text);

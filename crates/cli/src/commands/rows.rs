@@ -116,6 +116,20 @@ fn rows_in(answer: &Row) -> Option<Vec<Row>> {
     rows.iter().map(|row| row.as_object().cloned()).collect()
 }
 
+/// A row with what people read behind each value that has such a text.
+pub(crate) fn with_labels(row: &Row) -> Row {
+    let labelled = |name: &String, value: &Value| match label(row, name, value) {
+        Some(label) => Value::String(format!("{} ({label})", table::words(value))),
+        None => value.clone(),
+    };
+    row.iter().map(|(name, value)| (name.clone(), labelled(name, value))).collect()
+}
+
+/// What people read instead of a value, where the org has told it and it is another text.
+fn label<'r>(row: &'r Row, name: &str, value: &Value) -> Option<&'r str> {
+    keyholder_client::dataverse::formatted_value(row, name).filter(|label| value.as_str() != Some(label))
+}
+
 /// The columns that hold something, one below the other, with what people read instead of their values where the org
 /// has told it.
 fn columns(row: &Row) -> String {
@@ -123,8 +137,7 @@ fn columns(row: &Row) -> String {
         .iter()
         .filter(|(name, value)| !name.contains('@') && !value.is_null())
         .map(|(name, value)| {
-            let label = keyholder_client::dataverse::formatted_value(row, name);
-            let label = label.filter(|label| value.as_str() != Some(label));
+            let label = label(row, name, value);
             (
                 name.as_str(),
                 format!("{}{}", table::words(value), label.map(|it| format!("  ({it})")).unwrap_or_default()),
@@ -158,8 +171,8 @@ pub(crate) async fn refused(error: Error, org: &Dataverse) -> Failure {
         None => failure,
     };
     failure.hint(
-        "the local org has the tables that docs/local-org.md lists, and those of a real org that \
-         `keyholder org import-schema` brings from its metadata document",
+        "its service document (GET /api/data/v9.2/) lists what this local org has; the tables of a real org come with \
+         `keyholder org import-schema` from its metadata document",
     )
 }
 
@@ -180,12 +193,19 @@ pub(crate) fn refuse_what_the_shell_ate(query: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An answer that is a text and no JSON, such as a count's.
-pub(crate) async fn text_at(org: &Dataverse, path: &str, printer: Printer) -> Result<(), Failure> {
+/// An answer that is a bare value and no JSON, such as a count's: a text, or what a file holds, byte for byte.
+pub(crate) async fn bare_at(org: &Dataverse, path: &str, printer: Printer) -> Result<(), Failure> {
     let answer = match org.send(http::Method::GET, path, None).await {
         Ok(answer) => answer,
         Err(error) => return Err(refused(error, org).await),
     };
+    let kind = answer.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("text/") && !kind.contains("json") {
+        return printer.contents(answer.body()).map_err(|_| {
+            let message = format!("`{path}` holds a file ({kind}), which a terminal cannot show");
+            Failure::new(Exit::Usage, message).hint("send it to a file: add `> FILE`")
+        });
+    }
     let text = String::from_utf8_lossy(answer.body());
     printer.data(&visible(text.trim_start_matches('\u{feff}').trim()));
     Ok(())
@@ -199,6 +219,17 @@ pub(crate) fn is_bare(query: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_stand_behind_their_values() {
+        let row: Row = serde_json::from_value(json!({
+            "statecode": 0, "statecode@OData.Community.Display.V1.FormattedValue": "Active",
+            "name": "Contoso", "name@OData.Community.Display.V1.FormattedValue": "Contoso",
+        }))
+        .unwrap();
+        let told = with_labels(&row);
+        assert_eq!((&told["statecode"], &told["name"]), (&json!("0 (Active)"), &json!("Contoso")));
+    }
 
     #[test]
     fn a_row_is_told_column_by_column() {

@@ -61,6 +61,10 @@ fn s10_what_it_holds_is_what_was_named_last() {
     let (folder, _org) = world();
     let here = folder.path();
     create(here, &["--save-env", "orders.env", "--yes"]).done();
+    let lost = ["create", "nobody", "--role", "System Customizer", "--save-env", "nowhere/orders.env", "--yes"];
+    let said = run(here, &[&["app-user"], &lost[..], &["--local"]].concat()).failed(78);
+    assert!(said.contains("there is no folder") && said.contains("nowhere"), "{said}");
+    assert!(!run(here, &["app-user", "list", "--local"]).done().contains("nobody"), "nothing was made");
     let other = ["create", "orders-sync", "--role", "System Customizer", "--save-env", "orders.env", "--yes"];
     let said = app_user(here, &other).done();
     assert!(said.contains("- role `orders-sync` on the application user"), "{said}");
@@ -273,8 +277,8 @@ fn who_is_meant_is_never_guessed() {
 #[test]
 fn what_the_system_said_of_a_file_is_said_once() {
     let (folder, _org) = world();
-    fs::write(folder.path().join("file"), "").unwrap();
-    let said = create(folder.path(), &["--save-env", "file/orders.env", "--yes"]);
+    let too_long = "x".repeat(300);
+    let said = create(folder.path(), &["--save-env", &too_long, "--yes"]);
     assert_ne!(said.code(), 0, "{said:#?}");
     assert_eq!(said.err.matches("os error").count(), 1, "{said:#?}");
 }

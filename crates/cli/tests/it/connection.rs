@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use keyholder_testkit::World;
 
@@ -11,13 +11,18 @@ use crate::program::{Ended, ended, keyholder, run};
 
 /// The environment of the administering application, as a program would be given it.
 pub(crate) fn as_admin(world: &World, folder: &Path, arguments: &[&str]) -> Ended {
+    ended(&mut as_admin_command(world, folder, arguments))
+}
+
+/// The same, not run yet.
+pub(crate) fn as_admin_command(world: &World, folder: &Path, arguments: &[&str]) -> Command {
     let mut command = keyholder(folder);
     command.args(arguments);
     command.env("KEYHOLDER_ORG_URL", world.origin());
     command.env("KEYHOLDER_CLIENT_ID", &world.admin().client_id);
     command.env("KEYHOLDER_CLIENT_SECRET", world.admin().client_secret.expose());
     command.env("KEYHOLDER_CA_FILE", world.file("ca.pem"));
-    ended(&mut command)
+    command
 }
 
 #[tokio::test(flavor = "multi_thread")]

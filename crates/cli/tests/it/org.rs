@@ -49,6 +49,17 @@ fn a_folder_has_one_org_and_a_port_one_program() {
 }
 
 #[test]
+fn an_org_answers_where_it_did_last_when_nothing_else_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    run(folder.path(), &["quickstart", "--listen", &port]).done();
+    let org = RunningOrg::start(folder.path(), &[]);
+    let number = port.rsplit(':').next().unwrap();
+    assert_eq!(org.ready["origin"], format!("https://localhost:{number}"), "{}", org.ready);
+    run(folder.path(), &["whoami", "--env-file", ".keyholder/orders-sync.env"]).done();
+}
+
+#[test]
 fn a_changed_origin_is_written_down_and_stale_env_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["quickstart", "--listen", &free_port()]).done();

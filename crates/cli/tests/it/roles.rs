@@ -69,6 +69,16 @@ fn s10_a_role_is_made_shown_and_found_again() {
 }
 
 #[test]
+fn s10_a_depth_that_a_table_does_not_have_is_said_before_anything_is_made() {
+    let (folder, _org) = world();
+    let here = folder.path();
+    let said = role(here, &["create", NAME, "--grant", "transactioncurrency=read:user", "--yes"]).failed(78);
+    assert!(said.contains("prvReadTransactionCurrency for own rows") && said.contains("read:organization"), "{said}");
+    assert!(role(here, &["show", NAME]).failed(78).contains("has no role called"), "nothing was made");
+    role(here, &["create", NAME, "--grant", "transactioncurrency=read:organization", "--yes"]).done();
+}
+
+#[test]
 fn s10_a_role_with_other_content_is_changed_only_when_that_is_said() {
     let (folder, _org) = world();
     let here = folder.path();

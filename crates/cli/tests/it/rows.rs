@@ -9,7 +9,7 @@ use keyholder_client::Dataverse;
 use keyholder_testkit::World;
 use serde_json::{Value, json};
 
-use crate::connection::as_admin;
+use crate::connection::{as_admin, as_admin_command};
 use crate::program::{Ended, ended, keyholder};
 
 const ID: &str = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c11";
@@ -33,6 +33,28 @@ impl Case {
     fn json(&self, arguments: &[&str]) -> Value {
         self.run(&[arguments, &["--output", "json"]].concat()).json()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_holds_is_printed_byte_for_byte() {
+    let case = Case::new().await;
+    // The smallest picture there is: one pixel, GIF.
+    let pixel = "R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=";
+    let made = case.json(&["create", "accounts", "--set", "name=A", "--set", &format!("entityimage={pixel}")]);
+    let path = format!("accounts({})/entityimage/$value", made["id"].as_str().unwrap());
+    let org = Dataverse::connect(&case.0.connection(), case.0.http().clone()).await.unwrap();
+    let expected = org.send(http::Method::GET, &path, None).await.unwrap();
+    let printed = as_admin_command(&case.0, case.path(), &["get", &path]).output().unwrap();
+    assert!(printed.status.success() && !expected.body().is_empty());
+    assert_eq!(printed.stdout, *expected.body());
+    assert!(String::from_utf8(printed.stdout).is_err(), "it is no text");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_has_labels_behind_values_when_they_are_asked_for() {
+    let case = Case::new().await;
+    let told = case.run(&["query", "contacts?$select=lastname,statecode&$top=1", "--annotations"]).done();
+    assert!(told.contains("0 (Active)"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::Verb;
 use crate::schema::{ColumnKind, OptionItem, Ownership};
 
+/// What is assumed of columns and tables of which a document says too little.
+pub(super) const LONG_TEXTS: &str = "texts as long as they can be";
+pub(super) const ANY_CHOICE: &str = "choices with any number and no labels";
+pub(super) const TWO_STATES: &str = "states Active and Inactive";
+pub(super) const OWNED_BY_THE_ORGANIZATION: &str = "tables whose rows belong to the organization";
+pub(super) const WITHOUT_NAMES: &str = "tables without a column that names rows";
+
 /// Labels, lengths, options, keys and privileges by logical names. Everything is optional.
 ///
 /// ```toml
@@ -29,6 +36,28 @@ pub struct SideFile {
     /// By logical name.
     #[serde(default)]
     pub tables: BTreeMap<String, TableSide>,
+}
+
+impl SideFile {
+    /// Whether it tells what a document left open and was assumed: of a table, or of one of its columns.
+    #[must_use]
+    pub fn tells(&self, table: &str, column: Option<&str>, what: &str) -> bool {
+        let Some(told) = self.tables.get(table) else { return false };
+        let Some(column) = column else {
+            return match what {
+                OWNED_BY_THE_ORGANIZATION => told.ownership.is_some(),
+                WITHOUT_NAMES => told.primary_name.is_some(),
+                _ => false,
+            };
+        };
+        let Some(told) = told.columns.get(column) else { return false };
+        let says_more = match what {
+            LONG_TEXTS => told.max_length.is_some(),
+            ANY_CHOICE | TWO_STATES => told.options.is_some(),
+            _ => false,
+        };
+        told.kind.is_some() || says_more
+    }
 }
 
 /// What is told of one table.

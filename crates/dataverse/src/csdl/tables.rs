@@ -31,6 +31,7 @@ pub(super) use told::apply as tell;
 
 use super::document::{Document, EntityType, Property};
 use super::relationships::{Lookups, pairs_of};
+use super::side::{OWNED_BY_THE_ORGANIZATION, WITHOUT_NAMES};
 use super::{CsdlError, Reading};
 use crate::schema::{ColumnDefinition, ColumnKind, Ownership, PrivilegeDefinition, SchemaDefinition, TableDefinition};
 
@@ -172,12 +173,12 @@ fn table(
     } else if has("ownerid") && has("owningbusinessunit") {
         Ownership::User
     } else {
-        notes.assume("tables whose rows belong to the organization", name, None);
+        notes.assume(OWNED_BY_THE_ORGANIZATION, name, None);
         Ownership::Organization
     };
     let primary_name = primary_name(name, candidate.is_activity(), &columns);
     if primary_name.is_none() && ownership != Ownership::None {
-        notes.assume("tables without a column that names rows", name, None);
+        notes.assume(WITHOUT_NAMES, name, None);
     }
     let mut definition = TableDefinition {
         schema_name: names::schema_name(name),

@@ -117,8 +117,12 @@ impl FaultOrder {
         let says_when = matches!(self.fault, FaultKind::Throttle | FaultKind::Unavailable);
         let refused = |why| Err(InvalidOrder(why));
         match self.milliseconds {
-            None if takes_time => return refused("latency and slow-body take a time (milliseconds)"),
-            Some(_) if !takes_time => return refused("only latency and slow-body take a time (milliseconds)"),
+            None if takes_time => {
+                return refused(
+                    "latency and slow-body take a time: `milliseconds`, or `--time 2s` on the command line",
+                );
+            }
+            Some(_) if !takes_time => return refused("only latency and slow-body take a time"),
             Some(0) => return refused("the time is at least a millisecond"),
             Some(_) if self.time() > LONGEST => return refused("the time is at most 300 seconds"),
             _ => {}

@@ -166,6 +166,7 @@ async fn make(
 /// than the one that it holds, or everything of its own when it holds none. What is older was in the file
 /// once, so that somebody may use it.
 fn earlier(application: &Application, sink: &dyn SecretSink) -> Result<(Option<KeyId>, Vec<KeyId>), Error> {
+    sink.check_room()?;
     let labels = Labels::of(sink)?;
     let held = match sink.load()? {
         // What a program was given, it may have kept; and which secret a bare text is, nobody can tell.

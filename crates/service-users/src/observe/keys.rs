@@ -135,6 +135,7 @@ impl<'a> Looking<'a> {
 
     /// Looks into the sink; tries what should work.
     async fn look(&self) -> Result<SinkSeen, Error> {
+        self.sink.check_room()?;
         let labels = Labels::of(self.sink)?;
         let kept = match self.sink.load()? {
             Kept::Nothing => KeySeen::Nothing,

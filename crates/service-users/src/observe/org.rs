@@ -26,7 +26,7 @@ const MOST_IDS: usize = 400;
 
 const ROLES: &str =
     "roles?$select=roleid,name,_businessunitid_value,_parentrootroleid_value,_roletemplateid_value,description";
-const PRIVILEGES: &str = "privileges?$select=privilegeid,name";
+const PRIVILEGES: &str = "privileges?$select=privilegeid,name,canbebasic,canbelocal,canbedeep,canbeglobal";
 
 /// What an org holds of a declaration.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +100,36 @@ pub struct PrivilegeSeen {
     pub id: Uuid,
     /// Its name.
     pub name: String,
+    /// How deep it can be granted.
+    #[serde(flatten)]
+    pub depths: DepthsSeen,
+}
+
+/// How deep a privilege can be granted; what an org does not say is not held against anybody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct DepthsSeen {
+    #[serde(default)]
+    canbebasic: Option<bool>,
+    #[serde(default)]
+    canbelocal: Option<bool>,
+    #[serde(default)]
+    canbedeep: Option<bool>,
+    #[serde(default)]
+    canbeglobal: Option<bool>,
+}
+
+impl DepthsSeen {
+    /// Whether a role can grant it so deep.
+    #[must_use]
+    pub fn allow(self, depth: Depth) -> bool {
+        let said = match depth {
+            Depth::Basic => self.canbebasic,
+            Depth::Local => self.canbelocal,
+            Depth::Deep => self.canbedeep,
+            Depth::Global => self.canbeglobal,
+        };
+        said != Some(false)
+    }
 }
 
 /// An application user.

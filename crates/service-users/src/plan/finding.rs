@@ -413,6 +413,14 @@ impl Finding {
             .hint("privileges are called `prv`, the verb and the table's schema name, like `prvReadContact`")
     }
 
+    pub(crate) fn no_such_depth(role: &str, org: &str, impossible: &[String]) -> Self {
+        let message =
+            format!("role `{role}`: the org `{org}` cannot grant {}: nobody owns rows there", impossible.join(", "));
+        Self::new(Severity::Stop, "noSuchDepth", role, message)
+            .within(org)
+            .hint("rows of such tables belong to the organization: grant them to its depth, like `read:organization`")
+    }
+
     pub(crate) fn several_roles(name: &str, ids: &[uuid::Uuid]) -> Self {
         let listed: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let message = format!("{} roles are called `{name}`: {}", ids.len(), listed.join(", "));

@@ -183,6 +183,13 @@ fn wanted(there: &OrgSeen, org: &str, role: &str, wishes: &[Wish]) -> Result<Vec
         let tables: Vec<String> = tables.into_iter().collect();
         return Err(Box::new(Finding::no_privilege(role, org, &names, &tables)));
     }
+    let is_too_shallow =
+        |wish: &&Wish| there.privilege(&wish.name).is_some_and(|known| !known.depths.allow(wish.depth));
+    let impossible: Vec<String> =
+        wishes.iter().filter(is_too_shallow).map(|wish| format!("{} {}", wish.name, reach(wish.depth))).collect();
+    if !impossible.is_empty() {
+        return Err(Box::new(Finding::no_such_depth(role, org, &impossible)));
+    }
     let granted = |wish: &Wish| {
         let known = there.privilege(&wish.name)?;
         Some(Granted { id: known.id, name: known.name.clone(), depth: wish.depth })
@@ -255,7 +262,7 @@ fn is_default(there: &OrgSeen, id: Uuid) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::PrivilegeSeen;
+    use crate::observe::{DepthsSeen, PrivilegeSeen};
     use keyholder_client::WhoAmI;
 
     fn org(privileges: &[(u128, &str)]) -> OrgSeen {
@@ -267,7 +274,11 @@ mod tests {
             granted: BTreeMap::new(),
             privileges: privileges
                 .iter()
-                .map(|(id, name)| PrivilegeSeen { id: Uuid::from_u128(*id), name: (*name).to_owned() })
+                .map(|(id, name)| PrivilegeSeen {
+                    id: Uuid::from_u128(*id),
+                    name: (*name).to_owned(),
+                    depths: DepthsSeen::default(),
+                })
                 .collect(),
             users: Vec::new(),
             holders: BTreeMap::new(),

@@ -9,7 +9,7 @@ use keyholder_foundation::{ClientId, Random, Timestamp};
 use keyholder_platform::{EnvFileError, FileError, env_file, regular_file};
 
 use super::place::{PlaceFile, remove_file};
-use super::{FileSink, Kept, Key, SecretSink, SinkError, variables, variables_of};
+use super::{FileSink, Kept, Key, SecretSink, SinkError, check_folder, variables, variables_of};
 use crate::kept::KeyKind;
 
 /// An environment file of mode 0600.
@@ -134,6 +134,10 @@ impl SecretSink for EnvFileSink {
 
     fn claim_place_id(&self) -> Result<String, SinkError> {
         self.place_file.claim()
+    }
+
+    fn check_room(&self) -> Result<(), SinkError> {
+        check_folder(&self.path)
     }
 
     fn load(&self) -> Result<Kept, SinkError> {

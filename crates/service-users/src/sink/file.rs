@@ -6,7 +6,7 @@ use keyholder_foundation::{ClientId, Secret};
 use keyholder_platform::{FileError, is_private, read_bounded, regular_file, write_private};
 
 use super::place::{PlaceFile, remove_file};
-use super::{Kept, Key, SecretSink, SinkError};
+use super::{Kept, Key, SecretSink, SinkError, check_folder};
 
 /// Longest file, in bytes: a key of 4096 bits with a chain of certificates fits.
 const LIMIT: u64 = 64 * 1024;
@@ -97,6 +97,10 @@ impl SecretSink for FileSink {
 
     fn claim_place_id(&self) -> Result<String, SinkError> {
         self.place_file.claim()
+    }
+
+    fn check_room(&self) -> Result<(), SinkError> {
+        check_folder(&self.path)
     }
 
     fn load(&self) -> Result<Kept, SinkError> {

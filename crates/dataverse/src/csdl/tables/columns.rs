@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::super::document::Property;
 use super::super::relationships::Lookups;
+use super::super::side::{ANY_CHOICE, LONG_TEXTS, TWO_STATES};
 use super::{Candidate, Notes, names};
 use crate::schema::{
     Access, BooleanLabels, ColumnDefinition, ColumnKind, DateBehavior, NumberRange, OptionItem, Requirement,
@@ -117,7 +118,7 @@ fn kind(
         "Guid" => ColumnKind::Guid,
         "String" => {
             if property.max_length.is_none() {
-                notes.assume("texts as long as they can be", table, Some(name));
+                notes.assume(LONG_TEXTS, table, Some(name));
             }
             ColumnKind::Text { max_length: property.max_length.unwrap_or(LONGEST_TEXT) }
         }
@@ -153,15 +154,15 @@ fn whole_number(table: &str, name: &str, notes: &mut Notes) -> ColumnKind {
     let option = |value, label: &str, pair| OptionItem { value, label: label.to_owned(), pair: Some(pair) };
     match name {
         "statecode" => {
-            notes.assume("states Active and Inactive", table, Some(name));
+            notes.assume(TWO_STATES, table, Some(name));
             ColumnKind::State { options: vec![option(0, "Active", 1), option(1, "Inactive", 2)] }
         }
         "statuscode" => {
-            notes.assume("choices with any number and no labels", table, Some(name));
+            notes.assume(ANY_CHOICE, table, Some(name));
             ColumnKind::Status { options: Vec::new() }
         }
         _ if name.ends_with("code") && !NO_CHOICES.contains(&name) => {
-            notes.assume("choices with any number and no labels", table, Some(name));
+            notes.assume(ANY_CHOICE, table, Some(name));
             ColumnKind::Choice { options: Vec::new(), default: None }
         }
         _ => ColumnKind::Integer(NumberRange { min: i32::MIN, max: i32::MAX }),

@@ -9,7 +9,7 @@ pub(in crate::csdl) fn apply(document: &str, schema: &mut SchemaDefinition, side
     for (name, told) in &side.tables {
         let refuse = |reason: String| CsdlError {
             document: document.to_owned(),
-            line: 1,
+            line: 0,
             element: format!("table `{name}`"),
             reason,
         };

@@ -123,7 +123,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         code: code::ODATA,
         name: "ODataError",
         status: 400,
-        explanation: "The address or the query is not understood.",
-        mend: "Names are case-sensitive; lookups are read as _name_value; GUIDs and numbers stand without quotes, texts in single quotes.",
+        explanation: "Something in the request is not as OData has it: its address, its query, a header or what its body refers to.",
+        mend: "The message names what it stumbled over. Names are case-sensitive; lookups are read as _name_value; GUIDs and numbers stand without quotes, texts in single quotes.",
     },
 ];
