@@ -1,5 +1,8 @@
 //! Schemas from files: metadata documents of real orgs, and definitions of our own form.
 
+use std::io::{BufReader, Cursor, Read};
+
+use flate2::bufread::MultiGzDecoder;
 use keyholder_data::Imported;
 use keyholder_dataverse::csdl::{self, CsdlError, Provenance, SideFile};
 use keyholder_dataverse::schema::SchemaDefinition;
@@ -7,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-/// The largest file, in bytes.
+/// The largest file, in bytes; of a packed one, what it unpacks to.
 pub const LARGEST_FILE: usize = csdl::MOST_BYTES;
+/// What a file begins with that is packed with gzip.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A file with a schema.
 #[derive(Debug, Clone)]
@@ -19,6 +24,33 @@ pub struct SchemaFile {
     pub content: Vec<u8>,
 }
 
+impl SchemaFile {
+    /// Reads a file, and unpacks it where it is packed with gzip (RFC 1952), whatever it is called. Of a file, or of what it
+    /// unpacks to, no more than [`LARGEST_FILE`] and a byte is ever read.
+    ///
+    /// # Errors
+    /// [`SchemaFileError::NotRead`], [`SchemaFileError::Packed`] and [`SchemaFileError::TooLarge`].
+    pub fn read(name: String, mut file: impl Read) -> Result<Self, SchemaFileError> {
+        let most = u64::try_from(LARGEST_FILE).unwrap_or(u64::MAX).saturating_add(1);
+        let mut beginning = Vec::new();
+        if let Err(error) = file.by_ref().take(2).read_to_end(&mut beginning) {
+            return Err(SchemaFileError::NotRead { name, reason: error.to_string() });
+        }
+        let (packed, mut content) = (beginning == GZIP, Vec::new());
+        let whole = Cursor::new(beginning).chain(file);
+        let read = match packed {
+            true => MultiGzDecoder::new(BufReader::new(whole)).take(most).read_to_end(&mut content),
+            false => whole.take(most).read_to_end(&mut content),
+        };
+        match read {
+            Ok(_) if content.len() > LARGEST_FILE => Err(SchemaFileError::TooLarge { name, packed }),
+            Ok(_) => Ok(Self { name, content }),
+            Err(error) if packed => Err(SchemaFileError::Packed { name, reason: error.to_string() }),
+            Err(error) => Err(SchemaFileError::NotRead { name, reason: error.to_string() }),
+        }
+    }
+}
+
 /// Why files cannot be taken for a schema.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -26,11 +58,29 @@ pub enum SchemaFileError {
     /// A metadata document that cannot be used.
     #[error(transparent)]
     Document(#[from] CsdlError),
-    /// A compressed file.
-    #[error("`{name}` is compressed; unpack it first (`gunzip {name}`)")]
-    Compressed {
+    /// A file that is not there, or that the system does not hand out.
+    #[error("cannot read `{name}`: {reason}")]
+    NotRead {
         /// The file.
         name: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// A file that is packed with gzip, and not soundly.
+    #[error("`{name}` cannot be unpacked: {reason}; unpack it (`gunzip`) to see whether it is whole")]
+    Packed {
+        /// The file.
+        name: String,
+        /// What the reader met.
+        reason: String,
+    },
+    /// A file that is larger than [`LARGEST_FILE`].
+    #[error("`{name}` is larger than {} MiB{}", LARGEST_FILE >> 20, if *packed { " when it is unpacked" } else { "" })]
+    TooLarge {
+        /// The file.
+        name: String,
+        /// Whether that is what it unpacks to.
+        packed: bool,
     },
     /// Neither a metadata document nor a definition of our own form.
     #[error("`{name}` is neither a metadata document (XML) nor a schema in Keyholder's own form (JSON): {reason}")]
@@ -127,9 +177,6 @@ impl Schemas {
 
 fn own_form(file: &SchemaFile) -> Result<SchemaDefinition, SchemaFileError> {
     let name = || file.name.clone();
-    if file.content.starts_with(&[0x1f, 0x8b]) {
-        return Err(SchemaFileError::Compressed { name: name() });
-    }
     let unreadable = |reason: String| SchemaFileError::Unreadable { name: name(), reason };
     if file.content.len() > LARGEST_FILE {
         return Err(unreadable(format!("it has {} bytes, and {LARGEST_FILE} are the most", file.content.len())));
@@ -191,4 +238,53 @@ pub struct SchemaRequest {
 #[must_use]
 pub fn to_json(imported: &Imported) -> serde_json::Value {
     serde_json::to_value(imported).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn packed(content: &[u8]) -> Vec<u8> {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(content).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn read(content: &[u8]) -> Result<Vec<u8>, SchemaFileError> {
+        SchemaFile::read("metadata.xml.gz".to_owned(), content).map(|file| file.content)
+    }
+
+    #[test]
+    fn a_packed_file_is_read_as_what_was_packed() {
+        for content in [&b""[..], b"{", b"<edmx:Edmx/>"] {
+            assert_eq!(read(content).unwrap(), content);
+            assert_eq!(read(&packed(content)).unwrap(), content);
+        }
+        // What `cat` makes of two packed files.
+        let both = [packed(b"<edmx:Edmx"), packed(b"/>")].concat();
+        assert_eq!(read(&both).unwrap(), b"<edmx:Edmx/>");
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_or_is_damaged_is_refused_by_name() {
+        let many = packed(&vec![b' '; LARGEST_FILE + 1]);
+        assert!(many.len() < 1 << 20, "{}", many.len());
+        let refused = read(&many).unwrap_err();
+        assert_eq!(refused.to_string(), "`metadata.xml.gz` is larger than 64 MiB when it is unpacked");
+        let refused = read(&vec![b' '; LARGEST_FILE + 1]).unwrap_err();
+        assert_eq!(refused.to_string(), "`metadata.xml.gz` is larger than 64 MiB");
+        let whole = packed(b"<edmx:Edmx/>");
+        let mut other = whole.clone();
+        let at = other.len() - 8;
+        other[at] ^= 1;
+        for damaged in [&whole[..whole.len() - 1], &whole[..2], &other, &[&whole[..], b"more"].concat()] {
+            let refused = read(damaged).unwrap_err();
+            assert!(matches!(refused, SchemaFileError::Packed { .. }), "{refused}");
+        }
+    }
 }

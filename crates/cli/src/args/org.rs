@@ -24,13 +24,14 @@ pub(crate) enum Org {
     /// Give the org the tables of a real one
     #[command(
         long_about = "Gives the org tables, columns, lookups and many-to-many relationships from files:\n\n\
-        - a real org's metadata document, as GET ORG/api/data/v9.2/$metadata answers it (XML, unpacked);\n\
+        - a real org's metadata document, as GET ORG/api/data/v9.2/$metadata answers it (XML);\n\
         - a schema in Keyholder's own form (JSON).\n\n\
+        Either may be packed with gzip, and has 64 MiB at most when it is not. \
         What such a document does not say (labels, lengths, options, keys, what privileges are called) is assumed, and the \
         report says so; a side file says it better. Tables that the org has already keep what the org relies on and get \
         what is new. Importing again after a change adds what is new and never takes anything away. Works while the org \
         runs; System Administrator gets the privileges of new tables.",
-        after_help = "Examples:\n  keyholder org import-schema metadata.xml\n  \
+        after_help = "Examples:\n  keyholder org import-schema metadata.xml.gz\n  \
             keyholder org import-schema metadata.xml --side labels.toml\n\n\
             A side file (TOML, or the same as JSON), by logical names:\n  \
             [tables.new_visit]\n  display_name = \"Visit\"\n  schema_name = \"new_Visit\"\n  \
@@ -131,7 +132,7 @@ pub(crate) struct Start {
 /// `org import-schema`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportSchema {
-    /// Metadata documents ($metadata, XML) or schemas in Keyholder's own form (JSON)
+    /// Metadata documents ($metadata, XML) or schemas in Keyholder's own form (JSON), packed with gzip or not
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// What the documents do not say: labels, lengths, options, keys (TOML or JSON)

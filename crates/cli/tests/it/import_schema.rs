@@ -1,8 +1,11 @@
 //! `keyholder org import-schema` and `org start --schema`.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 
 use crate::program::{RunningOrg, run};
@@ -59,6 +62,17 @@ fn an_org_starts_with_a_schema() {
     let there = run(folder.path(), &["org", "import-schema", &document, "--output", "json"]).json();
     assert_eq!((&there["new"], &there["unchanged"]), (&json!([]), &json!(2)), "{there}");
     drop(org);
+
+    // Packed it is the same.
+    let packed = folder.path().join("visits.xml.gz");
+    let mut packer = GzEncoder::new(fs::File::create(&packed).unwrap(), Compression::default());
+    packer.write_all(&fs::read(&document).unwrap()).unwrap();
+    packer.finish().unwrap();
+    let packed = packed.to_str().unwrap();
+    let there = run(folder.path(), &["org", "import-schema", packed, "--output", "json"]).json();
+    assert_eq!((&there["new"], &there["unchanged"]), (&json!([]), &json!(2)), "{there}");
+    let org = RunningOrg::start(folder.path(), &["--listen", "127.0.0.1:0", "--schema", packed]);
+    drop(org);
 }
 
 #[test]
@@ -74,7 +88,7 @@ fn files_that_are_no_schemas_are_refused_by_name() {
     let broken = file("broken.toml", b"[tables");
     for (arguments, code, expected) in [
         (vec![nothing.as_str()], 65, "neither a metadata document"),
-        (vec![packed.as_str()], 65, "gunzip"),
+        (vec![packed.as_str()], 65, "packed.xml.gz` cannot be unpacked"),
         (vec![document.as_str(), "--side", side.as_str()], 65, "table `nosuch`: there is no such table"),
         (vec![document.as_str(), "--side", broken.as_str()], 65, "broken.toml"),
         (vec!["not-there.xml"], 78, "cannot read `not-there.xml`"),

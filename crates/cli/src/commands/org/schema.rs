@@ -1,11 +1,10 @@
 //! `keyholder org import-schema`, and the schemas that `org start --schema` brings.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use keyholder_org::Imported;
-use keyholder_org::schemas::{self, LARGEST_FILE, SchemaFile, SchemaFileError, SchemaRequest, Schemas};
+use keyholder_org::schemas::{self, SchemaFile, SchemaFileError, SchemaRequest, Schemas};
 use serde_json::{Value, json};
 
 use crate::args::ImportSchema;
@@ -62,15 +61,17 @@ pub(super) fn read(files: &[PathBuf], side: Option<&Path>) -> Result<Schemas, Fa
 
 fn content(path: &Path) -> Result<SchemaFile, Failure> {
     let name = path.display().to_string();
-    let wrong = |why: String| Failure::new(Exit::BadConfiguration, format!("cannot read `{}`: {why}", path.display()));
-    let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let mut content = Vec::new();
-    let most = u64::try_from(LARGEST_FILE).unwrap_or(u64::MAX);
-    file.take(most.saturating_add(1)).read_to_end(&mut content).map_err(|error| wrong(error.to_string()))?;
-    if content.len() > LARGEST_FILE {
-        return Err(wrong(format!("it is larger than {} MiB", LARGEST_FILE >> 20)));
-    }
-    Ok(SchemaFile { name, content })
+    let read = match File::open(path) {
+        Ok(file) => SchemaFile::read(name, file),
+        Err(error) => Err(SchemaFileError::NotRead { name, reason: error.to_string() }),
+    };
+    read.map_err(|error| {
+        let exit = match error {
+            SchemaFileError::NotRead { .. } => Exit::BadConfiguration,
+            _ => Exit::BadData,
+        };
+        Failure::new(exit, error.to_string())
+    })
 }
 
 /// Says what an import did, and what it did not.
