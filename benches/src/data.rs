@@ -94,14 +94,17 @@ async fn on_postgresql(keyholder: &Path, contacts: u32) -> Result<Result<Other, 
     let Some(server) = keyholder_cluster::server() else { return Ok(Err("PostgreSQL is not installed")) };
     let folder = tempfile::tempdir()?;
     let [url, key] = ["database-url.txt", "master.key"].map(|name| folder.path().join(name));
-    keyholder_platform::write_private(&url, server.fresh_database().as_bytes())?;
+    let address = server.fresh_database();
+    keyholder_platform::write_private(&url, address.as_bytes())?;
     keyholder_platform::write_private(&key, "00112233445566778899aabbccddeeff".repeat(2).as_bytes())?;
     let (url, key) = (url.to_string_lossy().into_owned(), key.to_string_lossy().into_owned());
     let flags = ["--database-url-file", &url];
     let environment = [("KEYHOLDER_MASTER_KEY_FILE", key.as_str())];
-    Other::new(keyholder, contacts, "on PostgreSQL (its own CPU not counted)", &flags, folder, &environment)
-        .await
-        .map(Ok)
+    let name = "on PostgreSQL (its own CPU not counted)";
+    let other = Other::new(keyholder, contacts, name, &flags, folder, &environment).await?;
+    // What every server does by itself a minute after such a load, and a test's does not.
+    server.run(address.rsplit('/').next().unwrap_or_default(), "ANALYZE")?;
+    Ok(Ok(other))
 }
 
 /// The org that knows 700 tables more.

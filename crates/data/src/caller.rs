@@ -97,7 +97,7 @@ struct Known {
 #[derive(Debug, Clone)]
 pub(crate) struct Entered {
     pub(crate) caller: Arc<Caller>,
-    epoch: i64,
+    pub(crate) epoch: i64,
 }
 
 impl Callers {
@@ -141,6 +141,12 @@ impl Callers {
         }
         known.weight += weight;
         known.callers.insert(*calling, Arc::clone(caller));
+    }
+
+    /// The caller behind a token, as the last epoch had them that is remembered here.
+    pub(crate) fn last(&self, calling: &Calling) -> Option<Entered> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.callers.get(calling).map(|caller| Entered { caller: Arc::clone(caller), epoch: known.epoch })
     }
 
     fn known(&self, epoch: i64, calling: &Calling) -> Option<Arc<Caller>> {
@@ -268,4 +274,4 @@ pub(crate) fn team_grants(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

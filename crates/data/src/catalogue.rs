@@ -228,6 +228,12 @@ impl Catalogue {
     ) -> Result<Arc<Plan>, Failure> {
         self.plans.find_or_make(key, || make().map(Arc::new), |plan| plan.statement.len())
     }
+
+    /// Forgets the plans that are kept, and gives them.
+    #[cfg(test)]
+    pub(crate) fn take_plans(&self) -> Vec<Arc<Plan>> {
+        lock(&self.plans.0).drain().map(|(_, plan)| plan).collect()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,11 +2,11 @@
 //!
 //! Whatever a process remembers of an organization (its schema, what its users may do) belongs to
 //! an epoch. A change bumps the epoch in its own transaction; every unit of work reads the epochs
-//! first in its own snapshot. So the next request anywhere sees a disabled user or a changed role,
-//! and nobody has to be told.
+//! in its own snapshot: first, or along with what it asks first and before any of that counts. So the next request
+//! anywhere sees a disabled user or a changed role, and nobody has to be told.
 
 use keyholder_store::statement::{Insert, Select, Update, column, parameter};
-use keyholder_store::{Error, Kind, Prepared, Snapshot, Transaction};
+use keyholder_store::{Error, Kind, Prepared, Row, Snapshot, Transaction};
 
 /// What the tables of security are made of; a change to any of them bumps the security epoch.
 pub(crate) const SECURITY_TABLES: [&str; 8] =
@@ -19,6 +19,17 @@ pub(crate) struct Epochs {
     pub(crate) schema: i64,
     /// Of users, roles and what they hold.
     pub(crate) security: i64,
+}
+
+impl Epochs {
+    fn note(&mut self, row: &Row<'_>) -> Result<(), Error> {
+        match row.get::<&str>(0)? {
+            "schema" => self.schema = row.get(1)?,
+            "security" => self.security = row.get(1)?,
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// The statements about epochs, printed once per organization.
@@ -44,15 +55,17 @@ impl EpochStatements {
 
     pub(crate) fn read(&self, snapshot: &mut Snapshot<'_>) -> Result<Epochs, Error> {
         let mut epochs = Epochs::default();
-        snapshot.for_each(&self.read, &[], |row| {
-            match row.get::<&str>(0)? {
-                "schema" => epochs.schema = row.get(1)?,
-                "security" => epochs.security = row.get(1)?,
-                _ => {}
-            }
-            Ok::<(), Error>(())
-        })?;
+        snapshot.for_each(&self.read, &[], |row| epochs.note(row))?;
         Ok(epochs)
+    }
+
+    /// Takes the epochs of this snapshot to be these; `false` when they have to be read.
+    pub(crate) fn expect(&self, snapshot: &mut Snapshot<'_>, expected: Epochs) -> Result<bool, Error> {
+        snapshot.expect(&self.read, &[], move |rows| {
+            let mut epochs = Epochs::default();
+            rows.iter().try_for_each(|row| epochs.note(row))?;
+            Ok(epochs == expected)
+        })
     }
 
     pub(crate) fn bump_schema(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {

@@ -263,6 +263,7 @@ fn rows(catalogue: &Catalogue, asked: &Asked<'_>, limit: u32, part: &Part<'_>) -
         for key in &keys {
             columns.add(key.expr.clone(), key.kind);
         }
+        let own = id.clone();
         let id_index = columns.add(id, Kind::Uuid);
         let mut select = Select::from(scope.root.layout.name.clone()).filter(condition).apart(apart).limit(limit);
         (select.from.alias, select.joins) = (scope.root.alias, joins);
@@ -271,9 +272,10 @@ fn rows(catalogue: &Catalogue, asked: &Asked<'_>, limit: u32, part: &Part<'_>) -
             select = select.project(expr, kind);
         }
         for key in keys {
-            select = select.order_by(if key.descending { key.expr.descending() } else { key.expr.ascending() });
+            select = select.order_by(key.order(&own));
         }
-        let statement = Prepared::new(last.into_iter().fold(select, |select, id| select.order_by(id.ascending())))?;
+        let last = last.map(|id| id.ascending().never_null());
+        let statement = Prepared::new(last.into_iter().fold(select, Select::order_by))?;
         let (cells, version) = (columns.cells, columns.version);
         Ok(Plan { statement, cells, version, order, id: id_index, lookups, shown_by, owner: None, unit: None })
     })?;
@@ -459,3 +461,6 @@ fn shape_of(asked: &Asked<'_>, joins: &[Join], condition: &Expr) -> u64 {
     asked.query.order.iter().flat_map(sorted).for_each(|key| key.hash(&mut hasher));
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -300,6 +300,26 @@ impl<'c> Snapshot<'c> {
         Ok(rows)
     }
 
+    /// Takes the rows of a select to be as expected, where asking for them would be a journey to a server of its own: they are
+    /// asked for along with what the closure asks next. Where `is_so` then denies it, nothing that the closure made counts, and
+    /// it is run again. `false` when nothing is taken so, and the closure has to ask.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn expect(
+        &mut self,
+        select: &Prepared,
+        values: &[Value],
+        is_so: impl Fn(&[Row<'_>]) -> Result<bool, Error> + Send + 'static,
+    ) -> Result<bool, Error> {
+        self.check(select, values)?;
+        match self.link {
+            // Asking is no journey.
+            Link::Sqlite(_) => Ok(false),
+            Link::Postgresql(session) => session.expect(select, values, Box::new(is_so)),
+        }
+    }
+
     /// Whether there is a row.
     ///
     /// # Errors

@@ -29,6 +29,13 @@ pub(crate) trait Dialect {
     /// The columns of the table whose name is the one parameter, in their order: name and type.
     const COLUMNS: &'static str;
 
+    /// What follows a column of an index that may have NULL, so that the index leads to the order that rows are asked for in.
+    const INDEX_NULLS: &'static str;
+
+    /// Whether the rows of merged selects are put in order, and limited, in each of them too. A store that merges them in
+    /// their order by itself has no words for it.
+    const ORDERS_EACH: bool;
+
     /// The operator that takes NULL as equal to NULL.
     const SAME: &'static str;
 

@@ -30,11 +30,36 @@ pub enum Piece {
     },
 }
 
+/// The smallest text, in the order of code points, that is behind all those which begin so.
+fn behind(beginning: &str) -> Option<String> {
+    let mut text = beginning.to_owned();
+    while let Some(last) = text.pop() {
+        // Between a character and the next one are at most the surrogates, which are none.
+        let next = (u32::from(last) + 1..).take(0x801).find_map(char::from_u32);
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
 impl Pattern {
     /// A text made of these pieces, one after the other.
     #[must_use]
     pub fn new(pieces: impl IntoIterator<Item = Piece>) -> Self {
         Self { pieces: pieces.into_iter().collect() }
+    }
+
+    /// Between which texts everything lies that looks like this, by its beginning: not before the first, and before the
+    /// second where there is one. Nothing when any text may look like it. An index leads to what lies between two texts, and
+    /// to no pattern that is a parameter.
+    #[must_use]
+    pub fn range(&self) -> Option<(&str, Option<String>)> {
+        let Some(Piece::Text(first)) = self.pieces.first().filter(|piece| **piece != Piece::Text(String::new())) else {
+            return None;
+        };
+        Some((first, behind(first)))
     }
 
     /// The pattern for SQLite's `GLOB`, which knows no escapes but sets of one character.

@@ -63,7 +63,9 @@ impl Prepared {
         &self.0.sql
     }
 
-    pub(crate) fn postgresql(&self) -> &Arc<str> {
+    /// Its text as PostgreSQL is given it.
+    #[must_use]
+    pub fn postgresql(&self) -> &Arc<str> {
         &self.0.postgresql
     }
 

@@ -175,6 +175,17 @@ pub enum Nulls {
     First,
     /// After every value.
     Last,
+    /// Nowhere: the column never has it. A primary key leads PostgreSQL to the order only when nothing is said of NULL.
+    Never,
+}
+
+impl Order {
+    /// The same of what never is NULL: a primary key.
+    #[must_use]
+    pub fn never_null(mut self) -> Self {
+        self.nulls = Nulls::Never;
+        self
+    }
 }
 
 /// Reads rows.

@@ -17,10 +17,10 @@ impl Directory for Empty {
 }
 
 /// An organization with an administrator, and that administrator's token.
-async fn organization() -> (Organization, Calling) {
+pub(crate) async fn organization(database: DatabaseOptions) -> (Organization, Calling) {
     let clock = Arc::new(ManualClock::at(Timestamp::parse("2026-11-22T09:07:46Z").unwrap()));
     let organization = Organization::open(OrganizationConfig {
-        database: DatabaseOptions::ephemeral(),
+        database,
         organization: OrgId(Uuid::from_u128(0x0a)),
         tenant: TENANT,
         name: "Contrast".to_owned(),
@@ -55,7 +55,7 @@ async fn organization() -> (Organization, Calling) {
 
 #[tokio::test]
 async fn a_write_that_does_not_commit_leaves_no_caller_behind() {
-    let (organization, token) = organization().await;
+    let (organization, token) = organization(DatabaseOptions::ephemeral()).await;
     let core = Arc::clone(&organization.core);
     let epoch = {
         let inside = Arc::clone(&core);

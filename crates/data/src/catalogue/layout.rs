@@ -263,7 +263,7 @@ impl Layout {
 
     fn index(&self, sort: &str, of: &str, columns: impl IntoIterator<Item = Name>) -> CreateIndex {
         let name = physical("i_", &format!("{}_{sort}_{of}", self.table.logical_name()));
-        CreateIndex::new(name, self.name.clone(), columns).if_missing()
+        CreateIndex::new(name, self.name.clone(), columns).never_null(self.id()).if_missing()
     }
 }
 

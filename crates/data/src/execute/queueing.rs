@@ -71,7 +71,7 @@ fn active_items(
         .column(queue, of)
         .filter(column(object).equals(parameter(0)))
         .filter(column(state).equals(parameter(1)))
-        .order_by(column(layout.id()).ascending());
+        .order_by(column(layout.id()).ascending().never_null());
     let values = [target.into(), keyholder_store::Value::Integer(0)];
     Ok(tx.list(&Prepared::new(find)?, &values, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }

@@ -12,7 +12,7 @@ use keyholder_operation::{
 };
 use keyholder_security::{Reach, ReachedTable, Rows};
 use keyholder_store::statement::{
-    Expr, Join, JoinKind, Name, Select, Source, all, any, literal, not, parameter, qualified,
+    Expr, Join, JoinKind, Name, Order, Select, Source, all, any, literal, not, parameter, qualified,
 };
 use keyholder_store::{Kind, Pattern, Piece, Value};
 
@@ -48,6 +48,15 @@ pub(super) struct Key {
     pub(super) expr: Expr,
     pub(super) kind: Kind,
     pub(super) descending: bool,
+}
+
+impl Key {
+    /// As a statement has it, whose rows have this id.
+    pub(super) fn order(self, id: &Expr) -> Order {
+        let never = self.expr == *id;
+        let order = if self.descending { self.expr.descending() } else { self.expr.ascending() };
+        if never { order.never_null() } else { order }
+    }
 }
 
 impl<'a> Conditions<'a> {
@@ -269,8 +278,10 @@ impl<'a> Conditions<'a> {
             }
             Filter::Text { column, function, pattern, negated } => {
                 let (compared, _) = scope.compared(column)?;
-                let slot = self.slot(search(*function, pattern.parts()));
-                or_null(compared.clone().matches(slot), compared, *negated)
+                let pattern = search(*function, pattern.parts());
+                let within = if *negated { Vec::new() } else { self.within(&compared, &pattern) };
+                let matches = compared.clone().matches(self.slot(pattern));
+                all(within.into_iter().chain([or_null(matches, compared, *negated)]))
             }
             Filter::In { column, values, negated } => {
                 let (compared, kind) = scope.compared(column)?;
@@ -301,6 +312,14 @@ impl<'a> Conditions<'a> {
             Filter::Exists(exists) => self.exists(scope, exists)?,
             _ => return Err(error::not_supported("This kind of condition").into()),
         })
+    }
+
+    /// That a text lies where everything lies that looks like a pattern.
+    fn within(&mut self, compared: &Expr, pattern: &Pattern) -> Vec<Expr> {
+        let Some((from, before)) = pattern.range() else { return Vec::new() };
+        let mut within = vec![compared.clone().at_least(self.value(from))];
+        within.extend(before.map(|before| compared.clone().less_than(self.value(before))));
+        within
     }
 
     fn each(&mut self, scope: &Scope, parts: &[Filter]) -> Result<Vec<Expr>, Failure> {
@@ -371,13 +390,21 @@ impl<'a> Conditions<'a> {
     /// descending.
     ///
     /// Nested, `a > 1 or (a = 1 and (b > 2 or ...))`, so that each key stands in it twice however
-    /// many there are.
+    /// many there are. Of the first key it is also said where it begins, where that can be said in one: an index leads
+    /// there, and not to this or that.
     pub(super) fn after(&mut self, keys: &[Key], id: Option<Expr>, cookie: &Cookie) -> Expr {
-        let id = match id {
-            Some(id) => id.greater_than(self.value(cookie.id)),
-            None => any([]),
+        let mut ends = keys.iter().zip(&cookie.last).enumerate();
+        let (told_apart, behind) = match (ends.find(|(_, (key, _))| id.as_ref() == Some(&key.expr)), id) {
+            // Ordered by the id itself: what is asked behind that counts for nothing.
+            (Some((at, (Key { expr, descending, .. }, last))), _) => {
+                let last = self.value(last.clone());
+                (at, if *descending { expr.clone().less_than(last) } else { expr.clone().greater_than(last) })
+            }
+            (None, Some(id)) => (keys.len(), id.greater_than(self.value(cookie.id))),
+            (None, None) => (keys.len(), any([])),
         };
-        keys.iter().zip(&cookie.last).rev().fold(id, |later, (key, last)| {
+        let ends = keys.iter().zip(&cookie.last).take(told_apart).enumerate().rev();
+        ends.fold(behind, |later, (index, (key, last))| {
             let key_is = || key.expr.clone();
             if *last == Value::Null {
                 let tied = all([key_is().is_null(), later]);
@@ -389,7 +416,9 @@ impl<'a> Conditions<'a> {
             if key.descending {
                 any([key_is().less_than(parameter(last)), key_is().is_null(), tied])
             } else {
-                any([key_is().greater_than(parameter(last)), tied])
+                let after = any([key_is().greater_than(parameter(last)), tied]);
+                let from = (index == 0).then(|| key_is().at_least(parameter(last)));
+                all(from.into_iter().chain([after]))
             }
         })
     }

@@ -102,6 +102,7 @@ fn lower(
             // Where only rows are counted.
             columns.add(scope.root.id(), Kind::Uuid);
         }
+        let own = scope.root.id();
         let mut select = Select::from(scope.root.layout.name.clone()).filter(condition);
         (select.from.alias, select.joins, select.limit) = (scope.root.alias, joins, limit);
         // Of the same rows, the store need not hand out many.
@@ -110,7 +111,7 @@ fn lower(
             select = select.project(expr, kind);
         }
         for key in sort {
-            select = select.order_by(if key.descending { key.expr.descending() } else { key.expr.ascending() });
+            select = select.order_by(key.order(&own));
         }
         let statement = Prepared::new(select)?;
         Ok(Plan {

@@ -41,6 +41,10 @@ impl Dialect for PostgreSql {
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1 AND c.relkind = 'r' AND a.attnum > 0 \
          AND NOT a.attisdropped ORDER BY a.attnum";
 
+    const INDEX_NULLS: &'static str = " NULLS FIRST";
+
+    const ORDERS_EACH: bool = true;
+
     const SAME: &'static str = "IS NOT DISTINCT FROM";
 
     fn parameter(out: &mut String, slot: usize) {

@@ -82,15 +82,28 @@ impl<D: Dialect> Printer<D> {
             [] => &[None][..],
             conditions => &conditions.iter().map(Some).collect::<Vec<_>>(),
         };
+        let merged = apart.len() > 1;
         for (index, condition) in apart.iter().enumerate() {
             self.text(if index > 0 { " UNION ALL " } else { "" });
-            self.rows(select, *condition)?;
+            if merged && D::ORDERS_EACH {
+                self.text("(");
+                self.rows(select, *condition)?;
+                self.order(select, false)?;
+                self.text(")");
+            } else {
+                self.rows(select, *condition)?;
+            }
         }
+        self.order(select, merged)
+    }
+
+    /// In which order, and how many.
+    fn order(&mut self, select: &Select, merged: bool) -> Result<(), Error> {
         if !select.order.is_empty() {
             self.text(" ORDER BY ");
             // Over merged selects an order can name nothing but their columns.
             let place = |order: &Order| select.columns.iter().position(|column| column.expr == order.expr);
-            self.list(&select.order, |printer, order| match (apart.len() > 1, place(order)) {
+            self.list(&select.order, |printer, order| match (merged, place(order)) {
                 (false, _) => printer.expr(&order.expr).map(|()| printer.direction(order)),
                 (true, Some(place)) => {
                     printer.text(&(place + 1).to_string());
@@ -142,6 +155,7 @@ impl<D: Dialect> Printer<D> {
         self.text(match order.nulls {
             Nulls::First => " NULLS FIRST",
             Nulls::Last => " NULLS LAST",
+            Nulls::Never => "",
         });
     }
 
@@ -239,7 +253,11 @@ impl<D: Dialect> Printer<D> {
             return Err(malformed(format!("an index `{}` without columns", index.name)));
         }
         self.text(" (");
-        self.list(&index.columns, |printer, name| printer.name(name))?;
+        self.list(&index.columns, |printer, name| {
+            printer.name(name)?;
+            printer.text(if index.never_null.contains(name) { "" } else { D::INDEX_NULLS });
+            Ok(())
+        })?;
         self.text(")");
         self.filter(index.filter.as_ref())
     }

@@ -35,6 +35,11 @@ impl Dialect for Sqlite {
 
     const COLUMNS: &'static str = "SELECT name, type FROM pragma_table_info(?1) ORDER BY cid";
 
+    /// NULL is the smallest value there anyway.
+    const INDEX_NULLS: &'static str = "";
+
+    const ORDERS_EACH: bool = false;
+
     const SAME: &'static str = "IS";
 
     fn parameter(out: &mut String, slot: usize) {

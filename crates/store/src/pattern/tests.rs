@@ -54,8 +54,34 @@ fn each_store_gets_it_in_its_own_words() {
     assert_eq!(pattern.regular_expression(), r"^a\*[b-d\-]..*\.[^x]$.$");
 }
 
+#[test]
+fn what_begins_with_a_text_lies_before_the_next_one() {
+    let of =
+        |pieces: &[Piece]| Pattern::new(pieces.iter().cloned()).range().map(|(from, before)| (from.to_owned(), before));
+    let text = |text: &str| Piece::Text(text.to_owned());
+    for (begins, before) in [
+        ("smith", Some("smiti")),
+        ("a\u{d7ff}", Some("a\u{e000}")),
+        ("a\u{10ffff}\u{10ffff}", Some("b")),
+        ("\u{10ffff}", None),
+    ] {
+        assert_eq!(of(&[text(begins), Piece::Many]), Some((begins.to_owned(), before.map(str::to_owned))));
+    }
+    for anything in [&[][..], &[Piece::Many, text("a")], &[text(""), Piece::Many], &[Piece::One]] {
+        assert_eq!(of(anything), None, "{anything:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn everything_that_looks_so_lies_between(pieces in prop::collection::vec(piece(), 0..5), text in text()) {
+        let pattern = Pattern::new(pieces.clone());
+        if let Some((from, before)) = pattern.range().filter(|_| matches(&pieces, &text.chars().collect::<Vec<_>>())) {
+            prop_assert!(*from <= *text && before.is_none_or(|before| text < before), "{pieces:?} {text:?}");
+        }
+    }
 
     #[test]
     fn sqlite_reads_what_was_meant(pieces in prop::collection::vec(piece(), 0..5), texts in prop::collection::vec(text(), 1..10)) {

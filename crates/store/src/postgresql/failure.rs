@@ -13,6 +13,8 @@ use crate::Error;
 pub(super) enum Failure {
     /// A unique index refused a row: run the closure again, with a savepoint around each statement.
     Violated,
+    /// What the closure expected of some rows is not so: run it again, and let it ask.
+    Unexpected,
     /// The server gave the transaction up to let others go on: run it again.
     Again(Error),
     /// Tables are not what a statement was planned for: forget the plans and run it again.
@@ -30,7 +32,7 @@ impl Failure {
     pub(super) fn error(&self) -> Error {
         match self {
             // Seen by nobody: the closure is run again, whatever it makes of this.
-            Self::Violated => Error::UniqueViolation { table: String::new(), columns: Vec::new() },
+            Self::Violated | Self::Unexpected => Error::UniqueViolation { table: String::new(), columns: Vec::new() },
             Self::Again(error) | Self::Moved(error) | Self::Lost(error) | Self::Broken(error) | Self::Unsent(error) => {
                 error.clone()
             }

@@ -1,7 +1,8 @@
 //! One connection: what is sent over it, and what state its transaction is in.
 //!
 //! Commands that give nothing back (`BEGIN`, savepoints) are not waited for: they are kept until the
-//! next statement and travel with it, so that they cost no journey of their own.
+//! next statement and travel with it, so that they cost no journey of their own. So does what a closure
+//! expects to be as it was ([`Session::expect`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -54,10 +55,26 @@ pub(crate) struct Session {
     begun: Cell<bool>,
     /// Whether each change gets a savepoint, so that the transaction outlives a unique violation.
     careful: Cell<bool>,
+    /// Whether the closure under way may expect something.
+    expects: Cell<bool>,
+    /// Whether it has.
+    has_expected: Cell<bool>,
+    /// What it expects, and nobody has looked at yet.
+    expected: RefCell<Option<Expected>>,
     failure: RefCell<Option<Failure>>,
     /// The unique index that refused a row.
     violated: RefCell<String>,
 }
+
+/// What rows are asked for, and whether they are as they were expected.
+struct Expected {
+    select: Prepared,
+    values: Vec<Value>,
+    is_so: IsSo,
+}
+
+/// Whether rows are as they were expected.
+pub(crate) type IsSo = Box<dyn Fn(&[crate::Row<'_>]) -> Result<bool, Error> + Send>;
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,6 +100,9 @@ impl Session {
             pending: RefCell::default(),
             begun: Cell::new(false),
             careful: Cell::new(false),
+            expects: Cell::new(false),
+            has_expected: Cell::new(false),
+            expected: RefCell::default(),
             failure: RefCell::default(),
             violated: RefCell::default(),
         };
@@ -111,6 +131,40 @@ impl Session {
         self.failure.replace(None);
         self.begun.set(false);
         self.careful.set(false);
+        self.expects.set(false);
+        self.has_expected.set(false);
+        self.expected.replace(None);
+    }
+
+    /// Lets the closure that is run next expect something.
+    pub(super) fn may_expect(&self) {
+        self.expects.set(true);
+    }
+
+    /// Takes rows to be as expected until the next journey, which asks for them; `false` when that is not the time for it.
+    pub(crate) fn expect(&self, select: &Prepared, values: &[Value], is_so: IsSo) -> Result<bool, Error> {
+        if !self.expects.get() || self.expected.borrow().is_some() {
+            return Ok(false);
+        }
+        // Planned now, where it was not, so that nothing comes between what is asked then.
+        self.statement(select, values)?;
+        self.has_expected.set(true);
+        self.expected.replace(Some(Expected { select: select.clone(), values: values.to_vec(), is_so }));
+        Ok(true)
+    }
+
+    /// Whether the closure that was run last expected something.
+    pub(super) fn has_expected(&self) -> bool {
+        self.has_expected.get()
+    }
+
+    /// Asks for what is still only expected by a closure that has ended well.
+    pub(super) fn settle(&self) {
+        if self.expected.borrow().is_some() && self.failure.borrow().is_none() {
+            let settled: Result<(), Stop<Error>> = self.runtime.block_on(self.after_pending(async { Ok(()) }));
+            // What went wrong is noted; the closure has ended and is told nothing.
+            drop(settled.map_err(|stop| stop.told(self, "")));
+        }
     }
 
     /// Notes a command for the next journey.
@@ -136,6 +190,20 @@ impl Session {
         if self.begun.take() && !self.is_over() {
             // When this fails the connection is gone, which rolls back too.
             drop(self.runtime.block_on(self.client.batch_execute("ROLLBACK")));
+        }
+        self.failure.replace(None);
+    }
+
+    /// Ends a transaction that has changed nothing, and does not wait for that: what is asked next comes behind it.
+    pub(super) fn leave(&self) {
+        self.pending.take();
+        if self.begun.take() && !self.is_over() {
+            self.runtime.block_on(async {
+                let mut sent = pin!(self.client.batch_execute("ROLLBACK"));
+                // The carrier sends it when it has its turn.
+                drop(futures::poll!(sent.as_mut()));
+                tokio::task::yield_now().await;
+            });
         }
         self.failure.replace(None);
     }
@@ -227,6 +295,7 @@ impl Session {
             Ok(()) => Ok(()),
             Err(Stop::Caller(error)) => Err(error),
             Err(Stop::Engine(error)) => Err(self.failed(&error, select.postgresql()).into()),
+            Err(Stop::Unexpected) => Err(self.unexpected().into()),
         }
     }
 
@@ -348,14 +417,43 @@ impl Session {
         &self,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Stop<E>> {
-        let waiting = self.pending.take();
+        let (waiting, expected) = (self.pending.take(), self.expected.take());
         self.begun.set(true);
-        if waiting.is_empty() {
+        if waiting.is_empty() && expected.is_none() {
             return work.await.map_err(Stop::Engine);
         }
-        // Both are sent before either is answered, this one first.
-        let (before, done) = join(self.client.batch_execute(&waiting), work).await;
-        before.and(done).map_err(Stop::Engine)
+        let commands = async { if waiting.is_empty() { Ok(()) } else { self.client.batch_execute(&waiting).await } };
+        let is_so = async {
+            match &expected {
+                Some(expected) => self.is_so(expected).await,
+                None => Ok(true),
+            }
+        };
+        // All are sent before any is answered, in this order.
+        let (before, (is_so, done)) = join(commands, join(is_so, work)).await;
+        if !before.and(is_so).map_err(Stop::Engine)? {
+            // What else was asked may have failed for the same reason.
+            return Err(Stop::Unexpected);
+        }
+        done.map_err(Stop::Engine)
+    }
+
+    /// Whether rows are as they were expected.
+    async fn is_so(&self, expected: &Expected) -> Result<bool, tokio_postgres::Error> {
+        let Some(statement) = self.statements.borrow().get(expected.select.postgresql()).cloned() else {
+            return Ok(false);
+        };
+        let rows = self.client.query_raw(&statement, parameters(&expected.values)).await?;
+        let rows: Vec<tokio_postgres::Row> = rows.try_collect().await?;
+        let kinds = expected.select.kinds();
+        let rows: Vec<_> = rows.iter().map(|row| crate::Row::postgresql(Row(row), kinds)).collect();
+        // What cannot be read is not as expected: whoever asks for it is told why.
+        Ok((expected.is_so)(&rows).unwrap_or(false))
+    }
+
+    /// Notes that something is not as it was expected; gives what the closure is told.
+    fn unexpected(&self) -> Error {
+        self.failure.borrow_mut().get_or_insert(Failure::Unexpected).error()
     }
 
     /// After what was given up nothing is sent any more.
@@ -385,6 +483,7 @@ impl Session {
 enum Stop<E> {
     Engine(tokio_postgres::Error),
     Caller(E),
+    Unexpected,
 }
 
 impl Stop<Error> {
@@ -392,6 +491,7 @@ impl Stop<Error> {
         match self {
             Self::Engine(error) => session.failed(&error, sql),
             Self::Caller(error) => error,
+            Self::Unexpected => session.unexpected(),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use super::failure::Failure;
 use super::{Server, Session, open};
 use crate::database::Link;
-use crate::job::WriteJob;
+use crate::job::{ReadJob, WriteJob};
 use crate::pool::{Pool, Read, Write};
 use crate::queue::Queue;
 use crate::{DatabaseOptions, Durability, Error, Migration, Snapshot, Transaction};
@@ -168,7 +168,7 @@ impl Desk {
                 Failure::Again(_) => attempt < ATTEMPTS,
                 // What is not there now will not come by waiting; a new snapshot or connection may have it.
                 Failure::Moved(_) | Failure::Lost(_) => attempt < ATTEMPTS / 2,
-                Failure::Violated | Failure::Broken(_) | Failure::Unsent(_) => false,
+                Failure::Violated | Failure::Unexpected | Failure::Broken(_) | Failure::Unsent(_) => false,
             };
             if matches!(failure, Failure::Lost(_)) {
                 self.session = None;
@@ -206,21 +206,36 @@ fn run_reads(desk: &mut Desk, reads: &Queue<Read>) {
         if !job.is_wanted() {
             continue;
         }
-        let read = desk.repeat(|session| {
-            job.forget();
-            session.begin(READ);
-            job.run(&mut Snapshot::new(Link::Postgresql(session)));
-            match session.take_failure() {
+        let done = desk.repeat(|session| {
+            let mut failure = read(session, &mut *job, true);
+            if failure.is_some() && session.has_expected() {
+                // It was not so, or nobody knows whether what failed did so because it is not.
+                session.roll_back();
+                failure = read(session, &mut *job, false);
+            }
+            match failure {
                 // Nothing is written, so nothing can violate an index.
                 None | Some(Failure::Violated | Failure::Unsent(_)) => Ok(()),
                 Some(failure) => Err(failure),
             }
         });
-        job.finish(read);
+        job.finish(done);
         if let Some(session) = &desk.session {
-            session.roll_back();
+            session.leave();
         }
     }
+}
+
+/// Runs a read on a snapshot of its own, where it may expect something or not.
+fn read(session: &Session, job: &mut dyn ReadJob, may_expect: bool) -> Option<Failure> {
+    job.forget();
+    session.begin(READ);
+    if may_expect {
+        session.may_expect();
+    }
+    job.run(&mut Snapshot::new(Link::Postgresql(session)));
+    session.settle();
+    session.take_failure()
 }
 
 fn run_writes(desk: &mut Desk, writes: &Queue<Write>) {

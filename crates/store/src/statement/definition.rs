@@ -100,6 +100,8 @@ pub struct CreateIndex {
     pub table: Name,
     /// Its columns, most significant first.
     pub columns: Vec<Name>,
+    /// Those of them that never have NULL, and are ordered by as such ([`Nulls::Never`](super::Nulls::Never)).
+    pub never_null: Vec<Name>,
     /// Whether two rows may not have the same values; NULLs are never the same.
     pub unique: bool,
     /// Which rows are in it. Indexes on lookups hold only `column IS NOT NULL`: most are empty.
@@ -116,7 +118,23 @@ impl CreateIndex {
         columns: impl IntoIterator<Item = N>,
     ) -> Self {
         let columns = columns.into_iter().map(Into::into).collect();
-        Self { name: name.into(), table: table.into(), columns, unique: false, filter: None, if_missing: false }
+        Self {
+            name: name.into(),
+            table: table.into(),
+            columns,
+            never_null: Vec::new(),
+            unique: false,
+            filter: None,
+            if_missing: false,
+        }
+    }
+
+    /// One of its columns never has NULL. Otherwise the index leads to an order with NULL before all, or after all from its
+    /// end: as rows are ordered by columns that may have it.
+    #[must_use]
+    pub fn never_null(mut self, column: impl Into<Name>) -> Self {
+        self.never_null.push(column.into());
+        self
     }
 
     /// Two rows may not have the same values.

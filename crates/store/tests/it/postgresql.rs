@@ -1,14 +1,18 @@
 //! What only a server can do to a store: other nodes, broken connections, somebody else's tables.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use keyholder_cluster::Cluster;
 use keyholder_foundation::{OsRandom, Secret};
 use keyholder_platform::RuntimeSleep;
 use keyholder_store::statement::{
-    AddColumn, ColumnDefinition, DropTable, Insert, Select, TableDefinition, Update, literal, parameter,
+    AddColumn, ColumnDefinition, CreateIndex, DropTable, Insert, Select, TableDefinition, Update, column, literal,
+    parameter,
 };
-use keyholder_store::{Database, DatabaseOptions, Error, Kind, Migration, Prepared, Server, Snapshot, Transaction};
+use keyholder_store::{
+    Database, DatabaseOptions, Error, Kind, Migration, Prepared, Row, Server, Snapshot, Transaction, Value,
+};
+use uuid::Uuid;
 
 use crate::{add, migrations, numbers, server};
 
@@ -262,4 +266,91 @@ fn the_part_of_an_address_that_cannot_be_read_is_said() {
         let error = refused(url).to_string();
         assert!(error.contains(part) && !error.contains("secret"), "{url}: {error}");
     }
+}
+
+/// The rows of a few owners are merged in the order that an index on their owner has them in; nobody's are all read and sorted.
+#[tokio::test]
+async fn merged_selects_are_led_to_by_their_indexes() {
+    let Some(cluster) = keyholder_cluster::server() else { return };
+    let (url, schema) = (cluster.fresh_database(), cluster.fresh_schema());
+    let name = url.rsplit('/').next().unwrap();
+    let table =
+        TableDefinition::new("owned").required("id", Kind::Uuid).optional("owner", Kind::Uuid).primary_key(["id"]);
+    let index = CreateIndex::new("by_owner", "owned", ["owner", "id"]).never_null("id");
+    let index = index.filter(column("owner").is_not_null());
+    let made = [Migration::new(1, "own", [table.into(), index.into()])];
+    let server = Server::parse(&Secret::new(&url), Arc::new(OsRandom), Arc::new(RuntimeSleep)).unwrap();
+    let database = Database::open(&DatabaseOptions::postgresql(&server, &schema), &made).unwrap();
+    let of = |slot| column("owner").equals(parameter(slot));
+    let select = Select::from("owned")
+        .column("id", Kind::Uuid)
+        .apart([of(0), of(1).and(column("owner").differs_from(parameter(0)))])
+        .order_by(column("id").ascending().never_null())
+        .limit(parameter(2));
+    let select = Prepared::new(select).unwrap();
+    let asked = format!(
+        "SET search_path TO \"{schema}\"; SET plan_cache_mode TO force_generic_plan; SET enable_seqscan TO off; \
+         SET enable_sort TO off; SET enable_bitmapscan TO off; PREPARE it AS {}; EXPLAIN EXECUTE it (NULL, NULL, NULL)",
+        select.postgresql()
+    );
+    let steps = cluster.run(name, &asked).unwrap();
+    assert!(steps.contains("Merge Append") && !steps.contains("Sort  (") && !steps.contains("Seq Scan"), "{steps}");
+
+    let insert = Prepared::new(Insert::into("owned").columns(["id", "owner"])).unwrap();
+    let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let owned = [(5, Some(one)), (3, Some(other)), (4, None), (1, Some(one)), (2, Some(Uuid::nil()))];
+    let rows: Vec<[Value; 2]> = owned.map(|(id, owner)| [Uuid::from_u128(id).into(), owner.into()]).into();
+    database.write::<_, Error, _>(move |tx| tx.execute_each(&insert, &rows)).await.unwrap();
+    for (limit, expected) in [(10, &[1, 3, 5][..]), (2, &[1, 3])] {
+        let (select, values) = (select.clone(), [one.into(), other.into(), Value::Integer(limit)]);
+        let read = move |snapshot: &mut Snapshot<'_>| snapshot.list(&select, &values, |row| row.get::<Uuid>(0));
+        let found: Vec<u128> = database.read(read).await.unwrap().into_iter().map(|id| id.as_u128()).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+/// What a closure expects is asked for along with what it asks, and before any of it counts.
+#[tokio::test]
+async fn a_read_that_expected_something_else_is_run_again_and_asks() {
+    let Some(cluster) = keyholder_cluster::server() else { return };
+    let (here, there) = two(cluster);
+    note(&here, 1).await.unwrap();
+    let select = Prepared::new(Select::from("note").column("number", Kind::Integer)).unwrap();
+    // Reads how many notes there are, or does not look further, when it may take them to be this one.
+    let read = |expected: i64, looks: bool| {
+        let (database, select) = (here.clone(), select.clone());
+        async move {
+            let runs = Arc::new(Mutex::new(Vec::new()));
+            let seen = Arc::clone(&runs);
+            let work = move |snapshot: &mut Snapshot<'_>| {
+                let is_so = move |rows: &[Row<'_>]| Ok(rows.len() == 1 && rows[0].get::<i64>(0)? == expected);
+                let expects = snapshot.expect(&select, &[], is_so)?;
+                seen.lock().unwrap().push(expects);
+                // One that is not looked at does not come in between.
+                assert!(!snapshot.expect(&select, &[], |_| Ok(false)).unwrap() || !expects);
+                let asks = looks || !expects;
+                Ok::<_, Error>(if asks { snapshot.list(&select, &[], |row| row.get::<i64>(0))?.len() } else { 1 })
+            };
+            let found = database.read(work).await.unwrap();
+            let runs = runs.lock().unwrap().clone();
+            (found, runs)
+        }
+    };
+    for looks in [true, false] {
+        assert_eq!(read(1, looks).await, (1, vec![true]));
+        assert_eq!(read(2, looks).await, (1, vec![true, false]));
+    }
+    note(&there, 2).await.unwrap();
+    for looks in [true, false] {
+        assert_eq!(read(1, looks).await, (2, vec![true, false]));
+    }
+    // What fails may do so because what was expected is not so.
+    let (gone, asked) = (Prepared::new(Select::from("gone").column("number", Kind::Integer)).unwrap(), select.clone());
+    let work = move |snapshot: &mut Snapshot<'_>| match snapshot.expect(&asked, &[], |_| Ok(true))? {
+        true => snapshot.list(&gone, &[], |row| row.get::<i64>(0)),
+        false => Ok(Vec::new()),
+    };
+    assert_eq!(here.read(work).await, Ok::<_, Error>(Vec::new()));
+    let write = move |tx: &mut Transaction<'_>| tx.expect(&select, &[], |_| Ok(true));
+    assert_eq!(here.write(write).await, Ok(false), "a write may not be run in vain");
 }

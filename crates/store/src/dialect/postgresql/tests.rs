@@ -67,11 +67,11 @@ fn rows_found_apart_are_merged_in_their_order() {
         .column("id", Kind::Uuid)
         .filter(column("state").equals(literal(0)))
         .apart([of(0), of(1).and(column("owner").differs_from(parameter(0)))])
-        .order_by(column("id").ascending())
+        .order_by(column("id").ascending().never_null())
         .limit(parameter(2));
     assert_snapshot!(both(page), @r#"
-    SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND ("owner" = ?1)) UNION ALL SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND (("owner" = ?2) AND ("owner" <> ?1))) ORDER BY 2 ASC NULLS FIRST LIMIT ?3
-    SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND ("owner" = $1)) UNION ALL SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND (("owner" = $2) AND ("owner" <> $1))) ORDER BY 2 ASC NULLS FIRST LIMIT $3
+    SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND ("owner" = ?1)) UNION ALL SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND (("owner" = ?2) AND ("owner" <> ?1))) ORDER BY 2 ASC LIMIT ?3
+    (SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND ("owner" = $1)) ORDER BY "id" ASC LIMIT $3) UNION ALL (SELECT "name", "id" FROM "contact" WHERE (("state" = 0) AND (("owner" = $2) AND ("owner" <> $1))) ORDER BY "id" ASC LIMIT $3) ORDER BY 2 ASC LIMIT $3
     "#);
     let unordered = Select::from("contact").column("name", Kind::Text).apart([of(0), of(1)]);
     let refused = sqlite::print(&unordered.order_by(column("id").ascending()).into());
@@ -124,11 +124,12 @@ fn definitions() {
     "#);
     let index = CreateIndex::new("by_name", "everything", ["name", "id"])
         .unique()
+        .never_null("id")
         .filter(column("name").is_not_null())
         .if_missing();
     assert_snapshot!(both(index), @r#"
     CREATE UNIQUE INDEX IF NOT EXISTS "by_name" ON "everything" ("name", "id") WHERE ("name" IS NOT NULL)
-    CREATE UNIQUE INDEX IF NOT EXISTS "by_name" ON "everything" ("name", "id") WHERE ("name" IS NOT NULL)
+    CREATE UNIQUE INDEX IF NOT EXISTS "by_name" ON "everything" ("name" NULLS FIRST, "id") WHERE ("name" IS NOT NULL)
     "#);
     let add = AddColumn { table: "everything".into(), column: ColumnDefinition::optional("more", Kind::Text) };
     assert_snapshot!(both(add), @r#"
