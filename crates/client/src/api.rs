@@ -58,13 +58,18 @@ impl Api {
     /// Sends with a token; once more with a new one when the service rejects it, which it does
     /// before it carries anything out.
     pub(crate) async fn exchange(&self, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
+        self.exchange_as(&call.method, call).await
+    }
+
+    /// The same for a request that may be repeated as one of `method` may, whatever its own is: a batch that only reads.
+    pub(crate) async fn exchange_as(&self, method: &Method, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
         // The path is told without keys, which are the org's data.
         let path = self.relative(call.url).split('(').next().unwrap_or_default();
         let span = tracing::debug_span!("request", method = %call.method, path);
         async {
             let outcome = match &self.pool {
-                Some(pool) => self.paced(pool, call).await,
-                None => self.unpaced(call).await,
+                Some(pool) => self.paced(pool, method, call).await,
+                None => self.unpaced(method, call).await,
             };
             match &outcome {
                 Ok(answer) => {
@@ -82,7 +87,7 @@ impl Api {
 
     /// Each time by a user that has room. A refusal for a limit is waited out, by another user's turn or by the same
     /// one's later; what was refused was not carried out.
-    async fn paced(&self, pool: &Pool, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
+    async fn paced(&self, pool: &Pool, method: &Method, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
         let (mut attempt, mut refusals) = (1, 0);
         // Users whose token was rejected: each has its own, which is renewed once.
         let mut renewed: Vec<Arc<Tokens>> = Vec::new();
@@ -108,7 +113,7 @@ impl Api {
                     _ => {}
                 }
             }
-            match self.http.retries().wait(&call.method, attempt, &outcome, self.http.server_now()) {
+            match self.http.retries().wait(method, attempt, &outcome, self.http.server_now()) {
                 None => return outcome,
                 Some(wait) => self.http.wait_before_repeating(wait).await,
             }
@@ -116,13 +121,13 @@ impl Api {
         }
     }
 
-    async fn unpaced(&self, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
+    async fn unpaced(&self, method: &Method, call: &Call<'_>) -> Result<Response<Bytes>, Error> {
         let mut token = self.tokens.get(&self.scope).await?;
-        let mut answer = self.send(call, token.header()).await?;
+        let mut answer = self.send(method, call, token.header()).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.tokens.reject(&self.scope, &token);
             token = self.tokens.get(&self.scope).await?;
-            answer = self.send(call, token.header()).await?;
+            answer = self.send(method, call, token.header()).await?;
         }
         Ok(answer)
     }
@@ -134,8 +139,8 @@ impl Api {
         (self.refusal)(&what, answer).unwrap_or_else(unread)
     }
 
-    async fn send(&self, call: &Call<'_>, token: HeaderValue) -> Result<Response<Bytes>, Error> {
-        self.http.send(&self.request(call, token)?).await
+    async fn send(&self, method: &Method, call: &Call<'_>, token: HeaderValue) -> Result<Response<Bytes>, Error> {
+        self.http.send_as(method, &self.request(call, token)?).await
     }
 
     fn request(&self, call: &Call<'_>, token: HeaderValue) -> Result<Request<Bytes>, Error> {

@@ -106,7 +106,8 @@ impl Http {
         self.send_as(&Method::GET, request).await
     }
 
-    async fn send_as(&self, method: &Method, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+    /// The same for a request that may be repeated as one of `method` may.
+    pub(crate) async fn send_as(&self, method: &Method, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
         let mut attempt = 1;
         loop {
             let outcome = self.send_once(request).await;

@@ -7,7 +7,7 @@ mod answer;
 mod settle;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, Response};
 use url::{Position, Url};
 
 use super::change::{Change, Done, Repeat};
@@ -18,9 +18,14 @@ use crate::error::{ConfigurationError, Error};
 
 /// The most requests that the service takes in one batch.
 pub const MOST_REQUESTS: usize = 1_000;
+/// The longest addresses that the service takes, in characters: of a GET, and in a batch ("Query data using the Web
+/// API").
+const LONGEST_ADDRESS: usize = 32_768;
+const LONGEST_ADDRESS_IN_BATCH: usize = 65_536;
 /// JSON on one line, addresses and headers hold no line end, so nothing in a part can look like these.
 const BOUNDARY: &str = "batch_keyholder";
 const CHANGES: &str = "changeset_keyholder";
+const KIND: &str = "multipart/mixed; boundary=\"batch_keyholder\"";
 
 /// Requests that are sent together, in order.
 ///
@@ -170,13 +175,7 @@ impl Batch {
         for part in &self.parts {
             line(&mut text, &["--", BOUNDARY]);
             match part {
-                Part::Read(query) => {
-                    let url = org.resolve(query)?;
-                    let prefer = query.preferences().map(|value| (HeaderName::from_static("prefer"), value));
-                    let headers = [(http::header::ACCEPT, HeaderValue::from_static("application/json"))];
-                    let headers: Vec<_> = headers.into_iter().chain(prefer).collect();
-                    request(&mut text, None, &Method::GET, &url[Position::BeforePath..], &headers, None);
-                }
+                Part::Read(query) => read(&mut text, &org.resolve(query)?, query.preferences())?,
                 Part::Change(change) => self::change(&mut text, None, org, change)?,
                 Part::ChangeSet(set) => {
                     line(&mut text, &["Content-Type: multipart/mixed; boundary=\"", CHANGES, "\""]);
@@ -199,6 +198,25 @@ fn line(text: &mut Vec<u8>, parts: &[&str]) {
         text.extend_from_slice(part.as_bytes());
     }
     text.extend_from_slice(b"\r\n");
+}
+
+fn read(text: &mut Vec<u8>, url: &Url, prefer: Option<HeaderValue>) -> Result<(), Error> {
+    if url.as_str().len() > LONGEST_ADDRESS_IN_BATCH {
+        return Err(ConfigurationError::Invalid {
+            what: "the query",
+            problem: format!(
+                "has {} characters as an address; the service takes {LONGEST_ADDRESS_IN_BATCH}, and in a batch alone",
+                url.as_str().len()
+            ),
+            origin: url.path().to_owned(),
+        }
+        .into());
+    }
+    let accept = (http::header::ACCEPT, HeaderValue::from_static("application/json"));
+    let prefer = prefer.map(|value| (HeaderName::from_static("prefer"), value));
+    let headers: Vec<_> = std::iter::once(accept).chain(prefer).collect();
+    request(text, None, &Method::GET, &url[Position::BeforePath..], &headers, None);
+    Ok(())
 }
 
 fn change(text: &mut Vec<u8>, content_id: Option<usize>, org: &Dataverse, change: &Change) -> Result<(), Error> {
@@ -276,8 +294,7 @@ impl Dataverse {
             return Ok(Vec::new());
         }
         let url = self.api.url("$batch", None);
-        let kind = HeaderValue::from_static("multipart/mixed; boundary=\"batch_keyholder\"");
-        let mut all = self.headers(Some((http::header::CONTENT_TYPE, kind)));
+        let mut all = self.headers(Some((http::header::CONTENT_TYPE, HeaderValue::from_static(KIND))));
         if batch.continue_on_error {
             let value = HeaderValue::from_static("odata.continue-on-error");
             all.push((HeaderName::from_static("prefer"), value));
@@ -290,6 +307,28 @@ impl Dataverse {
             None if answer.status().is_success() => Err(answer::unreadable(&url, "no multipart answer")),
             None => Err(self.api.refused(&Method::POST, &url, &answer)),
         }
+    }
+
+    /// The answer to a GET, which goes into a batch of its own where its address is too long for one.
+    pub(super) async fn read(&self, url: &Url, prefer: Option<HeaderValue>) -> Result<Response<Bytes>, Error> {
+        if url.as_str().len() <= LONGEST_ADDRESS {
+            let headers = self.headers(prefer.map(|value| (HeaderName::from_static("prefer"), value)));
+            return self.api.call(Call { method: Method::GET, url, headers: &headers, body: None }).await;
+        }
+        let mut text = Vec::with_capacity(url.as_str().len() + 512);
+        line(&mut text, &["--", BOUNDARY]);
+        read(&mut text, url, prefer)?;
+        line(&mut text, &["--", BOUNDARY, "--"]);
+        let batch = self.api.url("$batch", None);
+        let headers = self.headers(Some((http::header::CONTENT_TYPE, HeaderValue::from_static(KIND))));
+        let call = Call { method: Method::POST, url: &batch, headers: &headers, body: Some(text.into()) };
+        let answer = self.api.exchange_as(&Method::GET, &call).await?;
+        let answer = match answer::boundary(&answer) {
+            Some(boundary) => answer::only(&batch, &boundary, answer.body())?,
+            None if answer.status().is_success() => return Err(answer::unreadable(&batch, "no multipart answer")),
+            None => return Err(self.api.refused(&Method::POST, &batch, &answer)),
+        };
+        if answer.status().is_success() { Ok(answer) } else { Err(self.api.refused(&Method::GET, url, &answer)) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use futures::{Stream, StreamExt};
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use super::fetch::{Paging, Told};
 use super::{Dataverse, Query, Row};
 use crate::error::Error;
 use crate::transport::origin_of;
+use crate::wire::json;
 
 /// Most pages of one result that are followed: 500 million rows of the org's usual 5,000 a page.
 const MOST_PAGES: u32 = 100_000;
@@ -136,8 +137,7 @@ impl Pages {
             return Err(self.endless(format!("a result of more than {} pages", self.most)));
         }
         self.fetched += 1;
-        let prefer = self.prefer.clone().map(|value| (HeaderName::from_static("prefer"), value));
-        let page: Page = self.org.api.get(&url, &self.org.headers(prefer)).await?;
+        let page: Page = json(&url, &self.org.read(&url, self.prefer.clone()).await?)?;
         self.org.api.http.counters().read(page.rows.len());
         self.next = page.next_link.as_deref().map(|link| match self.org.api.next_link(link) {
             Ok(next) if next == url => Err(self.endless("a page that names itself as the next one".to_owned())),

@@ -118,8 +118,8 @@ impl Dataverse {
     /// As [`Dataverse::get`], and [`Error::Protocol`] for an answer that is not of that type.
     pub async fn get_as<T: DeserializeOwned>(&self, query: impl Into<Query>) -> Result<T, Error> {
         let query = query.into();
-        let prefer = query.preferences().map(|value| (HeaderName::from_static("prefer"), value));
-        self.api.get(&self.resolve(&query)?, &self.headers(prefer)).await
+        let url = self.resolve(&query)?;
+        json(&url, &self.read(&url, query.preferences()).await?)
     }
 
     /// One row, or nothing where there is none.

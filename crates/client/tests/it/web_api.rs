@@ -108,6 +108,18 @@ async fn rows_are_ordered_paged_counted_and_joined() {
     assert_eq!(org.query(related.top(2)).collect().await.unwrap().len(), 2);
     let fetch = "<fetch top='3'><entity name='contact'><attribute name='lastname'/></entity></fetch>";
     assert_eq!(org.query(Query::fetch_xml("contacts", fetch)).collect().await.unwrap().len(), 3);
+
+    // As long as a GET may be, and longer: page by page all the same.
+    for (values, is_longer) in [(800, false), (1_300, true)] {
+        let values: String = (0..values).map(|n| format!("<value>Contact {n}</value>")).collect();
+        let fetch = format!(
+            "<fetch><entity name='contact'><attribute name='lastname'/><filter>\
+             <condition attribute='lastname' operator='in'>{values}</condition></filter></entity></fetch>"
+        );
+        let query = org.fetch(&fetch).await.unwrap().page_size(3);
+        assert_eq!(query.to_string().len() > 32_768, is_longer, "{}", query.to_string().len());
+        assert_eq!(org.query(query).collect().await.unwrap().len(), 7);
+    }
     world.stop().await;
 }
 

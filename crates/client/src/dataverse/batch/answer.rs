@@ -62,6 +62,13 @@ pub(super) fn outcomes(
     Ok(all)
 }
 
+/// The one answer to a batch of one request.
+pub(super) fn only(url: &Url, boundary: &str, body: &Bytes) -> Result<Response<Bytes>, Error> {
+    let parts = split(body, boundary, 1).map_err(|found| unreadable(url, found))?;
+    let answer = parts.first().and_then(|text| response(&head(text)?.1));
+    answer.ok_or_else(|| unreadable(url, "a part that is no answer"))
+}
+
 fn count(org: &Dataverse, batch: &Batch, outcomes: &[Outcome]) {
     let counters = org.api.http.counters();
     for (part, outcome) in batch.parts.iter().zip(outcomes) {

@@ -234,3 +234,73 @@ fn rows_are_bound_by_their_addresses() {
     assert_eq!(by_key.bind(), "/accounts(name='O''Brien%20%26%20Co%2F1')");
     assert_eq!(ChangeSet::new().push(Change::delete(&by_key)).bind(), "$1");
 }
+
+/// A FetchXML document of about so many characters.
+fn document(length: usize) -> String {
+    let value = "x".repeat(length);
+    format!(
+        "<fetch><entity name='contact'><filter><condition attribute='lastname' operator='ne' value='{value}'/></filter></entity></fetch>"
+    )
+}
+
+fn alone(status: &str, body: &str) -> http::Response<Bytes> {
+    multipart(
+        200,
+        &format!(
+            "--batchresponse_1\nContent-Type: application/http\n\nHTTP/1.1 {status}\n\n{body}\n--batchresponse_1--\n"
+        ),
+    )
+}
+
+#[tokio::test]
+async fn s13_a_query_whose_address_is_too_long_for_a_get_goes_into_a_batch_page_by_page() {
+    const BATCH: &str = "POST /api/data/v9.2/$batch";
+    let (script, org) = org().await;
+    let more = json!({ "value": [{ "a": 1 }], "@Microsoft.Dynamics.CRM.morerecords": true }).to_string();
+    // It only reads, so that it may be sent again.
+    script.lose(BATCH);
+    script.expect(BATCH, alone("200 OK", &more));
+    script.expect(BATCH, alone("200 OK", r#"{"value":[{"a":2}]}"#));
+    let query = Query::fetch_xml("contacts", document(33_000)).page_size(1);
+    assert_eq!(org.query(query.clone()).collect().await.unwrap().len(), 2);
+    let seen = script.seen();
+    let text = String::from_utf8(seen.last().unwrap().body().to_vec()).unwrap();
+    assert!(
+        text.contains("\r\n\r\nGET /api/data/v9.2/contacts?fetchXml=%3Cfetch%20page=%222%22%3E"),
+        "{}",
+        &text[..400]
+    );
+    assert!(
+        text.contains("\r\nprefer: odata.maxpagesize=1,odata.include-annotations=")
+            && text.ends_with("--batch_keyholder--\r\n")
+    );
+
+    script.expect(BATCH, alone("403 Forbidden", r#"{"error":{"code":"0x80040220","message":"no"}}"#));
+    let error = org.query(query.clone()).collect().await.unwrap_err();
+    let refusal = error.dataverse().unwrap();
+    assert_eq!((refusal.status, refusal.request.as_str()), (403, "GET contacts"));
+    for broken in ["", "--batchresponse_1\n", "--batchresponse_1\nA: b\n\nno answer\n--batchresponse_1--\n"] {
+        script.expect(BATCH, multipart(200, broken));
+        assert!(matches!(org.get(query.clone()).await, Err(Error::Protocol { .. })), "{broken:?}");
+    }
+    script.expect(BATCH, answer(429, &[], r#"{"error":{"code":"0x80072322","message":"later"}}"#));
+    script.expect(BATCH, alone("200 OK", r#"{"value":[]}"#));
+    assert!(org.query(query).collect().await.unwrap().is_empty());
+    assert!(script.is_done());
+}
+
+#[tokio::test]
+async fn what_fits_goes_by_get_and_what_fits_nowhere_is_not_sent() {
+    let (script, org) = org().await;
+    let url = |length| org.resolve(&Query::fetch_xml("contacts", document(length))).unwrap();
+    let room = LONGEST_ADDRESS - url(0).as_str().len();
+    let path = url(room)[Position::BeforePath..].to_owned();
+    script.expect(&format!("GET {path}"), answer(200, &[], r#"{"value":[]}"#));
+    assert!(org.query(Query::fetch_xml("contacts", document(room))).collect().await.unwrap().is_empty());
+    script.expect("POST /api/data/v9.2/$batch", alone("200 OK", r#"{"value":[]}"#));
+    assert!(org.query(Query::fetch_xml("contacts", document(room + 1))).collect().await.unwrap().is_empty());
+    let error = org.query(Query::fetch_xml("contacts", document(66_000))).collect().await.unwrap_err();
+    assert!(error.to_string().contains("65536") && error.to_string().len() < 300, "{error}");
+    assert_eq!(error.kind(), crate::ErrorKind::Configuration);
+    assert!(script.is_done());
+}
