@@ -18,12 +18,17 @@ fn limits(text: &str) -> Limits {
     text.parse().unwrap()
 }
 
-/// Creates so many rows, each with an id, `at_once` at a time; fails when one fails.
+/// Creates so many rows, each with an id, `at_once` at a time; what nobody could find out is looked for again. Fails
+/// when a row fails otherwise.
 async fn load(org: &Dataverse, rows: u128, at_once: usize) {
     futures::stream::iter(0..rows)
         .map(|row| async move {
             let change = Change::create_with_id("contacts", "contactid", Uuid::from_u128(row + 1), &json!({}));
-            org.settle(&change).await.unwrap();
+            let mut outcome = org.settle(&change).await;
+            while outcome.as_ref().is_err_and(Error::fate_is_unknown) {
+                outcome = org.settle_again(&change).await;
+            }
+            outcome.unwrap();
         })
         .buffer_unordered(at_once)
         .for_each(|()| async {})
@@ -92,6 +97,39 @@ fn s22_faults_of_every_kind_lose_and_double_nothing() {
     let ended = run(&service, limits, 2, 300 * 2 * 4);
     assert_eq!(ended.refused, 0, "none beyond those that were injected");
     assert!(service.seen().injected > 20);
+}
+
+#[test]
+fn s22_an_org_that_is_gone_for_a_minute_is_told_and_nothing_is_lost_or_doubled() {
+    let limits = limits("300,60,52,15");
+    let service = Service::new(limits, 40, None, Faults::gone(110, 60_110));
+    let (org, pool) = service.org(2, limits);
+    let told = Mutex::new(Vec::new());
+    let (service, org, told) = (&service, &org, &told);
+    let load = futures::stream::iter(1..=1_500).map(|row| async move {
+        let change = Change::create_with_id("contacts", "contactid", Uuid::from_u128(row), &json!({}));
+        // As a program does that goes on when the org is back.
+        let (mut outcome, mut is_unknown) = (org.settle(&change).await, false);
+        while let Err(error) = outcome {
+            assert_eq!(error.kind(), crate::ErrorKind::OutOfReach, "{error}");
+            is_unknown |= error.fate_is_unknown();
+            told.lock().unwrap().push(error.to_string());
+            service.time.after(Duration::from_secs(10)).await;
+            outcome = if is_unknown { org.settle_again(&change).await } else { org.settle(&change).await };
+        }
+    });
+    service.time.run(load.buffer_unordered(pool.most_at_once()).for_each(|()| async {}));
+    let seen = service.seen();
+    assert_eq!(seen.rows.len(), 1_500, "no row is lost");
+    assert!(seen.rows.values().all(|times| *times == 1), "and none is there twice");
+    let told = told.lock().unwrap();
+    let of = |text: &str| told.iter().filter(|told| *told == text).count();
+    let (refused, lost) = (
+        "could not reach https://test: the connection was refused",
+        "could not reach https://test: the connection was lost (reset)",
+    );
+    assert!(of(refused) > 0 && of(lost) > 0 && of(refused) + of(lost) == told.len(), "{told:?}");
+    assert!(pool.users(org.http()).iter().all(|user| user.in_flight == 0));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod bulk;
 mod documentation;
 mod example;
+mod faults;
 mod network;
 mod pacing;
 mod server;

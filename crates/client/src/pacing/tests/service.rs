@@ -119,15 +119,25 @@ pub(super) struct Faults {
     every: Option<u64>,
     /// The first user's first requests are refused with this `Retry-After`.
     storm: Option<u64>,
+    /// Between these two moments, in milliseconds, nobody is there.
+    gone: Option<(i64, i64)>,
 }
 
 impl Faults {
     pub(super) fn none() -> Self {
-        Self { every: None, storm: None }
+        Self { every: None, storm: None, gone: None }
     }
 
     pub(super) fn every(requests: u64) -> Self {
         Self { every: Some(requests), ..Self::none() }
+    }
+
+    pub(super) fn gone(from: i64, to: i64) -> Self {
+        Self { gone: Some((from, to)), ..Self::none() }
+    }
+
+    fn is_gone(&self, at: i64) -> bool {
+        self.gone.is_some_and(|(from, to)| (from..to).contains(&at))
     }
 
     pub(super) fn storm(seconds: u64) -> Self {
@@ -184,6 +194,13 @@ enum Fault {
     Unavailable,
     Throttled,
     GatewayAfter,
+    /// A page of a proxy's: the request is not done, or it is.
+    Html,
+    HtmlAfter,
+    /// The token is not accepted any more.
+    Rejected,
+    /// The answer takes long.
+    Slow,
 }
 
 impl Service {
@@ -223,11 +240,15 @@ impl Service {
             return None;
         }
         seen.injected += 1;
-        Some(match seen.injected % 5 {
+        Some(match seen.injected % 9 {
             0 => Fault::LostBefore,
             1 => Fault::LostAfter,
             2 => Fault::Unavailable,
             3 => Fault::Throttled,
+            4 => Fault::Html,
+            5 => Fault::HtmlAfter,
+            6 => Fault::Rejected,
+            7 => Fault::Slow,
             _ => Fault::GatewayAfter,
         })
     }
@@ -247,6 +268,10 @@ impl Service {
             let cause = Unreachable::Lost("reset".to_owned());
             Err(Error::Unreachable { origin: "https://test".to_owned(), cause })
         };
+        if self.faults.is_gone(self.time.millis()) {
+            return Err(Error::Unreachable { origin: "https://test".to_owned(), cause: Unreachable::Refused });
+        }
+        let page = || Ok(answer(200, &[("content-type", "text/html")], "<html>sign in</html>"));
         let body = String::from_utf8(request.body().to_vec()).unwrap();
         if request.uri().path().ends_with("/token") {
             return Ok(self.token(&body));
@@ -259,6 +284,8 @@ impl Service {
             Some(Fault::LostBefore) => return lost(),
             Some(Fault::Unavailable) => return Ok(answer(503, &[("retry-after", "1")], "")),
             Some(Fault::Throttled) => return Ok(throttled("0x80072322", Duration::from_secs(2))),
+            Some(Fault::Html) => return page(),
+            Some(Fault::Rejected) => return Ok(answer(401, &[], "")),
             _ => {}
         }
         if let Some(seconds) = self.faults.storm
@@ -287,8 +314,13 @@ impl Service {
         self.time.after(self.work()).await;
         let mut done = self.carry_out(&request, &body);
         drop(work);
+        if self.faults.is_gone(self.time.millis()) {
+            return lost();
+        }
         match fault {
             Some(Fault::LostAfter) => return lost(),
+            Some(Fault::HtmlAfter) => return page(),
+            Some(Fault::Slow) => self.time.after(Duration::from_secs(10)).await,
             Some(Fault::GatewayAfter) => return Ok(answer(504, &[], "")),
             _ => {}
         }
