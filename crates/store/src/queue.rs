@@ -29,12 +29,17 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn push(&self, item: T) -> Result<(), Refused> {
+        self.try_push(item).map_err(|(_, refused)| refused)
+    }
+
+    /// The same, which gives an item back that is not taken.
+    pub(crate) fn try_push(&self, item: T) -> Result<(), (T, Refused)> {
         let mut state = self.lock();
         if !state.open {
-            return Err(Refused::Closed);
+            return Err((item, Refused::Closed));
         }
         if state.items.len() >= self.capacity {
-            return Err(Refused::Full(state.items.len()));
+            return Err((item, Refused::Full(state.items.len())));
         }
         state.items.push_back(item);
         drop(state);

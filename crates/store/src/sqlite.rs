@@ -2,6 +2,7 @@
 
 mod connection;
 mod copy;
+mod long;
 mod open;
 mod readers;
 mod threads;

@@ -13,6 +13,10 @@
 //!
 //! The other way round no connection is ever kept while a socket is waited for: whoever has one
 //! holds it through one synchronous closure.
+//!
+//! A reading thread is bounded too, more widely: what turns out long there is given up and handed to
+//! the few threads that do nothing but long reads ([`super::long`]). So a read that is short never
+//! waits for one that is long, however many of those there are.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,7 +32,7 @@ use crate::{Error, Snapshot};
 /// wide table takes some hundred, one of a narrow table ten.
 const STEPS: u32 = 20_000;
 
-/// All connections that read.
+/// All connections that read what is short.
 pub(super) struct Readers {
     state: Mutex<State>,
     returned: Condvar,
@@ -45,16 +49,24 @@ pub(super) struct Reader {
     work: Work,
 }
 
+/// What became of a read.
+pub(super) enum Ended {
+    /// It was answered, or nobody waits for it any more.
+    Answered,
+    /// It takes more work than the reader may do; it has been given up and can be run again.
+    TooMuch(Read),
+}
+
 impl Readers {
     /// Connections whose reads take at most so many periods each.
-    pub(super) fn new(connections: Vec<Connection>, longest: u32) -> Result<Self, Error> {
-        let reader = |connection| Reader::new(connection, longest);
+    pub(super) fn new(connections: Vec<Connection>, most: u32) -> Result<Self, Error> {
+        let reader = |connection| Reader::new(connection, most);
         let free = connections.into_iter().map(reader).collect::<Result<_, _>>()?;
         Ok(Self { state: Mutex::new(State { free, open: true }), returned: Condvar::new() })
     }
 
     /// Waits for a connection and reads with it. After [`Self::close`] there are none.
-    pub(super) fn run(&self, closed: impl FnOnce() -> Error, job: Read) {
+    pub(super) fn run(&self, closed: impl FnOnce() -> Error, job: Read) -> Ended {
         let mut state = self.lock();
         let reader = loop {
             match state.free.pop() {
@@ -66,10 +78,14 @@ impl Readers {
         drop(state);
         match reader {
             Some(reader) => {
-                reader.run(job);
+                let ended = reader.run(job);
                 self.give_back(reader);
+                ended
             }
-            None => job.finish(Err(closed())),
+            None => {
+                job.finish(Err(closed()));
+                Ended::Answered
+            }
         }
     }
 
@@ -109,29 +125,40 @@ impl Readers {
 }
 
 impl Reader {
-    fn new(mut connection: Connection, longest: u32) -> Result<Self, Error> {
-        let work = Work::bound(&mut connection, longest)?;
+    /// A connection whose reads take at most so many periods each.
+    pub(super) fn new(mut connection: Connection, most: u32) -> Result<Self, Error> {
+        let work = Work::bound(&mut connection, most)?;
         Ok(Self { connection, work })
     }
 
-    fn run(&self, mut job: Read) {
+    pub(super) fn run(&self, mut job: Read) -> Ended {
         if !job.is_wanted() {
-            return;
+            return Ended::Answered;
         }
         self.work.renew();
-        match self.begin() {
-            Ok(mut snapshot) => {
-                // Whoever asked may go away meanwhile: nobody else shall wait for a read that is for nobody.
-                self.work.watch(Some(job.watch()));
-                job.run(&mut snapshot);
-                self.work.watch(None);
-                job.finish(Ok(()));
-                // Ending it is no part of it.
-                self.work.renew();
-                self.end();
+        let mut snapshot = match self.begin() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                job.finish(Err(error));
+                return Ended::Answered;
             }
-            Err(error) => job.finish(Err(error)),
-        }
+        };
+        // Whoever asked may go away meanwhile: nobody else shall wait for a read that is for nobody.
+        self.work.watch(Some(job.watch()));
+        job.run(&mut snapshot);
+        self.work.watch(None);
+        let ended = if self.work.was_too_much() {
+            // Whatever the closure made of being ended says nothing.
+            job.forget();
+            Ended::TooMuch(job)
+        } else {
+            job.finish(Ok(()));
+            Ended::Answered
+        };
+        // Ending it is no part of it.
+        self.work.renew();
+        self.end();
+        ended
     }
 
     fn run_bounded<T>(&self, work: impl FnOnce(&mut Snapshot<'_>) -> T) -> Option<thread::Result<T>> {
@@ -171,12 +198,12 @@ mod tests {
     use crate::{Kind, Prepared};
 
     /// One connection on a table of eight rows, whose reads take at most so many periods.
-    fn readers(folder: &tempfile::TempDir, longest: u32) -> Readers {
+    fn readers(folder: &tempfile::TempDir, most: u32) -> Readers {
         let connection = open::connect(&folder.path().join("t.db"), Purpose::Write { durability: None }).unwrap();
         connection
             .run("CREATE TABLE n (i INTEGER); INSERT INTO n VALUES (1), (2), (3), (4), (5), (6), (7), (8);")
             .unwrap();
-        Readers::new(vec![connection], longest).unwrap()
+        Readers::new(vec![connection], most).unwrap()
     }
 
     /// Counts the table joined to itself so many times.
@@ -206,23 +233,32 @@ mod tests {
         };
         let (job, answer) = Job::<Option<i64>, Error, _>::new(work);
         *leave.lock().unwrap() = Some(answer);
-        readers.run(|| unreachable!(), Box::new(job));
+        assert!(matches!(readers.run(|| unreachable!(), Box::new(job)), Ended::Answered));
         let seen = seen.lock().unwrap();
         assert!(matches!(seen[..], [Ok(Some(2_097_152)), Err(Error::TooLong { .. })]), "{seen:?}");
     }
 
     #[test]
-    fn a_read_without_end_is_ended_and_the_next_one_is_not() {
+    fn a_read_of_too_much_is_given_up_and_can_be_run_again() {
         let folder = tempfile::tempdir().unwrap();
         let readers = readers(&folder, 20);
+        // It hides that it was ended, which counts for nothing.
         let read = |tables: usize| {
             let select = count(tables);
-            let work = move |snapshot: &mut Snapshot<'_>| snapshot.first(&select, &[], |row| row.get::<i64>(0));
-            let (job, mut answer) = Job::<Option<i64>, Error, _>::new(work);
-            readers.run(|| unreachable!(), Box::new(job));
-            answer.try_recv().unwrap().unwrap()
+            let work = move |snapshot: &mut Snapshot<'_>| {
+                Ok::<_, Error>(snapshot.first(&select, &[], |row| row.get::<i64>(0)).unwrap_or_default())
+            };
+            Job::<Option<i64>, Error, _>::new(work)
         };
-        assert!(matches!(read(7), Err(Error::TooLong { .. })));
-        assert_eq!(read(1), Ok(Some(64)));
+        let (job, mut answer) = read(5);
+        let Ended::TooMuch(job) = readers.run(|| unreachable!(), Box::new(job)) else { panic!("it was too much") };
+        assert!(answer.try_recv().is_err(), "nothing has been answered");
+        // The connection is as good as before.
+        let (few, mut answer_to_few) = read(1);
+        assert!(matches!(readers.run(|| unreachable!(), Box::new(few)), Ended::Answered));
+        assert_eq!(answer_to_few.try_recv().unwrap().unwrap(), Ok(Some(64)));
+        let connection = open::connect(&folder.path().join("t.db"), Purpose::Read).unwrap();
+        assert!(matches!(Reader::new(connection, 10_000).unwrap().run(job), Ended::Answered));
+        assert_eq!(answer.try_recv().unwrap().unwrap(), Ok(Some(262_144)));
     }
 }

@@ -1,5 +1,8 @@
 //! The threads of one database, and how writes are grouped.
 //!
+//! Reads are taken one by one, each by the first of the reading threads that is free; what turns out long goes on to
+//! threads of its own ([`long`]).
+//!
 //! A commit costs far more than a small write inside it. The writer therefore takes everything
 //! that waits, up to a limit, into one transaction with a savepoint around each, and answers only
 //! after the commit. A failing write rolls back to its savepoint and its neighbours never notice.
@@ -14,16 +17,17 @@ use std::sync::Arc;
 use std::thread;
 
 use super::Connection;
+use super::long::{self, Handover};
 use super::open::{self, Purpose};
-use super::readers::Readers;
-use super::work::{LONGEST, Work};
+use super::readers::{Ended, Readers};
+use super::work::{LONGEST, SHORT, Work};
 use crate::database::Link;
 use crate::job::WriteJob;
 use crate::pool::{Pool, Read, Write};
 use crate::queue::Queue;
 use crate::{DatabaseOptions, Error, Migration, Snapshot, Transaction};
 
-/// How many threads read when nothing is said.
+/// How many threads do short reads when nothing is said.
 const READERS: usize = 2;
 /// The most writes that share one commit.
 const GROUP: usize = 64;
@@ -31,6 +35,8 @@ const GROUP: usize = 64;
 /// The threads of one open database.
 pub(crate) struct Threads {
     pool: Pool,
+    /// The threads for long reads, which take what the pool's readers give up.
+    long: Pool,
     readers: Arc<Readers>,
     /// The temporary folder of an ephemeral database; dropped after the threads have ended.
     _folder: Option<tempfile::TempDir>,
@@ -57,13 +63,18 @@ impl Threads {
         let count = options.readers.unwrap_or(READERS);
         let readers = (0..count).map(|_| open::connect(&path, Purpose::Read)).collect::<Result<Vec<_>, _>>()?;
 
-        let readers = Arc::new(Readers::new(readers, LONGEST)?);
-        let threads = Self { pool: Pool::new(path, options.queue), readers, _folder: folder };
+        let readers = Arc::new(Readers::new(readers, SHORT)?);
+        let long = Pool::new(path.clone(), options.queue.min(long::WAITING));
+        let threads = Self { pool: Pool::new(path, options.queue), long, readers, _folder: folder };
         // When a thread cannot be started, dropping `threads` ends those that were.
         for _ in 0..count {
             let (readers, reads) = (Arc::clone(&threads.readers), Arc::clone(&threads.pool.reads));
-            let path = threads.path().to_owned();
-            threads.pool.spawn("store-reader", move || run_reads(&readers, &reads, &path))?;
+            let (path, handover) = (threads.path().to_owned(), Handover::new(&threads.long.reads, threads.path()));
+            threads.pool.spawn("store-reader", move || run_reads(&readers, &reads, &handover, &path))?;
+        }
+        for _ in 0..long::THREADS {
+            let (reads, path) = (Arc::clone(&threads.long.reads), threads.path().to_owned());
+            threads.long.spawn("store-long-read", move || long::run(&reads, &path, LONGEST))?;
         }
         let writes = Arc::clone(&threads.pool.writes);
         let writer = Writer::new(writer, LONGEST)?;
@@ -91,6 +102,8 @@ impl Threads {
     /// Lets the threads do what waits, and waits for their end.
     pub(crate) fn stop(&self) {
         self.pool.stop();
+        // Only now can nothing long be left any more.
+        self.long.stop();
         self.readers.close();
     }
 }
@@ -107,12 +120,14 @@ impl fmt::Debug for Threads {
     }
 }
 
-fn run_reads(readers: &Readers, reads: &Queue<Read>, path: &Path) {
+fn run_reads(readers: &Readers, reads: &Queue<Read>, handover: &Handover, path: &Path) {
     let mut next = Vec::with_capacity(1);
     loop {
         reads.take(1, &mut next);
         let Some(job) = next.pop() else { return };
-        readers.run(|| Error::Closed { path: path.to_owned() }, job);
+        if let Ended::TooMuch(job) = readers.run(|| Error::Closed { path: path.to_owned() }, job) {
+            handover.leave(job);
+        }
     }
 }
 

@@ -19,6 +19,10 @@ pub(super) const PERIOD: u32 = 1_000;
 /// have to come from the disk make it longer.
 pub(super) const LONGEST: u32 = 2_000_000;
 
+/// How many of them a read takes at most before it counts as long: 5 million instructions, some 50 ms. A page of 5,000
+/// rows of a hundred columns takes less.
+pub(super) const SHORT: u32 = 5_000;
+
 /// The bound on what one connection does.
 #[derive(Debug)]
 pub(super) struct Work {

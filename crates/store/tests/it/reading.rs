@@ -1,10 +1,13 @@
-//! Small reads, done by whoever asks, and how they fall back on the reading threads.
+//! Small reads, done by whoever asks, and how they fall back on the reading threads; long ones, which fall to threads of
+//! their own.
 
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
-use keyholder_store::statement::{Select, column};
+use keyholder_store::statement::{Expr, Select, all as every, column};
 use keyholder_store::{Database, DatabaseOptions, Error, Kind, Prepared, Snapshot};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 
 use crate::{add, ephemeral, migrations};
 
@@ -117,4 +120,104 @@ async fn a_closed_database_takes_no_small_reads() {
     let other = database.clone();
     database.close();
     assert!(matches!(other.read_little(count).await, Err(Error::Closed { .. })));
+}
+
+/// So many notes make a long read of [`LongReads::ask`].
+const SOME: i64 = 200;
+/// What such a read counts: the notes three times over.
+const COUNTED: i64 = SOME * SOME * SOME;
+
+/// Reads that go through more than a short one may. On the thread where long ones are done they wait to be let go.
+struct LongReads {
+    database: Database,
+    tell: UnboundedSender<Option<String>>,
+    begun: UnboundedReceiver<Option<String>>,
+    gate: Arc<Mutex<mpsc::Receiver<()>>>,
+    hold: mpsc::Sender<()>,
+}
+
+impl LongReads {
+    async fn on(options: DatabaseOptions) -> Self {
+        let database = Database::open(&options, &migrations()).unwrap();
+        fill(&database, SOME).await;
+        let (tell, begun) = unbounded_channel();
+        let (hold, gate) = mpsc::channel();
+        Self { database, tell, begun, gate: Arc::new(Mutex::new(gate)), hold }
+    }
+
+    fn ask(&self) -> JoinHandle<Result<Option<i64>, Error>> {
+        let select = Select::from("note").project(Expr::Count, Kind::Integer);
+        let select = select.join("note", "second", every([])).join("note", "third", every([]));
+        let select = Prepared::new(select).unwrap();
+        let (tell, gate, database) = (self.tell.clone(), Arc::clone(&self.gate), self.database.clone());
+        let work = move |snapshot: &mut Snapshot<'_>| {
+            let thread = thread::current().name().map(str::to_owned);
+            let is_held = thread.as_deref() == Some(LONG);
+            tell.send(thread).unwrap();
+            if is_held {
+                // Nothing is ever sent: it goes on when the other end is dropped.
+                gate.lock().unwrap().recv().unwrap_err();
+            }
+            snapshot.first(&select, &[], |row| row.get(0))
+        };
+        tokio::spawn(async move { database.read(work).await })
+    }
+
+    /// Waits until a read begins on a thread of this name.
+    async fn begins_on(&mut self, name: &str) {
+        while self.begun.recv().await.unwrap().as_deref() != Some(name) {}
+    }
+}
+
+const SHORT: &str = "store-reader";
+const LONG: &str = "store-long-read";
+
+#[tokio::test]
+async fn short_reads_go_on_beside_more_long_ones_than_are_done_at_once() {
+    let mut long = LongReads::on(DatabaseOptions::ephemeral()).await;
+    let asked: Vec<_> = (0..12).map(|_| long.ask()).collect();
+    long.begins_on(LONG).await;
+    long.begins_on(LONG).await;
+    let short = Some(SHORT.to_owned());
+    for _ in 0..3 {
+        assert_eq!(long.database.read(count).await, Ok((SOME as usize, short.clone())));
+        assert_eq!(long.database.read_little(count).await.map(|(count, _)| count), Ok(SOME as usize));
+    }
+    assert!(asked.iter().all(|read| !read.is_finished()));
+    drop(long.hold);
+    for read in asked {
+        assert_eq!(read.await.unwrap(), Ok(Some(COUNTED)));
+    }
+}
+
+#[tokio::test]
+async fn more_long_reads_than_may_wait_are_refused_and_short_ones_are_not() {
+    let mut long = LongReads::on(DatabaseOptions::ephemeral().readers(1).queue(1)).await;
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        asked.push(long.ask());
+        long.begins_on(LONG).await;
+    }
+    // One waits for a thread. When the next one is taken, the only reader has left it there.
+    for _ in 0..2 {
+        asked.push(long.ask());
+        long.begins_on(SHORT).await;
+    }
+    let refused = asked.pop().unwrap().await.unwrap();
+    assert!(matches!(refused, Err(Error::Busy { waiting: 1, .. })), "{refused:?}");
+    assert_eq!(long.database.read(count).await.map(|(count, _)| count), Ok(SOME as usize));
+    drop(long.hold);
+    for read in asked {
+        assert_eq!(read.await.unwrap(), Ok(Some(COUNTED)));
+    }
+}
+
+#[tokio::test]
+async fn a_long_read_that_is_under_way_is_done_before_the_database_is_closed() {
+    let mut long = LongReads::on(DatabaseOptions::ephemeral()).await;
+    let read = long.ask();
+    long.begins_on(SHORT).await;
+    drop(long.hold);
+    long.database.close();
+    assert_eq!(read.await.unwrap(), Ok(Some(COUNTED)));
 }
