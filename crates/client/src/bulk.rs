@@ -9,6 +9,8 @@
 //! the row's number; so a row that was sent by a run that was killed, and not written down, is refused as a duplicate and
 //! found by that id. Updates and upserts are the same done twice.
 //!
+//! [`write()`] does the same for rows that a program has in its hands, without a file and a journal.
+//!
 //! Rows go in several requests at once: of two rows of the file that are about one row of the org, nobody knows which comes
 //! last, unless [`Options::at_once`] is one.
 
@@ -28,6 +30,7 @@ mod stop;
 mod target;
 mod value;
 mod window;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,6 +59,7 @@ pub use error::LoadError;
 pub use input::Form;
 pub use stop::Stop;
 pub use target::{Mode, Verb};
+pub use writing::{Batched, Writing, write};
 
 /// What stands before a rejected row: its number and the reason; and what is no row at all. They are no columns.
 pub const MARKS: [&str; 3] = ["keyholder_row", "keyholder_reason", "keyholder_line"];
@@ -203,7 +207,7 @@ pub async fn load(
         load: random.uuid(),
         size: prepared.rows.opened.size,
         sha256: prepared.rows.opened.sha256.clone(),
-        org: org.scope().to_owned(),
+        org: org.scope().trim_end_matches("/.default").to_owned(),
         table: prepared.sender.target.table.clone(),
         verb: options.verb.word().to_owned(),
         key: options.verb.key().to_vec(),

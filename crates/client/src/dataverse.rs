@@ -47,8 +47,8 @@ use crate::wire::Http;
 
 pub use annotations::{annotation, etag, formatted_value, lookup_table};
 pub use batch::{Batch, ChangeSet, MOST_REQUESTS, Outcome};
-pub(crate) use change::Repeat;
 pub use change::{Change, Done};
+pub(crate) use change::{Repeat, push_members};
 pub use filter::Filter;
 pub use key::{Key, Literal, RowRef};
 pub use multiple::Targets;

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::program::keyholder;
 
 /// Rows of each load, and in each request.
-const ROWS: usize = 600;
+const ROWS: usize = 400;
 const CHUNK: &str = "10";
 /// How often a load is killed.
 const KILLS: usize = 20;

@@ -76,6 +76,8 @@ pub(super) enum Known<'a> {
     Id(&'a str),
     /// It has these values in the columns of the key: `accountnumber='A1'`, not encoded yet.
     Key(&'a str),
+    /// The same as it stands in an address: `(accountnumber='A1')`.
+    Address(&'a str),
 }
 
 impl Block {
@@ -150,10 +152,16 @@ impl Block {
                 self.keys.extend_from_slice(id.as_bytes());
                 self.keys.push(b')');
             }
-            Known::Key(pairs) => {
-                self.keys.push(b'(');
-                push_segment(&mut self.keys, pairs);
-                self.keys.push(b')');
+            Known::Key(_) | Known::Address(_) => {
+                match known {
+                    Known::Address(key) => self.keys.extend_from_slice(key.as_bytes()),
+                    Known::Key(pairs) => {
+                        self.keys.push(b'(');
+                        push_segment(&mut self.keys, pairs);
+                        self.keys.push(b')');
+                    }
+                    _ => {}
+                }
                 // Encoded for an address, it is the same within JSON.
                 self.text.extend_from_slice(&target.address_member);
                 self.text.extend_from_slice(self.keys.get(key..).unwrap_or_default());

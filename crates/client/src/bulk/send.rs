@@ -1,8 +1,10 @@
 //! Sends a block of rows, and finds out what became of each.
 //!
 //! A request for many rows is done whole or not at all. Where it is refused for a row of it, its rows go again one by one,
-//! in batches, so that each has an answer of its own. A row that is made has an id of the load's choosing: refused as a
-//! duplicate, it is looked for, and when it is there it was made before, by a try whose answer was lost.
+//! in batches, so that each has an answer of its own. What got no answer is sent again: updates and upserts are the same
+//! done twice, and a row that is made has an id of the load's choosing. Refused as a duplicate, it is looked for, and when it
+//! is there it was made before, by a try whose answer was lost. Each row is looked for by itself: on an elastic table a
+//! request for many may have been done in part.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -58,7 +60,7 @@ impl Sender {
     async fn together(&self, block: &Sealed, mut rows: Vec<usize>, rejected: &mut Vec<Rejected>) -> Result<(), Error> {
         while !rows.is_empty() {
             let change = self.multiple(block, &rows);
-            let error = match self.patiently(|| self.org.settle(&change)).await {
+            let error = match self.patiently(|| self.org.execute(&change)).await {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
             };
@@ -90,7 +92,7 @@ impl Sender {
             }
             // Done again it is the same: what was made before is found by its id.
             let try_once = || async {
-                let outcomes = self.org.settle_batch(&batch).await?;
+                let outcomes = self.org.batch(&batch).await?;
                 let unsettled = outcomes.iter().find_map(|outcome| outcome.error().filter(|error| may_pass(error)));
                 if let Some(error) = unsettled { Err(error.clone()) } else { Ok(outcomes) }
             };
@@ -114,7 +116,7 @@ impl Sender {
 
     async fn alone(&self, block: &Sealed, row: usize, rejected: &mut Vec<Rejected>) -> Result<(), Error> {
         let change = self.change(block, row);
-        match self.patiently(|| self.org.settle(&change)).await {
+        match self.patiently(|| self.org.execute(&change)).await {
             Ok(_) => Ok(()),
             Err(error) if is_about_rows(&error) => self.judge(block, vec![(row, error)], rejected).await,
             Err(error) => Err(error),
@@ -161,17 +163,6 @@ impl Sender {
         block.rows.get(row).filter(|_| is_new).map(|span| self.ids.id(span.number))
     }
 
-    /// How it is found out whether a row was made.
-    fn repeat(&self, block: &Sealed, row: usize) -> Repeat {
-        match self.id(block, row) {
-            Some(id) => {
-                let (set, column) = (segment(&self.target.set), segment(&self.target.id_column));
-                Repeat::IfThere(format!("{set}({id})?$select={column}"))
-            }
-            None => Repeat::Same,
-        }
-    }
-
     fn multiple(&self, block: &Sealed, rows: &[usize]) -> Change {
         let message = match self.target.verb {
             Verb::Create => "CreateMultiple",
@@ -179,20 +170,21 @@ impl Sender {
             Verb::Upsert(_) => "UpsertMultiple",
         };
         let path = format!("{}/Microsoft.Dynamics.CRM.{message}", segment(&self.target.set));
-        let repeat = self.repeat(block, rows.first().copied().unwrap_or_default());
-        Change::multiple(path, block.together(rows), repeat, rows.len(), None)
+        Change::multiple(path, block.together(rows), Repeat::Never, rows.len(), None)
     }
 
     fn change(&self, block: &Sealed, row: usize) -> Change {
         let set = segment(&self.target.set);
         let Some(span) = block.rows.get(row) else { return Change::create(&set, &()) };
         let body = block.alone(span, &self.target, self.id(block, row));
-        let repeat = self.repeat(block, row);
         match self.target.verb {
-            Verb::Create => Change::written(Method::POST, set, Some(body), repeat),
-            Verb::Upsert(_) => Change::written(Method::PATCH, format!("{set}{}", block.key(span)), Some(body), repeat),
+            Verb::Create => Change::written(Method::POST, set, Some(body), Repeat::Never),
+            Verb::Upsert(_) => {
+                Change::written(Method::PATCH, format!("{set}{}", block.key(span)), Some(body), Repeat::Never)
+            }
             Verb::Update(_) => {
-                Change::written(Method::PATCH, format!("{set}{}", block.key(span)), Some(body), repeat).if_present()
+                Change::written(Method::PATCH, format!("{set}{}", block.key(span)), Some(body), Repeat::Never)
+                    .if_present()
             }
         }
     }

@@ -270,7 +270,7 @@ impl std::fmt::Display for Change {
 }
 
 /// Adds the members of a JSON object to the text of one that has some already, and ends it.
-pub(super) fn push_members<T: Serialize + ?Sized>(text: &mut Vec<u8>, row: &T) -> Result<(), String> {
+pub(crate) fn push_members<T: Serialize + ?Sized>(text: &mut Vec<u8>, row: &T) -> Result<(), String> {
     let at = text.len();
     serde_json::to_writer(&mut *text, row).map_err(|error| not_json(&error))?;
     match text.get_mut(at..) {

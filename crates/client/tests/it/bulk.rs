@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyholder_client::bulk::{self, Ended, LoadError, Mapped, Mode, Options, Progress, Stop, Verb};
+use keyholder_client::bulk::{self, Ended, LoadError, Mapped, Mode, Options, Progress, Stop, Verb, Writing};
 use keyholder_client::dataverse::{Filter, Query};
 use keyholder_client::error::ErrorKind;
 use keyholder_client::{Dataverse, Limits, Pool};
@@ -254,4 +254,36 @@ async fn rows_are_changed_by_their_ids() {
             case.org.delete("contacts", row).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn a_programs_own_rows_are_written_once_however_often_it_begins() {
+    let case = Case::new().await;
+    let contact = case.org.table("contact").await.unwrap();
+    let how = Writing { rows_a_request: Some(10), ..Writing::create(uuid::Uuid::from_u128(5)) };
+    let row = |number: usize| (None, json!({ "lastname": format!("Row {number}"), "jobtitle": "own" }));
+    // The first time it ends before its end.
+    for (rows, sent) in [(25, 25), (60, 60)] {
+        let pool = Pool::new([case.org.tokens().clone()], Limits::TODAY);
+        let mut told: Vec<(u64, u64)> = Vec::new();
+        let mut tell = |done: &bulk::Batched| told.push((done.first, done.rows));
+        bulk::write(&case.org, &pool, &contact, &how, (0..rows).map(row), &Stop::default(), &mut tell).await.unwrap();
+        told.sort_unstable();
+        assert_eq!(told.iter().map(|(_, rows)| *rows).sum::<u64>(), sent, "{told:?}");
+        assert_eq!(told[1], (11, 10));
+    }
+    case.assert_once("own", 60).await;
+    let by_id = Writing { verb: Verb::Update(vec!["contactid".to_owned()]), ..how.clone() };
+    let changes = [
+        (Some(how.id(3).into()), json!({ "jobtitle": "changed" })),
+        (Some(uuid::Uuid::from_u128(99).into()), json!({ "jobtitle": "changed" })),
+        (None, json!({ "jobtitle": "changed" })),
+        (Some(how.id(4).into()), json!(["no object"])),
+    ];
+    let pool = Pool::new([case.org.tokens().clone()], Limits::TODAY);
+    let mut numbers = Vec::new();
+    let mut tell = |done: &bulk::Batched| numbers.extend(done.rejected.iter().map(|row| row.number));
+    bulk::write(&case.org, &pool, &contact, &by_id, changes, &Stop::default(), &mut tell).await.unwrap();
+    assert_eq!(numbers, [2, 3, 4]);
+    assert_eq!(case.there("changed").await, BTreeMap::from([("Row 2".to_owned(), 1)]));
 }
