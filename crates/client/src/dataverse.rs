@@ -24,6 +24,7 @@ mod reading;
 mod settle;
 mod table;
 mod text;
+mod text_page;
 mod typed;
 mod writing;
 
@@ -57,6 +58,7 @@ pub use query::{Expand, Query};
 pub use table::{AlternateKey, Choice, Column, Lookup, TableInfo};
 pub use text::{encode, quote};
 pub(crate) use text::{push_segment, segment};
+pub use text_page::TextPage;
 pub use typed::{InvalidAddress, OperationPath};
 
 /// One row, by column; lookups as `_name_value`.

@@ -4,7 +4,7 @@ use keyholder_client::Connection;
 use keyholder_client::connection::{Explained, Settings, explain};
 use serde_json::{Value, json};
 
-use crate::args::{Command, ConnectionFlags, Subscriber};
+use crate::args::{Command, ConnectionFlags, Declared, OrgPlace, PlaceFlags, SourceFlags, Subscriber};
 use crate::failure::Failure;
 use crate::printer::{Printer, visible};
 use crate::settings::{self, Needs};
@@ -31,59 +31,56 @@ enum Kind {
 impl Asked {
     /// Nothing for a command that is not to be explained.
     pub(crate) fn of(command: &Command) -> Option<Self> {
-        let place = match command {
-            Command::AppUser(arguments) => arguments.place(),
-            Command::Credential(arguments) => arguments.place(),
-            Command::Role(arguments) => arguments.place(),
-            Command::NonInteractive(arguments) => arguments.place(),
-            Command::Subscriber(Subscriber::Add(arguments)) => &arguments.place,
-            Command::Token(arguments) => &arguments.place,
-            Command::Whoami(arguments) => &arguments.place,
-            Command::Query(arguments) => &arguments.place,
-            Command::Load(arguments) => &arguments.place,
-            Command::Get(arguments) => &arguments.place,
-            Command::Create(arguments) => &arguments.place,
-            Command::Update(arguments) | Command::Upsert(arguments) => &arguments.place,
-            Command::Delete(arguments) => &arguments.place,
-            Command::Call(arguments) => &arguments.place,
-            Command::Batch(arguments) => &arguments.place,
-            Command::Export(arguments) => &arguments.place,
-            other => return Self::of_no_place(other),
+        // Every command is named: one that was forgotten would be carried out.
+        let asked = match command {
+            Command::AppUser(arguments) => Self::of_org(arguments.place()),
+            Command::Credential(arguments) => Self::of_org(arguments.place()),
+            Command::Role(arguments) => Self::of_org(arguments.place()),
+            Command::NonInteractive(arguments) => Self::of_org(arguments.place()),
+            Command::Subscriber(Subscriber::Add(arguments)) => Self::of_org(&arguments.place),
+            Command::Token(arguments) => Self::of_org(&arguments.place),
+            Command::Whoami(arguments) => Self::of_org(&arguments.place),
+            Command::Query(arguments) => Self::of_org(&arguments.place),
+            Command::Get(arguments) => Self::of_org(&arguments.place),
+            Command::Create(arguments) => Self::of_org(&arguments.place),
+            Command::Update(arguments) | Command::Upsert(arguments) => Self::of_org(&arguments.place),
+            Command::Delete(arguments) => Self::of_org(&arguments.place),
+            Command::Call(arguments) => Self::of_org(&arguments.place),
+            Command::Batch(arguments) => Self::of_org(&arguments.place),
+            Command::Export(arguments) => Self::of_org(&arguments.place),
+            Command::Load(arguments) => Self::of_org(&arguments.place),
+            Command::Usage(arguments) => Self::with(&arguments.connection, arguments.local.is_some(), Kind::Org),
+            Command::Init(arguments) => Self::with(&arguments.connection, arguments.local.is_some(), Kind::Place),
+            Command::Plan(arguments) => Self::of_declared(&arguments.declared),
+            Command::Apply(arguments) => Self::of_declared(&arguments.declared),
+            Command::Login(arguments) => Self::of_place(&arguments.place, &arguments.source),
+            Command::Logout(arguments) => Self::of_place(&arguments.place, &arguments.source),
+            Command::Subscriber(Subscriber::List(_))
+            | Command::Quickstart(_)
+            | Command::Schema
+            | Command::Org(_)
+            | Command::Profile(_)
+            | Command::Completions(_)
+            | Command::Man(_) => return None,
         };
-        let kind = if place.local.is_some() { Kind::Local } else { Kind::Org };
-        Self::to_be_explained(place.connection.clone(), kind)
+        Some(asked).filter(|asked| asked.flags.source.explain_config)
     }
 
-    fn of_no_place(command: &Command) -> Option<Self> {
-        let declared = match command {
-            Command::Plan(arguments) => &arguments.declared,
-            Command::Apply(arguments) => &arguments.declared,
-            Command::Init(arguments) => {
-                let kind = if arguments.local.is_some() { Kind::Local } else { Kind::Place };
-                return Self::to_be_explained(arguments.connection.clone(), kind);
-            }
-            Command::Login(arguments) => {
-                let (place, source) = (arguments.place.clone(), arguments.source.clone());
-                return Self::to_be_explained(
-                    ConnectionFlags { place, source, ..ConnectionFlags::default() },
-                    Kind::Place,
-                );
-            }
-            Command::Logout(arguments) => {
-                let (place, source) = (arguments.place.clone(), arguments.source.clone());
-                return Self::to_be_explained(
-                    ConnectionFlags { place, source, ..ConnectionFlags::default() },
-                    Kind::Place,
-                );
-            }
-            _ => return None,
-        };
-        let kind = if declared.local.is_some() { Kind::Local } else { Kind::Declared };
-        Self::to_be_explained(declared.connection.clone(), kind)
+    fn of_org(place: &OrgPlace) -> Self {
+        Self::with(&place.connection, place.local.is_some(), Kind::Org)
     }
 
-    fn to_be_explained(flags: ConnectionFlags, kind: Kind) -> Option<Self> {
-        flags.source.explain_config.then_some(Self { flags, kind })
+    fn of_declared(declared: &Declared) -> Self {
+        Self::with(&declared.connection, declared.local.is_some(), Kind::Declared)
+    }
+
+    fn of_place(place: &PlaceFlags, source: &SourceFlags) -> Self {
+        let (place, source) = (place.clone(), source.clone());
+        Self { flags: ConnectionFlags { place, source, ..ConnectionFlags::default() }, kind: Kind::Place }
+    }
+
+    fn with(flags: &ConnectionFlags, is_local: bool, kind: Kind) -> Self {
+        Self { flags: flags.clone(), kind: if is_local { Kind::Local } else { kind } }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod form;
 mod journal;
+mod members;
 
 use std::fs::File;
 use std::path::Path;
@@ -162,7 +163,7 @@ async fn write(
         None => Some(org.query(query)),
     };
     while let Some(pages) = &mut pages {
-        let page = match pages.next().await {
+        let page = match pages.next_text().await {
             Ok(Some(page)) => page,
             Ok(None) => break,
             Err(error) => return Err(rows::refused(error, org).await),
@@ -170,14 +171,14 @@ async fn write(
         let next = pages.bookmark();
         if next.is_none() && !pages.is_over() {
             // What follows cannot be asked for: the page is not taken for the last one.
-            let error = pages.next().await.err();
+            let error = pages.next_text().await.err();
             let unknown = || Failure::new(Exit::Failed, "the org does not say where the result goes on");
             return Err(error.map_or_else(unknown, Failure::from));
         }
-        let text = form.page(&page.rows)?;
+        let text = form.page(page.rows())?;
         // What the journal cannot say yet is not counted.
         let mut ahead = journal.clone();
-        ahead.rows += page.rows.len() as u64;
+        ahead.rows += page.len() as u64;
         ahead.pages += 1;
         (ahead.next, ahead.columns) = (next, form.columns());
         job.files.add(&mut file, &text, &mut ahead)?;

@@ -28,7 +28,12 @@ impl Told {
     pub(super) fn take(answer: &mut Row) -> Self {
         let cookie = answer.remove(&format!("@{COOKIE}"));
         let more = answer.remove(&format!("@{MORE}")).and_then(|more| more.as_bool());
-        let cookie = cookie.as_ref().and_then(|cookie| cookie.as_str()).and_then(cookie_in);
+        Self::of(cookie.as_ref().and_then(|cookie| cookie.as_str()), more)
+    }
+
+    /// The same of notes that were taken out already.
+    pub(super) fn of(cookie: Option<&str>, more: Option<bool>) -> Self {
+        let cookie = cookie.and_then(cookie_in);
         Self { has_more: more.unwrap_or(cookie.is_some()), cookie }
     }
 }

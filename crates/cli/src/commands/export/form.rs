@@ -1,9 +1,15 @@
-//! Rows as a file has them.
+//! Rows as a file has them. Values stand as the org wrote them: no number loses a digit.
 
-use keyholder_client::dataverse::Row;
+use std::borrow::Cow;
+use std::collections::HashSet;
 
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::members::Members;
 use crate::args::Format;
-use crate::csv::Csv;
+use crate::csv;
+use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// Writes rows, page by page.
@@ -13,7 +19,8 @@ pub(super) struct Form {
     /// The columns that were asked for, in their order.
     select: Vec<String>,
     annotations: bool,
-    csv: Csv,
+    /// What the header of a CSV file has, once it is written.
+    columns: Option<Vec<String>>,
     rows: u64,
 }
 
@@ -26,45 +33,50 @@ impl Form {
         rows: u64,
         columns: Option<Vec<String>>,
     ) -> Self {
-        let csv = if select.is_empty() { Csv::new(annotations) } else { Csv::with_columns(select.to_vec()) };
-        Self { format, select: select.to_vec(), annotations, csv: csv.going_on(columns, rows), rows }
+        Self { format, select: select.to_vec(), annotations, columns, rows }
     }
 
-    /// The text of a page's rows.
+    /// The text of a page's rows, each of which is the text of a JSON object.
     ///
     /// # Errors
-    /// A row has a column that the header does not have.
-    pub(super) fn page(&mut self, rows: &[Row]) -> Result<String, Failure> {
+    /// A row has a column that the header does not have, or is no object.
+    pub(super) fn page<'a>(&mut self, rows: impl Iterator<Item = &'a str> + Clone) -> Result<String, Failure> {
         let mut text = String::new();
-        match self.format {
-            Format::Csv => {
-                for line in self.csv.page(rows)? {
-                    text.push_str(&line);
+        if self.format == Format::Csv && self.columns.is_none() && rows.clone().next().is_some() {
+            let columns = if self.select.is_empty() { self.columns_of(rows.clone())? } else { self.select.clone() };
+            text.push_str(&csv::header(&columns));
+            text.push('\n');
+            self.columns = Some(columns);
+        }
+        for row in rows {
+            let row = self.members(row)?;
+            self.rows += 1;
+            match self.format {
+                Format::Csv => {
+                    self.push_cells(&mut text, &row)?;
                     text.push('\n');
                 }
-            }
-            Format::Jsonl => {
-                for row in rows {
-                    text.push_str(&self.json(row));
+                Format::Jsonl => {
+                    self.push_json(&mut text, &row);
                     text.push('\n');
                 }
-            }
-            Format::Json => {
-                for (at, row) in rows.iter().enumerate() {
-                    text.push_str(if self.rows == 0 && at == 0 { "[\n" } else { ",\n" });
-                    text.push_str(&self.json(row));
+                Format::Json => {
+                    text.push_str(if self.rows == 1 { "[\n" } else { ",\n" });
+                    self.push_json(&mut text, &row);
                 }
             }
         }
-        self.rows += rows.len() as u64;
         Ok(text)
     }
 
     /// What stands behind the last row.
     pub(super) fn end(&mut self) -> String {
         match (self.format, self.rows) {
-            (Format::Csv, _) => self.csv.header().map(|header| format!("{header}\n")).unwrap_or_default(),
-            (Format::Jsonl, _) => String::new(),
+            // No row is a header all the same, where it is known.
+            (Format::Csv, 0) if self.columns.is_none() && !self.select.is_empty() => {
+                format!("{}\n", csv::header(&self.select))
+            }
+            (Format::Csv | Format::Jsonl, _) => String::new(),
             (Format::Json, 0) => "[]\n".to_owned(),
             (Format::Json, _) => "\n]\n".to_owned(),
         }
@@ -72,65 +84,150 @@ impl Form {
 
     /// What the header has.
     pub(super) fn columns(&self) -> Option<Vec<String>> {
-        self.csv.columns().map(<[String]>::to_vec)
+        self.columns.clone()
     }
 
-    fn json(&self, row: &Row) -> String {
-        let is_wanted = |name: &str| name != "@odata.etag" && (self.annotations || !name.contains('@'));
-        let kept: Row = if self.select.is_empty() {
-            row.iter().filter(|(name, _)| is_wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
-        } else {
-            let value = |name: &String| (name.clone(), row.get(name).cloned().unwrap_or_default());
-            self.select.iter().map(value).collect()
+    fn members<'a>(&self, row: &'a str) -> Result<Members<'a>, Failure> {
+        let number = self.rows + 1;
+        Members::of(row)
+            .ok_or_else(|| Failure::new(Exit::BadData, format!("row {number} of the answer is no JSON object")))
+    }
+
+    /// The columns of a page's rows, in the order in which they come.
+    fn columns_of<'a>(&self, rows: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failure> {
+        let (mut columns, mut known) = (Vec::new(), HashSet::new());
+        for row in rows {
+            for (name, _) in self.members(row)?.wanted(self.annotations) {
+                if !known.contains(name) {
+                    known.insert(name.to_owned());
+                    columns.push(name.to_owned());
+                }
+            }
+        }
+        Ok(columns)
+    }
+
+    fn push_cells(&self, text: &mut String, row: &Members<'_>) -> Result<(), Failure> {
+        let columns = self.columns.as_deref().unwrap_or_default();
+        if self.select.is_empty()
+            && let Some((name, _)) =
+                row.wanted(self.annotations).find(|(name, _)| !columns.iter().any(|one| one == name))
+        {
+            return Err(csv::stray(self.rows, name));
+        }
+        for (at, column) in columns.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            text.push_str(&row.get(column).map(cell).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn push_json(&self, text: &mut String, row: &Members<'_>) {
+        text.push('{');
+        let from = text.len();
+        let mut push = |name: &str, value: &str| {
+            if text.len() > from {
+                text.push(',');
+            }
+            text.push_str(&Value::from(name).to_string());
+            text.push(':');
+            text.push_str(&on_one_line(value));
         };
-        serde_json::to_string(&kept).unwrap_or_default()
+        if self.select.is_empty() {
+            row.wanted(self.annotations).for_each(|(name, value)| push(name, value.get()));
+        } else {
+            self.select.iter().for_each(|name| push(name, row.get(name).map_or("null", RawValue::get)));
+        }
+        text.push('}');
+    }
+}
+
+/// A line end between the parts of a value means nothing; within its texts it is escaped.
+fn on_one_line(value: &str) -> Cow<'_, str> {
+    if value.contains(['\n', '\r']) { Cow::Owned(value.replace(['\n', '\r'], " ")) } else { Cow::Borrowed(value) }
+}
+
+/// Nothing is an empty cell, an empty text `""`; rows inside the row stand as JSON.
+fn cell(value: &RawValue) -> String {
+    let value = value.get();
+    match value.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(value).map(|text: String| csv::text(&text)).unwrap_or_default(),
+        _ if value == "null" => String::new(),
+        _ => csv::quoted(&on_one_line(value)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn rows(value: serde_json::Value) -> Vec<Row> {
-        serde_json::from_value(value).unwrap()
+    fn page(form: &mut Form, rows: &[&str]) -> Result<String, String> {
+        form.page(rows.iter().copied()).map_err(|failure| failure.message().to_owned())
     }
 
-    fn whole(form: &mut Form, pages: &[Vec<Row>]) -> String {
-        let mut text: String = pages.iter().map(|page| form.page(page).unwrap()).collect();
+    fn whole(form: &mut Form, pages: &[&[&str]]) -> String {
+        let mut text: String = pages.iter().map(|rows| page(form, rows).unwrap()).collect();
         text.push_str(&form.end());
         text
     }
 
     #[test]
     fn a_file_is_the_same_however_often_its_writing_was_taken_up() {
-        let first = rows(json!([{"@odata.etag": "W/1", "b": 1, "a": "x,y", "a@F": "label"}]));
-        let second = rows(json!([{"b": null, "a": "z"}, {"b": 3, "a": ""}]));
+        let first: &[&str] = &[r#"{"@odata.etag": "W/1", "b": 922337203685477.5800, "a": "x,y", "a@F": "label"}"#];
+        let second: &[&str] = &[r#"{"b": null, "a": "z"}"#, r#"{"b": 3, "a": ""}"#];
         for (format, select, expected) in [
-            (Format::Csv, vec![], "b,a\n1,\"x,y\"\n,z\n3,\"\"\n"),
-            (Format::Csv, vec!["a".to_owned()], "a\n\"x,y\"\nz\n\"\"\n"),
-            (Format::Jsonl, vec![], "{\"b\":1,\"a\":\"x,y\"}\n{\"b\":null,\"a\":\"z\"}\n{\"b\":3,\"a\":\"\"}\n"),
+            (Format::Csv, &[][..], "b,a\n922337203685477.5800,\"x,y\"\n,z\n3,\"\"\n"),
+            (Format::Csv, &["a"], "a\n\"x,y\"\nz\n\"\"\n"),
+            (
+                Format::Jsonl,
+                &[],
+                "{\"b\":922337203685477.5800,\"a\":\"x,y\"}\n{\"b\":null,\"a\":\"z\"}\n{\"b\":3,\"a\":\"\"}\n",
+            ),
             (
                 Format::Json,
-                vec!["a".to_owned(), "c".to_owned()],
+                &["a", "c"],
                 "[\n{\"a\":\"x,y\",\"c\":null},\n{\"a\":\"z\",\"c\":null},\n{\"a\":\"\",\"c\":null}\n]\n",
             ),
         ] {
+            let select: Vec<String> = select.iter().map(|name| (*name).to_owned()).collect();
             let mut at_once = Form::new(format, &select, false, 0, None);
-            assert_eq!(whole(&mut at_once, &[first.clone(), second.clone()]), expected);
+            assert_eq!(whole(&mut at_once, &[first, second]), expected);
             let mut one = Form::new(format, &select, false, 0, None);
-            let begun = one.page(&first).unwrap();
+            let begun = page(&mut one, first).unwrap();
             let mut other = Form::new(format, &select, false, 1, one.columns());
-            assert_eq!(format!("{begun}{}", whole(&mut other, std::slice::from_ref(&second))), expected);
+            assert_eq!(format!("{begun}{}", whole(&mut other, &[second])), expected);
         }
+    }
+
+    #[test]
+    fn annotations_are_columns_where_they_are_wanted() {
+        let row = r#"{"@odata.context": "c", "s": 0, "s@F": "Active"}"#;
+        assert_eq!(whole(&mut Form::new(Format::Csv, &[], true, 0, None), &[&[row]]), "s,s@F\n0,Active\n");
+        assert_eq!(
+            whole(&mut Form::new(Format::Jsonl, &[], true, 0, None), &[&[row]]),
+            "{\"s\":0,\"s@F\":\"Active\"}\n"
+        );
+    }
+
+    #[test]
+    fn each_row_is_one_line_and_has_its_place() {
+        let mut form = Form::new(Format::Jsonl, &[], false, 0, None);
+        let said = page(&mut form, &["{\"a\":\n[1,\r\n2],\"t\":\"x\\ny\"}"]).unwrap();
+        assert_eq!(said, "{\"a\":[1,  2],\"t\":\"x\\ny\"}\n");
+        let mut form = Form::new(Format::Csv, &[], false, 0, None);
+        page(&mut form, &[r#"{"a":{"b":"c"}}"#]).unwrap();
+        assert!(page(&mut form, &[r#"{"z":1}"#]).unwrap_err().contains("row 2 has the column `z`"));
+        assert!(page(&mut form, &["17"]).unwrap_err().contains("row 3 of the answer is no JSON object"));
     }
 
     #[test]
     fn no_rows_are_a_file_too() {
         let select = ["a".to_owned(), "b".to_owned()];
-        assert_eq!(Form::new(Format::Json, &[], false, 0, None).end(), "[]\n");
-        assert_eq!(Form::new(Format::Jsonl, &[], false, 0, None).end(), "");
-        assert_eq!(Form::new(Format::Csv, &select, false, 0, None).end(), "a,b\n");
-        assert_eq!(Form::new(Format::Csv, &[], false, 0, None).end(), "");
+        assert_eq!(whole(&mut Form::new(Format::Json, &[], false, 0, None), &[&[]]), "[]\n");
+        assert_eq!(whole(&mut Form::new(Format::Jsonl, &[], false, 0, None), &[&[]]), "");
+        assert_eq!(whole(&mut Form::new(Format::Csv, &select, false, 0, None), &[&[]]), "a,b\n");
+        assert_eq!(whole(&mut Form::new(Format::Csv, &[], false, 0, None), &[]), "");
     }
 }

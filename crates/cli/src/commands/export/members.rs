@@ -1,0 +1,98 @@
+//! The members of a row, each value as it was written.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The members of a JSON object, in their order.
+#[derive(Debug)]
+pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// Reads a row; nothing for a text that is no object.
+    pub(super) fn of(row: &'a str) -> Option<Self> {
+        serde_json::from_str(row).ok()
+    }
+
+    /// What is of the row itself: the org's notes on it are left out, and those on its columns unless `annotations`.
+    pub(super) fn wanted(&self, annotations: bool) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        let is_wanted = move |name: &str| !name.starts_with("@odata.") && (annotations || !name.contains('@'));
+        self.0.iter().map(|(name, value)| (name.as_ref(), *value)).filter(move |(name, _)| is_wanted(name))
+    }
+
+    /// The value of one column.
+    pub(super) fn get(&self, column: &str) -> Option<&'a RawValue> {
+        self.0.iter().find(|(name, _)| name == column).map(|(_, value)| *value)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    members.push((name, value));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A name, which is a part of the row's text unless something in it is escaped.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_keep_their_order_and_each_digit() {
+        let row = r#"{"@odata.etag":"W/1","z":1.500,"a\"":"x","z@F":"1.5","n":null}"#;
+        let members = Members::of(row).unwrap();
+        let told = |annotations| -> Vec<(&str, &str)> {
+            members.wanted(annotations).map(|(name, value)| (name, value.get())).collect()
+        };
+        assert_eq!(told(false), [("z", "1.500"), ("a\"", "\"x\""), ("n", "null")]);
+        assert_eq!(told(true)[2], ("z@F", "\"1.5\""));
+        assert_eq!(members.get("z").unwrap().get(), "1.500");
+        assert!(Members::of("[]").is_none() && Members::of("7").is_none());
+    }
+}
