@@ -52,6 +52,12 @@ fn s19_s20_limits_are_set_usage_is_told_and_faults_are_ordered() {
         (pool, &json!("application")),
         "{asked}"
     );
+    // A service user may not read what the tenant has bought, which is said and not guessed.
+    let made = ["app-user", "create", "orders", "--role", "Basic User", "--save-env", "orders.env", "--local", "--yes"];
+    run(here, &made).done();
+    let poor = run(here, &["usage", "--env-file", "orders.env", "--output", "json"]).json();
+    assert!(poor["user"]["windowLeft"]["requests"].is_u64() && poor["user"]["entitledTo"].is_null(), "{poor}");
+    assert!(poor["user"]["entitledToUnknown"].as_str().unwrap().contains("the directory refused"), "{poor}");
     let shown = own(&[]).done();
     assert!(
         shown.contains("left of the last five minutes") && shown.contains("shared by all users without a licence"),
