@@ -1,5 +1,5 @@
 use keyholder_dataverse::Value as Held;
-use keyholder_store::statement::{Delete, column, parameter};
+use keyholder_store::statement::{Delete, DropColumn, column, parameter};
 use keyholder_store::{Database, DatabaseOptions, Prepared};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -252,5 +252,48 @@ fn a_lookup_that_comes_back_leads_where_it_can() {
                 assert!(refused.contains("`whose` of `thing`"), "{refused}");
             }
         }
+    }
+}
+
+/// An earlier program had file columns in its schema and kept none: the tables that it made have no room for them.
+#[test]
+fn tables_that_an_earlier_program_made_get_room_for_files_once() {
+    for nodes in databases(1) {
+        let [database] = nodes.as_slice() else { panic!() };
+        let file = json!({ "name": "contract", "label": "Contract", "kind": "file" });
+        let definition = definition(&[text("name"), file], &[table("other", 2, &[text("name")])]);
+        let schema = start(database, &definition).unwrap();
+        for table in ["thing", "other"] {
+            add(database, &schema, table, 1, vec![("name", Held::Text("before".into()))]);
+        }
+        let lies = |database: &Database| {
+            run(database, |tx| Ok(left::columns_of(tx, "d_thing")?.iter().any(|column| column.name == "v_contract")))
+                .unwrap()
+        };
+        let forget = |database: &Database| {
+            run(database, |tx| {
+                let delete = Delete::from("keyholder_schema").filter(column("number").equals(parameter(0)));
+                Ok(tx.execute(&Prepared::new(delete)?, &[stored::FILES.into()]).map(drop)?)
+            })
+            .unwrap();
+        };
+        forget(database);
+        run(database, |tx| {
+            let drop_column = DropColumn { table: "d_thing".into(), column: "v_contract".into() };
+            Ok(tx.execute(&Prepared::new(drop_column)?, &[]).map(drop)?)
+        })
+        .unwrap();
+        assert!(!lies(database));
+
+        let schema_again = start(database, &definition).unwrap();
+        assert!(lies(database));
+        for table in ["thing", "other"] {
+            assert_eq!(read(database, &schema_again, table, 1, "name"), Held::Text("before".into()));
+            add(database, &schema_again, table, 2, vec![("name", Held::Text("after".into()))]);
+        }
+        // Where there is room already nothing is added.
+        forget(database);
+        start(database, &definition).unwrap();
+        assert_eq!(read(database, &schema_again, "thing", 2, "name"), Held::Text("after".into()));
     }
 }
