@@ -69,7 +69,9 @@ impl Concurrency {
         let is_least = f64::from(at_once) <= self.least;
         let fastest = self.fastest.map_or(took, |fastest| took.min(if is_least { fastest * FORGET } else { fastest }));
         self.fastest = Some(fastest);
-        self.usual = if self.usual == 0.0 { took } else { self.usual + (took - self.usual) * WEIGHT };
+        // The first ones had to connect and to sign in: what took so long is not usual.
+        let is_first = self.usual == 0.0 || took <= fastest;
+        self.usual = if is_first { took } else { self.usual + (took - self.usual) * WEIGHT };
         if self.usual > fastest * SLOW && fastest > 0.0 {
             self.shrink(GENTLE, at_once);
         } else if f64::from(at_once) + 1.0 > self.allowed {
@@ -109,6 +111,18 @@ mod tests {
         let mut idle = Concurrency::new(52);
         idle.learn(&Told::default(), 1, answer(20));
         assert_eq!(idle.allowed(), 4, "who asks for little learns nothing");
+    }
+
+    #[test]
+    fn that_the_first_requests_had_to_connect_does_not_end_the_fast_start() {
+        let mut found = Concurrency::new(52);
+        for _ in 0..4 {
+            found.learn(&Told::default(), 4, answer(400));
+        }
+        for _ in 0..50 {
+            found.learn(&Told::default(), found.allowed(), answer(20));
+        }
+        assert_eq!(found.allowed(), 52);
     }
 
     #[test]
