@@ -5,6 +5,7 @@
 //! local org derives the id from the name. A reading: scripts must look such ids up by name, and
 //! against the local org as against a real one they find the same id each time.
 
+mod elsewhere;
 mod known;
 
 use keyholder_dataverse::derived_id;
@@ -98,15 +99,23 @@ pub fn standalone_privileges() -> impl Iterator<Item = Privilege> {
         .chain(&STANDALONE)
         .chain(&DEFINITION_READS)
         .chain(&DEFINITION_WRITES)
+        .chain(&elsewhere::WHOLE)
         .map(|name| standalone(name))
+        .chain(elsewhere::OWNED.iter().map(|name| Privilege { depths: &Depth::ALL, ..standalone(name) }))
+}
+
+fn is_default(name: &str) -> bool {
+    DEFAULT_ROLE_PRIVILEGES.contains(&name)
 }
 
 fn standalone(name: &str) -> Privilege {
     let access_right = match name.strip_prefix("prv") {
         Some(_) if DEFINITION_READS.contains(&name) => Verb::Read.access_right(),
-        Some(rest) if rest.starts_with("ReadS") || rest.starts_with("ReadP") => Verb::Read.access_right(),
-        Some(rest) if rest.starts_with("WriteS") => Verb::Write.access_right(),
-        Some(rest) if rest.starts_with("CreateS") => Verb::Create.access_right(),
+        Some(rest) if is_default(name) || elsewhere::OWNED.contains(&name) || elsewhere::WHOLE.contains(&name) => {
+            // The longer first: `AppendTo` begins as `Append` does.
+            let verbs = [Verb::AppendTo].iter().chain(&Verb::ALL);
+            verbs.copied().find(|verb| rest.starts_with(&verb.to_string())).map_or(0, Verb::access_right)
+        }
         _ => 0,
     };
     Privilege { id: privilege_id(name), name: name.to_owned(), access_right, depths: &[Depth::Global] }

@@ -1,11 +1,11 @@
 //! Security roles one by one: listed ([`list`]), shown with what they grant and who holds them ([`show`]),
 //! compared ([`difference`]), made by the same four stages as declared ones ([`declaration`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use keyholder_client::OrgUrl;
 use keyholder_security::{RoleFile, default_role_privileges};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::Administrator;
@@ -161,6 +161,34 @@ impl Detail {
             privileges: self.privileges.iter().map(|(name, depth)| (name.clone(), *depth)).collect(),
         }
     }
+}
+
+/// Takes out of rights the privileges that the org does not have; their names. One request, but for pages.
+///
+/// # Errors
+/// What the org refused.
+pub async fn leave_out_unknown(
+    administrator: &Administrator,
+    rights: &mut Vec<Right>,
+) -> Result<BTreeSet<String>, Error> {
+    let doing = || "read the privileges of the org".to_owned();
+    let known: Vec<PrivilegeName> =
+        administrator.org.query("privileges?$select=name").collect_as().await.while_doing(doing)?;
+    let known: HashSet<String> = known.into_iter().map(|one| one.name.to_lowercase()).collect();
+    let mut unknown = BTreeSet::new();
+    rights.retain(|right| match right {
+        Right::Privilege { name, .. } if !known.contains(&name.to_lowercase()) => {
+            unknown.insert(name.clone());
+            false
+        }
+        _ => true,
+    });
+    Ok(unknown)
+}
+
+#[derive(Deserialize)]
+struct PrivilegeName {
+    name: String,
 }
 
 /// The privileges that rights mean, by name.

@@ -95,6 +95,9 @@ pub(crate) struct RoleCreate {
     /// What it grants, from a role file as unpacked solutions have it (Roles/NAME.xml)
     #[arg(long, value_name = "FILE")]
     pub(crate) from_file: Option<PathBuf>,
+    /// Leave out privileges of the file that the org does not have, and say which: those of tables that are not there
+    #[arg(long, requires = "from_file")]
+    pub(crate) leave_out_unknown: bool,
     /// Change a role of that name that grants something else, whoever made it
     #[arg(long)]
     pub(crate) update: bool,

@@ -196,6 +196,20 @@ async fn create(arguments: &RoleCreate, printer: Printer) -> Result<Exit, Failur
         rights.extend(role_file(path)?.1);
     }
     let here = Here::find(&arguments.place, Absent::unless(arguments.dry_run), printer).await?;
+    if arguments.leave_out_unknown {
+        let unknown = roles::leave_out_unknown(&here.administrator, &mut rights).await;
+        match unknown {
+            Ok(unknown) if !unknown.is_empty() => printer.note(&format!(
+                "left out, because the org has no such privilege: {}",
+                unknown.into_iter().collect::<Vec<_>>().join(", ")
+            )),
+            Ok(_) => {}
+            Err(error) => {
+                here.end().await;
+                return Err(error.into());
+            }
+        }
+    }
     let url = here.administrator.connection.url.clone();
     let declaration = roles::declaration(&arguments.name, rights, arguments.update, &url);
     if let Err(mistakes) = declaration.check() {

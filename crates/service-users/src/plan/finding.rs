@@ -411,6 +411,7 @@ impl Finding {
         Self::new(Severity::Stop, "noSuchPrivilege", role, message)
             .within(org)
             .hint("privileges are called `prv`, the verb and the table's schema name, like `prvReadContact`")
+            .hint("a role file made elsewhere: `--leave-out-unknown` takes what this org has of it")
     }
 
     pub(crate) fn no_such_depth(role: &str, org: &str, impossible: &[String]) -> Self {
