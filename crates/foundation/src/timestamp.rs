@@ -138,6 +138,11 @@ impl Timestamp {
 
 /// A date and time with its offset, in milliseconds since 1970.
 fn moment(text: &str) -> Option<i64> {
+    // The library takes offsets of more than a day, which RFC 3339 does not have.
+    let offset = text.get(text.len().saturating_sub(6)..).unwrap_or_default();
+    if offset.starts_with(['+', '-']) && offset.get(1..3).is_some_and(|hours| hours > "23") {
+        return None;
+    }
     // The library knows the grammar, but ends two hours before the year does.
     text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond).ok().or_else(|| {
         let pieces = Pieces::parse(text).ok().filter(|pieces| pieces.time_zone_annotation().is_none())?;
@@ -192,6 +197,8 @@ mod tests {
             "9999-12-31T23:59:59",
             "9999-12-31T23:30:00-01:00",
             "9999-12-31T23:59:59Z[UTC]",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00-25:59",
         ] {
             assert!(Timestamp::parse(bad).is_err(), "{bad}");
         }
