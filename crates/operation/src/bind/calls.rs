@@ -8,6 +8,7 @@
 mod blocks;
 mod bulk_delete;
 mod closing;
+mod elsewhere;
 mod entities;
 mod initialize;
 mod others;
@@ -36,34 +37,6 @@ pub(super) const NAMESPACE: &str = "Microsoft.Dynamics.CRM.";
 /// A role is given at most this many privileges in one request; the platform has fewer than twice
 /// as many in all.
 const MOST_PRIVILEGES: usize = 10_000;
-
-/// Unbound operations of the service that the local org does not have yet.
-const NOT_YET: [&str; 24] = [
-    "BulkDetectDuplicates",
-    "CalculateRollupField",
-    "CommitAnnotationBlocksUpload",
-    "CommitAttachmentBlocksUpload",
-    "CreateMultiple",
-    "ExecuteWorkflow",
-    "GetClientMetadata",
-    "GetFileSasUrl",
-    "InitializeAnnotationBlocksDownload",
-    "InitializeAnnotationBlocksUpload",
-    "InitializeAttachmentBlocksDownload",
-    "InitializeAttachmentBlocksUpload",
-    "PublishXml",
-    "QualifyLead",
-    "RetrieveDuplicates",
-    "RetrieveEntityChanges",
-    "RetrieveMetadataChanges",
-    "ReviseQuote",
-    "SendEmail",
-    "SetAutoNumberSeed",
-    "UpdateMultiple",
-    "UpsertMultiple",
-    "ValidateApp",
-    "WinQuote",
-];
 
 /// Functions that the local org has, in a GET of their own address, with their parameters.
 const FUNCTIONS: [(&str, &[&str]); 9] = [
@@ -130,11 +103,9 @@ impl Binder<'_> {
                 }
                 return self.unbound_action(call);
             }
-            name if NOT_YET.contains(&name) => {
-                return Err(error::not_supported(&format!("The operation {name}")));
-            }
             name => match FUNCTIONS.iter().find(|(known, _)| *known == name) {
                 Some((_, parameters)) => *parameters,
+                None if elsewhere::has(name) => return Err(error::not_supported(&format!("The operation {name}"))),
                 None => return Err(error::unknown_segment(&quoted(name))),
             },
         };
