@@ -29,8 +29,9 @@ pub(crate) const UNASKED: usize = 64 * 1024;
 const UNASKED_TIME: Duration = Duration::from_secs(20);
 /// And a larger one, from the moment that it was let in.
 const ADMITTED_TIME: Duration = Duration::from_secs(120);
-/// How much of a refused body is thrown away, in bytes, before its connection is.
-const DISCARDED: usize = 1024 * 1024;
+/// How much of a refused body is thrown away, in bytes, before its connection is: more than the service itself takes
+/// (116.85 MB), since what is sent to it can be sent here too. It passes through one buffer.
+const DISCARDED: usize = 256 * 1024 * 1024;
 /// How long a body waits for others to go.
 const WAIT: Duration = Duration::from_secs(5);
 /// What an answer is sent in: the most that waits inside the HTTP library for a slow reader.
@@ -103,6 +104,8 @@ where
     if waits || refusal.status() == StatusCode::REQUEST_TIMEOUT || body.is_end_stream() {
         return;
     }
+    // Who was let in and is told of the size has the time of a body of that size; a stranger has a stranger's.
+    let time = if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE { ADMITTED_TIME } else { UNASKED_TIME };
     tokio::spawn(async move {
         let mut left = DISCARDED;
         let reading = async {
@@ -115,7 +118,7 @@ where
             }
         };
         // Whether it ended or its time did, it is let go.
-        let _ = timeout(UNASKED_TIME, reading).await;
+        let _ = timeout(time, reading).await;
     });
 }
 

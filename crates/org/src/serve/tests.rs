@@ -153,14 +153,27 @@ async fn a_client_that_sends_before_it_listens_hears_the_refusal() {
     client.says(format!("{stranger}1000000\r\n\r\n")).await;
     client.says(vec![b'x'; 1_000_000]).await;
     assert!(client.hears().await.starts_with("HTTP/1.1 401 "));
+    // Who may send much and sends more than that hears it too, behind the last byte.
+    let known = stranger.replace("Connection", "Authorization: x\r\nConnection");
+    let mut client = connected(0).await;
+    client.says(format!("{known}40000000\r\n\r\n")).await;
+    client.says(vec![b'x'; 40_000_000]).await;
+    assert!(client.hears().await.starts_with("HTTP/1.1 413 "));
+    // So it does in pieces of which nobody knows how many there will be.
+    let chunked = known.replace("Content-Length: ", "Transfer-Encoding: chunked\r\n\r\n2625A00\r\n");
+    let mut client = connected(0).await;
+    client.says(chunked).await;
+    client.says(vec![b'x'; 40_000_000]).await;
+    client.says("\r\n0\r\n\r\n").await;
+    assert!(client.hears().await.starts_with("HTTP/1.1 413 "));
     // Without end it is not read for anybody.
     let mut client = connected(0).await;
-    client.says(format!("{stranger}100000000\r\n\r\n")).await;
-    let mut taken = 0;
-    while client.pipe.write_all(&[b'x'; 4096]).await.is_ok() {
-        taken += 4096;
+    client.says(format!("{known}100000000000\r\n\r\n")).await;
+    let (mut taken, piece) = (0_usize, vec![b'x'; 1 << 20]);
+    while client.pipe.write_all(&piece).await.is_ok() {
+        taken += piece.len();
     }
-    assert!((1024 * 1024..1024 * 1024 + 256 * 1024).contains(&taken), "{taken}");
+    assert!((256 << 20..257 << 20).contains(&taken), "{taken}");
     // Who asks first is told so at once, and sends nothing.
     let mut client = connected(0).await;
     client.says(format!("{stranger}1000000\r\nExpect: 100-continue\r\n\r\n")).await;
