@@ -80,6 +80,9 @@ pub fn bind(schema: &Schema, request: &Request<'_>) -> Result<Bound, DataverseEr
     let options = Options::read(request.options()?)?;
     let binder = Binder { schema, request, options: &options };
     let operation = binder.operation(segments)?;
+    if preferences.track_changes && matches!(operation, Operation::Query(_) | Operation::Saved(_)) {
+        return Err(error::not_supported("The preference odata.track-changes"));
+    }
     Ok(Bound { operation, preferences, version, acting_for })
 }
 

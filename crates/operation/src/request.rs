@@ -157,6 +157,9 @@ pub struct Preferences {
     pub annotations: Option<Annotations>,
     /// `odata.continue-on-error`: a batch goes on behind a request that fails.
     pub continue_on_error: bool,
+    /// `odata.track-changes`: with the rows a link to what changes from now on. The link is what is asked for, so this
+    /// one is refused where it means something, and not passed over.
+    pub track_changes: bool,
 }
 
 /// A list of annotation names, with wildcards.
@@ -223,6 +226,7 @@ impl Preferences {
             "odata.continue-on-error" | "continue-on-error" => {
                 self.continue_on_error = !value.eq_ignore_ascii_case("false");
             }
+            "odata.track-changes" | "track-changes" => self.track_changes = true,
             "odata.include-annotations" | "include-annotations" => {
                 self.annotations = Some(Annotations { written: value.to_owned() });
             }

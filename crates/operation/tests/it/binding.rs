@@ -155,6 +155,20 @@ fn what_is_not_built_yet_says_so() {
 }
 
 #[test]
+fn changes_are_not_tracked_and_nobody_is_left_to_believe_it() {
+    let get = |address: &str, prefer: &str| send("GET", address, &[("Prefer", prefer)], "");
+    for prefer in ["odata.track-changes", "odata.maxpagesize=5, track-changes"] {
+        let refused = get("contacts?$select=fullname", prefer).unwrap_err();
+        assert_eq!(refused.status, 501);
+        assert_eq!(refused.message, "The preference odata.track-changes is not supported by the local org yet.");
+    }
+    // Elsewhere it means nothing, as any preference that is not known.
+    get(&format!("contacts({ID})"), "odata.track-changes").unwrap();
+    get("contacts/$count", "odata.track-changes").unwrap();
+    send("POST", "contacts", &[("Prefer", "odata.track-changes")], "{}").unwrap();
+}
+
+#[test]
 fn literals_of_another_type_are_refused() {
     assert_eq!(
         refusal("GET", "contacts?$filter=statecode eq '0'", "").1,
