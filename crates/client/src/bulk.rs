@@ -213,7 +213,10 @@ pub async fn load(
         key: options.verb.key().to_vec(),
         reading: options.reading(),
     };
-    let journal = Journal::open(&options.journal, identity)?;
+    if options.journal == options.rejects {
+        return Err(LoadError::input("the journal and the rejected rows cannot be one file"));
+    }
+    let mut journal = Journal::open(&options.journal, identity)?;
     let past = &journal.past;
     let mut progress = Progress {
         rows: past.rows,
@@ -231,6 +234,8 @@ pub async fn load(
     let rejects =
         Rejects::open(&options.rejects, opened.again()?, options.form, &opened.header, length, was_continued)?;
     prepared.begin(RowIds::of(journal.identity.load), past.done.clone());
+    // Not before it is known that no file is in the way: from here on those rows are this load's.
+    journal.begin()?;
     let Prepared { mut rows, sender, lookups } = prepared;
     let run = Run { sender: &sender, lookups: &lookups, pool, at_once: options.at_once };
     let mut ledger = Books { journal, rejects, progress, told };

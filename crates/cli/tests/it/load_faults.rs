@@ -114,6 +114,33 @@ async fn lines_of_json_are_loaded_and_rejected_too() {
     assert_eq!((&rows[1]["numberofchildren"], &rows[1]["preferredcontactmethodcode"]), (&2.into(), &2.into()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_there_stay_as_they_are() {
+    let case = Case::new().await;
+    case.file("rows.csv", "lastname,numberofchildren\nA,many\nB,1\n");
+    case.file("rows.csv.rejects.csv", "mine\n");
+    // However often it is tried.
+    for _ in 0..2 {
+        let said = case.load(&["rows.csv"]).failed(65);
+        assert!(said.contains("is there already") && case.read("rows.csv.rejects.csv") == "mine\n", "{said}");
+    }
+    for (flags, said) in [
+        (&["--journal", "rows.csv"][..], "is no journal of a load"),
+        (&["--journal", "one", "--rejects", "one"], "cannot be one file"),
+        (&["--rejects", "rows.csv"], "is there already"),
+    ] {
+        let told = case.load(&[&["rows.csv"], flags].concat()).failed(65);
+        assert!(told.contains(said), "{told}");
+    }
+    assert_eq!(case.read("rows.csv"), "lastname,numberofchildren\nA,many\nB,1\n");
+    // A row that never ends comes to an end, and those before it are loaded.
+    let endless = format!("lastname\nBefore\n\"{}", "x".repeat(17 << 20));
+    case.file("endless.csv", endless);
+    let said = case.load(&["endless.csv"]).failed(65);
+    assert!(said.contains("row 2 has more than 16777216 bytes") && said.contains("never closed"), "{said}");
+    assert_eq!(case.query("contacts?$select=lastname&$filter=lastname eq 'Before'").len(), 1);
+}
+
 /// A limit on the size of files stands in for a full disk: writing fails in the same way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_loses_nothing() {

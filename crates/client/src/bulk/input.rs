@@ -60,6 +60,12 @@ impl Opened {
     /// Opens the file, reads all of it once for its hash, and its first line.
     pub(super) fn open(path: &Path, form: Form) -> Result<Self, LoadError> {
         let shown = path.display();
+        if !form.delimiter().is_ascii() || matches!(form.delimiter(), '"' | '\n' | '\r') {
+            return Err(LoadError::input(format!(
+                "`{}` cannot stand between cells",
+                form.delimiter().escape_default()
+            )));
+        }
         let regular = keyholder_platform::regular_file(path).map_err(|error| {
             LoadError::input(error.to_string()).hint("a load is continued by its file: what comes by a pipe has none")
         })?;

@@ -120,7 +120,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of the load `now`, or begins it; one that there is keeps its load's id.
+    /// Opens the journal of the load `now`; one that there is keeps its load's id, another has to be begun.
     pub(super) fn open(path: &Path, now: Identity) -> Result<Self, LoadError> {
         let path = keyholder_platform::regular_file(path).map_err(|error| LoadError::input(error.to_string()))?;
         keyholder_platform::make_private_file(&path).map_err(|error| LoadError::input(error.to_string()))?;
@@ -146,18 +146,23 @@ impl Journal {
                 journal.identity = earlier;
                 journal.cut(whole)?;
             }
-            None => {
-                journal.cut(0)?;
-                let identity = serde_json::to_string(&journal.identity).unwrap_or_default();
-                journal.append(&format!("{MAGIC}{identity}"))?;
-                journal.sync()?;
-                // The name of a new file is its folder's.
-                let folder = journal.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
-                let _ = File::open(folder).and_then(|folder| folder.sync_all());
-            }
+            None => journal.cut(0)?,
         }
         Ok(journal)
+    }
+
+    /// Writes down which load it is of, on the disk; nothing where an earlier run did.
+    pub(super) fn begin(&mut self) -> Result<(), LoadError> {
+        if self.is_continued {
+            return Ok(());
+        }
+        let identity = serde_json::to_string(&self.identity).unwrap_or_default();
+        self.append(&format!("{MAGIC}{identity}"))?;
+        self.sync()?;
+        // The name of a new file is its folder's.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        Ok(())
     }
 
     /// Takes what is behind so many bytes away.
@@ -280,6 +285,7 @@ mod tests {
         let path = folder.path().join("journal");
         let mut journal = Journal::open(&path, identity(1)).unwrap();
         assert!(!journal.is_continued);
+        journal.begin().unwrap();
         for (start, end) in [(30, 50), (10, 30), (70, 90)] {
             journal.done(done(start, end)).unwrap();
         }
@@ -288,7 +294,8 @@ mod tests {
         let lines: Vec<usize> = memchr::memchr_iter(b'\n', &bytes).map(|at| at + 1).collect();
         for cut in 0..=bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
-            let journal = Journal::open(&path, identity(2)).unwrap();
+            let mut journal = Journal::open(&path, identity(2)).unwrap();
+            journal.begin().unwrap();
             let is_same = cut >= lines[0];
             assert_eq!(journal.identity.load, Uuid::from_u128(if is_same { 1 } else { 2 }), "cut at {cut}");
             let records = lines.iter().filter(|end| **end <= cut).count().saturating_sub(1) as u64;
@@ -309,6 +316,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let mut journal = Journal::open(&path, identity(1)).unwrap();
+        journal.begin().unwrap();
         let error = Journal::open(&path, identity(1)).unwrap_err();
         assert!(matches!(error, LoadError::InUse { .. }), "{error}");
         journal.over().unwrap();

@@ -98,19 +98,21 @@ impl Run<'_> {
         let stop = self.sender.stop.clone();
         let mut under_way = FuturesUnordered::new();
         let (mut bytes, mut expected) = (0, 0);
-        let (mut failed, mut is_over, mut is_broken): (Option<LoadError>, bool, bool) = (None, false, false);
+        let (mut is_over, mut is_broken, mut is_closed) = (false, false, false);
+        let mut failed: Option<LoadError> = None;
         loop {
             while failed.is_none() && !is_over && self.has_room(under_way.len(), bytes) {
                 let mut block = Block::new(sizes.rows, LARGEST_BLOCK, expected);
                 match source.fill(&mut block) {
                     Ok(more) => is_over = !more,
-                    Err(error) => {
-                        // The rows before it are whole.
+                    // What was read of a file that changed is perhaps no row; those before another fault are whole.
+                    Err(error @ LoadError::Changed { .. }) => {
                         failed = Some(error);
-                        self.pool.close();
+                        break;
                     }
+                    Err(error) => failed = Some(error),
                 }
-                if block.count() > 0 && failed.is_none() {
+                if block.count() > 0 {
                     expected = block.text.len();
                     bytes += block.text.len();
                     under_way.push(self.block(block));
@@ -121,8 +123,9 @@ impl Run<'_> {
             }
             let outcome = tokio::select! {
                 outcome = under_way.next() => outcome,
-                () = stop.asked(), if failed.is_none() => {
-                    failed = Some(LoadError::Stopped);
+                () = stop.asked(), if !is_closed => {
+                    failed = failed.or(Some(LoadError::Stopped));
+                    is_closed = true;
                     self.pool.close();
                     continue;
                 }
@@ -140,10 +143,9 @@ impl Run<'_> {
                 }
                 None => Ok(()),
             };
-            if let Err(error) = result
-                && failed.is_none()
-            {
-                failed = Some(if stop.is_asked() { LoadError::Stopped } else { error });
+            if let Err(error) = result {
+                failed = failed.or(Some(if stop.is_asked() { LoadError::Stopped } else { error }));
+                is_closed = true;
                 self.pool.close();
             }
         }
