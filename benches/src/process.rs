@@ -88,7 +88,9 @@ pub(crate) async fn run(command: &mut tokio::process::Command) -> Result<Ran, Fa
     };
     let status = child.wait().await?;
     if !status.success() {
-        return Err(format!("{:?} failed: {status}", command.as_std()).into());
+        // Not its environment, which has a secret.
+        let arguments: Vec<_> = command.as_std().get_args().collect();
+        return Err(format!("{arguments:?} failed: {status}").into());
     }
     Ok(Ran { wall_millis, cpu_micros: accounts.0.values().sum(), peak_megabytes: peak })
 }
