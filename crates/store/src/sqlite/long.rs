@@ -19,8 +19,9 @@ use crate::queue::{Queue, Refused};
 
 /// How many threads do long reads.
 pub(super) const THREADS: usize = 2;
-/// The most long reads that wait for those threads.
-pub(super) const WAITING: usize = 16;
+/// The most long reads that wait for those threads: more than the service lets one user have under way at once (52), who
+/// so waits instead of being refused and asking again, each time at the cost of a short read.
+pub(super) const WAITING: usize = 64;
 
 /// Where reading threads leave what is long.
 pub(super) struct Handover {

@@ -14,14 +14,14 @@ use crate::job::Watch;
 /// After how many instructions the engine asks whether it may go on.
 pub(super) const PERIOD: u32 = 1_000;
 /// How many such periods a closure takes at most on a thread of the store: 10 to 20 seconds' work. Counted with a handler
-/// of this period over cross joins of three tables of 3,000 rows in memory, an ordinary processor does 100 to 300
-/// million instructions a second: a sort and `LIKE` are at the lower end, comparing numbers is at the upper. Pages that
-/// have to come from the disk make it longer.
-pub(super) const LONGEST: u32 = 2_000_000;
+/// of this period over joins of three tables of 10,000 rows, a busy shared processor does 70 to 140 million
+/// instructions a second, an idle one up to 300: a sort and `LIKE` are at the lower end, comparing numbers is
+/// at the upper. Pages that have to come from the disk make it longer.
+pub(super) const LONGEST: u32 = 1_500_000;
 
-/// How many of them a read takes at most before it counts as long: 5 million instructions, some 50 ms. A page of 5,000
+/// How many of them a read takes at most before it counts as long: 2 million instructions, some 25 ms. A page of 5,000
 /// rows of a hundred columns takes less.
-pub(super) const SHORT: u32 = 5_000;
+pub(super) const SHORT: u32 = 2_000;
 
 /// The bound on what one connection does.
 #[derive(Debug)]
