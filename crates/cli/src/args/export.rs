@@ -9,7 +9,7 @@ use super::{NameFlags, OrgPlace};
 /// The long help of `export`.
 pub(super) const EXPORT: &str = "Writes the rows of a table, or of a query, to a file: CSV, JSON lines or one JSON document, page by \
     page, so memory holds one. A table is named by its entity set, `contacts`; a query is what follows /api/data/v9.2/ in a URL.\n\n\
-    Until it is whole the file is called FILE.part, and FILE.journal says how far it is good. An export that was stopped, killed or \
+    Until it is whole the file is called FILE.part, and FILE.export-journal says how far it is good. An export that was stopped, killed or \
     cut off is run again with the same flags and goes on where it was, each row once. Rows that are made or deleted meanwhile may be \
     missed, as in any paging. One that is asked for something else is refused: `--restart` begins anew.\n\nExamples:\n  \
     keyholder export contacts --output-file contacts.csv --local\n  \

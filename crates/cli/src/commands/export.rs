@@ -28,10 +28,10 @@ pub(crate) async fn run(arguments: &Export, printer: Printer) -> Result<(), Fail
         None => None,
     };
     let files = Files::lock(&arguments.output_file, arguments.overwrite)?;
+    files.check_output(arguments.restart)?;
     if arguments.restart {
         files.forget()?;
     }
-    files.check_output()?;
     let asked = Asked::find_as(&arguments.place, arguments.name.impersonate, printer).await?;
     let outcome = export(&asked.org, Job { arguments, format, query, document, files, printer }).await;
     asked.end().await;
@@ -116,6 +116,7 @@ async fn export(org: &Dataverse, job: Job<'_>) -> Result<(), Failure> {
         format: job.format.as_str().to_owned(),
         select: arguments.select.clone(),
         annotations: arguments.annotations,
+        page_size: arguments.page_size,
     };
     let query = if arguments.annotations { query.annotated() } else { query };
     let query = arguments.page_size.map_or(query.clone(), |rows| query.page_size(rows));

@@ -176,7 +176,7 @@ async fn an_export_that_is_killed_again_and_again_has_each_row_once() {
                 None => kills += 1,
             }
             assert!(!case.at(name).exists(), "a part is never taken for the whole");
-            assert!(case.at(&format!("{name}.part")).exists() && case.at(&format!("{name}.journal")).exists());
+            assert!(case.at(&format!("{name}.part")).exists() && case.at(&format!("{name}.export-journal")).exists());
             assert!(kills < 40, "it never comes to an end");
         };
         assert!(ended.err.contains("going on behind ") && ended.status.success(), "{ended:#?}");
@@ -200,15 +200,23 @@ async fn a_journal_goes_on_with_its_own_export_alone() {
     let others = ["export", "accounts", "--select", "name", "--output-file", "a.csv"];
     let said = case.run(&others).failed(78);
     assert!(
-        said.contains("a.csv.journal")
+        said.contains("a.csv.export-journal")
             && said.contains("is of another export: its query was")
             && said.contains("--restart"),
         "{said}"
     );
     assert!(with(&["--format", "jsonl"]).failed(78).contains("its format was `csv`"));
 
+    let sized = ["export", "contacts", "--select", "fullname", "--page-size", "2", "--output-file", "a.csv"];
+    assert!(case.run(&sized).failed(78).contains("its `--page-size` was 1, not 2"));
+    fs::write(case.at("a.csv"), "mine").unwrap();
+    let said = with(&[]).failed(73);
+    assert!(said.contains("`a.csv` is there already") && said.contains("--overwrite"), "{said}");
+    assert_eq!(case.text("a.csv"), "mine");
+    fs::remove_file(case.at("a.csv")).unwrap();
+
     // Bytes that the journal does not know of were half a page; fewer are somebody else's doing.
-    let journal: Value = serde_json::from_str(&case.text("a.csv.journal")).unwrap();
+    let journal: Value = serde_json::from_str(&case.text("a.csv.export-journal")).unwrap();
     let good = usize::try_from(journal["bytes"].as_u64().unwrap()).unwrap();
     let part = case.text("a.csv.part");
     assert!(part.len() >= good);
@@ -227,19 +235,38 @@ async fn a_journal_goes_on_with_its_own_export_alone() {
     assert!(killed_or_ended(&case, &again).await.is_none());
     case.control("DELETE", "faults", &Value::Null).await;
     let bytes = |value: u64| {
-        let mut journal: Value = serde_json::from_str(&case.text("c.csv.journal")).unwrap();
+        let mut journal: Value = serde_json::from_str(&case.text("c.csv.export-journal")).unwrap();
         journal["bytes"] = json!(value);
-        fs::write(case.at("c.csv.journal"), journal.to_string()).unwrap();
+        fs::write(case.at("c.csv.export-journal"), journal.to_string()).unwrap();
     };
     bytes(1_000_000);
     let said = case.run(&again).failed(65);
     assert!(said.contains("c.csv.part") && said.contains("somebody has changed it"), "{said}");
-    fs::write(case.at("c.csv.journal"), "{").unwrap();
-    assert!(case.run(&again).failed(65).contains("`c.csv.journal` is damaged"));
-    fs::remove_file(case.at("c.csv.journal")).unwrap();
+    fs::write(case.at("c.csv.export-journal"), "{").unwrap();
+    assert!(case.run(&again).failed(65).contains("`c.csv.export-journal` is damaged, or no journal of an export"));
+    fs::remove_file(case.at("c.csv.export-journal")).unwrap();
     assert!(case.run(&again).failed(73).contains("no journal of it"));
     case.run(&[&again[..], &["--restart"]].concat()).done();
     assert_eq!(case.text("c.csv"), case.text("b.csv"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_of_a_load_of_the_same_file_stays() {
+    let case = Case::new().await;
+    fs::write(case.at("c.csv"), "lastname\nOne\nTwo\n").unwrap();
+    let load = ["load", "c.csv", "--table", "contacts", "--output", "json"];
+    assert_eq!(case.run(&load).json()["rowsNow"], 2);
+    let journal = case.text("c.csv.journal");
+    let export = ["export", "contacts", "--select", "lastname", "--output-file", "c.csv"];
+    for more in [&[][..], &["--restart"]] {
+        let said = case.run(&[&export[..], more].concat()).failed(73);
+        assert!(said.contains("`c.csv` is there already"), "{said}");
+        assert_eq!(case.text("c.csv.journal"), journal);
+    }
+    assert_eq!(case.run(&load).json()["rowsNow"], 0, "no row is made a second time");
+    case.run(&[&export[..], &["--restart", "--overwrite"]].concat()).done();
+    assert_eq!(case.text("c.csv").lines().count(), 13);
+    assert_eq!(case.text("c.csv.journal"), journal);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use keyholder_client::dataverse::Bookmark;
 use keyholder_platform::files::UNFINISHED;
 use keyholder_platform::{FolderLock, LockError, read_bounded, regular_file, write_private};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
@@ -20,6 +21,8 @@ use crate::failure::Failure;
 const VERSION: u64 = 1;
 /// Largest journal that is read, in bytes: queries and links are some thousand.
 const LIMIT: u64 = 4 << 20;
+/// How the journal's name ends. `load` calls its own `FILE.journal`, and the file that it loads may be written by an export.
+const ENDING: &str = ".export-journal";
 
 /// What an export is of: a journal serves the same alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,8 @@ pub(super) struct Wish {
     pub(super) format: String,
     pub(super) select: Vec<String>,
     pub(super) annotations: bool,
+    /// Pages that are named by their numbers begin elsewhere when they have another size.
+    pub(super) page_size: Option<u32>,
 }
 
 impl Wish {
@@ -45,10 +50,12 @@ impl Wish {
         ];
         let named = pairs.into_iter().find(|(_, one, other)| one != other);
         let named = named.map(|(what, one, other)| format!("its {what} was `{one}`, not `{other}`"));
+        let size = |size: Option<u32>| size.map_or_else(|| "the org's own".to_owned(), |rows| rows.to_string());
         let select = || Some("its `--select` was another".to_owned()).filter(|_| self.select != other.select);
-        named.or_else(select).or_else(|| {
-            Some("it had `--annotations`, or had not".to_owned()).filter(|_| self.annotations != other.annotations)
-        })
+        let annotations =
+            || Some("it had `--annotations`, or had not".to_owned()).filter(|_| self.annotations != other.annotations);
+        let sizes = || format!("its `--page-size` was {}, not {}", size(self.page_size), size(other.page_size));
+        named.or_else(select).or_else(annotations).or_else(|| (self.page_size != other.page_size).then(sizes))
     }
 }
 
@@ -69,6 +76,16 @@ pub(super) struct Journal {
     pub(super) columns: Option<Vec<String>>,
     /// Whether nothing is missing, not even the end.
     is_whole: bool,
+}
+
+/// What the journals of all versions have.
+#[derive(Deserialize)]
+struct OfAnyVersion {
+    version: u64,
+    #[serde(rename = "wish")]
+    _wish: IgnoredAny,
+    #[serde(rename = "bytes")]
+    _bytes: u64,
 }
 
 /// The files of one export, held by this process.
@@ -109,7 +126,7 @@ impl Files {
             }
             LockError::File(error) => error.into(),
         })?;
-        let (part, journal) = (beside(".part"), beside(".journal"));
+        let (part, journal) = (beside(".part"), beside(ENDING));
         Ok(Self { part, journal, output, overwrite, lock: Some(lock) })
     }
 
@@ -118,7 +135,15 @@ impl Files {
     }
 
     /// Throws away what an earlier run has left.
+    ///
+    /// # Errors
+    /// What has the journal's name is no export's, or cannot be removed: then all stays.
     pub(super) fn forget(&self) -> Result<(), Failure> {
+        if let Some(text) = self.read()?
+            && let Err(error) = serde_json::from_str::<OfAnyVersion>(&text)
+        {
+            return Err(self.damaged(&error.to_string()));
+        }
         // The journal first: a part without one is nobody's.
         for file in [&self.journal, &self.part] {
             remove(file)?;
@@ -126,24 +151,35 @@ impl Files {
         Ok(())
     }
 
-    /// Refuses to write over what nobody said may go.
-    pub(super) fn check_output(&self) -> Result<(), Failure> {
-        if !self.overwrite && self.output.exists() && !self.journal.exists() {
-            let message = format!("`{}` is there already", self.output.display());
-            return Err(Failure::new(Exit::CannotCreate, message)
-                .hint("give another name, or put the new one in its place with `--overwrite`"));
+    /// Refuses to write over what nobody said may go; `restart` where nothing that was left is gone on with.
+    pub(super) fn check_output(&self, restart: bool) -> Result<(), Failure> {
+        let is_ours = || {
+            let text = self.read().ok().flatten()?;
+            let journal = self.journal_in(&text).ok()?;
+            Some(self.has_its_name(&journal))
+        };
+        if !restart && is_ours() == Some(true) { Ok(()) } else { self.check_name() }
+    }
+
+    /// Refuses a name that something has, unless that may go.
+    fn check_name(&self) -> Result<(), Failure> {
+        if self.overwrite || !self.output.exists() {
+            return Ok(());
         }
-        Ok(())
+        let message = format!("`{}` is there already", self.output.display());
+        Err(Failure::new(Exit::CannotCreate, message)
+            .hint("give another name, or put the new one in its place with `--overwrite`"))
+    }
+
+    /// Whether an earlier run was killed between the name and the journal's end.
+    fn has_its_name(&self, journal: &Journal) -> bool {
+        journal.is_whole && !self.part.exists() && has_length(&self.output, journal.bytes)
     }
 
     /// Finds what an earlier run has left, or begins.
     pub(super) fn open(&self, wish: &Wish) -> Result<Left, Failure> {
-        let journal = match read_bounded(&self.journal, LIMIT) {
-            Ok(text) => Some(self.journal_in(&text)?),
-            Err(error) if error.is_missing() => None,
-            Err(error) => return Err(error.into()),
-        };
-        let Some(journal) = journal else { return self.begin(wish) };
+        let Some(text) = self.read()? else { return self.begin(wish) };
+        let journal = self.journal_in(&text)?;
         if let Some(differs) = journal.wish.differs(wish) {
             let message = format!("`{}` is of another export: {differs}", self.journal.display());
             return Err(restart(Failure::new(Exit::BadConfiguration, message)));
@@ -195,15 +231,29 @@ impl Files {
         File::create_new(&self.part).map_err(|error| self.unwritable(&error))
     }
 
-    fn journal_in(&self, text: &str) -> Result<Journal, Failure> {
-        let damaged = |what: String| {
-            restart(Failure::new(Exit::BadData, format!("`{}` is damaged: {what}", self.journal.display())))
-        };
-        let journal: Journal = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-        if journal.version != VERSION {
-            return Err(damaged(format!("its version is {}, not {VERSION}", journal.version)));
+    /// The journal's text, where there is one.
+    fn read(&self) -> Result<Option<String>, Failure> {
+        match read_bounded(&self.journal, LIMIT) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        Ok(journal)
+    }
+
+    fn journal_in(&self, text: &str) -> Result<Journal, Failure> {
+        let any: OfAnyVersion = serde_json::from_str(text).map_err(|error| self.damaged(&error.to_string()))?;
+        if any.version != VERSION {
+            let message = format!("`{}` is of another version: {}, not {VERSION}", self.journal.display(), any.version);
+            return Err(restart(Failure::new(Exit::BadData, message)));
+        }
+        serde_json::from_str(text).map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    /// What is no journal of an export is not thrown away: it may be somebody else's.
+    fn damaged(&self, what: &str) -> Failure {
+        let message = format!("`{}` is damaged, or no journal of an export: {what}", self.journal.display());
+        Failure::new(Exit::BadData, message)
+            .hint("delete it by hand, when nothing else needs it; another `--output-file` leaves it alone")
     }
 
     /// Adds what a page came to, and says so in the journal.
@@ -232,10 +282,10 @@ impl Files {
             journal.is_whole = true;
             self.save(journal)?;
         }
-        match std::fs::rename(&self.part, &self.output) {
-            // Killed between the name and the journal's end.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && has_length(&self.output, journal.bytes) => {}
-            renamed => renamed.map_err(|error| self.lost(&error))?,
+        if !self.has_its_name(journal) {
+            // Somebody may have made a file of that name meanwhile.
+            self.check_name()?;
+            std::fs::rename(&self.part, &self.output).map_err(|error| self.lost(&error))?;
         }
         remove(&self.journal)?;
         self.sweep();
@@ -309,6 +359,7 @@ mod tests {
             format: text("csv"),
             select: Vec::new(),
             annotations: false,
+            page_size: Some(200),
         }
     }
 
@@ -372,7 +423,7 @@ mod tests {
             }
             assert!(steps > 8 || !output.exists(), "{steps}: a part has the name of the whole");
             let files = Files::lock(&output, false).unwrap();
-            files.check_output().unwrap();
+            files.check_output(false).unwrap();
             let (journal, file) = match files.open(&wish()).unwrap() {
                 Left::Open(journal, file) => (journal, Some(*file)),
                 Left::Whole(journal) => (journal, None),
@@ -399,23 +450,76 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         run(folder.path(), 9);
         std::fs::write(folder.path().join("a.csv"), "another").unwrap();
-        let files = Files::lock(&folder.path().join("a.csv"), false).unwrap();
+        for (overwrite, hint) in [(false, "--overwrite"), (true, "--restart")] {
+            let files = Files::lock(&folder.path().join("a.csv"), overwrite).unwrap();
+            assert_eq!(files.check_output(false).is_ok(), overwrite);
+            let Left::Whole(mut journal) = files.open(&wish()).unwrap() else { panic!("it is whole") };
+            let failure = files.end(&mut journal).unwrap_err();
+            assert!(failure.hints()[0].contains(hint), "{failure:?}");
+            assert_eq!(std::fs::read_to_string(folder.path().join("a.csv")).unwrap(), "another");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_made_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("a.csv");
+        let files = Files::lock(&output, false).unwrap();
+        files.check_output(false).unwrap();
+        let (mut journal, mut file) = open(&files);
+        files.add(&mut file, "a\n1\n", &mut journal).unwrap();
+        std::fs::write(&output, "mine").unwrap();
+        for restart in [false, true] {
+            let failure = files.check_output(restart).unwrap_err();
+            assert!(failure.message().contains("is there already"), "{failure:?}");
+        }
+        files.close(&mut file, "", &mut journal).unwrap();
+        assert!(files.end(&mut journal).unwrap_err().message().contains("is there already"));
+        assert_eq!(std::fs::read_to_string(&output).unwrap(), "mine");
+        drop(files);
+        // The whole waits for its name.
+        let files = Files::lock(&output, true).unwrap();
+        files.check_output(false).unwrap();
         let Left::Whole(mut journal) = files.open(&wish()).unwrap() else { panic!("it is whole") };
-        let failure = files.end(&mut journal).unwrap_err();
+        files.end(&mut journal).unwrap();
+        assert_eq!(std::fs::read_to_string(&output).unwrap(), "a\n1\n");
+    }
+
+    #[test]
+    fn what_is_no_journal_of_an_export_is_not_thrown_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let files = Files::lock(&at("a.csv"), false).unwrap();
+        std::fs::write(at("a.csv.part"), "x").unwrap();
+        for text in ["{", "notes\n", "{\"load\":1}\n", "{\"version\":1,\"wish\":{}}"] {
+            std::fs::write(at("a.csv.export-journal"), text).unwrap();
+            let failure = files.forget().unwrap_err();
+            assert!(failure.hints()[0].contains("by hand"), "{failure:?}");
+            assert_eq!(std::fs::read_to_string(at("a.csv.export-journal")).unwrap(), text);
+            assert!(at("a.csv.part").exists());
+        }
+        let newer = "{\"version\":2,\"wish\":{\"more\":1},\"bytes\":7,\"more\":1}";
+        std::fs::write(at("a.csv.export-journal"), newer).unwrap();
+        let Err(failure) = files.open(&wish()) else { panic!("it is of another version") };
         assert!(failure.hints()[0].contains("--restart"), "{failure:?}");
+        files.forget().unwrap();
+        assert!(!at("a.csv.export-journal").exists() && !at("a.csv.part").exists());
     }
 
     #[test]
     fn what_a_killed_run_was_about_to_write_is_swept_away_with_its_journal() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in [".a.csv.journal.17.new", ".b.csv.journal.17.new"] {
+        for name in [".a.csv.export-journal.17.new", ".b.csv.export-journal.17.new"] {
             std::fs::write(at(name), "{").unwrap();
         }
         let files = Files::lock(&at("a.csv"), false).unwrap();
         let (mut journal, _) = open(&files);
         files.end(&mut journal).unwrap();
-        assert!(!at(".a.csv.journal.17.new").exists() && at(".b.csv.journal.17.new").exists(), "others' stay");
+        assert!(
+            !at(".a.csv.export-journal.17.new").exists() && at(".b.csv.export-journal.17.new").exists(),
+            "others' stay"
+        );
     }
 
     #[test]
@@ -429,5 +533,7 @@ mod tests {
         assert_eq!(other(|wish| wish.caller = "b".to_owned()).unwrap(), "its caller was `a`, not `b`");
         assert!(other(|wish| wish.select.push("x".to_owned())).unwrap().contains("--select"));
         assert!(other(|wish| wish.annotations = true).unwrap().contains("--annotations"));
+        assert_eq!(other(|wish| wish.page_size = Some(50)).unwrap(), "its `--page-size` was 200, not 50");
+        assert_eq!(other(|wish| wish.page_size = None).unwrap(), "its `--page-size` was 200, not the org's own");
     }
 }
