@@ -61,6 +61,10 @@ pub(super) struct Block {
     pub(super) rows: Vec<Span>,
     pub(super) rejected: Vec<Rejected>,
     pub(super) sought: Vec<Sought>,
+    /// The bytes of what is sought.
+    sought_bytes: usize,
+    /// The bytes of why rows were rejected.
+    reason_bytes: usize,
     /// How many rows there are, those that were rejected included.
     count: u64,
     place: Place,
@@ -91,6 +95,8 @@ impl Block {
             rows: Vec::with_capacity(most_rows.min(1_000)),
             rejected: Vec::new(),
             sought: Vec::new(),
+            sought_bytes: 0,
+            reason_bytes: 0,
             count: 0,
             place: 0..0,
             most_rows,
@@ -100,7 +106,18 @@ impl Block {
 
     /// Whether another row would be too many.
     pub(super) fn is_full(&self) -> bool {
-        self.count >= self.most_rows as u64 || self.text.len() >= self.most_bytes
+        self.count >= self.most_rows as u64 || self.bytes() >= self.most_bytes
+    }
+
+    /// What it takes in memory, in bytes, beside what each row takes whatever stands in it.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len() + self.keys.len() + self.sought_bytes + self.reason_bytes
+    }
+
+    /// The row that is being written has a lookup whose row is known by this value.
+    pub(super) fn seek(&mut self, lookup: usize, value: String) {
+        self.sought_bytes += value.len() + size_of::<Sought>();
+        self.sought.push(Sought { row: self.rows.len(), lookup, value });
     }
 
     /// How many rows it has, those that were rejected included.
@@ -124,6 +141,7 @@ impl Block {
     /// Takes a row that cannot be sent.
     pub(super) fn reject(&mut self, number: u64, place: Place, reason: String) {
         self.counted(&place);
+        self.reason_bytes += reason.len();
         self.rejected.push(Rejected { number, place, reason });
     }
 
@@ -168,7 +186,7 @@ impl Block {
                 self.text.push(b'"');
             }
         }
-        Draft { text, start, members: self.text.len(), key, sought: self.sought.len() }
+        Draft { text, start, members: self.text.len(), key, sought: self.sought.len(), sought_bytes: self.sought_bytes }
     }
 
     /// Ends the row that was begun.
@@ -185,6 +203,7 @@ impl Block {
         self.text.truncate(draft.text);
         self.keys.truncate(draft.key);
         self.sought.truncate(draft.sought);
+        self.sought_bytes = draft.sought_bytes;
         self.reject(number, place, reason);
     }
 
@@ -219,6 +238,7 @@ impl Block {
             self.rows.push(Span { text: start..self.text.len(), members, ..span });
         }
         self.sought.clear();
+        self.sought_bytes = 0;
     }
 
     /// Nothing more is added: the text is the body of a request for all of its rows.
@@ -236,6 +256,7 @@ pub(super) struct Draft {
     members: usize,
     key: usize,
     sought: usize,
+    sought_bytes: usize,
 }
 
 /// The rows of a block as they are sent.
@@ -285,5 +306,23 @@ impl Sealed {
     /// The row's address below the Web API, but for the set: `(accountnumber='A1')`.
     pub(super) fn key(&self, span: &Span) -> &str {
         std::str::from_utf8(self.keys.get(span.key.clone()).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sought_and_why_rows_are_rejected_counts_for_the_size_of_a_block() {
+        let mut block = Block::new(1_000, 4_000, 0);
+        let empty = block.bytes();
+        block.reject(1, 0..1, "x".repeat(1_000));
+        assert_eq!(block.bytes(), empty + 1_000);
+        let draft = Draft { text: 12, start: 12, members: 12, key: 0, sought: 0, sought_bytes: 0 };
+        block.seek(0, "x".repeat(5_000));
+        assert!(block.is_full());
+        block.take_back(&draft, 2, 1..2, String::new());
+        assert!(!block.is_full() && block.bytes() == empty + 1_000 && block.sought.is_empty());
     }
 }

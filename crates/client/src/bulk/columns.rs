@@ -9,6 +9,10 @@ use super::value::Kind;
 use super::{LoadError, MARKS};
 use crate::dataverse::{Dataverse, Lookup, TableInfo};
 
+/// The longest value that is looked for, in UTF-16 units: the most that a text column takes (4,000 characters), which has
+/// room in an address, however it is encoded.
+const LONGEST_SOUGHT: u32 = 4_000;
+
 /// A column of the file, and what it is in the table.
 ///
 /// ```
@@ -47,6 +51,8 @@ pub(super) struct LookupRule {
     pub(super) id_column: String,
     pub(super) column: String,
     pub(super) is_text: bool,
+    /// No row of the other table has a longer value there, in UTF-16 units; nor can more be asked for.
+    pub(super) longest: u32,
 }
 
 /// What is done with a column of the file.
@@ -58,8 +64,8 @@ pub(super) enum Use {
     Key(usize),
     /// It is sent: `,"emailaddress1":` and its value.
     Member { start: Vec<u8>, kind: Kind },
-    /// It is looked for: the so-manieth of the lookups.
-    Sought(usize),
+    /// It is looked for: the so-manieth of the lookups, by a value that is no longer than this.
+    Sought { lookup: usize, longest: u32 },
 }
 
 /// One column of the file.
@@ -266,7 +272,9 @@ impl Columns {
             id_column: other.primary_id.clone(),
             column: by.to_owned(),
             is_text,
+            longest: known.max_length.unwrap_or(LONGEST_SOUGHT).min(LONGEST_SOUGHT),
         };
+        let longest = rule.longest;
         if self.is_bound && !self.lookups.contains(&rule) {
             return Err(unmapped());
         }
@@ -274,7 +282,7 @@ impl Columns {
             self.lookups.push(rule);
             self.lookups.len() - 1
         });
-        Ok(Use::Sought(at))
+        Ok(Use::Sought { lookup: at, longest })
     }
 }
 

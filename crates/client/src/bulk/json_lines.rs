@@ -4,14 +4,18 @@ use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memchr;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::csv::Found;
-use super::value::Given;
+use super::value::{Given, shown};
 
 /// So many names are kept that were looked up in the table.
 pub(super) const MOST_NAMES: usize = 4_000;
+/// The most members of a row; no table has so many columns.
+const MOST_MEMBERS: usize = 4_000;
+/// The longest name of a member, in bytes; what the platform calls a column is shorter.
+const LONGEST_NAME: usize = 200;
 
 /// Looks for the line at the start of `bytes`, which are the last when `is_over`.
 pub(super) fn scan(bytes: &[u8], is_over: bool) -> Found {
@@ -54,9 +58,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(name) = map.next_key::<Name<'de>>()? {
+                while members.len() <= MOST_MEMBERS
+                    && let Some(name) = map.next_key::<Name<'de>>()?
+                {
                     members.push((name.0, map.next_value()?));
                 }
+                // One too many, the row is refused; it has to be JSON to its end all the same.
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(members)
             }
         }
@@ -72,8 +80,18 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 pub(super) fn members(line: &str) -> Result<Vec<(Cow<'_, str>, Held<'_>)>, String> {
     let Members(all) = serde_json::from_str(line)
         .map_err(|error| format!("is no JSON object in one line (wrong at column {})", error.column()))?;
+    if all.len() > MOST_MEMBERS {
+        return Err(format!("has more than {MOST_MEMBERS} members"));
+    }
     let mut members: Vec<(Cow<'_, str>, Held<'_>)> = Vec::with_capacity(all.len());
     for (name, value) in all {
+        if name.len() > LONGEST_NAME {
+            let bytes = name.len();
+            return Err(format!(
+                "has a member whose name has {bytes} bytes, and takes {LONGEST_NAME}: {}",
+                shown(&name)
+            ));
+        }
         if members.iter().any(|(other, _)| *other == name) {
             return Err(format!("has the member `{name}` twice"));
         }
@@ -110,5 +128,24 @@ mod tests {
         ] {
             assert!(members(line).unwrap_err().contains(reason), "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_a_row_is_short_whatever_stands_in_it() {
+        let name = "x".repeat(LONGEST_NAME);
+        assert_eq!(members(&format!("{{\"{name}\":1}}")).unwrap().len(), 1);
+        let twice = members(&format!("{{\"{name}\":1,\"{name}\":1}}")).unwrap_err();
+        assert!(twice.contains("twice") && twice.len() < 300, "{twice}");
+        let long = "ü".repeat(100_000);
+        for line in [format!("{{\"{long}\":1}}"), format!("{{\"{long}\":1,\"{long}\":1}}")] {
+            let reason = members(&line).unwrap_err();
+            assert!(reason.starts_with("has a member whose name has 200000 bytes") && reason.len() < 300, "{reason}");
+        }
+        let row = |members: usize| {
+            let members: Vec<String> = (0..members).map(|number| format!("\"{number}\":1")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert_eq!(members(&row(MOST_MEMBERS)).unwrap().len(), MOST_MEMBERS);
+        assert_eq!(members(&row(MOST_MEMBERS + 5)).unwrap_err(), "has more than 4000 members");
     }
 }

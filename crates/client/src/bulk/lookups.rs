@@ -9,11 +9,15 @@ use super::block::{Block, Sought};
 use super::columns::LookupRule;
 use super::send::{MOST_SOUGHT, Sender};
 use super::value::{literal, shown};
-use crate::dataverse::{Filter, Query, Row, segment};
+use crate::dataverse::{Filter, Query, Row, encode, segment};
 use crate::error::Error;
 
 /// So many rows are remembered of all lookups; then they are forgotten and looked for anew.
 const MOST_KNOWN: usize = 20_000;
+/// And so many bytes of their values.
+const MOST_BYTES_KNOWN: usize = 4 << 20;
+/// The most bytes of the values in one request's address, encoded; the service takes 32,768 for all of an address.
+const MOST_BYTES_SOUGHT: usize = 16 << 10;
 /// The rows of one request for all the values that it names: more share a value.
 const MOST_FOUND: u32 = 5_000;
 
@@ -29,7 +33,29 @@ enum Match {
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     pub(super) rules: Vec<LookupRule>,
-    known: Mutex<HashMap<(usize, String), Match>>,
+    known: Mutex<Known>,
+}
+
+/// What was found already, and the bytes of the values in it.
+#[derive(Debug, Default)]
+struct Known {
+    matches: HashMap<(usize, String), Match>,
+    bytes: usize,
+}
+
+impl Known {
+    /// Remembers what was found, and forgets what was known before where it becomes too much.
+    fn add(&mut self, found: &HashMap<(usize, String), Match>) {
+        let bytes: usize = found.keys().map(|(_, value)| value.len()).sum();
+        if self.matches.len() + found.len() > MOST_KNOWN || self.bytes + bytes > MOST_BYTES_KNOWN {
+            *self = Self::default();
+        }
+        for (key, matched) in found {
+            if self.matches.insert(key.clone(), matched.clone()).is_none() {
+                self.bytes += key.1.len();
+            }
+        }
+    }
 }
 
 impl Lookups {
@@ -49,14 +75,14 @@ impl Lookups {
                 let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 for sought in block.sought.iter().filter(|sought| sought.lookup == at) {
                     let key = (at, sought.value.clone());
-                    if let Some(known) = known.get(&key) {
+                    if let Some(known) = known.matches.get(&key) {
                         found.insert(key, known.clone());
                     } else if !wanted.contains(&sought.value.as_str()) {
                         wanted.push(&sought.value);
                     }
                 }
             }
-            let mut left: Vec<&[&str]> = wanted.chunks(MOST_SOUGHT).collect();
+            let mut left = portions(&wanted, rule);
             while let Some(values) = left.pop() {
                 match ask(sender, rule, values).await? {
                     Some(matches) => found.extend(matches.into_iter().map(|(value, matched)| ((at, value), matched))),
@@ -65,13 +91,7 @@ impl Lookups {
                 }
             }
         }
-        {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() + found.len() > MOST_KNOWN {
-                known.clear();
-            }
-            known.extend(found.iter().map(|(key, matched)| (key.clone(), matched.clone())));
-        }
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).add(&found);
         let members: Vec<_> = block.sought.iter().map(|sought| self.member(sought, &found)).collect();
         block.complete(&members);
         Ok(())
@@ -86,6 +106,27 @@ impl Lookups {
             Some(Match::None) | None => Err(format!("no row of `{table}` has {value} as `{column}`")),
         }
     }
+}
+
+/// The values in portions that have room in an address, however long they are once they are encoded.
+fn portions<'a, 'b>(values: &'b [&'a str], rule: &LookupRule) -> Vec<&'b [&'a str]> {
+    // `column eq  or ` and quotes, encoded, stand around each.
+    let around = rule.column.len() + 32;
+    // A quote is doubled, and becomes `%27%27` in an address.
+    let size = |value: &str| encode(value).len() + 5 * value.matches('\'').count() + around;
+    let (mut portions, mut rest) = (Vec::new(), values);
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = |value: &&&str| {
+            bytes += size(value);
+            bytes <= MOST_BYTES_SOUGHT
+        };
+        let count = rest.iter().take(MOST_SOUGHT).take_while(fits).count().max(1);
+        let (portion, behind) = rest.split_at(count);
+        portions.push(portion);
+        rest = behind;
+    }
+    portions
 }
 
 /// Asks for the rows that have these values; nothing where they are too many to tell for several values at once.
@@ -129,5 +170,59 @@ fn is_equal(found: Option<&Value>, wanted: &str) -> bool {
             number.to_string() == wanted.trim() || wanted.trim().parse().ok() == number.as_f64()
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule() -> LookupRule {
+        LookupRule {
+            member: String::new(),
+            set: "accounts".to_owned(),
+            table: "account".to_owned(),
+            id_column: "accountid".to_owned(),
+            column: "name".to_owned(),
+            is_text: true,
+            longest: 4_000,
+        }
+    }
+
+    #[test]
+    fn what_is_looked_for_together_has_room_in_an_address() {
+        let rule = rule();
+        for (value, count, portion) in [
+            ("Acme".to_owned(), 120, 50),
+            ("名".repeat(150), 60, 11),
+            ("名".repeat(4_000), 3, 1),
+            ("'".repeat(2_000), 9, 1),
+        ] {
+            let values = vec![value.as_str(); count];
+            let portions = portions(&values, &rule);
+            assert_eq!(portions.iter().map(|portion| portion.len()).sum::<usize>(), count);
+            assert_eq!(portions[0].len(), portion, "{count}");
+            for values in portions {
+                let literals = values.iter().map(|value| literal(value, true).unwrap());
+                let filter = literals.map(|literal| Filter::raw(format!("name eq {literal}"))).reduce(Filter::or);
+                let address = encode(&filter.unwrap().to_string()).replace('\'', "%27").len();
+                assert!(address <= MOST_BYTES_SOUGHT || values.len() == 1 && address < 40_000, "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_bounded_by_bytes_and_by_count() {
+        let mut known = Known::default();
+        let some = |from: usize, count: usize, length: usize| -> HashMap<(usize, String), Match> {
+            (from..from + count).map(|at| ((0, format!("{at:0>length$}")), Match::None)).collect()
+        };
+        for round in 0..10 {
+            known.add(&some(round * 1_000, 1_000, 1_000));
+            let bytes: usize = known.matches.keys().map(|(_, value)| value.len()).sum();
+            assert!(bytes == known.bytes && bytes <= MOST_BYTES_KNOWN && known.matches.len() >= 1_000, "{bytes}");
+        }
+        known.add(&some(0, MOST_KNOWN, 8));
+        assert_eq!(known.matches.len(), MOST_KNOWN);
     }
 }

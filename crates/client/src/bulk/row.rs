@@ -5,10 +5,10 @@ use std::fmt::{self, Write};
 use uuid::Uuid;
 
 use super::LoadError;
-use super::block::{Block, Known, Place, Sought};
+use super::block::{Block, Known, Place};
 use super::columns::{Bound, Use};
 use super::target::{RowIds, Target, Verb};
-use super::value::{Given, Kind, literal};
+use super::value::{Given, Kind, check_length, literal};
 
 /// Most things that are told of one row.
 const MOST_REASONS: usize = 8;
@@ -61,17 +61,24 @@ impl RowWriter {
                         reasons.add(&bound.name, &reason);
                     }
                 }
-                Use::Sought(lookup) => match given {
-                    Given::Nothing if !self.empties => {}
-                    Given::Text { text, has_quotes } if !text.trim().is_empty() => {
-                        let value = if has_quotes { text.replace("\"\"", "\"") } else { text.to_owned() };
-                        block.sought.push(Sought { row: block.rows.len(), lookup: *lookup, value });
+                Use::Sought { lookup, longest } => {
+                    let (text, has_quotes) = match given {
+                        Given::Nothing if !self.empties => continue,
+                        Given::Text { text, has_quotes } if !text.trim().is_empty() => (text.trim(), has_quotes),
+                        Given::Bare(text) => (text, false),
+                        _ => {
+                            reasons.add(&bound.name, "is empty, and such a lookup cannot be emptied by a load");
+                            continue;
+                        }
+                    };
+                    match check_length(text, has_quotes, Some(*longest)) {
+                        Ok(()) => {
+                            let value = if has_quotes { text.replace("\"\"", "\"") } else { text.to_owned() };
+                            block.seek(*lookup, value);
+                        }
+                        Err(reason) => reasons.add(&bound.name, &reason),
                     }
-                    Given::Bare(text) => {
-                        block.sought.push(Sought { row: block.rows.len(), lookup: *lookup, value: text.to_owned() });
-                    }
-                    _ => reasons.add(&bound.name, "is empty, and such a lookup cannot be emptied by a load"),
-                },
+                }
             }
         }
         match reasons.end() {

@@ -114,7 +114,7 @@ impl Run<'_> {
                 }
                 if block.count() > 0 {
                     expected = block.text.len();
-                    bytes += block.text.len();
+                    bytes += block.bytes();
                     under_way.push(self.block(block));
                 }
             }
@@ -163,7 +163,7 @@ impl Run<'_> {
 
     /// Sends one block; gives how many bytes it had, whatever became of it.
     async fn block(&self, mut block: Block) -> (Result<Finished, Error>, usize) {
-        let bytes = block.text.len();
+        let bytes = block.bytes();
         let outcome = self.send(&mut block).await;
         (outcome, bytes)
     }

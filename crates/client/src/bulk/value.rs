@@ -172,7 +172,8 @@ fn id(text: &str) -> Result<Uuid, String> {
     Uuid::parse_str(text).map_err(|_| format!("{} is no id (GUID)", shown(text)))
 }
 
-fn check_length(text: &str, has_quotes: bool, longest: Option<u32>) -> Result<(), String> {
+/// Refuses a text that is longer than this, in UTF-16 units, as the service counts.
+pub(super) fn check_length(text: &str, has_quotes: bool, longest: Option<u32>) -> Result<(), String> {
     let Some(longest) = longest.map(|longest| longest as usize) else { return Ok(()) };
     // No text has more UTF-16 units than bytes.
     if text.len() <= longest {

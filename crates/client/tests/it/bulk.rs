@@ -214,6 +214,27 @@ async fn lookups_find_one_row_or_the_row_is_rejected() {
     );
 }
 
+/// However long they are, encoded: what has no room in one address goes in several, and what no column takes is a bad row.
+#[tokio::test]
+async fn long_values_are_looked_for_and_too_long_ones_are_bad_rows() {
+    let case = Case::new().await;
+    let names: Vec<String> = (0..60).map(|number| format!("{}{number:02}", "名".repeat(148))).collect();
+    for name in &names[1..] {
+        case.org.create("accounts", &json!({ "name": name })).await.unwrap();
+    }
+    let too_long = "x".repeat(70_000);
+    let companies = names.iter().chain([&too_long]).enumerate();
+    let lines: Vec<String> = companies.map(|(row, name)| format!("Row {row},{name},long\n")).collect();
+    let text = format!("lastname,parentcustomerid:account.name,jobtitle\n{}", lines.concat());
+    let options = Options { rows_a_request: Some(100), ..case.file("long.csv", &text, Mode::Multiple) };
+    let ended = case.load(&options).await;
+    assert!(ended.failed.is_none() && (ended.progress.rows, ended.progress.rejected) == (61, 2), "{ended:?}");
+    case.assert_once("long", 59).await;
+    let rejects = std::fs::read_to_string(&options.rejects).unwrap();
+    let reason = "\n61,\"`parentcustomerid:account.name` has 70000 characters, and takes 160\",Row 60,xxx";
+    assert!(rejects.contains(reason) && rejects.contains("\n1,\"no row of `account` has `名"), "{rejects:.2000}");
+}
+
 #[tokio::test]
 async fn several_service_users_share_a_load() {
     let case = Case::new().await;
