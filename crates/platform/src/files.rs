@@ -33,6 +33,12 @@ pub enum FileError {
         /// What it was taken for.
         path: PathBuf,
     },
+    /// The file belongs to another user, who may have put it there to be taken for one's own.
+    #[error("`{}` belongs to somebody else", path.display())]
+    NotOwn {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The file is not UTF-8.
     #[error("`{}` is not a UTF-8 text", path.display())]
     NotText {
@@ -112,6 +118,40 @@ pub fn regular_file(path: &Path) -> Result<PathBuf, FileError> {
     if found.is_file() { Ok(file) } else { Err(FileError::NotRegular { path: path.to_path_buf() }) }
 }
 
+/// Opens a file that an earlier run has left, to be gone on with: one of the caller's own, and no link to another, which
+/// anybody could have made in a folder that is shared.
+///
+/// # Errors
+/// [`FileError::NotRegular`] for a link, a folder, a pipe or a device, [`FileError::NotOwn`] for another user's file, and
+/// [`FileError::Io`].
+pub fn open_own(path: &Path) -> Result<File, FileError> {
+    open_itself(path, true)
+}
+
+/// As [`read_bounded`], of a file as [`open_own`] takes it.
+///
+/// # Errors
+/// [`FileError`] as these two have it.
+pub fn read_own_bounded(path: &Path, limit: u64) -> Result<String, FileError> {
+    text(read_to(open_itself(path, false)?, path, limit)?, path)
+}
+
+fn open_itself(path: &Path, write: bool) -> Result<File, FileError> {
+    let not_regular = || FileError::NotRegular { path: path.to_path_buf() };
+    let file = system::open_itself(path, write).map_err(|source| {
+        let is_other = std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file());
+        if is_other { not_regular() } else { failed("open", path)(source) }
+    })?;
+    if !file.metadata().map_err(failed("look at", path))?.is_file() {
+        return Err(not_regular());
+    }
+    if system::is_own(&file).map_err(failed("look at", path))? {
+        Ok(file)
+    } else {
+        Err(FileError::NotOwn { path: path.to_path_buf() })
+    }
+}
+
 /// Whether nobody but the owner may read the file.
 ///
 /// # Errors
@@ -184,7 +224,10 @@ pub fn create_new(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError`] when it cannot be read, is larger, or is not UTF-8.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<String, FileError> {
-    let bytes = read_bytes_bounded(path, limit)?;
+    text(read_bytes_bounded(path, limit)?, path)
+}
+
+fn text(bytes: Vec<u8>, path: &Path) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.to_path_buf() })
 }
 
@@ -193,7 +236,10 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<String, FileError> {
 /// # Errors
 /// When it cannot be read, or is larger than `limit` bytes.
 pub fn read_bytes_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let file = File::open(path).map_err(failed("read", path))?;
+    read_to(File::open(path).map_err(failed("read", path))?, path, limit)
+}
+
+fn read_to(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("read", path))?;
     if bytes.len() as u64 > limit {
@@ -241,6 +287,35 @@ mod tests {
             let error = regular_file(&at(name)).unwrap_err();
             assert!(matches!(error, FileError::NotRegular { .. }), "{error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_gone_on_with_is_a_file_of_ones_own() {
+        use std::os::unix::fs::{MetadataExt, chown, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "x").unwrap();
+        open_own(&at("file")).unwrap().write_all(b"own").unwrap();
+        assert_eq!(read_own_bounded(&at("file"), 3).unwrap(), "own");
+        assert!(matches!(read_own_bounded(&at("file"), 2), Err(FileError::TooLarge { .. })));
+        assert!(open_own(&at("none")).unwrap_err().is_missing());
+        symlink(at("file"), at("link")).unwrap();
+        symlink(at("nowhere"), at("lost")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        for name in ["link", "lost", "pipe", "."] {
+            assert!(matches!(open_own(&at(name)), Err(FileError::NotRegular { .. })), "{name}");
+            assert!(matches!(read_own_bounded(&at(name), 10), Err(FileError::NotRegular { .. })), "{name}");
+        }
+        // Another's file: one of the system's, or one given away by whoever may do that.
+        let mut foreign = std::path::PathBuf::from("/etc/passwd");
+        if std::fs::metadata(&foreign).unwrap().uid() == std::fs::metadata(at("file")).unwrap().uid() {
+            foreign = at("file");
+            chown(&foreign, Some(65_534), None).unwrap();
+            assert!(matches!(open_own(&foreign), Err(FileError::NotOwn { .. })));
+        }
+        let error = read_own_bounded(&foreign, 1 << 20).unwrap_err();
+        assert!(matches!(error, FileError::NotOwn { .. }), "{error}");
     }
 
     #[test]

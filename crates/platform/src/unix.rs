@@ -58,6 +58,17 @@ pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Not through a link, and without waiting for whoever is at the other end of a pipe.
+pub(crate) fn open_itself(path: &Path, write: bool) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// Whether this process's user is the owner of an open file.
+pub(crate) fn is_own(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.uid() == rustix::process::geteuid().as_raw())
+}
+
 /// Whether an open file is the one that has this name now.
 pub(crate) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
     let (open, there) = (file.metadata()?, std::fs::metadata(path)?);

@@ -4,13 +4,13 @@
 //! goes on. What stands behind those bytes was written by a run that ended before it could say so, and is cut off. When
 //! all is there, the journal says that first; then the part gets its name, and the journal goes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use keyholder_client::dataverse::Bookmark;
 use keyholder_platform::files::UNFINISHED;
-use keyholder_platform::{FolderLock, LockError, read_bounded, regular_file, write_private};
+use keyholder_platform::{FolderLock, LockError, open_own, read_own_bounded, regular_file, write_private};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -187,10 +187,9 @@ impl Files {
         if journal.is_whole {
             return Ok(Left::Whole(journal));
         }
-        let file = OpenOptions::new().write(true).open(&self.part);
-        let mut file = match file {
+        let mut file = match open_own(&self.part) {
             // Killed before the first row.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && journal.bytes == 0 => self.make_part()?,
+            Err(error) if error.is_missing() && journal.bytes == 0 => self.make_part()?,
             file => file.map_err(|error| self.lost(&error))?,
         };
         let length = file.metadata().map_err(|error| self.lost(&error))?.len();
@@ -233,7 +232,7 @@ impl Files {
 
     /// The journal's text, where there is one.
     fn read(&self) -> Result<Option<String>, Failure> {
-        match read_bounded(&self.journal, LIMIT) {
+        match read_own_bounded(&self.journal, LIMIT) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error.into()),
@@ -285,6 +284,7 @@ impl Files {
         if !self.has_its_name(journal) {
             // Somebody may have made a file of that name meanwhile.
             self.check_name()?;
+            open_own(&self.part).map_err(|error| self.lost(&error))?;
             std::fs::rename(&self.part, &self.output).map_err(|error| self.lost(&error))?;
         }
         remove(&self.journal)?;
@@ -315,7 +315,7 @@ impl Files {
         }
     }
 
-    fn lost(&self, error: &io::Error) -> Failure {
+    fn lost(&self, error: &dyn std::error::Error) -> Failure {
         let message = format!("cannot go on with `{}`, which its journal is about: {error}", self.part.display());
         restart(Failure::new(Exit::CannotCreate, message))
     }
@@ -483,6 +483,26 @@ mod tests {
         let Left::Whole(mut journal) = files.open(&wish()).unwrap() else { panic!("it is whole") };
         files.end(&mut journal).unwrap();
         assert_eq!(std::fs::read_to_string(&output).unwrap(), "a\n1\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_somebody_planted_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        run(folder.path(), 3);
+        std::fs::write(at("victim"), "precious, and longer than the part").unwrap();
+        std::fs::remove_file(at("a.csv.part")).unwrap();
+        symlink(at("victim"), at("a.csv.part")).unwrap();
+        let files = Files::lock(&at("a.csv"), false).unwrap();
+        let Err(failure) = files.open(&wish()) else { panic!("it goes on with another file") };
+        assert!(failure.message().contains("a.csv.part` is no regular file"), "{failure:?}");
+        std::fs::rename(at("a.csv.export-journal"), at("journal")).unwrap();
+        symlink(at("journal"), at("a.csv.export-journal")).unwrap();
+        let Err(failure) = files.open(&wish()) else { panic!("it reads another journal") };
+        assert!(failure.message().contains("a.csv.export-journal` is no regular file"), "{failure:?}");
+        assert_eq!(std::fs::read_to_string(at("victim")).unwrap(), "precious, and longer than the part");
     }
 
     #[test]
