@@ -6,6 +6,10 @@ use serde_json::Value;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+/// What people read of a value, and of a lookup the table that it leads to. Other annotations have no column of their own.
+const LABEL: &str = "OData.Community.Display.V1.FormattedValue";
+const TABLE: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
+
 /// What the header has, once there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Csv {
@@ -26,8 +30,7 @@ impl Csv {
     /// A row has a column that none of the first page's rows had.
     pub(crate) fn page(&mut self, rows: &[Row]) -> Result<Vec<String>, Failure> {
         let mut lines = Vec::with_capacity(rows.len() + 1);
-        let annotations = self.annotations;
-        let is_wanted = |name: &&String| *name != "@odata.etag" && (annotations || !name.contains('@'));
+        let is_wanted = |name: &&String| !name.contains('@');
         if self.columns.is_none() && !rows.is_empty() {
             let mut columns: Vec<String> = Vec::new();
             let mut known = std::collections::HashSet::new();
@@ -36,6 +39,7 @@ impl Csv {
                     columns.push(name.clone());
                 }
             }
+            let columns = if self.annotations { with_notes(columns) } else { columns };
             lines.push(header(&columns));
             self.columns = Some(columns);
         }
@@ -43,13 +47,29 @@ impl Csv {
         for row in rows {
             self.rows += 1;
             if let Some(name) = row.keys().filter(is_wanted).find(|name| !columns.contains(name)) {
-                return Err(stray(self.rows as u64, name));
+                return Err(stray(self.rows as u64, name).hint(
+                    "name the columns in the query, with $select or <attribute>, or take lines of JSON (jsonl)",
+                ));
             }
             let cells = columns.iter().map(|name| row.get(name).map(cell).unwrap_or_default());
             lines.push(cells.collect::<Vec<_>>().join(","));
         }
         Ok(lines)
     }
+}
+
+/// These columns, each with those of its annotations. They are the same whatever the rows have: what is nothing has no
+/// annotation, so the first page does not tell which come later.
+pub(crate) fn with_notes(columns: Vec<String>) -> Vec<String> {
+    let mut all = Vec::with_capacity(columns.len() * 2);
+    for column in columns {
+        let label = format!("{column}@{LABEL}");
+        let is_lookup = column.starts_with('_') && column.ends_with("_value");
+        let table = is_lookup.then(|| format!("{column}@{TABLE}"));
+        all.extend([column, label]);
+        all.extend(table);
+    }
+    all
 }
 
 /// The line above all rows.
@@ -61,7 +81,6 @@ pub(crate) fn header(columns: &[String]) -> String {
 pub(crate) fn stray(row: u64, name: &str) -> Failure {
     let message = format!("row {row} has the column `{name}`, which the header does not have");
     Failure::new(Exit::BadData, message)
-        .hint("name the columns in the query, with $select or <attribute>, or take lines of JSON (jsonl)")
 }
 
 /// Nothing is an empty cell, an empty text `""`; rows inside the row stand as JSON.
@@ -108,8 +127,27 @@ mod tests {
 
     #[test]
     fn annotations_are_columns_where_they_are_wanted() {
-        let page = rows(json!([{"@odata.etag": "W/1", "s": 0, "s@F": "Active"}]));
-        assert_eq!(Csv::new(true).page(&page).unwrap(), ["s,s@F", "0,Active"]);
+        let (label, table) = (format!("@{LABEL}"), format!("@{TABLE}"));
+        let first = rows(json!([{"@odata.etag": "W/1", "s": null, "_l_value": null}]));
+        let second = rows(json!([{
+            "s": 0, (format!("s{label}")): "Active", "s@other": "x",
+            "_l_value": "1", (format!("_l_value{label}")): "Contoso", (format!("_l_value{table}")): "account",
+        }]));
+        let mut csv = Csv::new(true);
+        let header = format!("s,s{label},_l_value,_l_value{label},_l_value{table}");
+        let lines = csv.page(&first).unwrap();
+        // A row's members come in their order or in that of their names.
+        let names: Vec<&str> = lines[0].split(',').collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        let mut expected: Vec<&str> = header.split(',').collect();
+        expected.sort_unstable();
+        assert_eq!((sorted, lines[1].as_str()), (expected, ",,,,"));
+        let line = csv.page(&second).unwrap().remove(0);
+        let cells: std::collections::BTreeMap<_, _> = names.into_iter().zip(line.split(',')).collect();
+        assert_eq!(cells[format!("s{label}").as_str()], "Active");
+        assert_eq!(cells[format!("_l_value{label}").as_str()], "Contoso");
+        assert_eq!(cells[format!("_l_value{table}").as_str()], "account");
         assert!(Csv::new(true).page(&[]).unwrap().is_empty());
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Export {
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) format: Option<Format>,
     /// These columns alone, in this order; a lookup is `_name_value`
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "annotations")]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
     /// With what people read beside the values: labels of options, names behind lookups
     #[arg(long)]

@@ -116,6 +116,31 @@ async fn rows_are_written_in_each_form_and_nothing_else_is_left() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_are_first_filled_on_a_later_page_have_their_annotations() {
+    let case = Case::new().await;
+    let org = Dataverse::connect(&case.0.connection(), case.0.http().clone()).await.unwrap();
+    // The first page leads to no firm.
+    for name in ["Zz one", "Zz three", "Zz two"] {
+        org.create("contacts", &json!({"lastname": name})).await.unwrap();
+    }
+    let account = org.create("accounts", &json!({"name": "Zz firm"})).await.unwrap();
+    let filled = json!({"lastname": "Zz zz", "parentcustomerid_account@odata.bind": format!("/accounts({account})")});
+    org.create("contacts", &filled).await.unwrap();
+    let query = "contacts?$filter=startswith(lastname,'Zz')&$orderby=lastname&$select=lastname,_parentcustomerid_value";
+    for (more, name) in [(&[][..], "filled.csv"), (&["--format", "json"], "filled.json")] {
+        let export = ["export", query, "--annotations", "--page-size", "2", "--output-file", name];
+        case.run(&[&export[..], more].concat()).done();
+        let text = case.text(name);
+        assert!(text.contains("_parentcustomerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"), "{text}");
+        assert!(text.lines().rev().any(|line| line.contains("Zz firm") && line.contains("account")), "{text}");
+    }
+    let query = "contacts?$filter=startswith(lastname,'Zz')&$orderby=lastname";
+    let select = ["--annotations", "--select", "lastname,_parentcustomerid_value", "--page-size", "2"];
+    case.run(&[&["export", query, "--output-file", "selected.csv"][..], &select].concat()).done();
+    assert!(case.text("selected.csv").contains("Zz firm,account"), "{}", case.text("selected.csv"));
+}
+
 /// Lets one of the next pages take so long that its reader can be killed in its midst; which one, the seed decides.
 async fn stall(case: &Case, seed: u64) {
     case.control("DELETE", "faults", &Value::Null).await;

@@ -44,6 +44,7 @@ impl Form {
         let mut text = String::new();
         if self.format == Format::Csv && self.columns.is_none() && rows.clone().next().is_some() {
             let columns = if self.select.is_empty() { self.columns_of(rows.clone())? } else { self.select.clone() };
+            let columns = if self.annotations { csv::with_notes(columns) } else { columns };
             text.push_str(&csv::header(&columns));
             text.push('\n');
             self.columns = Some(columns);
@@ -74,7 +75,9 @@ impl Form {
         match (self.format, self.rows) {
             // No row is a header all the same, where it is known.
             (Format::Csv, 0) if self.columns.is_none() && !self.select.is_empty() => {
-                format!("{}\n", csv::header(&self.select))
+                let columns = self.select.clone();
+                let columns = if self.annotations { csv::with_notes(columns) } else { columns };
+                format!("{}\n", csv::header(&columns))
             }
             (Format::Csv | Format::Jsonl, _) => String::new(),
             (Format::Json, 0) => "[]\n".to_owned(),
@@ -97,7 +100,7 @@ impl Form {
     fn columns_of<'a>(&self, rows: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failure> {
         let (mut columns, mut known) = (Vec::new(), HashSet::new());
         for row in rows {
-            for (name, _) in self.members(row)?.wanted(self.annotations) {
+            for (name, _) in self.members(row)?.wanted(false) {
                 if !known.contains(name) {
                     known.insert(name.to_owned());
                     columns.push(name.to_owned());
@@ -110,10 +113,10 @@ impl Form {
     fn push_cells(&self, text: &mut String, row: &Members<'_>) -> Result<(), Failure> {
         let columns = self.columns.as_deref().unwrap_or_default();
         if self.select.is_empty()
-            && let Some((name, _)) =
-                row.wanted(self.annotations).find(|(name, _)| !columns.iter().any(|one| one == name))
+            && let Some((name, _)) = row.wanted(false).find(|(name, _)| !columns.iter().any(|one| one == name))
         {
-            return Err(csv::stray(self.rows, name));
+            return Err(csv::stray(self.rows, name)
+                .hint("name the columns with `--select`, or take lines of JSON (`--format jsonl`)"));
         }
         for (at, column) in columns.iter().enumerate() {
             if at > 0 {
@@ -138,7 +141,12 @@ impl Form {
         if self.select.is_empty() {
             row.wanted(self.annotations).for_each(|(name, value)| push(name, value.get()));
         } else {
-            self.select.iter().for_each(|name| push(name, row.get(name).map_or("null", RawValue::get)));
+            for name in &self.select {
+                push(name, row.get(name).map_or("null", RawValue::get));
+                if self.annotations {
+                    row.notes(name).for_each(|(name, value)| push(name, value.get()));
+                }
+            }
         }
         text.push('}');
     }
@@ -203,12 +211,24 @@ mod tests {
 
     #[test]
     fn annotations_are_columns_where_they_are_wanted() {
-        let row = r#"{"@odata.context": "c", "s": 0, "s@F": "Active"}"#;
-        assert_eq!(whole(&mut Form::new(Format::Csv, &[], true, 0, None), &[&[row]]), "s,s@F\n0,Active\n");
-        assert_eq!(
-            whole(&mut Form::new(Format::Jsonl, &[], true, 0, None), &[&[row]]),
-            "{\"s\":0,\"s@F\":\"Active\"}\n"
+        const LABEL: &str = "OData.Community.Display.V1.FormattedValue";
+        const TABLE: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
+        let none = r#"{"@odata.context": "c", "s": null, "_l_value": null}"#;
+        let row = format!(
+            r#"{{"s@{LABEL}": "Active", "s@o": "x", "s": 0, "_l_value@{LABEL}": "A", "_l_value@{TABLE}": "account", "_l_value": "1"}}"#
         );
+        // A column that is first filled on the second page has its annotations too.
+        let header = format!("s,s@{LABEL},_l_value,_l_value@{LABEL},_l_value@{TABLE}");
+        let written = whole(&mut Form::new(Format::Csv, &[], true, 0, None), &[&[none], &[&row]]);
+        assert_eq!(written, format!("{header}\n,,,,\n0,Active,1,A,account\n"));
+        let select = ["s".to_owned()];
+        let written = whole(&mut Form::new(Format::Csv, &select, true, 0, None), &[&[none], &[&row]]);
+        assert_eq!(written, format!("s,s@{LABEL}\n,\n0,Active\n"));
+        assert_eq!(whole(&mut Form::new(Format::Csv, &select, true, 0, None), &[]), format!("s,s@{LABEL}\n"));
+        let line = format!("{{\"s\":0,\"s@{LABEL}\":\"Active\",\"s@o\":\"x\"}}\n");
+        assert_eq!(whole(&mut Form::new(Format::Jsonl, &select, true, 0, None), &[&[&row]]), line);
+        let row = r#"{"s":0,"s@F":"Active"}"#;
+        assert_eq!(whole(&mut Form::new(Format::Jsonl, &[], true, 0, None), &[&[row]]), format!("{row}\n"));
     }
 
     #[test]

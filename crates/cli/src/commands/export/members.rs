@@ -22,6 +22,12 @@ impl<'a> Members<'a> {
         self.0.iter().map(|(name, value)| (name.as_ref(), *value)).filter(move |(name, _)| is_wanted(name))
     }
 
+    /// The org's notes on one column.
+    pub(super) fn notes(&self, column: &str) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        let is_note = move |name: &str| name.strip_prefix(column).is_some_and(|rest| rest.starts_with('@'));
+        self.0.iter().map(|(name, value)| (name.as_ref(), *value)).filter(move |(name, _)| is_note(name))
+    }
+
     /// The value of one column.
     pub(super) fn get(&self, column: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(name, _)| name == column).map(|(_, value)| *value)
