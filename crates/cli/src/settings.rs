@@ -27,6 +27,13 @@ pub(crate) async fn connect(flags: &ConnectionFlags, printer: Printer) -> Result
     Ok(Dataverse::connect(&connection, http(connection.ca_file.clone())?).await?)
 }
 
+/// The same by an env file alone: it says who calls and where, whatever else is set.
+pub(crate) async fn connect_by_file(path: &Path, printer: Printer) -> Result<Dataverse, Failure> {
+    let file = env_file_at(path, printer)?;
+    let connection = Connection::try_from(resolve(&Flags::default(), Some(&file), |_| None))?;
+    Ok(Dataverse::connect(&connection, http(connection.ca_file.clone())?).await?)
+}
+
 /// The same to administer with: the org and its tenant's directory, by one credential. It may be any:
 /// an application's, or the sign-in of a person.
 pub(crate) async fn administrator(flags: &ConnectionFlags, printer: Printer) -> Result<Administrator, Failure> {

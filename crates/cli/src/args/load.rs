@@ -69,7 +69,7 @@ pub(crate) struct Load {
     /// How long an org that is out of reach is tried again, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub(crate) wait: u32,
-    /// The env file of another service user that shares the load; may be repeated
+    /// The env file of another service user that shares the load, with everything that its sign-in needs; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) also_env_file: Vec<PathBuf>,
     #[command(flatten)]

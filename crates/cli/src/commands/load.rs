@@ -12,7 +12,7 @@ use keyholder_foundation::{MonotonicClock, OsRandom, SystemClock};
 use keyholder_service_users::declaration::nearest;
 use serde_json::json;
 
-use crate::args::{ConnectionFlags, Load, LoadMode, PlaceFlags, RowForm};
+use crate::args::{Load, LoadMode, RowForm};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::here::Asked;
@@ -127,9 +127,7 @@ async fn table(org: &Dataverse, name: &str) -> Result<TableInfo, Failure> {
 async fn pool(org: &Dataverse, arguments: &Load, printer: Printer) -> Result<Arc<Pool>, Failure> {
     let mut users = vec![org.tokens().clone()];
     for file in &arguments.also_env_file {
-        let place = PlaceFlags { env_file: Some(file.clone()), ..arguments.place.connection.place.clone() };
-        let flags = ConnectionFlags { place, ..ConnectionFlags::default() };
-        let other = settings::connect(&flags, printer).await?;
+        let other = settings::connect_by_file(file, printer).await?;
         if other.scope() != org.scope() {
             let message = format!("`{}` is for another org than the load", file.display());
             return Err(Failure::new(Exit::BadConfiguration, message));

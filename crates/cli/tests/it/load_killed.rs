@@ -20,8 +20,9 @@ use crate::program::keyholder;
 /// Rows of each load, and in each request.
 const ROWS: usize = 400;
 const CHUNK: &str = "10";
-/// How often a load is killed.
+/// How often a load is killed: in all, and of one file, so that each mode has its turn.
 const KILLS: usize = 20;
+const KILLS_OF_ONE: usize = 8;
 
 /// What a test waits for.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,10 +92,13 @@ async fn a_load_that_is_killed_at_random_and_begun_again_has_each_row_once() {
             writeln!(text, "Row {row},{mark},{children},{company}").unwrap();
         }
         std::fs::write(folder.path().join(&file), text).unwrap();
-        let mode = ["multiple", "batch", "single"][round % 3];
+        let (mode, most) = [("multiple", 24), ("batch", 24), ("single", 120)][round % 3];
+        let mut killed = 0;
         loop {
-            // What comes before the first row are some ten requests.
-            gate.left.store(usize::try_from(8 + chance.below(24)).unwrap(), Ordering::SeqCst);
+            // What comes before the first row are some ten requests; row by row there are more behind it, and those that look for
+            // what the killed run had sent.
+            let place = usize::try_from(8 + chance.below(most)).unwrap();
+            gate.left.store(if kills < KILLS && killed < KILLS_OF_ONE { place } else { 0 }, Ordering::SeqCst);
             let mut child = load(&world, folder.path(), &file, &["--mode", mode]).spawn().unwrap();
             let (mut err, events) = (child.stderr.take().unwrap(), gate.events.clone());
             let listener = std::thread::spawn(move || {
@@ -115,6 +119,7 @@ async fn a_load_that_is_killed_at_random_and_begun_again_has_each_row_once() {
             }
             assert_eq!(status.code(), None, "round {round}: {status} {event:?}");
             kills += 1;
+            killed += 1;
         }
         let token = world.admin_token().await;
         let query = format!("contacts?$select=lastname&$filter=jobtitle eq '{mark}'");

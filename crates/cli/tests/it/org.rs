@@ -234,7 +234,7 @@ fn an_entity_set_that_the_local_org_lacks_is_told_with_where_the_tables_are_list
     run(folder.path(), &["quickstart"]).done();
     let env = ["--env-file", ".keyholder/orders-sync.env"];
     let said = run(folder.path(), &[&["query", "unicorns?$top=1"][..], &env].concat()).failed(65);
-    assert!(said.contains("unicorns") && said.contains("docs/local-org.md"), "{said}");
+    assert!(said.contains("unicorns") && said.contains("service document"), "{said}");
     assert!(said.contains("keyholder org import-schema") && !said.contains("did you mean"), "{said}");
     let said = run(folder.path(), &["query", "contcts?$top=1", "--local"]).failed(65);
     assert!(said.contains("did you mean `contacts`?"), "{said}");

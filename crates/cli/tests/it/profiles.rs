@@ -120,6 +120,13 @@ async fn s25_flags_the_env_file_the_environment_the_profile_and_the_declaration_
     assert_eq!(told["caller"], "a client secret");
     assert!(!told.to_string().contains(case.0.admin().client_secret.expose()));
 
+    // What was put where an id or an address belongs is not shown.
+    let swapped = [("KEYHOLDER_CLIENT_ID", "hunter2~secret"), ("KEYHOLDER_ORG_URL", "https://me:hunter2@org.example")];
+    let mut command = keyholder(case.path());
+    let told = ended(command.args(["whoami", "--explain-config"]).envs(swapped));
+    assert_eq!(told.code(), 78, "{told:#?}");
+    assert!(told.out.contains("client id") && !format!("{told:?}").contains("hunter2"), "{told:#?}");
+
     // Without a profile the declaration's only org counts, and a person's kept sign-in.
     let told = explain(&[], &[]);
     assert_eq!(of(&told, "org"), [one("https://declared.example", "the only org of `keyholder.toml`", true)]);

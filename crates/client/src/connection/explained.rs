@@ -2,7 +2,7 @@
 //!
 //! No secret's value is told.
 
-use keyholder_foundation::Secret;
+use keyholder_foundation::{ClientId, Secret};
 
 use super::settings::{Given, Kind, Settings};
 use crate::error::ConfigurationError;
@@ -106,19 +106,42 @@ fn secret(given: &Option<Given<Secret>>) -> Option<Read> {
     given.as_ref().map(|given| (None, given.origin.clone()))
 }
 
-fn by_strength(one: &Option<Given<String>>, other: &Option<Given<String>>) -> Vec<Read> {
+/// A value with nothing in it that an address or an id does not have: swapped with the secret, it would be one.
+fn innocent(value: &str, is_one: impl FnOnce(&str) -> bool) -> Option<String> {
+    is_one(value.trim()).then(|| value.to_owned())
+}
+
+fn without_user(url: &str) -> bool {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    !after_scheme.split(['/', '?', '#']).next().unwrap_or_default().contains('@')
+}
+
+/// An id or a domain.
+fn is_tenant(value: &str) -> bool {
+    value.chars().all(|character| character.is_ascii_alphanumeric() || ".-".contains(character))
+}
+
+fn address(given: &Option<Given<String>>) -> Option<Read> {
+    given.as_ref().map(|given| (innocent(&given.value, without_user), given.origin.clone()))
+}
+
+fn by_strength(one: &Option<Given<String>>, other: &Option<Given<String>>, is_one: impl Fn(&str) -> bool) -> Vec<Read> {
     let mut both: Vec<&Given<String>> = [one, other].into_iter().flatten().collect();
     both.sort_by_key(|given| given.origin.rank());
-    both.into_iter().map(|given| (Some(given.value.clone()), given.origin.clone())).collect()
+    both.into_iter().map(|given| (innocent(&given.value, &is_one), given.origin.clone())).collect()
 }
 
 const SETTINGS: &[Setting] = &[
     Setting { name: "profile", role: Role::Plain, read: |of| plain(&of.profile).into_iter().collect() },
-    Setting { name: "org", role: Role::Plain, read: |of| plain(&of.url).into_iter().collect() },
-    Setting { name: "tenant", role: Role::Tenant, read: |of| by_strength(&of.tenant, &of.azure.1) },
-    Setting { name: "authority", role: Role::Authority, read: |of| plain(&of.authority).into_iter().collect() },
+    Setting { name: "org", role: Role::Plain, read: |of| address(&of.url).into_iter().collect() },
+    Setting { name: "tenant", role: Role::Tenant, read: |of| by_strength(&of.tenant, &of.azure.1, is_tenant) },
+    Setting { name: "authority", role: Role::Authority, read: |of| address(&of.authority).into_iter().collect() },
     Setting { name: "CA file", role: Role::Plain, read: |of| plain(&of.ca_file).into_iter().collect() },
-    Setting { name: "client id", role: Role::ClientId, read: |of| by_strength(&of.client_id, &of.azure.0) },
+    Setting {
+        name: "client id",
+        role: Role::ClientId,
+        read: |of| by_strength(&of.client_id, &of.azure.0, |value| value.parse::<ClientId>().is_ok()),
+    },
     Setting {
         name: "client secret",
         role: Role::Of(&[Kind::Secret]),

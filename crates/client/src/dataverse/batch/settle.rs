@@ -70,13 +70,18 @@ impl Dataverse {
                     self.settle_set(part, set).await.ok().flatten().unwrap_or_else(|| Outcome::Refused(unknown.clone()))
                 }
             };
-            let has_ended = outcome.error().is_some() && !batch.continue_on_error;
+            let error = outcome.error().filter(|_| !batch.continue_on_error);
+            // Where nobody can tell of a part, nobody can tell whether the batch came past it.
+            let rest = error.map(|error| match error.fate_is_unknown() {
+                true => Outcome::Refused(unknown.clone()),
+                false => Outcome::NotRun,
+            });
             all.push(outcome);
-            if has_ended {
+            if let Some(rest) = rest {
+                all.resize(batch.parts.len(), rest);
                 break;
             }
         }
-        all.resize_with(batch.parts.len(), || Outcome::NotRun);
         all
     }
 

@@ -204,6 +204,18 @@ async fn a_lost_batch_is_settled_part_by_part() {
 }
 
 #[tokio::test]
+async fn behind_a_part_of_unknown_fate_nothing_is_called_not_run() {
+    let (script, org) = org().await;
+    let mut batch = Batch::new();
+    batch.change(Change::create("contacts", &json!({})));
+    batch.change(Change::create_with_id("contacts", "contactid", id(), &json!({})));
+    script.lose("POST /api/data/v9.2/$batch");
+    let outcomes = org.settle_batch(&batch).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| outcome.error().unwrap().fate_is_unknown()), "{outcomes:?}");
+    assert!(script.is_done());
+}
+
+#[tokio::test]
 async fn parts_that_may_not_be_looked_for_leave_the_others_settled() {
     let (script, org) = org().await;
     let account = || Change::create_with_id("accounts", "accountid", id(), &json!({ "name": "A" }));
