@@ -321,6 +321,17 @@ async fn pages_follow_each_other_by_cookie_and_by_number() {
     fetch(&world, "contacts", &foreign).await.refused(400, "0x8004112a");
     let far = document("").replace("count='3'", "count='5000' page='11'");
     fetch(&world, "contacts", &far).await.refused(400, "0x8004430a");
+    // So many rows as a page has: what is preferred counts where the document does not say.
+    let distinct =
+        "<fetch distinct='true' page='11'><entity name='contact'><attribute name='fullname'/></entity></fetch>";
+    let path = address("contacts", distinct);
+    let asked = async |size| {
+        let prefer = format!("odata.maxpagesize={size}");
+        world.send(&world.admin, Method::GET, &path, &[("Prefer", &prefer)], None).await
+    };
+    asked(200).await.ok();
+    asked(4_545).await.ok();
+    asked(4_546).await.refused(400, "0x8004430a");
     // By count, the rows of all pages.
     let counted = document("returntotalrecordcount='true'");
     let reply = annotated(&world, "contacts", &counted).await.ok();

@@ -36,7 +36,7 @@ const LARGEST_PAGE: u32 = 5_000;
 /// Rows behind this many are reached with a paging cookie only.
 const FARTHEST_ROW: u64 = 50_000;
 
-/// Binds a document that was sent to the entity set of `table`.
+/// Binds a document that was sent to the entity set of `table`, by somebody who prefers pages of `preferred` rows.
 ///
 /// # Errors
 /// The service's own refusal of whatever it would refuse; [`error::not_supported`], with the name
@@ -46,6 +46,7 @@ pub(crate) fn bind(
     table: &Arc<Table>,
     within: Option<Within>,
     fetch: &Fetch,
+    preferred: Option<u32>,
 ) -> Result<Query, DataverseError> {
     if fetch.entity.name != table.logical_name() {
         // A table that does not exist is the better news.
@@ -89,12 +90,12 @@ pub(crate) fn bind(
     query.filter = filter;
     query.links = scope.into_links();
     query.top = fetch.top.map(|top| top.min(LARGEST_PAGE));
-    (query.door, query.page) = page(fetch)?;
+    (query.door, query.page) = page(fetch, preferred)?;
     Ok(query)
 }
 
 /// Which page of its rows a document asks for, and where the one before ended.
-fn page(fetch: &Fetch) -> Result<(Door, Option<PageToken>), DataverseError> {
+fn page(fetch: &Fetch, preferred: Option<u32>) -> Result<(Door, Option<PageToken>), DataverseError> {
     let rows = fetch.count.map(|count| count.min(LARGEST_PAGE));
     let page = fetch.page.unwrap_or(1);
     let cookie = match &fetch.paging_cookie {
@@ -110,7 +111,7 @@ fn page(fetch: &Fetch) -> Result<(Door, Option<PageToken>), DataverseError> {
         }
         _ => None,
     };
-    let last = u64::from(page) * u64::from(rows.unwrap_or(LARGEST_PAGE));
+    let last = u64::from(page) * u64::from(rows.or(preferred).unwrap_or(LARGEST_PAGE));
     if cookie.is_none() && page > 1 && last > FARTHEST_ROW {
         return Err(DataverseError::new(
             code::OVER_RETRIEVAL_LIMIT_WITHOUT_COOKIE,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{Binder, fetch};
 use crate::fetch::Fetch;
 use crate::query::{Door, Query, Saved, Within};
+use crate::request::Preferences;
 use crate::sql::Statement;
 use crate::syntax::{options, quoted};
 use crate::{Operation, PageToken};
@@ -24,7 +25,8 @@ impl Binder<'_> {
         }
         if let Some(document) = options.fetch_xml.as_deref() {
             options.only(&["fetchXml", "$count"])?;
-            let query = fetch::bind(self.schema, table, within, &Fetch::parse(document)?)?;
+            let preferred = Preferences::read(self.request.headers)?.max_page_size;
+            let query = fetch::bind(self.schema, table, within, &Fetch::parse(document)?, preferred)?;
             return Ok(Operation::Query(Query { count: query.count || self.wants_count()?, ..query }));
         }
         if let Some(statement) = options.sql.as_deref() {
@@ -57,7 +59,7 @@ impl Binder<'_> {
         if page.is_some() && statement.skip > 0 {
             return Err(DataverseError::new(code::INVALID_ARGUMENT, "OFFSET and $skiptoken exclude each other."));
         }
-        let query = fetch::bind(self.schema, table, within, &statement.fetch)?;
+        let query = fetch::bind(self.schema, table, within, &statement.fetch, None)?;
         let door = Door::Linked { skip: statement.skip };
         Ok(Query { door, page, count: self.wants_count()?, ..query })
     }

@@ -35,7 +35,7 @@ impl Saved {
     /// What the service, or the local org, refuses of the document.
     pub fn query(&self, schema: &Schema, document: &str) -> Result<Query, DataverseError> {
         let fetch = Fetch::parse(document)?;
-        let query = bind::fetch::bind(schema, &self.table, self.within.clone(), &fetch)?;
+        let query = bind::fetch::bind(schema, &self.table, self.within.clone(), &fetch, None)?;
         // A page that the document itself names is a remainder of whoever saved it.
         let door = Door::Linked { skip: 0 };
         Ok(Query { door, page: self.page.clone(), count: query.count || self.count, ..query })

@@ -149,7 +149,7 @@ impl Binder<'_> {
                 DataverseError::new(error::code::QUERY_NO_ENTITY, "The specified entity was not found.")
             })?;
         self.supports(&table, keyholder_dataverse::Verb::Delete)?;
-        documents::bind(self.schema, &table, None, &document)
+        documents::bind(self.schema, &table, None, &document, None)
     }
 }
 
