@@ -213,7 +213,7 @@ fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
     }
     let rows = thousands(checked.rows);
     printer.line(&match checked.rejected {
-        0 => format!("checked {rows} rows of {file}: all can be loaded; nothing was written"),
+        0 => format!("checked {rows} rows of {file}: none is wrong by itself; nothing was written, and keys, rights and rules of the org were not tried"),
         bad => format!("checked {rows} rows of {file}: {} cannot be loaded; nothing was written", thousands(bad)),
     });
     let told = checked.told.iter().map(|row| json!({ "row": row.number, "reason": row.reason }));
@@ -264,7 +264,11 @@ fn tell(
         printer.json(&document);
         return Err(failure);
     }
-    printer.line(&format!("loaded {rows} rows into {table}{rejected}"));
+    printer.line(&if was_over {
+        format!("nothing was left to do: {rows} rows were loaded into {table} before{rejected}")
+    } else {
+        format!("loaded {rows} rows into {table}{rejected}")
+    });
     printer.json(&document);
     Ok(if progress.rejected == 0 { Exit::Done } else { Exit::BadData })
 }
@@ -289,7 +293,9 @@ impl From<LoadError> for Failure {
         if let LoadError::UnknownColumn { column, known, .. } = &error {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             failure = match nearest(column, known) {
-                Some(meant) => failure.hint(format!("did you mean `{meant}`? map it: `--map '{column}={meant}'`")),
+                Some(meant) => {
+                    failure.hint(format!("did you mean `{meant}`? `--map 'COLUMN OF THE FILE={meant}'` says so"))
+                }
                 None => failure.hint(format!(
                     "map it to a column of the table, `--map '{column}=COLUMN'`, or leave it out: `--map '{column}='`"
                 )),

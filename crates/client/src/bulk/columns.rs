@@ -227,7 +227,11 @@ impl Columns {
                 Some(table) => format!("{place} has the lookup `{column}` point into `{table}`, where it cannot"),
                 None => format!("{place} names the lookup `{column}`, which may point into several tables"),
             };
-            return Err(LoadError::input(problem).hint(format!("say into which: {all}")));
+            return Err(LoadError::input(problem).hint(if all.is_empty() {
+                "leave the column out: rows belong to who loads them, and are assigned to others one by one or in a batch".to_owned()
+            } else {
+                format!("say into which: {all}")
+            }));
         };
         let start = format!(",{}:", Value::from(format!("{}@odata.bind", lookup.navigation_property)));
         let set = crate::dataverse::segment(&lookup.entity_set);
