@@ -127,6 +127,18 @@ impl Options {
         }
     }
 
+    /// Refuses one file under two names.
+    fn keep_apart(&self) -> Result<(), LoadError> {
+        let (file, journal, rejects) =
+            (("the rows", &self.file), ("the journal", &self.journal), ("the rejected rows", &self.rejects));
+        for ((one, its), (other, others)) in [(file, journal), (file, rejects), (journal, rejects)] {
+            if keyholder_platform::is_same_file(its, others)? {
+                return Err(LoadError::input(format!("{one} and {other} cannot be one file, `{}`", others.display())));
+            }
+        }
+        Ok(())
+    }
+
     /// What else than file, org, table and key decides what a row becomes.
     fn reading(&self) -> String {
         let maps: Vec<String> = self.maps.iter().map(|map| format!("{}={}", map.from, map.to)).collect();
@@ -203,6 +215,8 @@ pub async fn load(
 ) -> Result<Ended, LoadError> {
     // What is wrong with the file's columns is told before there is a journal of it.
     let mut prepared = Prepared::new(org, pool, table, options, stop).await?;
+    let _held = prepared.rows.opened.lock()?;
+    options.keep_apart()?;
     let identity = Identity {
         load: random.uuid(),
         size: prepared.rows.opened.size,
@@ -212,10 +226,8 @@ pub async fn load(
         verb: options.verb.word().to_owned(),
         key: options.verb.key().to_vec(),
         reading: options.reading(),
+        rejects: journal::rejects_from(&options.journal, &options.rejects)?,
     };
-    if options.journal == options.rejects {
-        return Err(LoadError::input("the journal and the rejected rows cannot be one file"));
-    }
     let mut journal = Journal::open(&options.journal, identity)?;
     let past = &journal.past;
     let mut progress = Progress {
@@ -230,9 +242,8 @@ pub async fn load(
         progress.bytes = progress.of_bytes;
         return Ok(Ended { progress, was_continued, was_over: true, failed: None });
     }
-    let (opened, length) = (&prepared.rows.opened, past.rejects);
-    let rejects =
-        Rejects::open(&options.rejects, opened.again()?, options.form, &opened.header, length, was_continued)?;
+    let opened = &prepared.rows.opened;
+    let rejects = Rejects::open(&options.rejects, opened.from(0), options.form, &opened.header, past)?;
     prepared.begin(RowIds::of(journal.identity.load), past.done.clone());
     // Not before it is known that no file is in the way: from here on those rows are this load's.
     journal.begin()?;
@@ -344,13 +355,17 @@ struct Books<'a> {
 
 impl Ledger for Books<'_> {
     fn done(&mut self, finished: &Finished) -> Result<(), LoadError> {
+        if !finished.rejected.is_empty() && self.rejects.is_to_be_made() {
+            self.journal.makes_rejects()?;
+        }
         self.rejects.add(&finished.rejected)?;
         if !finished.rejected.is_empty() {
             self.rejects.sync()?;
         }
         let (rows, rejected) = (finished.rows, finished.rejected.len() as u64);
         let (start, end) = (finished.place.start, finished.place.end);
-        self.journal.done(Done { rows, start, end, rejected, rejects: self.rejects.length })?;
+        let Rejects { length, sum, .. } = self.rejects;
+        self.journal.done(Done { rows, start, end, rejected, rejects: length, sum })?;
         self.journal.sync()?;
         let progress = &mut self.progress;
         progress.rows += rows;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::system;
 
@@ -89,7 +90,82 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError::Io`] when the system refuses.
 pub fn make_private_file(path: &Path) -> Result<(), FileError> {
-    system::open_private_file(path).map(drop).map_err(failed("make", path))
+    let made = system::open_file(path).and_then(|file| system::narrow(&file));
+    made.map_err(failed("make", path))
+}
+
+/// Makes a new file that only its owner may read (mode 0600), to be read and written.
+///
+/// # Errors
+/// [`FileError::Io`], of which [`FileError::is_there_already`] tells whether the name was taken.
+pub fn create_private_file(path: &Path) -> Result<File, FileError> {
+    system::create_private_file(path).map_err(failed("make", path))
+}
+
+/// Lets only its owner read an open file from now on (mode 0600): for who looked at one first whether it is his.
+///
+/// # Errors
+/// [`FileError::Io`] when the system refuses.
+pub fn narrow(file: &File, path: &Path) -> Result<(), FileError> {
+    system::narrow(file).map_err(failed("take the rights of others from", path))
+}
+
+/// The whole path, past symbolic links. There may be no file of that name yet, but its folder.
+///
+/// # Errors
+/// [`FileError::Io`], for instance because there is no such folder.
+pub fn whole_path(path: &Path) -> Result<PathBuf, FileError> {
+    match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        found => return found.map_err(failed("find", path)),
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::canonicalize(folder).map_err(failed("find the folder of", path))?;
+    Ok(folder.join(path.file_name().unwrap_or_default()))
+}
+
+/// Whether two paths lead to one file, by whichever names; there may be none yet.
+///
+/// # Errors
+/// As [`whole_path`], and when a file cannot be looked at.
+pub fn is_same_file(one: &Path, other: &Path) -> Result<bool, FileError> {
+    if whole_path(one)? == whole_path(other)? {
+        return Ok(true);
+    }
+    match system::is_same_file(one, other) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map_err(failed("look at", one)),
+    }
+}
+
+/// A place of its own in an open file: who reads there moves nobody else's, and the file's name, which may be
+/// another file's by now, is not looked up again.
+#[derive(Debug, Clone)]
+pub struct FileCursor {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl FileCursor {
+    /// So many bytes behind the file's start.
+    #[must_use]
+    pub fn new(file: Arc<File>, offset: u64) -> Self {
+        Self { file, offset }
+    }
+
+    /// Another place in the same file.
+    #[must_use]
+    pub fn at(&self, offset: u64) -> Self {
+        Self { file: self.file.clone(), offset }
+    }
+}
+
+impl Read for FileCursor {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = system::read_at(&self.file, buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
 }
 
 /// The file that a path leads to, past symbolic links: where it is to be read, and written anew without a
@@ -316,6 +392,42 @@ mod tests {
         }
         let error = read_own_bounded(&foreign, 1 << 20).unwrap_err();
         assert!(matches!(error, FileError::NotOwn { .. }), "{error}");
+    }
+
+    #[test]
+    fn one_file_is_known_by_whichever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("inner")).unwrap();
+        let other = at("inner").join("..").join("new");
+        assert!(is_same_file(&at("new"), &other).unwrap() && !is_same_file(&at("new"), &at("old")).unwrap());
+        std::fs::write(at("new"), "x").unwrap();
+        assert!(is_same_file(&at("new"), &other).unwrap() && !is_same_file(&at("new"), &at("old")).unwrap());
+        std::fs::write(at("old"), "x").unwrap();
+        assert!(!is_same_file(&at("new"), &at("old")).unwrap());
+        assert!(is_same_file(&at("none").join("new"), &at("new")).is_err());
+        if cfg!(unix) {
+            std::fs::hard_link(at("new"), at("linked")).unwrap();
+            assert!(is_same_file(&at("linked"), &other).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_cursor_reads_the_file_that_was_opened_wherever_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "0123456789").unwrap();
+        let mut first = FileCursor::new(Arc::new(File::open(at("file")).unwrap()), 2);
+        std::fs::write(at("new"), "another").unwrap();
+        std::fs::rename(at("new"), at("file")).unwrap();
+        let mut bytes = [0; 3];
+        first.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"234");
+        let mut rest = String::new();
+        first.at(8).read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "89");
+        first.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"567");
     }
 
     #[test]

@@ -26,10 +26,11 @@ use other as system;
 pub use command::{CommandError, Ended, run_with_input};
 pub use env_file::{EnvFile, EnvFileError};
 pub use files::{
-    FileError, create_new, create_private_folder, is_private, make_private_file, open_own, read_bounded,
-    read_bytes_bounded, read_own_bounded, regular_file, write_private, write_private_passing,
+    FileCursor, FileError, create_new, create_private_file, create_private_folder, is_private, is_same_file,
+    make_private_file, narrow, open_own, read_bounded, read_bytes_bounded, read_own_bounded, regular_file, whole_path,
+    write_private, write_private_passing,
 };
-pub use lock::{FolderLock, LockError};
+pub use lock::{FileLock, FolderLock, LockError};
 pub use places::{find_program, has_browser, open_in_browser, state_folder};
 pub use signal::Interruption;
 pub use sleep::RuntimeSleep;

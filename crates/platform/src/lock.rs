@@ -1,4 +1,4 @@
-//! One process per folder.
+//! One process per folder, or per file.
 //!
 //! The lock is the operating system's own on an open file, so it ends with the process however
 //! that ends: a killed org leaves nothing that has to be cleaned up by hand.
@@ -13,7 +13,7 @@ use crate::system;
 /// How often a lock is tried whose file goes away under the hand.
 const TRIES: u32 = 16;
 
-/// Why a folder could not be locked.
+/// Why a folder or file could not be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
@@ -27,32 +27,55 @@ pub enum LockError {
     File(#[from] FileError),
 }
 
-/// Holds a folder until it is dropped or the process ends.
+/// Holds a file until it is dropped or the process ends.
 #[derive(Debug)]
-pub struct FolderLock {
+pub struct FileLock {
     file: File,
     path: PathBuf,
 }
 
-impl FolderLock {
-    /// Takes the lock `name` in `folder`, without waiting.
+impl FileLock {
+    /// Takes the lock of a file, without waiting, and opens it to be read and written; it is made, for its owner alone, where
+    /// there is none. One that is there keeps its rights.
     ///
     /// # Errors
     /// [`LockError::Held`] when another process has it.
-    pub fn take(folder: &Path, name: &str) -> Result<Self, LockError> {
-        let path = folder.join(name);
-        let io = |source| FileError::Io { doing: "lock", path: path.clone(), source };
+    pub fn open(path: &Path) -> Result<Self, LockError> {
+        let io = |source| FileError::Io { doing: "open", path: path.to_path_buf(), source };
         for _ in 0..TRIES {
-            let lock = Self { file: system::open_private_file(&path).map_err(io)?, path: path.clone() };
-            match lock.file.try_lock() {
-                Ok(()) if lock.stands().map_err(io)? => return Ok(lock),
-                // Whoever had it removed the file between opening and locking.
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => break,
-                Err(TryLockError::Error(source)) => return Err(io(source).into()),
+            let lock = Self::take(system::open_file(path).map_err(io)?, path)?;
+            // Otherwise, whoever had it removed the file between opening and locking.
+            if lock.stands().map_err(io)? {
+                return Ok(lock);
             }
         }
-        Err(LockError::Held { path })
+        Err(LockError::Held { path: path.to_path_buf() })
+    }
+
+    /// Takes the lock of an open file, without waiting; open for reading is enough. Where the system lets nobody else read
+    /// a locked file (as Windows does), it can be read by this handle of it.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when another process has it; [`LockError::File`] also where the file is on a file system without
+    /// locks, or one that locks only what is open for writing (as NFS does).
+    pub fn of(file: &File, path: &Path) -> Result<Self, LockError> {
+        let io = |source| FileError::Io { doing: "lock", path: path.to_path_buf(), source };
+        Self::take(file.try_clone().map_err(io)?, path)
+    }
+
+    fn take(file: File, path: &Path) -> Result<Self, LockError> {
+        let path = path.to_path_buf();
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file, path }),
+            Err(TryLockError::WouldBlock) => Err(LockError::Held { path }),
+            Err(TryLockError::Error(source)) => Err(FileError::Io { doing: "lock", path, source }.into()),
+        }
+    }
+
+    /// The file itself.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     /// Whether the file that is locked is the one that others would open.
@@ -62,11 +85,35 @@ impl FolderLock {
             other => other,
         }
     }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Closing it gives the lock back only when no other process has the same open file, and a program that another
+        // thread is starting has all of this process's until it runs.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Holds a folder until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct FolderLock(FileLock);
+
+impl FolderLock {
+    /// Takes the lock `name` in `folder`, without waiting.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when another process has it.
+    pub fn take(folder: &Path, name: &str) -> Result<Self, LockError> {
+        let lock = FileLock::open(&folder.join(name))?;
+        crate::files::narrow(lock.file(), &lock.path)?;
+        Ok(Self(lock))
+    }
 
     /// Gives the lock back and removes its file, while nobody else can have it. The file stays where
     /// the system does not remove an open one, and nobody misses it then.
     pub fn remove(self) {
-        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(&self.0.path);
     }
 }
 
@@ -90,12 +137,25 @@ mod tests {
         let path = folder.path().join("lock");
         let held = FolderLock::take(folder.path(), "lock").unwrap();
         // Opened by somebody else before it was removed, locked after that.
-        let late = FolderLock { file: system::open_private_file(&path).unwrap(), path: path.clone() };
+        let late = system::open_file(&path).unwrap();
         held.remove();
         assert!(!path.exists());
-        late.file.try_lock().unwrap();
+        let late = FileLock::of(&late, &path).unwrap();
         assert!(!late.stands().unwrap());
         let new = FolderLock::take(folder.path(), "lock").unwrap();
-        assert!(new.stands().unwrap() && !late.stands().unwrap());
+        assert!(new.0.stands().unwrap() && !late.stands().unwrap());
+    }
+
+    #[test]
+    fn a_file_that_is_only_read_is_locked_too_and_given_back_by_all_its_handles() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows");
+        std::fs::write(&path, "x").unwrap();
+        let (file, other) = (File::open(&path).unwrap(), File::open(&path).unwrap());
+        let held = FileLock::of(&file, &path).unwrap();
+        assert!(matches!(FileLock::of(&other, &path), Err(LockError::Held { .. })));
+        // `file` is the same open file, as a program's is that is being started.
+        drop(held);
+        FileLock::of(&other, &path).unwrap();
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::windows::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command};
 
@@ -27,10 +28,10 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
 }
 
 pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
+    OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }
 
-pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 
@@ -47,9 +48,22 @@ pub(crate) fn is_own(_: &File) -> io::Result<bool> {
     Ok(true)
 }
 
+pub(crate) fn narrow(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// An open file keeps its name there.
 pub(crate) fn is_file_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
+}
+
+/// Two whole paths that differ are taken for two files there.
+pub(crate) fn is_same_file(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek_read(buffer, offset)
 }
 
 pub(crate) fn is_private(path: &Path) -> io::Result<bool> {

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -45,17 +45,20 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
 }
 
 pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Without touching what is in it.
-pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
-    // An existing file may have been made with the umask's rights.
+/// Without touching what is in it, and an existing one's rights.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
+}
+
+/// An existing file may have been made with the umask's rights.
+pub(crate) fn narrow(file: &File) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
-    Ok(file)
+    Ok(())
 }
 
 /// Not through a link, and without waiting for whoever is at the other end of a pipe.
@@ -73,6 +76,16 @@ pub(crate) fn is_own(file: &File) -> io::Result<bool> {
 pub(crate) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
     let (open, there) = (file.metadata()?, std::fs::metadata(path)?);
     Ok((open.dev(), open.ino()) == (there.dev(), there.ino()))
+}
+
+/// Whether two names are one file's.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (std::fs::metadata(one)?, std::fs::metadata(other)?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
 }
 
 pub(crate) fn is_private(path: &Path) -> io::Result<bool> {

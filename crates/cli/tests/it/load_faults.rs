@@ -125,9 +125,10 @@ async fn files_that_are_there_stay_as_they_are() {
         assert!(said.contains("is there already") && case.read("rows.csv.rejects.csv") == "mine\n", "{said}");
     }
     for (flags, said) in [
-        (&["--journal", "rows.csv"][..], "is no journal of a load"),
-        (&["--journal", "one", "--rejects", "one"], "cannot be one file"),
-        (&["--rejects", "rows.csv"], "is there already"),
+        (&["--journal", "rows.csv"][..], "the rows and the journal cannot be one file"),
+        (&["--journal", "one", "--rejects", "./one"], "the journal and the rejected rows cannot be one file"),
+        (&["--rejects", "./rows.csv"], "the rows and the rejected rows cannot be one file"),
+        (&["--journal", "rows.csv.rejects.csv", "--rejects", "none"], "is no journal of a load"),
     ] {
         let told = case.load(&[&["rows.csv"], flags].concat()).failed(65);
         assert!(told.contains(said), "{told}");

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use keyholder_platform::{FileError, LockError};
+
 use crate::error::{Error, ErrorKind};
 
 /// Why a load ended before its end, or never began. What was done until then is in the journal.
@@ -53,10 +55,10 @@ pub enum LoadError {
         /// What is different, as "its file was ... and is ... now".
         difference: String,
     },
-    /// Another process works with this journal.
-    #[error("another run works with the journal `{}` now", path.display())]
+    /// Another process works with this journal, or loads this file.
+    #[error("another run works with `{}` now", path.display())]
     InUse {
-        /// The journal.
+        /// The journal, or the file with the rows.
         path: PathBuf,
     },
     /// The file changed under the load.
@@ -70,6 +72,12 @@ pub enum LoadError {
     Stopped,
 }
 
+impl From<FileError> for LoadError {
+    fn from(error: FileError) -> Self {
+        Self::input(error.to_string())
+    }
+}
+
 impl LoadError {
     pub(super) fn unreadable(source: io::Error) -> Self {
         Self::Unreadable(source)
@@ -78,6 +86,13 @@ impl LoadError {
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::File { doing, path, source }
+    }
+
+    pub(super) fn lock(error: LockError) -> Self {
+        match error {
+            LockError::Held { path } => Self::InUse { path },
+            LockError::File(error) => error.into(),
+        }
     }
 
     pub(super) fn input(problem: impl Into<String>) -> Self {

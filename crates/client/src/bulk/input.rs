@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use keyholder_platform::{FileCursor, FileLock, LockError};
 
 use super::block::{Block, Place};
 use super::columns::{Bound, Columns};
@@ -44,9 +46,10 @@ impl Form {
 #[derive(Debug)]
 pub(super) struct Opened {
     path: PathBuf,
-    file: File,
+    /// Its name may be another file's by now: it is opened once, and what is read is what was hashed.
+    file: Arc<File>,
     form: Form,
-    window: Window<File>,
+    window: Window<FileCursor>,
     pub(super) size: u64,
     modified: Option<std::time::SystemTime>,
     pub(super) sha256: String,
@@ -69,9 +72,10 @@ impl Opened {
         let regular = keyholder_platform::regular_file(path).map_err(|error| {
             LoadError::input(error.to_string()).hint("a load is continued by its file: what comes by a pipe has none")
         })?;
-        let mut file = File::open(&regular).map_err(LoadError::file("read", path))?;
+        let file = File::open(&regular).map_err(LoadError::file("read", path))?;
         let found = file.metadata().map_err(LoadError::file("look at", path))?;
-        let (sha256, size) = hash(&mut file)?;
+        let file = Arc::new(file);
+        let (sha256, size) = hash(FileCursor::new(file.clone(), 0))?;
         if size == 0 {
             let problem = match form {
                 Form::Csv(_) => format!("`{shown}` is empty: its first line has to name the columns"),
@@ -79,8 +83,7 @@ impl Opened {
             };
             return Err(LoadError::input(problem));
         }
-        let mut window = Window::new(file.try_clone().map_err(LoadError::unreadable)?, 0);
-        file.seek(SeekFrom::Start(0)).map_err(LoadError::unreadable)?;
+        let mut window = Window::new(FileCursor::new(file.clone(), 0), 0);
         window.widen()?;
         match window.seen() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
@@ -156,9 +159,19 @@ impl Opened {
         Ok(())
     }
 
-    /// Another handle of the file.
-    pub(super) fn again(&self) -> Result<File, LoadError> {
-        File::open(&self.path).map_err(LoadError::file("read", &self.path))
+    /// The file from there on.
+    pub(super) fn from(&self, offset: u64) -> FileCursor {
+        FileCursor::new(self.file.clone(), offset)
+    }
+
+    /// Keeps other loads from the file, until it is dropped: one with another journal would load its rows a second time.
+    /// Nothing where the file system has no lock for a file that is only read; the journal's has to do there.
+    pub(super) fn lock(&self) -> Result<Option<FileLock>, LoadError> {
+        match FileLock::of(&self.file, &self.path) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::File(_)) => Ok(None),
+            Err(held) => Err(LoadError::lock(held)),
+        }
     }
 
     /// The rows, once it is known what is done with each column.
@@ -261,9 +274,7 @@ impl Rows {
                 }
                 self.done.remove(&offset);
                 self.number += rows;
-                let mut file = self.opened.again()?;
-                file.seek(SeekFrom::Start(end)).map_err(LoadError::unreadable)?;
-                self.opened.window = Window::new(file, end);
+                self.opened.window = Window::new(self.opened.from(end), end);
                 continue;
             }
             match self.next()? {
@@ -380,7 +391,7 @@ fn unquoted(text: &str, cell: Cell) -> Cow<'_, str> {
 }
 
 /// The hash of a whole file, and how long it is.
-fn hash(file: &mut File) -> Result<(String, u64), LoadError> {
+fn hash(mut file: FileCursor) -> Result<(String, u64), LoadError> {
     let mut context = digest::Context::new(&digest::SHA256);
     let (mut buffer, mut size) = (vec![0; 64 << 10], 0);
     loop {
@@ -393,4 +404,40 @@ fn hash(file: &mut File) -> Result<(String, u64), LoadError> {
     }
     let hash = context.finish();
     Ok((hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(), size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_what_was_hashed_whatever_has_its_name_by_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        std::fs::write(&path, "name\nOne\nTwo\n").unwrap();
+        let mut opened = Opened::open(&path, Form::Csv(',')).unwrap();
+        // As editors save.
+        std::fs::write(folder.path().join("new"), "name\nSix\nTen\n").unwrap();
+        std::fs::rename(folder.path().join("new"), &path).unwrap();
+        let mut rest = String::new();
+        opened.from(9).read_to_string(&mut rest).unwrap();
+        assert_eq!((rest.as_str(), opened.window.seen()), ("Two\n", &b"One\nTwo\n"[..]));
+        assert!(opened.window.widen().unwrap() && opened.window.is_over());
+    }
+
+    #[test]
+    fn a_file_is_loaded_by_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        std::fs::write(&path, "name\nOne\n").unwrap();
+        let mut rights = std::fs::metadata(&path).unwrap().permissions();
+        rights.set_readonly(true);
+        std::fs::set_permissions(&path, rights).unwrap();
+        let (one, other) = (Opened::open(&path, Form::Csv(',')).unwrap(), Opened::open(&path, Form::Csv(',')).unwrap());
+        let held = one.lock().unwrap().unwrap();
+        let error = other.lock().unwrap_err();
+        assert!(matches!(&error, LoadError::InUse { path: named } if *named == path), "{error}");
+        drop(held);
+        other.lock().unwrap().unwrap();
+    }
 }

@@ -6,13 +6,16 @@
 //! ids. Each further line tells of some rows one after another that were done. What follows the first line that is not
 //! whole (a kill may end one anywhere) does not count: it is done again, which does no harm.
 //!
+//! It names the file of the rejected rows too, and tells how long that was and what stood in it: nothing else is cut.
+//!
 //! The operating system's lock on the file keeps two runs from working with it at once.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use keyholder_platform::{FileLock, narrow, regular_file};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -39,6 +42,16 @@ pub(super) struct Identity {
     pub(super) key: Vec<String>,
     /// What else decides what a row becomes, as it was given.
     pub(super) reading: String,
+    /// Where its rejected rows go, as [`rejects_from`] names it.
+    pub(super) rejects: String,
+}
+
+/// How a journal names the file of the rejected rows: from its own folder on where it is in there, so that both can be
+/// moved together, and whole otherwise.
+pub(super) fn rejects_from(journal: &Path, rejects: &Path) -> Result<String, LoadError> {
+    let (journal, rejects) = (keyholder_platform::whole_path(journal)?, keyholder_platform::whole_path(rejects)?);
+    let beside = journal.parent().and_then(|folder| rejects.strip_prefix(folder).ok());
+    Ok(beside.unwrap_or(&rejects).to_string_lossy().into_owned())
 }
 
 impl Identity {
@@ -74,6 +87,17 @@ pub(super) struct Done {
     pub(super) rejected: u64,
     /// How long the file of the rejected rows was then.
     pub(super) rejects: u64,
+    /// The checksum of what stood in it.
+    pub(super) sum: u32,
+}
+
+/// What a line of a journal tells behind the first.
+enum Record {
+    Done(Done),
+    /// The file of the rejected rows is made.
+    Rejects,
+    /// All rows were done.
+    Over,
 }
 
 /// What a journal says of what was done.
@@ -83,7 +107,12 @@ pub(super) struct Past {
     pub(super) done: BTreeMap<u64, (u64, u64)>,
     pub(super) rows: u64,
     pub(super) rejected: u64,
+    /// How long the file of the rejected rows was.
     pub(super) rejects: u64,
+    /// The checksum of what stood in it.
+    pub(super) sum: u32,
+    /// Whether the load has made that file.
+    pub(super) has_rejects: bool,
     /// Whether the load came to its end.
     pub(super) is_over: bool,
 }
@@ -92,7 +121,7 @@ impl Past {
     fn add(&mut self, done: Done) {
         self.rows += done.rows;
         self.rejected += done.rejected;
-        self.rejects = done.rejects;
+        (self.rejects, self.sum) = (done.rejects, done.sum);
         let (mut start, mut end, mut rows) = (done.start, done.end, done.rows);
         // Stretches that touch become one, so that memory does not grow with the rows.
         if let Some((before, (until, count))) = self.done.range(..start).next_back().map(|(at, it)| (*at, *it))
@@ -111,7 +140,7 @@ impl Past {
 /// The journal of a load, which this run alone works with.
 #[derive(Debug)]
 pub(super) struct Journal {
-    file: File,
+    lock: FileLock,
     path: PathBuf,
     pub(super) identity: Identity,
     pub(super) past: Past,
@@ -122,33 +151,41 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal of the load `now`; one that there is keeps its load's id, another has to be begun.
     pub(super) fn open(path: &Path, now: Identity) -> Result<Self, LoadError> {
-        let path = keyholder_platform::regular_file(path).map_err(|error| LoadError::input(error.to_string()))?;
-        keyholder_platform::make_private_file(&path).map_err(|error| LoadError::input(error.to_string()))?;
-        let mut file =
-            File::options().read(true).write(true).open(&path).map_err(LoadError::file("open the journal", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LoadError::InUse { path }),
-            Err(TryLockError::Error(source)) => return Err(LoadError::file("lock the journal", &path)(source)),
-        }
+        let path = regular_file(path)?;
+        let lock = FileLock::open(&path).map_err(LoadError::lock)?;
         let read = LoadError::file("read the journal", &path);
-        let length = file.metadata().map_err(read)?.len();
+        let length = lock.file().metadata().map_err(read)?.len();
         if length > LONGEST {
             return Err(LoadError::input(format!("`{}` is larger than any journal", path.display())));
         }
-        let (earlier, past, whole) = parse(&mut file, &path)?;
-        let mut journal = Self { file, path, identity: now, past, is_continued: earlier.is_some() };
-        match earlier {
-            Some(earlier) => {
-                if let Some(difference) = earlier.difference(&journal.identity) {
-                    return Err(LoadError::OtherLoad { path: journal.path, difference });
-                }
-                journal.identity = earlier;
-                journal.cut(whole)?;
+        let (earlier, past, whole) = parse(lock.file(), &path)?;
+        let mut journal = Self { lock, path, identity: now, past, is_continued: earlier.is_some() };
+        if let Some(earlier) = earlier {
+            if let Some(difference) = earlier.difference(&journal.identity) {
+                return Err(LoadError::OtherLoad { path: journal.path, difference });
             }
-            None => journal.cut(0)?,
+            if earlier.rejects != journal.identity.rejects {
+                return Err(journal.other_rejects(&earlier.rejects));
+            }
+            journal.identity = earlier;
         }
+        // It is this load's: not before that anything of it is changed, its rights neither.
+        narrow(journal.lock.file(), &journal.path)?;
+        journal.cut(whole)?;
         Ok(journal)
+    }
+
+    /// What the load rejected before is in another file than the one that is given now.
+    fn other_rejects(&self, was: &str) -> LoadError {
+        let shown = |name: &str| self.folder().join(name).display().to_string();
+        let (was, is) = (shown(was), shown(&self.identity.rejects));
+        let journal = self.path.display();
+        LoadError::input(format!("the rejected rows of the load go to `{was}`, as `{journal}` says, and not to `{is}`"))
+            .hint(format!("continue the load with `--rejects '{was}'`"))
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
     /// Writes down which load it is of, on the disk; nothing where an earlier run did.
@@ -160,27 +197,32 @@ impl Journal {
         self.append(&format!("{MAGIC}{identity}"))?;
         self.sync()?;
         // The name of a new file is its folder's.
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        let _ = File::open(self.folder()).and_then(|folder| folder.sync_all());
         Ok(())
     }
 
     /// Takes what is behind so many bytes away.
     fn cut(&mut self, length: u64) -> Result<(), LoadError> {
-        self.file
-            .set_len(length)
-            .and_then(|()| self.file.seek(SeekFrom::Start(length)))
+        let mut file = self.lock.file();
+        file.set_len(length)
+            .and_then(|()| file.seek(SeekFrom::Start(length)))
             .map(drop)
             .map_err(LoadError::file("write the journal", &self.path))
     }
 
     /// Writes down that some rows were done.
     pub(super) fn done(&mut self, done: Done) -> Result<(), LoadError> {
-        let Done { rows, start, end, rejected, rejects } = done;
-        self.append(&format!("done {rows} {start} {end} {rejected} {rejects}"))?;
+        let Done { rows, start, end, rejected, rejects, sum } = done;
+        self.append(&format!("done {rows} {start} {end} {rejected} {rejects} {sum}"))?;
         self.past.rows += rows;
         self.past.rejected += rejected;
         Ok(())
+    }
+
+    /// Writes down, on the disk, that the file of the rejected rows is made now: what is there from then on is the load's.
+    pub(super) fn makes_rejects(&mut self) -> Result<(), LoadError> {
+        self.append("rejects")?;
+        self.sync()
     }
 
     /// Writes down that all were.
@@ -191,30 +233,33 @@ impl Journal {
     }
 
     fn append(&mut self, text: &str) -> Result<(), LoadError> {
-        let line = format!("{text} {:08x}\n", checksum(text.as_bytes()));
-        self.file.write_all(line.as_bytes()).map_err(LoadError::file("write the journal", &self.path))
+        let line = format!("{text} {:08x}\n", checksum(NO_SUM, text.as_bytes()));
+        self.lock.file().write_all(line.as_bytes()).map_err(LoadError::file("write the journal", &self.path))
     }
 
     /// Waits until it is on the disk.
     pub(super) fn sync(&self) -> Result<(), LoadError> {
-        self.file.sync_data().map_err(LoadError::file("write the journal", &self.path))
+        self.lock.file().sync_data().map_err(LoadError::file("write the journal", &self.path))
     }
 }
 
-/// FNV-1a: tells a line that was torn, not one that was forged.
-fn checksum(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |sum: u32, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+/// The checksum of nothing.
+pub(super) const NO_SUM: u32 = 0x811c_9dc5;
+
+/// FNV-1a, going on from what is before the bytes: tells what was torn or changed, not what was forged.
+pub(super) fn checksum(before: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(before, |sum: u32, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// What a line says, if it is whole.
 fn whole(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
     let (text, sum) = line.rsplit_once(' ')?;
-    (u32::from_str_radix(sum, 16) == Ok(checksum(text.as_bytes()))).then_some(text)
+    (u32::from_str_radix(sum, 16) == Ok(checksum(NO_SUM, text.as_bytes()))).then_some(text)
 }
 
 /// Reads what is whole of a journal; gives how many bytes that are.
-fn parse(file: &mut File, path: &Path) -> Result<(Option<Identity>, Past, u64), LoadError> {
+fn parse(file: &File, path: &Path) -> Result<(Option<Identity>, Past, u64), LoadError> {
     let mut input = std::io::BufReader::new(file);
     let (mut past, mut length, mut identity) = (Past::default(), 0, None);
     let mut line = Vec::new();
@@ -238,8 +283,9 @@ fn parse(file: &mut File, path: &Path) -> Result<(Option<Identity>, Past, u64), 
             }
         } else {
             match text.map(record) {
-                Some(Some(Some(done))) => past.add(done),
-                Some(Some(None)) => past.is_over = true,
+                Some(Some(Record::Done(done))) => past.add(done),
+                Some(Some(Record::Rejects)) => past.has_rejects = true,
+                Some(Some(Record::Over)) => past.is_over = true,
                 _ => return Ok((identity, past, length)),
             }
         }
@@ -247,15 +293,18 @@ fn parse(file: &mut File, path: &Path) -> Result<(Option<Identity>, Past, u64), 
     }
 }
 
-/// What a record tells: rows that were done, or, with nothing inside, that all were.
-fn record(text: &str) -> Option<Option<Done>> {
-    if text == "over" {
-        return Some(None);
+/// What a line tells.
+fn record(text: &str) -> Option<Record> {
+    match text {
+        "over" => return Some(Record::Over),
+        "rejects" => return Some(Record::Rejects),
+        _ => {}
     }
     let mut numbers = text.strip_prefix("done ")?.split(' ').map(str::parse::<u64>);
     let mut next = || numbers.next()?.ok();
-    let done = Done { rows: next()?, start: next()?, end: next()?, rejected: next()?, rejects: next()? };
-    (numbers.next().is_none() && done.start < done.end).then_some(Some(done))
+    let (rows, start, end, rejected, rejects) = (next()?, next()?, next()?, next()?, next()?);
+    let sum = u32::try_from(next()?).ok()?;
+    (numbers.next().is_none() && start < end).then_some(Record::Done(Done { rows, start, end, rejected, rejects, sum }))
 }
 
 #[cfg(test)]
@@ -272,11 +321,12 @@ mod tests {
             verb: "create".to_owned(),
             key: Vec::new(),
             reading: String::new(),
+            rejects: "rejects.csv".to_owned(),
         }
     }
 
     fn done(start: u64, end: u64) -> Done {
-        Done { rows: (end - start) / 10, start, end, rejected: 1, rejects: end }
+        Done { rows: (end - start) / 10, start, end, rejected: 1, rejects: end, sum: 7 }
     }
 
     #[test]
@@ -308,7 +358,44 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let past = Journal::open(&path, identity(2)).unwrap().past;
         assert_eq!(past.done, BTreeMap::from([(10, (50, 4)), (70, (90, 2))]));
-        assert_eq!((past.rows, past.rejects, past.is_over), (6, 90, false));
+        assert_eq!((past.rows, past.rejects, past.sum), (6, 90, 7));
+        assert!(!past.is_over && !past.has_rejects);
+    }
+
+    #[test]
+    fn its_rejected_rows_stay_in_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, identity(1)).unwrap();
+        journal.begin().unwrap();
+        journal.makes_rejects().unwrap();
+        drop(journal);
+        assert!(Journal::open(&path, identity(1)).unwrap().past.has_rejects);
+        let other = Identity { rejects: "/elsewhere/mine.csv".to_owned(), ..identity(1) };
+        let error = Journal::open(&path, other).unwrap_err().to_string();
+        let was = folder.path().join("rejects.csv").display().to_string();
+        assert!(error.contains(&format!("go to `{was}`")) && error.contains("not to `/elsewhere/mine.csv`"), "{error}");
+        // By whichever way it is named, and moved together with the journal.
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        let named = |journal: &Path, rejects: PathBuf| rejects_from(journal, &rejects).unwrap();
+        assert_eq!(named(&path, inner.join("../rejects.csv")), "rejects.csv");
+        assert_eq!(named(&inner.join("journal"), inner.join("rejects.csv")), "rejects.csv");
+        let whole = folder.path().canonicalize().unwrap().join("rejects.csv").display().to_string();
+        assert_eq!(named(&inner.join("journal"), folder.path().join("rejects.csv")), whole);
+    }
+
+    #[test]
+    fn a_file_that_is_no_journal_keeps_its_rights_and_a_journal_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shared.txt");
+        std::fs::write(&path, "ours\n").unwrap();
+        let before = std::fs::metadata(&path).unwrap().permissions();
+        assert!(Journal::open(&path, identity(1)).unwrap_err().to_string().contains("is no journal"));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions(), before);
+        std::fs::write(&path, "").unwrap();
+        Journal::open(&path, identity(1)).unwrap().begin().unwrap();
+        assert!(keyholder_platform::is_private(&path).unwrap());
     }
 
     #[test]

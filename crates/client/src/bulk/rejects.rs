@@ -2,64 +2,109 @@
 //! loaded itself: both are left out then.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use keyholder_platform::{FileCursor, create_private_file, narrow, open_own};
 use serde_json::Value;
 
 use super::block::Rejected;
 use super::csv::{self, Found};
 use super::input::Form;
+use super::journal::{NO_SUM, Past, checksum};
 use super::value::push_text;
 use super::{LoadError, MARKS};
+
+/// What to do about a file that is not as the load left it.
+const PUT_BACK: &str = "put it back as it was; its rows can be mended when the load is done";
 
 /// The rejected rows of a load, in a file that is made with the first of them.
 #[derive(Debug)]
 pub(super) struct Rejects {
     path: PathBuf,
     /// What the rows are read from again.
-    rows: File,
+    rows: FileCursor,
     form: Form,
     /// The first line of the file, for CSV.
     header: Vec<u8>,
     out: Option<File>,
     /// How long the file is with what was written down.
     pub(super) length: u64,
+    /// The checksum of that.
+    pub(super) sum: u32,
 }
 
 impl Rejects {
-    /// Opens what an earlier run left, which had so many bytes when it was last written down.
+    /// Opens what an earlier run left, if one did: the file as the journal tells of it. Any other stays as it is.
     pub(super) fn open(
         path: &Path,
-        rows: File,
+        rows: FileCursor,
         form: Form,
         header: &[u8],
-        length: u64,
-        is_continued: bool,
+        past: &Past,
     ) -> Result<Self, LoadError> {
-        let mut rejects = Self { path: path.to_path_buf(), rows, form, header: header.to_vec(), out: None, length: 0 };
-        let is_there = path.try_exists().map_err(LoadError::file("look at", path))?;
-        if is_there && !is_continued {
-            let problem = format!("`{}` is there already: the rejected rows of another load", path.display());
-            return Err(LoadError::input(problem).hint("move it away, or give the rejected rows another file"));
+        let is_there = match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            found => found.map(|_| true).map_err(LoadError::file("look at", path))?,
+        };
+        let mut rejects =
+            Self { path: path.to_path_buf(), rows, form, header: header.to_vec(), out: None, length: 0, sum: NO_SUM };
+        if is_there && !past.has_rejects {
+            let problem = format!("`{}` is there already, and this load wrote nothing to it", rejects.path.display());
+            return Err(LoadError::input(problem)
+                .hint("move it away; a load that begins can have another file for its rejected rows: `--rejects`"));
         }
         if is_there {
-            let mut file = rejects.file()?;
-            let found = file.metadata().map_err(LoadError::file("look at", path))?.len();
-            // What a killed run wrote and did not write down is of rows that are done again.
-            let whole = found.min(length);
-            file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole))).map_err(rejects.unwritable())?;
-            rejects.length = whole;
-            rejects.out = Some(file);
+            rejects.go_on(past)?;
+        } else if past.rejects > 0 {
+            return Err(rejects.shortened(0, past.rejects));
         }
         Ok(rejects)
     }
 
-    fn file(&self) -> Result<File, LoadError> {
-        let of_system = |error: keyholder_platform::FileError| LoadError::input(error.to_string());
-        keyholder_platform::regular_file(&self.path).map_err(of_system)?;
-        keyholder_platform::make_private_file(&self.path).map_err(of_system)?;
-        File::options().read(true).write(true).open(&self.path).map_err(self.unwritable())
+    /// Takes the file of an earlier run as it was when it was last written down.
+    fn go_on(&mut self, past: &Past) -> Result<(), LoadError> {
+        let mut file = open_own(&self.path)?;
+        let read = || LoadError::file("read", &self.path);
+        let found = file.metadata().map_err(read())?.len();
+        if found < past.rejects {
+            return Err(self.shortened(found, past.rejects));
+        }
+        let (mut sum, mut written) = (NO_SUM, BufReader::new((&file).take(past.rejects)));
+        loop {
+            let bytes = written.fill_buf().map_err(read())?;
+            if bytes.is_empty() {
+                break;
+            }
+            sum = checksum(sum, bytes);
+            let length = bytes.len();
+            written.consume(length);
+        }
+        if past.rejects > 0 && sum != past.sum {
+            let problem =
+                format!("`{}` was changed since this load wrote its rejected rows there", self.path.display());
+            return Err(LoadError::input(problem).hint(PUT_BACK));
+        }
+        narrow(&file, &self.path)?;
+        // What a killed run wrote and did not write down is of rows that are done again.
+        file.set_len(past.rejects)
+            .and_then(|()| file.seek(SeekFrom::Start(past.rejects)))
+            .map_err(self.unwritable())?;
+        (self.length, self.sum, self.out) = (past.rejects, sum, Some(file));
+        Ok(())
+    }
+
+    fn shortened(&self, found: u64, length: u64) -> LoadError {
+        let path = self.path.display();
+        LoadError::input(format!(
+            "`{path}` has {found} bytes of the {length} that this load wrote: rows are missing there"
+        ))
+        .hint(PUT_BACK)
+    }
+
+    /// Whether the file is made with the next row.
+    pub(super) fn is_to_be_made(&self) -> bool {
+        self.out.is_none()
     }
 
     fn unwritable(&self) -> impl FnOnce(std::io::Error) -> LoadError {
@@ -73,33 +118,33 @@ impl Rejects {
         }
         let out = match self.out.take() {
             Some(out) => out,
-            None => self.file()?,
+            None => create_private_file(&self.path)?,
         };
         let mut text = BufWriter::new(out);
-        let mut length = self.length;
+        let (mut length, mut sum) = (self.length, self.sum);
         if length == 0 && self.form.is_csv() {
             let mut line = format!("{}{}{}", MARKS[0], self.form.delimiter(), MARKS[1]).into_bytes();
             line.push(self.form.delimiter() as u8);
             line.extend_from_slice(&self.header);
             line.push(b'\n');
-            length += write(&mut text, &line).map_err(self.unwritable())?;
+            text.write_all(&line).map_err(self.unwritable())?;
+            (length, sum) = (length + line.len() as u64, checksum(sum, &line));
         }
         for row in rejected {
             let line = self.line(row)?;
-            length += write(&mut text, &line).map_err(self.unwritable())?;
+            text.write_all(&line).map_err(self.unwritable())?;
+            (length, sum) = (length + line.len() as u64, checksum(sum, &line));
         }
         let out = text.into_inner().map_err(|error| self.unwritable()(error.into_error()))?;
-        self.length = length;
+        (self.length, self.sum) = (length, sum);
         self.out = Some(out);
         Ok(())
     }
 
-    fn line(&mut self, row: &Rejected) -> Result<Vec<u8>, LoadError> {
+    fn line(&self, row: &Rejected) -> Result<Vec<u8>, LoadError> {
         let mut bytes = Vec::new();
-        self.rows
-            .seek(SeekFrom::Start(row.place.start))
-            .and_then(|_| (&self.rows).take(row.place.end - row.place.start).read_to_end(&mut bytes))
-            .map_err(LoadError::unreadable)?;
+        let rows = self.rows.at(row.place.start);
+        rows.take(row.place.end - row.place.start).read_to_end(&mut bytes).map_err(LoadError::unreadable)?;
         while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
             bytes.pop();
         }
@@ -152,11 +197,6 @@ impl Rejects {
     }
 }
 
-fn write(out: &mut impl Write, line: &[u8]) -> std::io::Result<u64> {
-    out.write_all(line)?;
-    Ok(line.len() as u64)
-}
-
 /// In quotes, those inside twice.
 fn push_cell(line: &mut Vec<u8>, content: &[u8]) {
     line.push(b'"');
@@ -167,4 +207,83 @@ fn push_cell(line: &mut Vec<u8>, content: &[u8]) {
         line.push(*byte);
     }
     line.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    struct Case {
+        folder: tempfile::TempDir,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("rows.csv"), "name\nOne\nTwo\n").unwrap();
+            Self { folder }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("rejects.csv")
+        }
+
+        fn open(&self, past: &Past) -> Result<Rejects, LoadError> {
+            let rows = FileCursor::new(Arc::new(File::open(self.folder.path().join("rows.csv")).unwrap()), 0);
+            Rejects::open(&self.path(), rows, Form::Csv(','), b"name", past)
+        }
+
+        fn refused(&self, past: &Past, said: &str) {
+            let before = std::fs::read(self.path()).ok();
+            let error = self.open(past).unwrap_err().to_string();
+            assert!(error.contains(said) && error.contains("rejects.csv"), "{error}");
+            assert_eq!(std::fs::read(self.path()).ok(), before);
+        }
+    }
+
+    fn rejected(number: u64, start: u64) -> Rejected {
+        Rejected { number, reason: "is bad".to_owned(), place: start..start + 4 }
+    }
+
+    #[test]
+    fn only_what_the_load_wrote_itself_is_gone_on_with() {
+        let case = Case::new();
+        let begun = Past { has_rejects: true, ..Past::default() };
+        std::fs::write(case.path(), "mine\n").unwrap();
+        case.refused(&Past::default(), "is there already");
+        std::fs::remove_file(case.path()).unwrap();
+
+        let mut rejects = case.open(&begun).unwrap();
+        assert!(rejects.is_to_be_made());
+        rejects.add(&[rejected(1, 5)]).unwrap();
+        let past = Past { rejects: rejects.length, sum: rejects.sum, ..begun };
+        rejects.add(&[rejected(2, 9)]).unwrap();
+        drop(rejects);
+        // What was not written down is cut off and done again.
+        let text = "keyholder_row,keyholder_reason,name\n1,\"is bad\",One\n";
+        let mut rejects = case.open(&past).unwrap();
+        assert_eq!(std::fs::read_to_string(case.path()).unwrap(), text);
+        rejects.add(&[rejected(2, 9)]).unwrap();
+        drop(rejects);
+        let whole = std::fs::read_to_string(case.path()).unwrap();
+        assert_eq!(whole, format!("{text}2,\"is bad\",Two\n"));
+
+        std::fs::write(case.path(), whole.replace("One", "Won")).unwrap();
+        case.refused(&past, "was changed");
+        std::fs::write(case.path(), &text[..text.len() - 1]).unwrap();
+        case.refused(&past, &format!("{} bytes of the {}", text.len() - 1, text.len()));
+        std::fs::remove_file(case.path()).unwrap();
+        case.refused(&past, &format!("0 bytes of the {}", text.len()));
+    }
+
+    #[test]
+    fn a_file_that_appears_before_the_first_rejected_row_is_not_written_over() {
+        let case = Case::new();
+        let mut rejects = case.open(&Past::default()).unwrap();
+        std::fs::write(case.path(), "mine\n").unwrap();
+        assert!(rejects.add(&[rejected(1, 5)]).is_err());
+        assert_eq!(std::fs::read_to_string(case.path()).unwrap(), "mine\n");
+    }
 }

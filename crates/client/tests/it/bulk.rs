@@ -182,6 +182,43 @@ async fn a_load_that_is_asked_to_stop_waits_for_what_is_under_way_and_goes_on_an
 }
 
 #[tokio::test]
+async fn a_load_that_goes_on_cuts_no_file_but_its_own() {
+    let case = Case::new().await;
+    let rows: String =
+        (0..60).map(|row| format!("Row {row},own,{}\n", if row % 10 == 0 { "many" } else { "1" })).collect();
+    let options = case.file("own.csv", &format!("lastname,jobtitle,numberofchildren\n{rows}"), Mode::Multiple);
+    let options = Options { at_once: Some(1), ..options };
+    let stop = Stop::default();
+    let ended = case.load_until(&options, &stop, &mut |_| stop.ask()).await;
+    assert!(matches!(ended.failed, Some(LoadError::Stopped)) && ended.progress.rejected > 0, "{ended:?}");
+
+    let mine = case.path().join("mine.csv");
+    std::fs::write(&mine, "mine, and longer than what was rejected until then".repeat(100)).unwrap();
+    let files = || [&mine, &options.file, &options.journal, &options.rejects].map(|path| std::fs::read(path).unwrap());
+    let before = files();
+    let pool = Pool::new([case.org.tokens().clone()], Limits::TODAY);
+    for (other, said) in [(&mine, "own.csv.rejects.csv"), (&options.file, "one file"), (&options.journal, "one file")] {
+        let other = Options { rejects: other.clone(), ..options.clone() };
+        let error = case.load_with(&pool, &other, &Stop::default(), &mut |_| {}).await.unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+        assert_eq!(files(), before);
+    }
+    // While it goes on nobody else begins with the file, not even by another journal.
+    let file = std::fs::File::open(&options.file).unwrap();
+    let mut was_held = false;
+    let mut told = |_: &Progress| {
+        let taken = keyholder_platform::FileLock::of(&file, &options.file);
+        was_held |= matches!(taken, Err(keyholder_platform::LockError::Held { .. }));
+    };
+    // Named in another way, it is the same.
+    let rejects = case.path().join(".").join("own.csv.rejects.csv");
+    let ended = case.load_until(&Options { rejects, ..options.clone() }, &Stop::default(), &mut told).await;
+    assert!(ended.failed.is_none() && ended.was_continued && ended.progress.rejected == 6 && was_held, "{ended:?}");
+    assert_eq!(std::fs::read_to_string(&options.rejects).unwrap().lines().count(), 7);
+    assert_eq!(case.there("own").await.len(), 54);
+}
+
+#[tokio::test]
 async fn lookups_find_one_row_or_the_row_is_rejected() {
     let case = Case::new().await;
     for (name, number) in [("Acme", "A1"), ("ACMÉ", "A2"), ("Only (1)", "A'3"), ("Twice", "A4"), ("twice ", "A5")] {
