@@ -248,7 +248,9 @@ pub async fn load(
     // Not before it is known that no file is in the way: from here on those rows are this load's.
     journal.begin()?;
     let Prepared { mut rows, sender, lookups } = prepared;
-    let run = Run { sender: &sender, lookups: &lookups, pool, at_once: options.at_once };
+    // Row by row, rows are rejected however many they are.
+    let doubts = options.mode != Mode::Single;
+    let run = Run { sender: &sender, lookups: &lookups, pool, at_once: options.at_once, doubts };
     let mut ledger = Books { journal, rejects, progress, told };
     let sizes = Sizes::new(sender.mode, options.rows_a_request);
     let outcome = run.go(&mut rows, &mut ledger, sizes).await;

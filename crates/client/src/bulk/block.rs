@@ -40,6 +40,8 @@ pub struct Rejected {
     pub place: Place,
     /// Why, in words.
     pub reason: String,
+    /// The org's code, where it was the org that refused it: `0x80040237`.
+    pub code: Option<String>,
 }
 
 /// A lookup whose row has to be looked for before the row can go.
@@ -142,7 +144,7 @@ impl Block {
     pub(super) fn reject(&mut self, number: u64, place: Place, reason: String) {
         self.counted(&place);
         self.reason_bytes += reason.len();
-        self.rejected.push(Rejected { number, place, reason });
+        self.rejected.push(Rejected { number, place, reason, code: None });
     }
 
     /// Begins a row of the target. What follows are its members, each behind a comma.
@@ -223,7 +225,8 @@ impl Block {
                 }
             }
             if !reasons.is_empty() {
-                self.rejected.push(Rejected { number: span.number, place: span.place, reason: reasons.join("; ") });
+                let reason = reasons.join("; ");
+                self.rejected.push(Rejected { number: span.number, place: span.place, reason, code: None });
                 continue;
             }
             if !self.rows.is_empty() {

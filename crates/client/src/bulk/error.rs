@@ -61,6 +61,17 @@ pub enum LoadError {
         /// The journal, or the file with the rows.
         path: PathBuf,
     },
+    /// The org refused every row of several requests in a row for one and the same reason. They are not written down as
+    /// rejected: a load that goes on tries them again.
+    #[error("the org refused each of {rows} rows in a row, all for the same reason: {reason}")]
+    AllRefused {
+        /// How many rows they were.
+        rows: u64,
+        /// The org's code: `0x80040265`.
+        code: String,
+        /// What it said of the first.
+        reason: String,
+    },
     /// The file changed under the load.
     #[error("`{}` changed while it was loaded", path.display())]
     Changed {
@@ -115,7 +126,9 @@ impl LoadError {
         match self {
             Self::Org(error) => error.kind(),
             Self::Unreadable(_) | Self::File { .. } | Self::InUse { .. } | Self::Stopped => ErrorKind::Other,
-            Self::Input { .. } | Self::UnknownColumn { .. } | Self::Changed { .. } => ErrorKind::BadData,
+            Self::Input { .. } | Self::UnknownColumn { .. } | Self::AllRefused { .. } | Self::Changed { .. } => {
+                ErrorKind::BadData
+            }
             Self::OtherLoad { .. } => ErrorKind::Configuration,
         }
     }
@@ -133,6 +146,10 @@ impl LoadError {
                 ]
             }
             Self::InUse { .. } => vec!["wait until that run has ended, or stop it".to_owned()],
+            Self::AllRefused { .. } => vec![
+                "none of them was rejected for it: once the reason is mended, they are tried again".to_owned(),
+                "where the rows are bad indeed, `--mode single` rejects them, however many they are".to_owned(),
+            ],
             Self::Changed { .. } => {
                 vec!["put the file back as it was and continue, or load the changed one with a new journal".to_owned()]
             }

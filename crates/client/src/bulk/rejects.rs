@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn rejected(number: u64, start: u64) -> Rejected {
-        Rejected { number, reason: "is bad".to_owned(), place: start..start + 4 }
+        Rejected { number, reason: "is bad".to_owned(), place: start..start + 4, code: None }
     }
 
     #[test]

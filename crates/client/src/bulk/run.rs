@@ -7,7 +7,7 @@ use futures::stream::FuturesUnordered;
 
 use super::block::{Block, Place, Rejected};
 use super::lookups::Lookups;
-use super::send::Sender;
+use super::send::{Sender, is_of_row};
 use super::{LoadError, Mode};
 use crate::error::Error;
 use crate::pacing::Pool;
@@ -24,6 +24,9 @@ const LEAST_ROWS: usize = 10;
 const QUICK: Duration = Duration::from_secs(3);
 /// One that takes more has too many: two minutes are all that it has.
 const SLOW: Duration = Duration::from_secs(20);
+/// So many blocks, and so many rows, of which the org refuses all with one code, end a load.
+const MOST_DOUBTED_BLOCKS: usize = 3;
+const MOST_DOUBTED_ROWS: u64 = 100;
 /// How many rows are written down together where each goes by itself.
 const SINGLE_ROWS: usize = 20;
 
@@ -78,6 +81,70 @@ pub(super) trait Ledger {
     fn done(&mut self, finished: &Finished) -> Result<(), LoadError>;
 }
 
+impl Finished {
+    /// The code with which the org refused every row of it, where it says nothing of each by itself.
+    fn refused_with(&self) -> Option<&str> {
+        let mut codes = self.rejected.iter().filter_map(|row| row.code.as_deref());
+        let code = codes.next().filter(|code| !is_of_row(code))?;
+        (self.rejected.len() as u64 == self.rows && codes.all(|other| other == code)).then_some(code)
+    }
+
+    /// Whether the org was asked for nothing: every row was found wanting here.
+    fn is_unsent(&self) -> bool {
+        self.rejected.len() as u64 == self.rows && self.rejected.iter().all(|row| row.code.is_none())
+    }
+}
+
+/// Whether the org refuses rows for what they are, or would refuse any. Where it refuses every row of a block with one code,
+/// the block is held back until a row is done, or another code comes. Too many such blocks end the load, with no word of them
+/// in the ledger.
+#[derive(Debug, Default)]
+struct Doubt {
+    held: Vec<Finished>,
+    code: String,
+    rows: u64,
+    is_confirmed: bool,
+}
+
+impl Doubt {
+    /// Takes a block that came to its end; gives those that may be written down.
+    fn weigh(&mut self, finished: Finished) -> Vec<Finished> {
+        let refused = finished.refused_with().map(str::to_owned);
+        match refused {
+            Some(code) if code == self.code => {
+                self.rows += finished.rows;
+                self.held.push(finished);
+                self.is_confirmed |= self.held.len() >= MOST_DOUBTED_BLOCKS && self.rows >= MOST_DOUBTED_ROWS;
+                Vec::new()
+            }
+            _ if self.is_confirmed || finished.is_unsent() => vec![finished],
+            refused => {
+                let mut sound = std::mem::take(self).held;
+                match refused {
+                    Some(code) => *self = Self { rows: finished.rows, held: vec![finished], code, is_confirmed: false },
+                    None => sound.push(finished),
+                }
+                sound
+            }
+        }
+    }
+
+    /// The load's end where every row was refused.
+    fn confirmed(&self) -> Result<(), LoadError> {
+        if !self.is_confirmed {
+            return Ok(());
+        }
+        let first = self.held.first().and_then(|finished| finished.rejected.iter().find(|row| row.code.is_some()));
+        let reason = first.map_or_else(String::new, |row| row.reason.clone());
+        Err(LoadError::AllRefused { rows: self.rows, code: self.code.clone(), reason })
+    }
+
+    /// What is still held back when there are no more blocks, if it may be written down.
+    fn end(&mut self) -> Vec<Finished> {
+        if self.is_confirmed { Vec::new() } else { std::mem::take(&mut self.held) }
+    }
+}
+
 /// What sends, and how much of it.
 pub(super) struct Run<'a> {
     pub(super) sender: &'a Sender,
@@ -85,6 +152,8 @@ pub(super) struct Run<'a> {
     pub(super) pool: &'a Pool,
     /// The most blocks under way.
     pub(super) at_once: Option<usize>,
+    /// Whether it ends where every row is refused for one reason ([`Doubt`]).
+    pub(super) doubts: bool,
 }
 
 impl Run<'_> {
@@ -100,6 +169,7 @@ impl Run<'_> {
         let (mut bytes, mut expected) = (0, 0);
         let (mut is_over, mut is_broken, mut is_closed) = (false, false, false);
         let mut failed: Option<LoadError> = None;
+        let mut doubt = Doubt::default();
         loop {
             while failed.is_none() && !is_over && self.has_room(under_way.len(), bytes) {
                 let mut block = Block::new(sizes.rows, LARGEST_BLOCK, expected);
@@ -119,6 +189,12 @@ impl Run<'_> {
                 }
             }
             if under_way.is_empty() {
+                for finished in doubt.end() {
+                    if !is_broken && let Err(error) = ledger.done(&finished) {
+                        is_broken = true;
+                        failed = failed.or(Some(error));
+                    }
+                }
                 return failed.map_or(Ok(()), Err);
             }
             let outcome = tokio::select! {
@@ -134,8 +210,16 @@ impl Run<'_> {
                 Some((Ok(finished), size)) => {
                     bytes -= size;
                     sizes.learn(finished.rows, finished.took);
-                    // What is not written down is found out again: it is not lost.
-                    if is_broken { Ok(()) } else { ledger.done(&finished).inspect_err(|_| is_broken = true) }
+                    let sound = if self.doubts { doubt.weigh(finished) } else { vec![finished] };
+                    let mut result = doubt.confirmed();
+                    for finished in sound {
+                        // What is not written down is found out again: it is not lost.
+                        if !is_broken && let Err(error) = ledger.done(&finished) {
+                            is_broken = true;
+                            result = Err(error);
+                        }
+                    }
+                    result
                 }
                 Some((Err(error), size)) => {
                     bytes -= size;
@@ -180,5 +264,62 @@ impl Run<'_> {
         rejected.sort_by_key(|row| row.number);
         let took = self.sender.org.http().local_now().since(began);
         Ok(Finished { rows, place, rejected, took })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(at: u64, rows: u64, codes: &[Option<&str>]) -> Finished {
+        let rejected = codes.iter().zip(at..).map(|(code, number)| {
+            let (reason, code) = (format!("reason {number}"), code.map(str::to_owned));
+            Rejected { number, place: number..number + 1, reason, code }
+        });
+        Finished { rows, place: at..at + rows, rejected: rejected.collect(), took: Duration::ZERO }
+    }
+
+    fn firsts(blocks: &[Finished]) -> Vec<u64> {
+        blocks.iter().map(|block| block.place.start).collect()
+    }
+
+    #[test]
+    fn blocks_that_are_refused_alike_are_held_back_until_a_row_is_done() {
+        let (bad, other) = (Some("0x80040265"), Some("0x80040266"));
+        let mut doubt = Doubt::default();
+        assert!(doubt.weigh(block(0, 40, &[bad; 40])).is_empty());
+        // What was not sent tells nothing; what is of rows alone, and what is done, tells that it is the rows.
+        assert_eq!(firsts(&doubt.weigh(block(1_000, 1, &[None]))), [1_000]);
+        assert!(doubt.weigh(block(40, 40, &[bad; 40])).is_empty());
+        assert_eq!(firsts(&doubt.weigh(block(80, 40, &[bad; 39]))), [0, 40, 80]);
+        assert!(doubt.weigh(block(120, 1, &[bad])).is_empty());
+        assert_eq!(firsts(&doubt.weigh(block(121, 1, &[Some("0x80040237")]))), [120, 121]);
+        // Another code begins anew.
+        assert!(doubt.weigh(block(200, 60, &[bad; 60])).is_empty());
+        assert_eq!(firsts(&doubt.weigh(block(260, 60, &[other; 60]))), [200]);
+        assert!(doubt.confirmed().is_ok());
+        assert_eq!(firsts(&doubt.end()), [260]);
+        assert!(doubt.end().is_empty());
+    }
+
+    #[test]
+    fn three_such_blocks_with_a_hundred_rows_end_a_load() {
+        let bad = Some("0x80040265");
+        let mut doubt = Doubt::default();
+        for at in 0..100 {
+            assert!(doubt.confirmed().is_ok());
+            assert!(doubt.weigh(block(at, 1, &[bad])).is_empty());
+        }
+        let error = doubt.confirmed().unwrap_err();
+        assert!(error.to_string().ends_with("each of 100 rows in a row, all for the same reason: reason 0"), "{error}");
+        // Those that were under way are written down as they ended.
+        assert_eq!(firsts(&doubt.weigh(block(100, 2, &[bad]))), [100]);
+        assert!(doubt.weigh(block(102, 1, &[bad])).is_empty());
+        assert!(doubt.end().is_empty());
+        let mut doubt = Doubt::default();
+        for at in [0, 500] {
+            assert!(doubt.weigh(block(at, 500, &[bad; 500])).is_empty());
+        }
+        assert!(doubt.confirmed().is_ok());
     }
 }

@@ -5,18 +5,23 @@
 //! done twice, and a row that is made has an id of the load's choosing. Refused as a duplicate, it is looked for, and when it
 //! is there it was made before, by a try whose answer was lost. Each row is looked for by itself: on an elastic table a
 //! request for many may have been done in part.
+//!
+//! What is refused for no row of its own would meet all rows, and ends the load. Where that cannot be told from the refusal
+//! (a disabled user may be the caller, or the owner that a row names), it is told from the other rows of the same batch.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::FutureExt;
 use http::Method;
+use keyholder_dataverse::error::{Code, code};
 use uuid::Uuid;
 
 use super::MOST_IN_BATCH;
 use super::block::{Rejected, Sealed, Span};
 use super::stop::Stop;
 use super::target::{Mode, RowIds, Target, Verb};
+use crate::RetryPolicy;
 use crate::dataverse::{Batch, Change, Dataverse, Filter, Outcome, Query, Repeat, Row, segment};
 use crate::error::{Error, ErrorKind};
 
@@ -60,11 +65,18 @@ impl Sender {
     async fn together(&self, block: &Sealed, mut rows: Vec<usize>, rejected: &mut Vec<Rejected>) -> Result<(), Error> {
         while !rows.is_empty() {
             let change = self.multiple(block, &rows);
-            let error = match self.patiently(|| self.org.execute(&change)).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
+            // Where it fails for many rows, fewer may do.
+            let try_once = || async {
+                match self.org.execute(&change).await {
+                    Err(error) if is_failure(&error) => Ok(Some(error)),
+                    outcome => outcome.map(|_| None),
+                }
             };
-            if !is_about_rows(&error) {
+            let error = match self.patiently(try_once).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(error)) | Err(error) => error,
+            };
+            if about(&error) == About::All {
                 return Err(error);
             }
             if error.is_duplicate() && self.target.verb == Verb::Create {
@@ -74,7 +86,9 @@ impl Sender {
                     continue;
                 }
             }
-            if let [row] = rows.as_slice() {
+            if let [row] = rows.as_slice()
+                && about(&error) == About::Row
+            {
                 rejected.extend(block.rows.get(*row).map(|span| refused(span, &error)));
                 return Ok(());
             }
@@ -90,13 +104,7 @@ impl Sender {
             for row in some {
                 batch.change(self.change(block, *row));
             }
-            // Done again it is the same: what was made before is found by its id.
-            let try_once = || async {
-                let outcomes = self.org.batch(&batch).await?;
-                let unsettled = outcomes.iter().find_map(|outcome| outcome.error().filter(|error| may_pass(error)));
-                if let Some(error) = unsettled { Err(error.clone()) } else { Ok(outcomes) }
-            };
-            let outcomes = self.patiently(try_once).await?;
+            let outcomes = self.batch(&batch).await?;
             let mut doubled = Vec::new();
             for (row, outcome) in some.iter().zip(outcomes) {
                 let error = match outcome {
@@ -104,7 +112,7 @@ impl Sender {
                     Outcome::NotRun => return Err(self.org.lost("a part of a batch was not run".to_owned())),
                     _ => continue,
                 };
-                if !is_about_rows(&error) {
+                if about(&error) == About::All {
                     return Err(error);
                 }
                 doubled.push((*row, error));
@@ -114,11 +122,45 @@ impl Sender {
         Ok(())
     }
 
+    /// What became of each row of a batch. A refusal that may be about all rows ends it with an error, unless the org does
+    /// other rows of the batch beside it, and does so again.
+    async fn batch(&self, batch: &Batch) -> Result<Vec<Outcome>, Error> {
+        // Done again it is the same: what was made before is found by its id.
+        let try_once = || async {
+            let outcomes = self.org.batch(batch).await?;
+            let unsettled = outcomes.iter().find_map(|outcome| outcome.error().filter(|error| may_pass(error)));
+            if let Some(error) = unsettled { Err(error.clone()) } else { Ok(outcomes) }
+        };
+        let mut tries = 0;
+        loop {
+            let outcomes = self.patiently(try_once).await?;
+            let errors = || outcomes.iter().filter_map(Outcome::error);
+            let doubtful = || errors().filter(|error| about(error) == About::Perhaps);
+            let Some(error) = doubtful().next() else { return Ok(outcomes) };
+            let is_alive = outcomes.iter().any(|outcome| match outcome {
+                Outcome::Refused(error) => about(error) == About::Row,
+                Outcome::NotRun => false,
+                _ => true,
+            });
+            tries += 1;
+            let policy = RetryPolicy::default();
+            let most = if doubtful().any(is_failure) { policy.attempts } else { 2 };
+            match is_alive {
+                true if tries >= most => return Ok(outcomes),
+                false if tries >= most || !is_failure(error) => return Err(error.clone()),
+                _ => {}
+            }
+            if self.waited(policy.backoff(tries)).await {
+                return Err(error.clone());
+            }
+        }
+    }
+
     async fn alone(&self, block: &Sealed, row: usize, rejected: &mut Vec<Rejected>) -> Result<(), Error> {
         let change = self.change(block, row);
         match self.patiently(|| self.org.execute(&change)).await {
             Ok(_) => Ok(()),
-            Err(error) if is_about_rows(&error) => self.judge(block, vec![(row, error)], rejected).await,
+            Err(error) if about(&error) == About::Row => self.judge(block, vec![(row, error)], rejected).await,
             Err(error) => Err(error),
         }
     }
@@ -189,19 +231,32 @@ impl Sender {
         }
     }
 
-    /// Tries again while the org is out of reach, as long as there is patience and nobody asks to stop.
+    /// Waits, unless somebody asks to stop; gives whether somebody did.
+    async fn waited(&self, time: Duration) -> bool {
+        let slept = self.org.http().sleep(time).boxed();
+        futures::future::select(slept, self.stop.asked().boxed()).await;
+        self.stop.is_asked()
+    }
+
+    /// Tries again while the org is out of reach, as long as there is patience and nobody asks to stop; and a few times where it
+    /// fails without a reason.
     pub(super) async fn patiently<T, F: Future<Output = Result<T, Error>>>(
         &self,
         mut work: impl FnMut() -> F,
     ) -> Result<T, Error> {
         let (mut left, mut wait) = (self.patience, Duration::from_secs(1));
+        let (policy, mut failures) = (RetryPolicy::default(), 0);
         loop {
             match work().await {
+                Err(error) if is_failure(&error) => {
+                    failures += 1;
+                    if failures >= policy.attempts || self.waited(policy.backoff(failures)).await {
+                        return Err(error);
+                    }
+                }
                 Err(error) if may_pass(&error) && !left.is_zero() => {
                     let this = wait.min(left);
-                    let slept = self.org.http().sleep(this).boxed();
-                    futures::future::select(slept, self.stop.asked().boxed()).await;
-                    if self.stop.is_asked() {
+                    if self.waited(this).await {
                         return Err(error);
                     }
                     left -= this;
@@ -213,13 +268,62 @@ impl Sender {
     }
 }
 
-/// Whether a refusal is about the rows that were sent; any other one would meet all rows.
-fn is_about_rows(error: &Error) -> bool {
-    error.dataverse().is_some_and(|refusal| match refusal.status {
-        401 | 407 | 408 | 429 | 502..=504 => false,
-        403 => refusal.missing_privilege.is_none(),
-        _ => true,
-    })
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// The row that was sent.
+    Row,
+    /// It may be about the row, or would meet all rows.
+    Perhaps,
+    /// It would meet all rows.
+    All,
+}
+
+fn about(error: &Error) -> About {
+    let Some(refusal) = error.dataverse() else { return About::All };
+    let code = refusal.code.as_str();
+    match refusal.status {
+        401 | 407 | 408 | 429 | 502..=504 => About::All,
+        403 if refusal.missing_privilege.is_some() => About::All,
+        403 if refusal.missing_access.is_some() => About::Row,
+        404 if is_of_row(code) => About::Row,
+        403..=405 | 500.. => About::Perhaps,
+        _ if is_any(code, &OF_CALLERS) => About::Perhaps,
+        _ => About::Row,
+    }
+}
+
+/// Codes of a user that is disabled, has no roles or does not belong to the org, whatever the status that they come with.
+const OF_CALLERS: [u32; 5] = [
+    code::USER_NOT_ENABLED,
+    code::SYSTEM_USER_DISABLED,
+    code::USER_NOT_ASSIGNED_ROLES,
+    code::USER_NOT_MEMBER_OF_ORG,
+    code::INSUFFICIENT_ACCESS_MODE,
+];
+
+/// Whether a code tells of a row alone, however many rows in a row it meets: it is there already, or is not there, or is
+/// beyond the caller's reach.
+pub(super) fn is_of_row(code: &str) -> bool {
+    is_any(
+        code,
+        &[
+            code::DUPLICATE_RECORD,
+            code::DUPLICATE_RECORD_ENTITY_KEY,
+            code::OBJECT_DOES_NOT_EXIST,
+            code::RECORD_NOT_FOUND_BY_ENTITY_KEY,
+            code::ACCESS_DENIED_TO_ROW,
+        ],
+    )
+}
+
+fn is_any(code: &str, codes: &[u32]) -> bool {
+    codes.iter().any(|known| Code(*known).to_string() == code)
+}
+
+/// Whether the org failed, which may pass by itself, and may be for the row.
+fn is_failure(error: &Error) -> bool {
+    error.dataverse().is_some_and(|refusal| refusal.status == 500 || refusal.status > 504)
 }
 
 /// Whether the reason may pass by itself: the org is out of reach, or something in between answers.
@@ -241,5 +345,104 @@ fn refused(span: &Span, error: &Error) -> Rejected {
         Some((end, _)) => format!("{}...", said.get(..end).unwrap_or_default()),
         None => said,
     };
-    Rejected { number: span.number, place: span.place.clone(), reason }
+    let code = error.dataverse().map(|refusal| match refusal.code.as_str() {
+        "" => format!("HTTP {}", refusal.status),
+        code => code.to_owned(),
+    });
+    Rejected { number: span.number, place: span.place.clone(), reason, code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::DataverseRefusal;
+    use crate::testing::{answer, org};
+
+    #[test]
+    fn what_a_refusal_is_about_is_told_from_its_fields() {
+        let beyond = "Principal with id 5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c11 does not have WriteAccess right(s) for record \
+            with id 7a1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c12 of entity contact.";
+        let missing =
+            "Principal user (Id=5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c11, type=8) is missing prvReadContact privilege";
+        for (status, code, message, wanted) in [
+            (400, "0x80044331", "too long", About::Row),
+            (412, "0x80040237", "there already", About::Row),
+            (403, "0x80048306", beyond, About::Row),
+            (404, "0x80040217", "contact With Id = x Does Not Exist", About::Row),
+            (404, "0x80060888", "Resource not found for the segment 'contacts'.", About::Perhaps),
+            (403, "0x80040225", "is disabled", About::Perhaps),
+            (403, "0x80042F09", "no roles", About::Perhaps),
+            (400, "0x80072560", "no member", About::Perhaps),
+            (500, "0x80040216", "An unexpected error occurred.", About::Perhaps),
+            (501, "0x80040800", "not supported", About::Perhaps),
+            (403, "0x80040220", missing, About::All),
+            (401, "", "", About::All),
+            (429, "0x80072322", "too many", About::All),
+            (503, "", "", About::All),
+        ] {
+            let body = serde_json::json!({ "error": { "code": code, "message": message } }).to_string();
+            let refusal = DataverseRefusal::read("POST contacts", &answer(status, &[], &body)).unwrap();
+            let error = Error::Dataverse(Box::new(refusal));
+            assert_eq!((about(&error), is_failure(&error)), (wanted, status == 500), "{status} {code}");
+        }
+        assert_eq!(about(&Error::Closed), About::All);
+    }
+
+    /// The answer to a batch whose parts came to these codes, with the status before each.
+    fn parts(all: [&str; 2]) -> http::Response<bytes::Bytes> {
+        let part = |told: &str| {
+            let (status, code) = told.split_once(' ').unwrap_or((told, ""));
+            let body = if code.is_empty() {
+                String::new()
+            } else {
+                format!(r#"{{"error":{{"code":"{code}","message":"no"}}}}"#)
+            };
+            format!("--b_1\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {status} X\r\n\r\n{body}\r\n")
+        };
+        let text = format!("{}--b_1--\r\n", all.map(part).concat());
+        answer(200, &[("content-type", "multipart/mixed; boundary=b_1")], &text)
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_may_be_about_all_rows_is_told_from_the_others_of_its_batch() {
+        let (disabled, failed) = ("403 0x80040225", "500 0x80040216");
+        for (answers, is_rows_own) in [
+            (vec![[disabled, disabled]], false),
+            // Disabled while the batch was done.
+            (vec![["204", disabled], [disabled, disabled]], false),
+            (vec![["204", disabled]; 2], true),
+            // Made by the try before.
+            (vec![["204", disabled], ["412 0x80040237", disabled]], true),
+            (vec![["204", failed]; 5], true),
+            (vec![[failed, failed]; 5], false),
+        ] {
+            let (script, org) = org().await;
+            let sender = Sender {
+                org,
+                target: Target {
+                    table: "contact".to_owned(),
+                    set: "contacts".to_owned(),
+                    id_column: "contactid".to_owned(),
+                    verb: Verb::Create,
+                    start: Vec::new(),
+                    id_member: Vec::new(),
+                    address_member: Vec::new(),
+                },
+                mode: Mode::Batch,
+                ids: RowIds::of(Uuid::nil()),
+                patience: Duration::from_secs(120),
+                stop: Stop::default(),
+            };
+            for both in &answers {
+                script.expect("POST /api/data/v9.2/$batch", parts(*both));
+            }
+            let mut batch = Batch::new().continue_on_error();
+            for _ in 0..2 {
+                batch.change(Change::create("contacts", &serde_json::json!({ "lastname": "Ng" })));
+            }
+            let outcome = sender.batch(&batch).await;
+            assert_eq!(outcome.is_ok(), is_rows_own, "{answers:?}: {outcome:?}");
+            assert!(script.is_done(), "{answers:?}");
+        }
+    }
 }

@@ -104,7 +104,7 @@ pub async fn write<T: Serialize>(
         stop: stop.clone(),
     };
     let lookups = Lookups::default();
-    let run = Run { sender: &sender, lookups: &lookups, pool, at_once: how.at_once };
+    let run = Run { sender: &sender, lookups: &lookups, pool, at_once: how.at_once, doubts: false };
     let mut source = Given { rows: rows.into_iter(), target, ids, number: 0, key: String::new() };
     run.go(&mut source, &mut Told(told), Sizes::new(mode, how.rows_a_request)).await
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyholder_client::bulk::{self, Ended, LoadError, Mapped, Mode, Options, Progress, Stop, Verb, Writing};
-use keyholder_client::dataverse::{Filter, Query};
+use keyholder_client::dataverse::{Change, Filter, Query};
 use keyholder_client::error::ErrorKind;
-use keyholder_client::{Dataverse, Limits, Pool};
-use keyholder_foundation::OsRandom;
+use keyholder_client::{Connection, Dataverse, Limits, Pool};
+use keyholder_foundation::{OsRandom, Secret};
 use keyholder_org::Settings;
 use keyholder_testkit::World;
 use serde_json::{Value, json};
@@ -159,6 +159,85 @@ async fn what_meets_all_rows_ends_the_load_and_rejects_none() {
     case.control("DELETE", "faults", &json!(null)).await;
     assert!(case.load(&options).await.failed.is_none());
     case.assert_once("revoked", 60).await;
+}
+
+#[tokio::test]
+async fn a_disabled_user_or_one_without_roles_ends_the_load_and_rejects_none() {
+    let case = Case::new().await;
+    let (connection, user) = service_user(&case.world, &case.org).await;
+    let other = Dataverse::connect(&connection, case.org.http().clone()).await.unwrap();
+    let roles = Query::rows("roles").select(["roleid"]).filter(Filter::eq("name", "System Administrator"));
+    let roles = case.org.query(roles).collect().await.unwrap();
+    let role: uuid::Uuid = roles[0]["roleid"].as_str().unwrap().parse().unwrap();
+    let tie = Change::associate(("systemusers", user), "systemuserroles_association", ("roles", role));
+    for mode in [Mode::Multiple, Mode::Batch, Mode::Single] {
+        let mark = format!("disabled {mode:?}");
+        let options = Options { at_once: Some(1), ..case.contacts(&mark, 100, mode) };
+        let pool = || Pool::new([other.tokens().clone()], Limits::TODAY);
+        let refused = async |rows: u64, code: &str| {
+            let ended = case.load_with(&pool(), &options, &Stop::default(), &mut |_| {}).await.unwrap();
+            let (error, progress) = (ended.failed.unwrap(), ended.progress);
+            assert!(matches!(&error, LoadError::Org(error) if error.dataverse().unwrap().code == code), "{error}");
+            assert_eq!((error.kind(), progress.rows, progress.rejected), (ErrorKind::NotAllowed, rows, 0));
+        };
+        refused(0, "0x80042f09").await;
+        case.org.settle(&tie).await.unwrap();
+        let stop = Stop::default();
+        let ended = case.load_with(&pool(), &options, &stop, &mut |_| stop.ask()).await.unwrap();
+        let done = ended.progress.rows;
+        assert!((1..100).contains(&done), "{ended:?}");
+        for is_disabled in [true, false] {
+            case.org.update("systemusers", user, &json!({ "isdisabled": is_disabled })).await.unwrap();
+            if is_disabled {
+                refused(done, "0x80040225").await;
+            }
+        }
+        let ended = case.load_with(&pool(), &options, &Stop::default(), &mut |_| {}).await.unwrap();
+        assert!(ended.failed.is_none() && ended.progress.rejected == 0, "{ended:?}");
+        case.assert_once(&mark, 100).await;
+        case.org.disassociate(("systemusers", user), "systemuserroles_association", role).await.unwrap();
+    }
+}
+
+/// An application user without roles.
+async fn service_user(world: &World, org: &Dataverse) -> (Connection, uuid::Uuid) {
+    let token = world.admin_token().await;
+    let made = world.graph(&token, "POST", "applications", Some(&json!({ "displayName": "loader" }))).await;
+    let client = made.body["appId"].as_str().unwrap().to_owned();
+    world.graph(&token, "POST", "servicePrincipals", Some(&json!({ "appId": client }))).await;
+    let path = format!("applications/{}/addPassword", made.body["id"].as_str().unwrap());
+    let secret = world.graph(&token, "POST", &path, Some(&json!({}))).await;
+    let secret = Secret::new(secret.body["secretText"].as_str().unwrap());
+    let user = org.create("systemusers", &json!({ "applicationid": client, "accessmode": 4 })).await.unwrap();
+    (world.connection_as(&client, secret), user)
+}
+
+#[tokio::test]
+async fn rows_that_are_all_refused_alike_end_the_load_and_stay_to_be_tried() {
+    let case = Case::new().await;
+    let rows = |mark: &str, is_bad: &dyn Fn(usize) -> bool, rows: usize| -> Options {
+        let row = |row: usize| format!("Row {row},{mark},{}-01-31\n", if is_bad(row) { 1600 } else { 1990 });
+        let lines: String = (0..rows).map(row).collect();
+        let text = format!("lastname,jobtitle,birthdate\n{lines}");
+        Options { at_once: Some(1), ..case.file(&format!("{mark}.csv"), &text, Mode::Multiple) }
+    };
+    let all = rows("all", &|row| row >= 20, 300);
+    for _ in 0..2 {
+        let ended = case.load(&all).await;
+        let error = ended.failed.unwrap();
+        assert!(matches!(&error, LoadError::AllRefused { rows: 100, .. }), "{error}");
+        assert_eq!((ended.progress.rows, ended.progress.rejected), (20, 0));
+        assert!(!std::fs::read_to_string(&all.rejects).is_ok_and(|text| text.contains("Row")));
+    }
+    // Said to be bad indeed, they are.
+    let ended = case.load(&Options { mode: Mode::Single, ..all }).await;
+    assert!(ended.failed.is_none() && (ended.progress.rows, ended.progress.rejected) == (300, 280), "{ended:?}");
+    case.assert_once("all", 20).await;
+    // Some that are loaded between them tell that it is the rows.
+    let some = rows("some", &|row| row % 100 < 90, 300);
+    let ended = case.load(&some).await;
+    assert!(ended.failed.is_none() && (ended.progress.rows, ended.progress.rejected) == (300, 270), "{ended:?}");
+    case.assert_once("some", 30).await;
 }
 
 #[tokio::test]
