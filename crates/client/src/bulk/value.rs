@@ -362,8 +362,9 @@ mod tests {
         fn any_number_that_is_taken_is_json_of_the_same_value(text in "[-+]?[0-9.eE+-]{0,8}") {
             let kind = Kind::Number { least: None, greatest: None };
             if let Ok(json) = written(&kind, &text) {
-                let value: f64 = serde_json::from_str(&json).unwrap();
-                prop_assert_eq!(value, text.trim().parse::<f64>().unwrap());
+                prop_assert!(serde_json::from_str::<f64>(&json).is_ok());
+                // The JSON reader rounds the last digit of some numbers in its own way.
+                prop_assert_eq!(json.parse::<f64>().unwrap(), text.trim().parse::<f64>().unwrap());
             }
         }
     }
