@@ -33,6 +33,7 @@ use interruption::Leaves;
 use printer::{Printer, Unread};
 
 fn main() -> ExitCode {
+    keyholder_platform::keep_few_heaps();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -8,6 +8,7 @@
 pub mod command;
 pub mod env_file;
 pub mod files;
+pub mod heap;
 pub mod lock;
 pub mod places;
 pub mod signal;
@@ -30,6 +31,7 @@ pub use files::{
     make_private_file, narrow, open_own, read_bounded, read_bytes_bounded, read_own_bounded, regular_file, whole_path,
     write_private, write_private_passing,
 };
+pub use heap::keep_few_heaps;
 pub use lock::{FileLock, FolderLock, LockError};
 pub use places::{find_program, has_browser, open_in_browser, state_folder};
 pub use signal::Interruption;
