@@ -1,7 +1,7 @@
 //! Many rows of a file into a table: as fast as the org allows, each once, whatever happens on the way.
 //!
 //! [`load`] reads CSV or JSON lines, checks every row against the table's definition, and sends them in requests for many
-//! rows, over a [`Pool`](crate::Pool) of service users. Memory does not grow with the rows. What became of them is in a
+//! rows, over a [`Pool`] of service users. Memory does not grow with the rows. What became of them is in a
 //! journal beside the file: a load that ended before its end, however it did, is simply begun again, and goes on. Rows that
 //! cannot be loaded go to a file of their own, each with the reason; the others go on. [`check`] does all of it but writing.
 //!
