@@ -21,7 +21,7 @@ use crate::faults::Faults;
 use crate::folder::Pretence;
 use crate::listeners::Serving;
 use crate::protection::{Protection, User};
-use crate::serve::{Admission, Answer, BoxFuture, Refusal, UNASKED_BODY, plain, too_large};
+use crate::serve::{Admission, Admitted, Answer, BoxFuture, Refusal, UNASKED_BODY, plain, too_large};
 use crate::world::{ListedOrg, NewOrg, OpenOrg, OpenWorld, State};
 use crate::{control, discovery, management, on_premises, pages};
 
@@ -349,9 +349,9 @@ fn admit_data(
     org: &OpenOrg,
     beside: Option<&Audience>,
     head: &request::Parts,
-) -> Result<usize, Response<Bytes>> {
+) -> Result<Admitted, Response<Bytes>> {
     let known = verify(state, org, beside, &head.headers);
-    known.map(|_| LARGEST_DATA).map_err(|_| org.organization.challenge())
+    known.map(|_| Admitted::known(LARGEST_DATA)).map_err(|_| org.organization.challenge())
 }
 
 fn not_served(path: &str) -> Response<Bytes> {
@@ -381,7 +381,7 @@ impl Answer for Rooms {
                 Door::Org if path.starts_with("/api/data/") => {
                     let admit = async || {
                         let state = self.world.state().await;
-                        let Ok(org) = state.first() else { return Ok(UNASKED_BODY) };
+                        let Ok(org) = state.first() else { return Ok(Admitted::anybody(UNASKED_BODY)) };
                         admit_data(&state, org, Some(&self.origin_audience), head)
                     };
                     match admit().await {
@@ -393,10 +393,11 @@ impl Answer for Rooms {
                         admitted => admitted,
                     }
                 }
-                Door::Graph if path.ends_with("/$batch") => Ok(LARGEST_BATCH),
-                Door::Graph => Ok(LARGEST_OBJECT),
-                Door::Control => Ok(control::admission::largest_body(self, head).unwrap_or(UNASKED_BODY)),
-                _ => Ok(UNASKED_BODY),
+                Door::Graph if path.ends_with("/$batch") => Ok(Admitted::anybody(LARGEST_BATCH)),
+                Door::Graph => Ok(Admitted::anybody(LARGEST_OBJECT)),
+                Door::Control => Ok(control::admission::largest_body(self, head)
+                    .map_or(Admitted::anybody(UNASKED_BODY), Admitted::known)),
+                _ => Ok(Admitted::anybody(UNASKED_BODY)),
             }
         })
     }
@@ -429,7 +430,7 @@ impl Answer for FurtherOrg {
             let state = self.rooms.world.state().await;
             match state.org(self.org) {
                 Some(org) if head.uri.path().starts_with("/api/data/") => admit_data(&state, org, None, head),
-                _ => Ok(UNASKED_BODY),
+                _ => Ok(Admitted::anybody(UNASKED_BODY)),
             }
         })
     }

@@ -47,8 +47,29 @@ const PONG: Duration = Duration::from_secs(20);
 /// A future that may be sent between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// Which bodies are read of a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    /// The largest, in bytes.
+    pub limit: usize,
+    /// Whether the caller's token or key was found good: whoever is known has more time to send, also what is refused.
+    pub known: bool,
+}
+
+impl Admitted {
+    /// What is read of anybody who comes to this address.
+    pub(crate) fn anybody(limit: usize) -> Self {
+        Self { limit, known: false }
+    }
+
+    /// What is read of a caller whose token or key is good.
+    pub(crate) fn known(limit: usize) -> Self {
+        Self { limit, known: true }
+    }
+}
+
 /// What [`Answer::admit`] gives.
-pub type Admission<'a> = Pin<Box<dyn Future<Output = Result<usize, Response<Bytes>>> + Send + 'a>>;
+pub type Admission<'a> = Pin<Box<dyn Future<Output = Result<Admitted, Response<Bytes>>> + Send + 'a>>;
 
 /// What [`Answer::refuse`] gives.
 pub type Refusal<'a> = Pin<Box<dyn Future<Output = Response<Bytes>> + Send + 'a>>;
@@ -69,7 +90,7 @@ pub trait Answer: Send + Sync + 'static {
     /// The answer to `request`, whose body has arrived whole, from `peer`.
     fn answer(self: Arc<Self>, peer: SocketAddr, request: Request<Bytes>) -> BoxFuture<Response<Bytes>>;
 
-    /// The largest body in bytes that is read of a request with this head, or its refusal. Asked
+    /// The largest body that is read of a request with this head, and whether its caller is known, or its refusal. Asked
     /// only when the body is larger than what is read from anybody.
     fn admit<'a>(&'a self, head: &'a request::Parts) -> Admission<'a>;
 
@@ -181,9 +202,9 @@ async fn respond<A: Answer>(
             let _held = arrived.held;
             answer.answer(peer, Request::from_parts(head, arrived.bytes)).await
         }
-        Err(refusal) => {
-            discard(&head, body, &refusal);
-            refusal
+        Err(refused) => {
+            discard(&head, body, &refused);
+            refused.response
         }
     }
 }

@@ -4,7 +4,7 @@
 //! at who calls. All bodies together are held within one bound; whoever finds it used up waits
 //! a little and is then told to come again. Of a body that is refused some more is read and thrown
 //! away: a client that sends before it listens would otherwise find the connection closed, and
-//! never hear why.
+//! never hear why. How much more depends on who calls, as the rooms said it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -29,9 +29,12 @@ pub(crate) const UNASKED: usize = 64 * 1024;
 const UNASKED_TIME: Duration = Duration::from_secs(20);
 /// And a larger one, from the moment that it was let in.
 const ADMITTED_TIME: Duration = Duration::from_secs(120);
-/// How much of a refused body is thrown away, in bytes, before its connection is: more than the service itself takes
-/// (116.85 MB), since what is sent to it can be sent here too. It passes through one buffer.
+/// How much of a known caller's refused body is thrown away, in bytes, before its connection is: more than the service
+/// itself takes (116.85 MB), since what is sent to it can be sent here too. It passes through one buffer.
 const DISCARDED: usize = 256 * 1024 * 1024;
+/// And of a stranger's: more than the largest body that an org reads, so that whoever comes with a token that is no longer
+/// good, or a little too much, still hears of it.
+const UNASKED_DISCARDED: usize = 32 * 1024 * 1024;
 /// How long a body waits for others to go.
 const WAIT: Duration = Duration::from_secs(5);
 /// What an answer is sent in: the most that waits inside the HTTP library for a slow reader.
@@ -43,12 +46,35 @@ pub(super) struct Arrived {
     pub(super) held: Option<OwnedSemaphorePermit>,
 }
 
+/// Why a body is not read whole.
+pub(super) struct Refused {
+    pub(super) response: Response<Bytes>,
+    /// Whether it is known who sends it.
+    known: bool,
+}
+
 /// Reads a request's body whole, or says how to refuse it.
 pub(super) async fn read<A, B>(
     answer: &A,
     bodies: &Arc<Semaphore>,
     head: &request::Parts,
     body: &mut B,
+) -> Result<Arrived, Refused>
+where
+    A: Answer,
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut known = false;
+    read_as(answer, bodies, head, body, &mut known).await.map_err(|response| Refused { response, known })
+}
+
+/// The same, which notes in `known` whether the rooms know who calls.
+async fn read_as<A, B>(
+    answer: &A,
+    bodies: &Arc<Semaphore>,
+    head: &request::Parts,
+    body: &mut B,
+    known: &mut bool,
 ) -> Result<Arrived, Response<Bytes>>
 where
     A: Answer,
@@ -66,7 +92,8 @@ where
     loop {
         if length > limit.unwrap_or(UNASKED) {
             if limit.is_none() {
-                limit = Some(answer.admit(head).await?);
+                let admitted = answer.admit(head).await?;
+                (limit, *known) = (Some(admitted.limit), admitted.known);
                 deadline = Instant::now() + ADMITTED_TIME;
             }
             if let Some(limit) = limit.filter(|limit| length > *limit) {
@@ -94,20 +121,20 @@ where
 }
 
 /// Goes on reading a refused body beside its refusal, and keeps none of it.
-pub(super) fn discard<B>(head: &request::Parts, mut body: B, refusal: &Response<Bytes>)
+pub(super) fn discard<B>(head: &request::Parts, mut body: B, refused: &Refused)
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Send,
 {
     // Who waits to be told to send it will not send it; who was too slow has had the time for it.
     let waits = head.headers.contains_key(header::EXPECT);
-    if waits || refusal.status() == StatusCode::REQUEST_TIMEOUT || body.is_end_stream() {
+    if waits || refused.response.status() == StatusCode::REQUEST_TIMEOUT || body.is_end_stream() {
         return;
     }
-    // Who was let in and is told of the size has the time of a body of that size; a stranger has a stranger's.
-    let time = if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE { ADMITTED_TIME } else { UNASKED_TIME };
+    // Who is known has the time of a large body; a stranger has a stranger's, whatever the refusal is.
+    let (time, mut left) =
+        if refused.known { (ADMITTED_TIME, DISCARDED) } else { (UNASKED_TIME, UNASKED_DISCARDED) };
     tokio::spawn(async move {
-        let mut left = DISCARDED;
         let reading = async {
             while let Some(Ok(frame)) = body.frame().await {
                 let length = frame.data_ref().map_or(0, Bytes::len);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::*;
 
-/// Answers with so many bytes; `Authorization` admits large bodies.
+/// Answers with so many bytes; `Authorization: x` admits large bodies, `From` small ones of anybody.
 struct Room {
     answer: usize,
     bodies: Mutex<Vec<usize>>,
@@ -20,9 +20,14 @@ impl Answer for Room {
     }
 
     fn admit<'a>(&'a self, head: &'a request::Parts) -> Admission<'a> {
-        let known = head.headers.contains_key(header::AUTHORIZATION);
+        let known = head.headers.get(header::AUTHORIZATION).is_some_and(|value| value == "x");
+        let open = head.headers.contains_key(header::FROM);
         Box::pin(async move {
-            if known { Ok(1024 * 1024) } else { Err(plain(StatusCode::UNAUTHORIZED, "Unauthorized", "Who?")) }
+            match (known, open) {
+                (true, _) => Ok(Admitted::known(1024 * 1024)),
+                (false, true) => Ok(Admitted::anybody(100_000)),
+                (false, false) => Err(plain(StatusCode::UNAUTHORIZED, "Unauthorized", "Who?")),
+            }
         })
     }
 }
@@ -174,6 +179,26 @@ async fn a_client_that_sends_before_it_listens_hears_the_refusal() {
         taken += piece.len();
     }
     assert!((256 << 20..257 << 20).contains(&taken), "{taken}");
+    // Of somebody whose token is worth nothing much less is read, and for the time of a stranger, whether it is refused
+    // for who it is or for how large it is: enough for a body a little over what an org reads.
+    let worthless = known.replace("Authorization: x", "Authorization: Bearer y");
+    for (head, status) in [(worthless.clone(), "401"), (worthless.replace("Bearer y", "Bearer y\r\nFrom: z"), "413")] {
+        let mut client = connected(0).await;
+        client.says(format!("{head}20000000\r\n\r\n")).await;
+        client.says(vec![b'x'; 20_000_000]).await;
+        let heard = client.hears().await;
+        assert!(heard.starts_with(&format!("HTTP/1.1 {status} ")), "{heard}");
+        let mut client = connected(0).await;
+        client.says(format!("{head}100000000000\r\n\r\n")).await;
+        let mut taken = 0_usize;
+        while client.pipe.write_all(&piece).await.is_ok() {
+            taken += piece.len();
+        }
+        assert!((32 << 20..33 << 20).contains(&taken), "{taken}");
+        let mut client = connected(0).await;
+        client.says(format!("{head}20000000\r\n\r\n")).await;
+        assert_eq!(client.lives().await, 20, "{status}");
+    }
     // Who asks first is told so at once, and sends nothing.
     let mut client = connected(0).await;
     client.says(format!("{stranger}1000000\r\nExpect: 100-continue\r\n\r\n")).await;
