@@ -81,7 +81,10 @@ impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         let exit = match error {
             FileError::Io { .. } | FileError::NotOwn { .. } => Exit::CannotCreate,
-            FileError::TooLarge { .. } | FileError::NotText { .. } | FileError::NotRegular { .. } => Exit::BadData,
+            FileError::TooLarge { .. }
+            | FileError::NotText { .. }
+            | FileError::NotRegular { .. }
+            | FileError::Link { .. } => Exit::BadData,
         };
         Self::new(exit, error.to_string())
     }

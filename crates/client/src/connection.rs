@@ -4,6 +4,7 @@
 //! flags, an environment file and the environment, [`Settings::over`] puts them over those of a profile,
 //! and [`explain`] says which value came from where.
 
+mod counting;
 mod credentials;
 mod explained;
 mod settings;

@@ -76,9 +76,10 @@ impl StartError {
                 FolderError::Damaged { .. } | FolderError::Newer { .. } => Fault::Data,
                 FolderError::File(file) => match file {
                     FileError::Io { .. } | FileError::NotOwn { .. } => Fault::System,
-                    FileError::TooLarge { .. } | FileError::NotText { .. } | FileError::NotRegular { .. } => {
-                        Fault::Data
-                    }
+                    FileError::TooLarge { .. }
+                    | FileError::NotText { .. }
+                    | FileError::NotRegular { .. }
+                    | FileError::Link { .. } => Fault::Data,
                 },
                 _ => Fault::System,
             },

@@ -34,6 +34,12 @@ pub enum FileError {
         /// What it was taken for.
         path: PathBuf,
     },
+    /// There is a symbolic link of that name, where what it leads to would be changed: anybody can lead one anywhere.
+    #[error("`{}` is a link, and links are not followed there; put a file of its own in its place, or nothing", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// The file belongs to another user, who may have put it there to be taken for one's own.
     #[error("`{}` belongs to somebody else", path.display())]
     NotOwn {
@@ -88,10 +94,21 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
 /// keeps what is in it.
 ///
 /// # Errors
-/// [`FileError::Io`] when the system refuses.
+/// [`FileError::Link`] and [`FileError::NotRegular`] where that name is not a file's own, and [`FileError::Io`] when the
+/// system refuses.
 pub fn make_private_file(path: &Path) -> Result<(), FileError> {
-    let made = system::open_file(path).and_then(|file| system::narrow(&file));
-    made.map_err(failed("make", path))
+    let file = open_private_file(path, "make")?;
+    system::narrow(&file).map_err(failed("make", path))
+}
+
+/// Opens a file to be read and written that is to be its owner's alone, and makes it where there is none.
+pub(crate) fn open_private_file(path: &Path, doing: &'static str) -> Result<File, FileError> {
+    let file = system::open_private_file(path).map_err(|source| {
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        if is_link { FileError::Link { path: path.to_path_buf() } } else { failed(doing, path)(source) }
+    })?;
+    let found = file.metadata().map_err(failed("look at", path))?;
+    if found.is_file() { Ok(file) } else { Err(FileError::NotRegular { path: path.to_path_buf() }) }
 }
 
 /// Makes a new file that only its owner may read (mode 0600), to be read and written.
@@ -392,6 +409,31 @@ mod tests {
         }
         let error = read_own_bounded(&foreign, 1 << 20).unwrap_err();
         assert!(matches!(error, FileError::NotOwn { .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_made_private_through_a_link() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "x").unwrap();
+        std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        symlink(at("nowhere"), at("lost")).unwrap();
+        for name in ["link", "lost"] {
+            let error = make_private_file(&at(name)).unwrap_err();
+            assert!(matches!(error, FileError::Link { .. }), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        assert!(!is_private(&at("file")).unwrap(), "its rights are as they were");
+        assert!(!at("nowhere").exists(), "and nothing was made");
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        assert!(matches!(make_private_file(&at("pipe")), Err(FileError::NotRegular { .. })));
+        make_private_file(&at("file")).unwrap();
+        make_private_file(&at("new")).unwrap();
+        assert!(is_private(&at("file")).unwrap() && is_private(&at("new")).unwrap());
+        assert_eq!(read_bounded(&at("file"), 10).unwrap(), "x");
     }
 
     #[test]

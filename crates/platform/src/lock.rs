@@ -41,9 +41,15 @@ impl FileLock {
     /// # Errors
     /// [`LockError::Held`] when another process has it.
     pub fn open(path: &Path) -> Result<Self, LockError> {
+        Self::open_by(path, |path| {
+            system::open_file(path).map_err(|source| FileError::Io { doing: "open", path: path.to_path_buf(), source })
+        })
+    }
+
+    fn open_by(path: &Path, open: impl Fn(&Path) -> Result<File, FileError>) -> Result<Self, LockError> {
         let io = |source| FileError::Io { doing: "open", path: path.to_path_buf(), source };
         for _ in 0..TRIES {
-            let lock = Self::take(system::open_file(path).map_err(io)?, path)?;
+            let lock = Self::take(open(path)?, path)?;
             // Otherwise, whoever had it removed the file between opening and locking.
             if lock.stands().map_err(io)? {
                 return Ok(lock);
@@ -103,9 +109,9 @@ impl FolderLock {
     /// Takes the lock `name` in `folder`, without waiting.
     ///
     /// # Errors
-    /// [`LockError::Held`] when another process has it.
+    /// [`LockError::Held`] when another process has it; [`LockError::File`] also where that name is a link's.
     pub fn take(folder: &Path, name: &str) -> Result<Self, LockError> {
-        let lock = FileLock::open(&folder.join(name))?;
+        let lock = FileLock::open_by(&folder.join(name), |path| crate::files::open_private_file(path, "open"))?;
         crate::files::narrow(lock.file(), &lock.path)?;
         Ok(Self(lock))
     }
@@ -128,6 +134,20 @@ mod tests {
         assert!(matches!(FolderLock::take(folder.path(), "lock"), Err(LockError::Held { .. })));
         drop(held);
         FolderLock::take(folder.path(), "lock").unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_not_held_by_a_file_elsewhere() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let other = elsewhere.path().join("other");
+        std::fs::write(&other, "x").unwrap();
+        std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o644)).unwrap();
+        symlink(&other, folder.path().join("lock")).unwrap();
+        let refused = FolderLock::take(folder.path(), "lock").unwrap_err();
+        assert!(matches!(refused, LockError::File(FileError::Link { .. })), "{refused}");
+        assert!(!crate::is_private(&other).unwrap(), "its rights are as they were");
     }
 
     #[cfg(unix)]

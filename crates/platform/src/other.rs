@@ -35,12 +35,21 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 
-/// A link is looked for by its name: making one takes an administrator's right there.
-pub(crate) fn open_itself(path: &Path, write: bool) -> io::Result<File> {
-    if std::fs::symlink_metadata(path)?.is_symlink() {
-        return Err(io::Error::other("it is a link"));
+pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
+    match refuse_link(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => open_file(path),
     }
+}
+
+pub(crate) fn open_itself(path: &Path, write: bool) -> io::Result<File> {
+    refuse_link(path)?;
     OpenOptions::new().read(true).write(write).open(path)
+}
+
+/// A link is looked for by its name: making one takes an administrator's right there.
+fn refuse_link(path: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(path)?.is_symlink() { Err(io::Error::other("it is a link")) } else { Ok(()) }
 }
 
 /// Whoever may write into the folder is told by its access list.

@@ -53,6 +53,12 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
 }
 
+/// The same, not through a link, and without waiting for whoever is at the other end of a pipe.
+pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true).mode(0o600).custom_flags(itself()).open(path)
+}
+
 /// An existing file may have been made with the umask's rights.
 pub(crate) fn narrow(file: &File) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
@@ -63,8 +69,12 @@ pub(crate) fn narrow(file: &File) -> io::Result<()> {
 
 /// Not through a link, and without waiting for whoever is at the other end of a pipe.
 pub(crate) fn open_itself(path: &Path, write: bool) -> io::Result<File> {
+    OpenOptions::new().read(true).write(write).custom_flags(itself()).open(path)
+}
+
+fn itself() -> i32 {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path)
+    flags.bits().cast_signed()
 }
 
 /// Whether this process's user is the owner of an open file.

@@ -4,7 +4,8 @@
 
 use keyholder_foundation::{ClientId, Secret};
 
-use super::settings::{Given, Kind, Settings};
+use super::counting::Kind;
+use super::settings::{Given, Settings};
 use crate::error::ConfigurationError;
 
 /// One setting, explained.

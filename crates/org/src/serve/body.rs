@@ -132,8 +132,7 @@ where
         return;
     }
     // Who is known has the time of a large body; a stranger has a stranger's, whatever the refusal is.
-    let (time, mut left) =
-        if refused.known { (ADMITTED_TIME, DISCARDED) } else { (UNASKED_TIME, UNASKED_DISCARDED) };
+    let (time, mut left) = if refused.known { (ADMITTED_TIME, DISCARDED) } else { (UNASKED_TIME, UNASKED_DISCARDED) };
     tokio::spawn(async move {
         let reading = async {
             while let Some(Ok(frame)) = body.frame().await {
