@@ -21,7 +21,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::Response;
 use keyholder_foundation::{ClientId, Timestamp};
-use keyholder_limits::{Limits, Next, Pacer, Told};
+use keyholder_limits::{Limits, Next, Pacer, Sent, Told};
 use tokio::sync::Notify;
 
 use crate::error::Error;
@@ -93,7 +93,7 @@ pub struct UserLoad {
 }
 
 enum Choice {
-    User(usize),
+    User(usize, Sent),
     At(Timestamp),
     AfterAnAnswer,
 }
@@ -193,7 +193,9 @@ impl Pool {
         let turn = loop {
             let now = http.local_now();
             match self.choose(now) {
-                Some(Choice::User(user)) => break Turn { pool: self, http, user, sent_at: now, is_open: true },
+                Some(Choice::User(user, sent)) => {
+                    break Turn { pool: self, http, user, sent, sent_at: now, is_open: true };
+                }
                 Some(Choice::At(moment)) => {
                     has_waited = true;
                     // The millisecond that is under way counts whole.
@@ -241,23 +243,20 @@ impl Pool {
                 _ => wait = Some(wait.unwrap_or(Choice::AfterAnAnswer)),
             }
         }
-        let Some((user, _)) = best else { return wait };
-        if let Some(load) = loads.get_mut(user) {
-            load.pacer.sent();
-            load.sent += 1;
-        }
-        Some(Choice::User(user))
+        let Some((user, load)) = best.and_then(|(user, _)| Some((user, loads.get_mut(user)?))) else { return wait };
+        load.sent += 1;
+        Some(Choice::User(user, load.pacer.sent(now)))
     }
 
     fn loads(&self) -> MutexGuard<'_, Vec<Load>> {
         self.loads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn done(&self, user: usize, now: Timestamp, told: &Told, took: Option<Duration>) {
+    fn done(&self, user: usize, now: Timestamp, sent: Sent, told: &Told, took: Option<Duration>) {
         if let Some(load) = self.loads().get_mut(user) {
             let at_once = load.pacer.in_flight();
             load.refused += u64::from(told.refused.is_some());
-            load.pacer.answered(now, told);
+            load.pacer.answered(now, sent, told);
             load.concurrency.learn(told, at_once, took);
         }
         self.answered.notify_one();
@@ -271,6 +270,7 @@ pub(crate) struct Turn<'a> {
     pool: &'a Pool,
     http: &'a Http,
     user: usize,
+    sent: Sent,
     sent_at: Timestamp,
     is_open: bool,
 }
@@ -287,14 +287,14 @@ impl Turn<'_> {
             Ok(answer) => (told::read(answer, self.http.server_now()), Some(now.since(self.sent_at))),
             Err(_) => (Told::default(), None),
         };
-        self.pool.done(self.user, now, &told, took);
+        self.pool.done(self.user, now, self.sent, &told, took);
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            self.pool.done(self.user, self.http.local_now(), &Told::default(), None);
+            self.pool.done(self.user, self.http.local_now(), self.sent, &Told::default(), None);
         }
     }
 }

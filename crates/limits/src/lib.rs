@@ -23,5 +23,5 @@ mod sliding;
 mod window;
 
 pub use limits::{InvalidLimits, LONGEST_WINDOW, Limits, MOST_CONCURRENT, MOST_EXECUTION, MOST_REQUESTS};
-pub use pacer::{Next, Pacer, Told};
+pub use pacer::{Next, Pacer, Sent, Told};
 pub use window::{Admitted, Limit, Refused, Used, Window};

@@ -2,8 +2,25 @@
 //!
 //! A client counts its own requests as the server does, but from the moment at which each was answered:
 //! the server let it in no later than that, so what has left the client's window has left the server's.
-//! Answers tell the rest: how much room the server sees (others may use the same user), and, when a
-//! request was refused after all, how long to wait.
+//! Answers tell the rest: how much room the server sees (others may use the same user, and the limit may be
+//! another than it is taken for), and, when a request was refused after all, how long to wait.
+//!
+//! **How many of its own requests a window takes** is what an answer says was left, and those of its own that the
+//! server had counted when it let that request in. How many these were the client cannot know: requests
+//! and answers overtake one another. But it knows bounds, whatever the delays are. Say a request was sent
+//! at `s` and answered at `r`, and let in at some moment `a` between.
+//!
+//! - *No fewer* than itself, and each that had been answered at `s` and was sent after `r - window`: that one was let in
+//!   before `a`, and after `a - window`.
+//! - *No more* than those that the client counted at `s`, and each that it sent until `r`: what it did not count at
+//!   `s` any more had been let in before `s - window`, so before `a - window`.
+//!
+//! So each answer tells a least and a most that the window takes. The highest least is kept; while others do not take more
+//! than they did, that is never too much. A most below it tells that they do: then what this answer tells counts alone.
+//!
+//! **No request is refused** while no more are sent than that many, those under way and those answered in the last window
+//! together. For what the server has in its window when it lets a request in was sent before; the last of it to be sent
+//! was sent when all the others were under way, or had been answered less than a window ago.
 
 use std::time::Duration;
 
@@ -55,16 +72,34 @@ impl Told {
     }
 }
 
+/// A request that went out: what the client had counted then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "tell of its answer with `Pacer::answered`"]
+pub struct Sent {
+    /// Requests that had been sent ever, this one included.
+    sent: u64,
+    /// Those of them that had come to their end.
+    ended: u64,
+    /// Those that the server may have counted, this one included.
+    used: u64,
+}
+
 /// One service user's requests to one org, as the client that sends them knows them.
 ///
-/// Memory: one bucket of 24 bytes for each request in the window, at most [`Limits::requests`] of them.
+/// Memory: three buckets of 24 bytes at most for each request in the window, of which there are no more than
+/// [`Limits::requests`].
 #[derive(Debug, Clone)]
 pub struct Pacer {
     limits: Limits,
     answered: Sliding,
     in_flight: u32,
-    /// Requests in the window that others sent for the same user: what the last answer that told it came to.
-    others: u32,
+    /// Each by the moment at which it was sent.
+    sent: Sliding,
+    sent_ever: u64,
+    /// Those of which no answer told that the server counted them, by the moment at which that was known.
+    untold: Sliding,
+    /// How many of the client's own requests a window takes, as far as answers told.
+    own: Option<u64>,
     /// The execution time that the last answer left, and when that was.
     execution: Option<(Duration, i64)>,
     parallelism: Option<u32>,
@@ -80,7 +115,10 @@ impl Pacer {
             limits,
             answered: Sliding::default(),
             in_flight: 0,
-            others: 0,
+            sent: Sliding::default(),
+            sent_ever: 0,
+            untold: Sliding::default(),
+            own: None,
             execution: None,
             parallelism: None,
             held_until: None,
@@ -108,8 +146,7 @@ impl Pacer {
     /// How many more requests the window takes now.
     pub fn room(&mut self, now: Timestamp) -> u32 {
         self.answered.advance(now, self.limits.window_millis());
-        let used = self.answered.requests() + u64::from(self.in_flight) + u64::from(self.others);
-        u32::try_from(u64::from(self.limits.requests).saturating_sub(used)).unwrap_or(u32::MAX)
+        u32::try_from(self.own().saturating_sub(self.used())).unwrap_or(u32::MAX)
     }
 
     /// When the next request may go.
@@ -118,7 +155,7 @@ impl Pacer {
         let at = self.answered.advance(now, window);
         if self.answered.is_empty() && self.in_flight == 0 {
             // Nothing was answered for a whole window: what was told then holds no more.
-            self.others = 0;
+            self.own = None;
         }
         if let Some(until) = self.held_until {
             if at < until && until.saturating_sub(at) <= window.saturating_mul(2) {
@@ -129,8 +166,7 @@ impl Pacer {
         if self.in_flight >= self.limits.concurrent {
             return Next::AfterAnAnswer;
         }
-        let reserved = u64::from(self.in_flight) + u64::from(self.others);
-        let own = u64::from(self.limits.requests).saturating_sub(reserved);
+        let own = self.own().saturating_sub(self.in_flight.into());
         if self.answered.requests() >= own {
             // What is under way, or others', leaves no window of ours by itself.
             return match (own, self.in_flight) {
@@ -146,23 +182,33 @@ impl Pacer {
     }
 
     /// Notes that a request went out.
-    pub fn sent(&mut self) {
+    pub fn sent(&mut self, now: Timestamp) -> Sent {
+        let window = self.limits.window_millis();
+        self.answered.advance(now, window);
+        let at = self.sent.advance(now, window);
+        self.sent.add(at, 1, 0);
+        let ended = self.sent_ever.saturating_sub(self.in_flight.into());
+        self.sent_ever = self.sent_ever.saturating_add(1);
         self.in_flight = self.in_flight.saturating_add(1);
+        Sent { sent: self.sent_ever, ended, used: self.used() }
     }
 
     /// Notes that a request which went out was answered, or will never be, and learns what the answer tells.
-    pub fn answered(&mut self, now: Timestamp, told: &Told) {
+    pub fn answered(&mut self, now: Timestamp, sent: Sent, told: &Told) {
         let window = self.limits.window_millis();
         let at = self.answered.advance(now, window);
+        if let Some(left) = told.requests {
+            // Whoever has that many left after a request has a limit above it.
+            self.limits.requests = self.limits.requests.max(left.saturating_add(1));
+            self.learn_own(now, sent, left.into(), told.refused.is_none());
+        }
         self.in_flight = self.in_flight.saturating_sub(1);
         if told.refused.is_none() {
             self.answered.add(at, 1, 0);
         }
-        if let Some(left) = told.requests {
-            // Whoever has that many left after a request has a limit above it.
-            self.limits.requests = self.limits.requests.max(left.saturating_add(1));
-            let own = u64::from(self.limits.requests).saturating_sub(self.answered.requests());
-            self.others = u32::try_from(own.saturating_sub(left.into())).unwrap_or(u32::MAX);
+        if told.refused.is_some() || told.requests.is_none() {
+            let at = self.untold.advance(now, window);
+            self.untold.add(at, 1, 0);
         }
         if let Some(left) = told.execution {
             self.execution = Some((left, at));
@@ -174,6 +220,33 @@ impl Pacer {
             let until = at.saturating_add(wait);
             self.held_until = Some(self.held_until.map_or(until, |earlier| earlier.max(until)));
         }
+    }
+
+    /// Learns how many of the client's own requests a window takes from what was left after this one, or, if it was not
+    /// let in, without it. Why these are bounds stands above.
+    fn learn_own(&mut self, now: Timestamp, sent: Sent, left: u64, is_let_in: bool) {
+        let window = self.limits.window_millis();
+        self.sent.advance(now, window);
+        self.untold.advance(now, window);
+        // Of those that have left the window some may have had no answer yet: so fewer are left than there were.
+        let gone = self.sent_ever.saturating_sub(self.sent.requests()) + self.untold.requests();
+        let least = left + u64::from(is_let_in) + sent.ended.saturating_sub(gone);
+        let most = left + sent.used + self.sent_ever.saturating_sub(sent.sent);
+        self.own = Some(match self.own {
+            Some(own) if own <= most => own.max(least),
+            _ => least,
+        });
+    }
+
+    /// How many of its own requests the client may have in a window.
+    fn own(&self) -> u64 {
+        let limit = self.limits.requests.into();
+        self.own.map_or(limit, |own| own.min(limit))
+    }
+
+    /// How many of its own requests the server may have in its window.
+    fn used(&self) -> u64 {
+        self.answered.requests() + u64::from(self.in_flight)
     }
 
     /// When there is execution time for one more request; nothing when there is now. The client does not

@@ -56,28 +56,34 @@ fn run(service: &Arc<Service>, known: Limits, users: usize, rows: u128) -> Ended
 #[test]
 fn s22_one_two_and_four_users_come_near_to_what_the_limits_allow_and_are_not_refused() {
     for users in [1, 2, 4] {
-        // A twentieth of the real window and of its requests.
-        let limits = limits("300,60,52,15");
-        let service = Service::new(limits, 40, None, Faults::none());
-        let windows = 9;
-        let rows = u128::from(limits.requests) * users as u128 * windows;
-        let ended = run(&service, limits, users, rows);
-        // The first window's requests may all go at once; those of each further one a window later.
-        let ideal = i64::try_from(windows - 1).unwrap() * 15_000;
-        assert!(ended.millis * 95 <= ideal * 100, "{users} users: {} ms instead of {ideal}", ended.millis);
-        assert_eq!(ended.refused, 0, "{users} users");
+        for (takes, workers) in [(40, None), (8, Some(8))] {
+            // A twentieth of the real window and of its requests.
+            let limits = limits("300,60,52,15");
+            let service = Service::new(limits, takes, workers, Faults::none());
+            let windows = 9;
+            let rows = u128::from(limits.requests) * users as u128 * windows;
+            let ended = run(&service, limits, users, rows);
+            // The first window's requests may all go at once; those of each further one a window later.
+            let ideal = i64::try_from(windows - 1).unwrap() * 15_000;
+            assert!(ended.millis * 95 <= ideal * 100, "{users} users: {} ms instead of {ideal}", ended.millis);
+            assert_eq!(ended.refused, 0, "{users} users");
+        }
     }
 }
 
 #[test]
 fn s22_limits_that_nobody_told_are_found_with_hardly_a_refusal() {
-    let actual = limits("300,60,10,15");
-    let service = Service::new(actual, 40, None, Faults::none());
-    let rows = 300 * 2 * 6;
-    let ended = run(&service, limits("6000,1200,52,15"), 2, rows);
-    assert!(u128::from(ended.refused) * 100 < rows, "{} of {rows}", ended.refused);
-    assert!(ended.last_refusal < 15_000, "at {} ms", ended.last_refusal);
-    assert!(ended.millis * 95 <= 5 * 15_000 * 100, "{} ms", ended.millis);
+    for users in [1, 2, 4] {
+        // Some at once as they come, and a busy org whose workers have to take turns.
+        for (takes, workers) in [(40, None), (8, Some(8))] {
+            let service = Service::new(limits("300,60,10,15"), takes, workers, Faults::none());
+            let rows = 300 * users as u128 * 6;
+            let ended = run(&service, limits("6000,1200,52,15"), users, rows);
+            assert!(u128::from(ended.refused) * 100 < rows, "{} of {rows}", ended.refused);
+            assert!(ended.last_refusal < 15_000, "{users} users: at {} ms", ended.last_refusal);
+            assert!(ended.millis * 95 <= 5 * 15_000 * 100, "{users} users: {} ms", ended.millis);
+        }
+    }
 }
 
 #[test]

@@ -11,17 +11,35 @@ fn at(millis: i64) -> Timestamp {
 
 /// A request on its way: when the server sees it, when the client hears of it, and what it hears.
 struct Flight {
+    sent: Sent,
     arrives: i64,
     returns: i64,
     told: Option<Told>,
 }
 
-/// Lets a client that always has something to ask ask for `millis`, over a line whose delays repeat; gives how
-/// many requests were let in and how many were refused.
-fn run(limits: Limits, known: Limits, delays: &[(i64, i64)], parallel: usize, millis: i64) -> (u32, u32) {
-    let (mut pacer, mut window) = (Pacer::new(known), Window::default());
+/// How many requests were let in, and when those were refused that were.
+struct Ran {
+    let_in: u32,
+    refused: Vec<i64>,
+}
+
+/// A client that always has something to ask.
+struct Client<'a> {
+    known: Limits,
+    /// The delays of its line, there and back, which repeat.
+    delays: &'a [(i64, i64)],
+    parallel: usize,
+}
+
+/// Lets it ask for `millis`; another has sent so many requests for the same user when it begins.
+fn run(limits: Limits, client: &Client<'_>, before: u32, millis: i64) -> Ran {
+    let (mut pacer, mut window) = (Pacer::new(client.known), Window::default());
     let mut flights: Vec<Flight> = Vec::new();
-    let (mut let_in, mut refused, mut sent) = (0, 0, 0_usize);
+    let (mut let_in, mut refused, mut sent) = (0, Vec::new(), 0_usize);
+    for _ in 0..before {
+        window.admit(&limits, at(0)).unwrap();
+        window.finish(&limits, at(0), Duration::ZERO);
+    }
     for now in 0..millis {
         for flight in flights.iter_mut().filter(|flight| flight.arrives == now) {
             flight.told = Some(match window.admit(&limits, at(now)) {
@@ -31,7 +49,7 @@ fn run(limits: Limits, known: Limits, delays: &[(i64, i64)], parallel: usize, mi
                     Told { requests: Some(left.requests), execution: Some(left.execution), ..Told::default() }
                 }
                 Err(no) => {
-                    refused += 1;
+                    refused.push(now);
                     Told { refused: Some(no.limit), retry_after: Some(no.retry_after), ..Told::default() }
                 }
             });
@@ -39,18 +57,18 @@ fn run(limits: Limits, known: Limits, delays: &[(i64, i64)], parallel: usize, mi
         flights.retain(|flight| {
             let is_back = flight.returns == now;
             if is_back {
-                pacer.answered(at(now), &flight.told.unwrap_or_default());
+                pacer.answered(at(now), flight.sent, &flight.told.unwrap_or_default());
             }
             !is_back
         });
-        while flights.len() < parallel && pacer.next(at(now)) == Next::Now {
-            pacer.sent();
-            let (there, back) = delays[sent % delays.len()];
+        while flights.len() < client.parallel && pacer.next(at(now)) == Next::Now {
+            let (there, back) = client.delays[sent % client.delays.len()];
+            let (arrives, returns) = (now + there, now + there + back);
+            flights.push(Flight { sent: pacer.sent(at(now)), arrives, returns, told: None });
             sent += 1;
-            flights.push(Flight { arrives: now + there, returns: now + there + back, told: None });
         }
     }
-    (let_in, refused)
+    Ran { let_in, refused }
 }
 
 proptest! {
@@ -63,8 +81,8 @@ proptest! {
         delays in prop::collection::vec((1i64..40, 1i64..40), 1..9),
     ) {
         let limits = Limits { requests, window: Duration::from_secs(window), concurrent: 9, ..Limits::TODAY };
-        let (let_in, refused) = run(limits, limits, &delays, parallel, 9_000);
-        prop_assert_eq!(refused, 0);
+        let Ran { let_in, refused } = run(limits, &Client { known: limits, delays: &delays, parallel }, 0, 9_000);
+        prop_assert!(refused.is_empty(), "{refused:?}");
         // And it is not timid: three quarters at least of what the window and the line allow, since with few requests
         // in a window each that is on its way at its end weighs much.
         let slowest = delays.iter().map(|(there, back)| there + back).max().unwrap();
@@ -74,15 +92,61 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn s22_a_client_that_has_to_find_the_limits_is_never_refused_and_not_timid(
+        requests in 9u32..80,
+        parallel in 1usize..9,
+        delays in prop::collection::vec((1i64..40, 1i64..40), 1..9),
+        before in 0u32..80,
+    ) {
+        let limits = Limits { requests, window: Duration::from_secs(2), concurrent: 9, ..Limits::TODAY };
+        let known = Client { known: limits, delays: &delays, parallel };
+        let finding = Client { known: Limits { requests: 6_000, ..limits }, ..known };
+        let found = run(limits, &finding, 0, 20_000);
+        prop_assert!(found.refused.is_empty(), "{:?}", found.refused);
+        let known = run(limits, &known, 0, 20_000);
+        prop_assert!(100 * found.let_in >= 95 * known.let_in, "{} and {}", found.let_in, known.let_in);
+        // Another's requests leave the window little by little; how many are left is known to within those under way.
+        let before = before.min(requests);
+        let shared = run(limits, &finding, before, 20_000);
+        prop_assert!(shared.refused.iter().all(|at| *at < 2_000), "{:?}", shared.refused);
+        prop_assert!(4 * (shared.let_in + before) >= 3 * known.let_in, "{} and {}", shared.let_in, known.let_in);
+    }
+}
+
+#[test]
+fn answers_that_overtake_one_another_make_nothing_look_larger_than_it_is() {
+    let mut pacer = Pacer::new(Limits::TODAY);
+    let told = |left| Told { requests: Some(left), ..Told::default() };
+    let sent: Vec<Sent> = (0..50).map(|_| pacer.sent(at(0))).collect();
+    // The limit is 300, and the last answer comes first: all that is known to be counted is what it answers.
+    let mut most = 0;
+    for (left, sent) in (250..300).zip(sent.into_iter().rev()) {
+        pacer.answered(at(i64::from(left)), sent, &told(left));
+        most += 1;
+        assert_eq!(pacer.room(at(300)), left + 1 - 50, "{most} answers");
+    }
+    // One that was sent after all these were answered counts them all.
+    let sent = pacer.sent(at(400));
+    pacer.answered(at(401), sent, &told(249));
+    assert_eq!(pacer.room(at(401)), 249);
+}
+
 #[test]
 fn a_pacer_learns_of_a_higher_limit_and_of_others() {
     let mut pacer = Pacer::new(Limits::TODAY);
-    pacer.sent();
-    pacer.answered(at(0), &Told { requests: Some(7_999), ..Told::default() });
+    let sent = pacer.sent(at(0));
+    pacer.answered(at(0), sent, &Told { requests: Some(7_999), ..Told::default() });
     assert_eq!((pacer.limits().requests, pacer.room(at(0))), (8_000, 7_999));
-    pacer.sent();
-    pacer.answered(at(1), &Told { requests: Some(100), parallelism: Some(4), ..Told::default() });
+    let sent = pacer.sent(at(0));
+    pacer.answered(at(1), sent, &Told { requests: Some(100), parallelism: Some(4), ..Told::default() });
     assert_eq!((pacer.room(at(1)), pacer.recommended_parallelism()), (100, Some(4)));
+    // Others' requests leave the window, too.
+    let sent = pacer.sent(at(2));
+    pacer.answered(at(2), sent, &Told { requests: Some(5_000), ..Told::default() });
+    assert_eq!(pacer.room(at(2)), 5_000);
     assert_eq!(pacer.next(at(400_000)), Next::Now);
     assert_eq!(pacer.room(at(400_000)), 8_000, "after a window of silence nothing is known of others");
 }
@@ -95,12 +159,10 @@ fn a_refused_client_waits_as_long_as_it_was_told() {
         retry_after: seconds.map(Duration::from_secs),
         ..Told::default()
     };
-    for _ in 0..3 {
-        pacer.sent();
-    }
-    pacer.answered(at(0), &refused(Some(17)));
-    pacer.answered(at(10), &refused(Some(5)));
-    pacer.answered(at(20), &refused(None));
+    let [first, second, third] = [0; 3].map(|moment| pacer.sent(at(moment)));
+    pacer.answered(at(0), first, &refused(Some(17)));
+    pacer.answered(at(10), second, &refused(Some(5)));
+    pacer.answered(at(20), third, &refused(None));
     assert_eq!(pacer.next(at(16_999)), Next::At(at(17_000)), "the longest wait holds");
     assert_eq!(pacer.next(at(17_000)), Next::Now);
     assert_eq!(pacer.room(at(17_000)), 6_000, "what was refused does not count");
@@ -110,15 +172,15 @@ fn a_refused_client_waits_as_long_as_it_was_told() {
 fn concurrency_and_execution_time_hold_a_client_back() {
     let limits: Limits = "100,100,2,10".parse().unwrap();
     let mut pacer = Pacer::new(limits);
-    pacer.sent();
+    let first = pacer.sent(at(0));
     assert_eq!(pacer.next(at(0)), Next::Now);
-    pacer.sent();
+    let second = pacer.sent(at(0));
     assert_eq!(pacer.next(at(0)), Next::AfterAnAnswer);
-    pacer.answered(at(0), &Told { execution: Some(Duration::ZERO), ..Told::default() });
+    pacer.answered(at(0), first, &Told { execution: Some(Duration::ZERO), ..Told::default() });
     // A hundredth of the limit is back after a hundredth of the window.
     assert_eq!(pacer.next(at(0)), Next::At(at(101)));
     assert_eq!(pacer.next(at(101)), Next::Now);
-    pacer.answered(at(102), &Told { execution: Some(Duration::from_secs(50)), ..Told::default() });
+    pacer.answered(at(102), second, &Told { execution: Some(Duration::from_secs(50)), ..Told::default() });
     assert_eq!(pacer.next(at(102)), Next::Now);
 }
 
@@ -136,7 +198,7 @@ proptest! {
     #[test]
     fn any_header_is_read_without_panic(text: String, left: u32, wait: u64) {
         let mut pacer = Pacer::new(Limits::TODAY);
-        pacer.sent();
+        let sent = pacer.sent(at(0));
         let told = Told {
             requests: Some(left),
             execution: Told::read_seconds(&text),
@@ -144,7 +206,7 @@ proptest! {
             retry_after: Some(Duration::from_secs(wait)),
             parallelism: Some(left),
         };
-        pacer.answered(at(i64::MAX), &told);
+        pacer.answered(at(i64::MAX), sent, &told);
         let _ = pacer.next(at(i64::MIN));
     }
 }
