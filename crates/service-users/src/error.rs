@@ -111,10 +111,11 @@ impl Error {
             Self::Service { source, .. } => source.kind(),
             Self::Elevated { first, .. } => first.kind(),
             Self::Stopped(findings) => findings.first().map_or(ErrorKind::Other, |finding| finding.kind),
-            Self::NoRoleInUnit { .. } | Self::Sink(SinkError::NoFolder { .. }) => ErrorKind::Configuration,
+            Self::Sink(error) => error.kind(),
+            Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
             Self::RightsMissing { .. } => ErrorKind::NotAllowed,
             Self::Stranded { source, .. } => source.kind(),
-            Self::Unplanned(_) | Self::KeyMaking(_) | Self::Sink(_) | Self::StillThere { .. } | Self::Journal(_) => {
+            Self::Unplanned(_) | Self::KeyMaking(_) | Self::StillThere { .. } | Self::Journal(_) => {
                 ErrorKind::Other
             }
             Self::NonInteractive(problem) => problem.kind(),

@@ -75,7 +75,7 @@ pub use patience::Patience;
 pub use report::{Event, InOrder, Outcome, Reporter, Step};
 pub use rules::{CredentialRules, Offence, Rule};
 pub use sink::{
-    CommandSink, EnvFileSink, FileSink, Kept, Key, LeftPlace, SecretSink, SinkError, Sinks, WrittenFor,
+    Answer, CommandSink, EnvFileSink, FileSink, Kept, Key, LeftPlace, SecretSink, SinkError, Sinks, WrittenFor, answer,
     open as open_sink, variables,
 };
 pub use wishes::{OfTable, Wish, Wishes};

@@ -5,14 +5,17 @@
 
 mod command;
 mod env_file;
+mod error;
 mod file;
 mod left;
 mod place;
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use keyholder_client::connection::names;
 use keyholder_client::{ClientCertificate, ClientSecret, ConfigurationError, Connection, CredentialChoice, OrgUrl};
 use keyholder_foundation::{ClientId, KeyId, Secret, Timestamp};
@@ -24,6 +27,7 @@ use crate::kept::KeyKind;
 pub use command::CommandSink;
 pub(crate) use command::{PATIENCE, hand_over};
 pub use env_file::EnvFileSink;
+pub use error::SinkError;
 pub use file::FileSink;
 pub use left::LeftPlace;
 pub(crate) use left::{holds_key_of, left_places};
@@ -189,21 +193,21 @@ pub trait SecretSink: Send + Sync {
     ///
     /// # Errors
     /// [`SinkError::NoFolder`] for a file whose folder is not there: nobody but its owner knows where it belongs.
-    fn check_room(&self) -> Result<(), SinkError> {
-        Ok(())
+    fn check_room(&self) -> Answer<'_, ()> {
+        answer(Ok(()))
     }
 
     /// What it holds.
     ///
     /// # Errors
     /// When the place cannot be looked at.
-    fn load(&self) -> Result<Kept, SinkError>;
+    fn load(&self) -> Answer<'_, Kept>;
 
     /// Keeps the key, whole or not at all, readable by the owner alone.
     ///
     /// # Errors
     /// When it cannot be written, or what stands there is somebody else's; that then still stands.
-    fn save(&self, key: &Key) -> Result<(), SinkError> {
+    fn save<'a>(&'a self, key: &'a Key) -> Answer<'a, ()> {
         self.save_over(key, None)
     }
 
@@ -212,23 +216,32 @@ pub trait SecretSink: Send + Sync {
     ///
     /// # Errors
     /// As [`SecretSink::save`].
-    fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError>;
+    fn save_over<'a>(&'a self, key: &'a Key, gone: Option<ClientId>) -> Answer<'a, ()>;
 
     /// Whether the place is Keyholder's own, whatever stands there.
     fn is_ours(&self) -> bool {
         false
     }
 
-    /// For a place that takes its time over a key: the same place once more, to be used on another thread.
-    fn detached(&self) -> Option<Box<dyn SecretSink>> {
-        None
+    /// Whether a later run can read there what was saved. Of a place that does not give it back, the directory
+    /// alone tells.
+    fn gives_back(&self) -> bool {
+        true
     }
 
     /// Removes what [`SecretSink::save`] wrote; whether there was something.
     ///
     /// # Errors
     /// When it cannot be removed, or is not ours.
-    fn remove(&self) -> Result<bool, SinkError>;
+    fn remove(&self) -> Answer<'_, bool>;
+}
+
+/// What a place comes to: it may be far away, or take its time.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, SinkError>>;
+
+/// What a place on this machine knows at once.
+pub fn answer<'a, T: Send + 'a>(outcome: Result<T, SinkError>) -> Answer<'a, T> {
+    Box::pin(ready(outcome))
 }
 
 /// The sinks of a declaration's application users, by user and number of the credential.
@@ -281,64 +294,6 @@ pub fn open(sink: &Sink) -> Result<Arc<dyn SecretSink>, SinkError> {
     })
 }
 
-/// Why a key could not be kept, read or removed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SinkError {
-    /// The file system said no.
-    #[error(transparent)]
-    File(#[from] keyholder_platform::FileError),
-    /// There is no such folder.
-    #[error("there is no folder `{}` for it", folder.display())]
-    NoFolder {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// What stands there is not this application's.
-    #[error("`{place}` is not overwritten: {reason}")]
-    Foreign {
-        /// The place.
-        place: String,
-        /// What stands there instead.
-        reason: String,
-    },
-    /// What it was handed to did not take it.
-    #[error("{place} did not take the credential: {reason}")]
-    Refused {
-        /// The place.
-        place: String,
-        /// What it said.
-        reason: String,
-    },
-}
-
-impl SinkError {
-    /// What the reader can do about it.
-    #[must_use]
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::File(error) if error.is_denied() => {
-                vec!["run as the user whom that file belongs to, or move it away".to_owned()]
-            }
-            Self::File(keyholder_platform::FileError::NotRegular { .. }) => {
-                vec!["choose the path of a file, or one where nothing is yet".to_owned()]
-            }
-            Self::File(_) => vec!["put that file or folder right, or choose another path".to_owned()],
-            Self::NoFolder { .. } => vec!["make the folder, or choose another path".to_owned()],
-            Self::Foreign { .. } => vec!["move that file away, or choose another one".to_owned()],
-            Self::Refused { .. } => vec!["it must read its standard input to the end and exit with 0".to_owned()],
-        }
-    }
-}
-
-/// Saves a key without keeping the caller's thread from its other work while a program thinks about it.
-pub(crate) async fn save(sink: &dyn SecretSink, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
-    let Some(detached) = sink.detached() else { return sink.save_over(key, gone) };
-    let key = key.clone();
-    let refused = || SinkError::Refused { place: sink.place().to_owned(), reason: "its thread ended".to_owned() };
-    aside(move || detached.save_over(&key, gone)).await.unwrap_or_else(|| Err(refused()))
-}
-
 /// What a thread of its own comes to; nothing when it panicked.
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, receiver) = futures::channel::oneshot::channel();
@@ -377,6 +332,17 @@ fn variables_of(key: &Key, credential: Option<(&'static str, String)>) -> Vec<(&
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
+
+    /// Waits for what a place comes to, in a test without a runtime.
+    pub(crate) trait Now<T> {
+        fn now(self) -> T;
+    }
+
+    impl<T, F: Future<Output = T>> Now<T> for F {
+        fn now(self) -> T {
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(self)
+        }
+    }
 
     /// A key to a local org.
     pub(crate) fn key() -> Key {

@@ -128,7 +128,7 @@ pub fn declaration_for(
 ///
 /// # Errors
 /// When a sink cannot be looked at.
-pub fn own_key(declaration: &Declaration, sinks: &Sinks, application: &str) -> Result<Option<Connection>, Error> {
+pub async fn own_key(declaration: &Declaration, sinks: &Sinks, application: &str) -> Result<Option<Connection>, Error> {
     let Some(user) = declaration.application_users.get(application) else { return Ok(None) };
     for number in 0..user.credentials.len() {
         let Some(sink) = sinks.get(application, number) else { continue };
@@ -136,7 +136,7 @@ pub fn own_key(declaration: &Declaration, sinks: &Sinks, application: &str) -> R
             doing: format!("use the key in `{}`", sink.place()),
             source: error.into(),
         };
-        match sink.load()? {
+        match sink.load().await? {
             Kept::Key { key, .. } => return key.connection().map(Some).map_err(usable),
             // A bare secret is the declared application's, at its own first org.
             Kept::Text { text, .. } => {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use keyholder_foundation::ClientId;
 use keyholder_service_users::credentials::{self, Credentials, Kind, Listed, State, Wanted};
-use keyholder_service_users::{Kept, Key, SecretSink, SinkError, open_sink};
+use keyholder_service_users::{Answer, Kept, Key, SecretSink, SinkError, answer, open_sink};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Credential, CredentialAdd, CredentialList, CredentialRevoke};
@@ -178,17 +178,21 @@ impl SecretSink for Screen {
         Ok("000000000000".to_owned())
     }
 
-    fn load(&self) -> Result<Kept, SinkError> {
-        Ok(Kept::OutOfSight)
+    fn load(&self) -> Answer<'_, Kept> {
+        answer(Ok(Kept::OutOfSight))
     }
 
-    fn save_over(&self, key: &Key, _: Option<ClientId>) -> Result<(), SinkError> {
+    fn gives_back(&self) -> bool {
+        false
+    }
+
+    fn save_over<'a>(&'a self, key: &'a Key, _: Option<ClientId>) -> Answer<'a, ()> {
         self.0.line(&format!("  {}", key.secret.expose()));
         self.0.note("that was the secret: it is not shown again");
-        Ok(())
+        answer(Ok(()))
     }
 
-    fn remove(&self) -> Result<bool, SinkError> {
-        Ok(false)
+    fn remove(&self) -> Answer<'_, bool> {
+        answer(Ok(false))
     }
 }

@@ -63,7 +63,7 @@ impl Known {
     }
 
     /// The application's own key: from the file that was named, or from the declared sink.
-    fn key(&self, application: Option<&str>) -> Result<Option<Connection>, Failure> {
+    async fn key(&self, application: Option<&str>) -> Result<Option<Connection>, Failure> {
         if let Some(path) = &self.key_file {
             let file = EnvFile::read(path).map_err(ConfigurationError::from)?;
             // What stands in this process's environment is the caller's, not the application's.
@@ -72,7 +72,7 @@ impl Known {
         }
         let Some(application) = application else { return Ok(None) };
         let sinks = Sinks::of(&self.declaration).map_err(keyholder_service_users::Error::from)?;
-        Ok(own_key(&self.declaration, &sinks, application)?)
+        Ok(own_key(&self.declaration, &sinks, application).await?)
     }
 }
 
@@ -113,7 +113,7 @@ async fn look_at(arguments: &SubscriberList, known: &Known, printer: Printer) ->
     let mut publishers = BTreeMap::new();
     for application in applications {
         // What keeps one application's key out of reach is no business of the others' subscribers.
-        let reached = match known.key(Some(application)) {
+        let reached = match known.key(Some(application)).await {
             Ok(Some(key)) => publisher(key, None).await,
             Ok(None) => Err(no_key(application)),
             Err(failure) => Err(failure),

@@ -93,9 +93,9 @@ fn key_file(user: &ApplicationUser) -> Option<KeyFile> {
 
 impl KeyFile {
     /// The key that stands there, of that application.
-    fn key(&self, administrator: &Administrator, client: ClientId) -> Result<Option<Key>, Error> {
+    async fn key(&self, administrator: &Administrator, client: ClientId) -> Result<Option<Key>, Error> {
         let sink = if self.is_env { Sink::EnvFile(self.path.clone()) } else { Sink::File(self.path.clone()) };
-        Ok(match open(&sink)?.load()? {
+        Ok(match open(&sink)?.load().await? {
             Kept::Key { key, .. } if key.client_id == client => Some(*key),
             Kept::Text { text, .. } => {
                 Some(Key { secret: text, ..address(administrator, &administrator.connection.url, client)? })
@@ -112,7 +112,7 @@ async fn as_application(
     client: ClientId,
 ) -> Result<Option<Administrator>, Error> {
     let doing = || "sign in as the application itself".to_owned();
-    let Some(key) = file.key(caller, client)? else { return Ok(None) };
+    let Some(key) = file.key(caller, client).await? else { return Ok(None) };
     let own = key.connection().map_err(ClientError::from).while_doing(doing)?;
     let connection = Connection { url: caller.connection.url.clone(), client_id: client, ..own };
     let org = Dataverse::connect(&connection, caller.http.clone()).await.while_doing(doing)?;

@@ -65,7 +65,7 @@ pub async fn find_to_remove(
         found => return found.map(Some),
     }
     for place in places {
-        let Kept::Key { key, .. } = place.sink.load()? else { continue };
+        let Kept::Key { key, .. } = place.sink.load().await? else { continue };
         match find(administrator, &key.client_id.to_string()).await {
             // Another application's key, unless it is this one's that has lost its registration.
             Ok(found) if found.registration.is_none() => return Ok(Some(Found { name: who.to_owned(), ..found })),
@@ -148,7 +148,7 @@ pub async fn remove(
         run.purge(found).await?;
     }
     for place in places {
-        run.key(found, *place)?;
+        run.key(found, *place).await?;
     }
     Ok(())
 }
@@ -399,7 +399,7 @@ impl Run<'_> {
         let mut removed = 0;
         for place in places {
             let labels = Labels::of(place.sink)?;
-            let held = match place.sink.load()? {
+            let held = match place.sink.load().await? {
                 Kept::Key { key, .. } => key.key_id,
                 _ => None,
             };
@@ -438,10 +438,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn key(&self, found: Option<&Found>, place: Place<'_>) -> Result<(), Error> {
+    async fn key(&self, found: Option<&Found>, place: Place<'_>) -> Result<(), Error> {
         let event =
             |outcome| Event::new(Step::ClientSecret, outcome, format!("client secret in `{}`", place.sink.place()));
-        let foreign = if place.is_ours { None } else { self.why_foreign(found, place.sink)? };
+        let foreign = if place.is_ours { None } else { self.why_foreign(found, place.sink).await? };
         let event = match foreign {
             Some(reason) => event(Outcome::Kept).note(reason),
             None if self.reach.elsewhere == Elsewhere::Yes => event(Outcome::Kept).note("it still opens other orgs"),
@@ -450,7 +450,7 @@ impl Run<'_> {
                 event(Outcome::Kept).note(UNKNOWN)
             }
             None => {
-                let removed = place.sink.remove()?;
+                let removed = place.sink.remove().await?;
                 event(if removed { Outcome::Removed } else { Outcome::Absent })
             }
         };
@@ -459,8 +459,8 @@ impl Run<'_> {
     }
 
     /// Why what stands in a place is not removed with the application.
-    fn why_foreign(&self, found: Option<&Found>, sink: &dyn SecretSink) -> Result<Option<&'static str>, Error> {
-        Ok(match sink.load()? {
+    async fn why_foreign(&self, found: Option<&Found>, sink: &dyn SecretSink) -> Result<Option<&'static str>, Error> {
+        Ok(match sink.load().await? {
             Kept::Nothing => None,
             Kept::Key { key, .. } if found.is_some_and(|found| found.client_id == key.client_id) => None,
             Kept::Key { .. } => Some("it is another application's"),

@@ -11,7 +11,7 @@ use crate::estate::Estate;
 use crate::journal::{Loan, Recorded};
 use crate::observe::Observation;
 use crate::plan::{Change, Found, find_registration};
-use crate::sink::{Kept, SecretSink};
+use crate::sink::SecretSink;
 
 /// What earlier runs recorded of the declared applications, as far as no other run works with it.
 pub(super) fn taken_up(estate: &Estate, declaration: &Declaration, seen: &Observation) -> Vec<(String, Recorded)> {
@@ -41,7 +41,7 @@ impl Run<'_> {
         sink: &dyn SecretSink,
     ) -> Result<(), Error> {
         let Some(borrowing) = self.estate.to_borrow() else { return Ok(()) };
-        if !matches!(sink.load()?, Kept::OutOfSight) {
+        if sink.gives_back() {
             return Ok(());
         }
         let (tenant, administrator) = self.tenant(change)?;

@@ -102,10 +102,10 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
             let sink = if *is_env { Sink::EnvFile(path.clone()) } else { Sink::File(path.clone()) };
             let there = sink::open(&sink)?;
             // Since the plan was made, another application's key may have been written there.
-            if !sink::holds_key_of(there.as_ref(), *client_id)? {
+            if !sink::holds_key_of(&there.load().await?, *client_id) {
                 return Ok(Done::new(Outcome::Kept).note("no key of the application stands there any more"));
             }
-            let removed = there.remove()?;
+            let removed = there.remove().await?;
             Ok(Done::new(if removed { Outcome::Removed } else { Outcome::Absent }))
         }
         Action::DeleteRegistration { id } => {

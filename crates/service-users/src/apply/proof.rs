@@ -114,7 +114,7 @@ pub(super) async fn prove(run: &Run<'_>, name: &str, org: &str, index: usize) ->
     let registration = run.registration(name)?;
     let http = &administrator.http;
     let doing = || format!("sign in as `{name}`");
-    let way_in = way_in(run, administrator, name, registration.client_id)?;
+    let way_in = way_in(run, administrator, name, registration.client_id).await?;
     let connection = &way_in.connection;
     let there = Dataverse::connect(connection, http.clone()).await.while_doing(doing)?;
     let what = "the token service to know the new credential";
@@ -221,9 +221,9 @@ struct WayIn {
 
 /// The user's first key, or else a token at hand that it accepts. A key's own address leads to one org;
 /// each of the others has its own.
-fn way_in(run: &Run<'_>, administrator: &Administrator, name: &str, client_id: ClientId) -> Result<WayIn, Error> {
+async fn way_in(run: &Run<'_>, administrator: &Administrator, name: &str, client_id: ClientId) -> Result<WayIn, Error> {
     let address = address(administrator, &administrator.connection.url, client_id)?;
-    if let Some((key, place)) = key(run, name, &address)? {
+    if let Some((key, place)) = key(run, name, &address).await? {
         let way_in = Key { secret: key.secret.clone(), ..address };
         let connection = way_in.connection().map_err(ClientError::from);
         let connection = connection.while_doing(|| format!("sign in as `{name}`"))?;
@@ -247,7 +247,7 @@ fn way_in(run: &Run<'_>, administrator: &Administrator, name: &str, client_id: C
 }
 
 /// The user's first key: the one that this run made, or the one that its sink holds.
-fn key(run: &Run<'_>, name: &str, address: &Key) -> Result<Option<(Key, String)>, Error> {
+async fn key(run: &Run<'_>, name: &str, address: &Key) -> Result<Option<(Key, String)>, Error> {
     let keys = run.user(name)?.credentials.iter().enumerate();
     let keys = keys.filter(|(_, credential)| !matches!(credential, Credential::Federated(_)));
     for (number, _) in keys {
@@ -256,7 +256,7 @@ fn key(run: &Run<'_>, name: &str, address: &Key) -> Result<Option<(Key, String)>
         if let Some(key) = made {
             return Ok(Some((key, sink.place().to_owned())));
         }
-        match sink.load()? {
+        match sink.load().await? {
             Kept::Key { key, .. } => return Ok(Some((*key, sink.place().to_owned()))),
             Kept::Text { text, .. } => {
                 return Ok(Some((Key { secret: text, ..address.clone() }, sink.place().to_owned())));

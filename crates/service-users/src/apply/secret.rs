@@ -17,7 +17,7 @@ use crate::observe::{address, sign_in};
 use crate::patience::{Patience, key_not_seen, object_not_seen};
 use crate::plan::{Action, Change};
 use crate::report::{Outcome, Reporter};
-use crate::sink::{self, Kept, Key, SecretSink};
+use crate::sink::{Kept, Key, SecretSink};
 
 pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> Result<Done, Error> {
     let name = &change.item;
@@ -47,7 +47,7 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
         }
         Action::RewriteKey { credential, rewrite, removes } => {
             let sink = sink_of(run, name, *credential)?;
-            let held = match sink.load()? {
+            let held = match sink.load().await? {
                 Kept::Key { key, .. } => *key,
                 Kept::Text { text, .. } => Key { secret: text, ..address.clone() },
                 // Nothing is written to it, only what it replaced is removed.
@@ -66,7 +66,7 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
                 ..address.clone()
             };
             if *rewrite {
-                sink.save(&key)?;
+                sink.save(&key).await?;
             }
             let _turn = run.certificates.lock().await;
             let removed = keys::remove(administrator, &application, None, removes).await?;
@@ -206,13 +206,13 @@ impl Making<'_> {
 
     async fn prove_and_save(&self, key: &Key, sink: &dyn SecretSink, gone: Option<ClientId>) -> Result<(), Error> {
         self.prove(key).await?;
-        Ok(sink::save(sink, key, gone).await?)
+        Ok(sink.save_over(key, gone).await?)
     }
 
     /// A file shows what it holds. Of a program only this tells the next run that it took the key: without,
     /// the key is taken for lost and replaced.
     async fn note_delivery(&self, sink: &dyn SecretSink, key: KeyId) -> Result<(), Error> {
-        if !matches!(sink.load()?, Kept::OutOfSight) {
+        if sink.gives_back() {
             return Ok(());
         }
         let noted = keys::note_delivery(self.administrator, self.application, key).await;

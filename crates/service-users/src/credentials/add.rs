@@ -114,7 +114,7 @@ async fn make(
     let notes = rules.unreadable.iter().map(|reason| Finding::rules_unreadable(reason).message).collect();
     let address = address(administrator, &administrator.connection.url, application.app_id)?;
     let making = Making { administrator, reporter, name: &found.name, application, address: &address };
-    let (before, lost) = earlier(application, sink)?;
+    let (before, lost) = earlier(application, sink).await?;
     let (key, fresh) = match kind {
         KeyKind::Secret => (making.secret(lifetime, sink, None).await?, None),
         KeyKind::Certificate => {
@@ -165,10 +165,10 @@ async fn make(
 /// What the sink holds of this application, and what a killed run made for it and nobody has: what is newer
 /// than the one that it holds, or everything of its own when it holds none. What is older was in the file
 /// once, so that somebody may use it.
-fn earlier(application: &Application, sink: &dyn SecretSink) -> Result<(Option<KeyId>, Vec<KeyId>), Error> {
-    sink.check_room()?;
+async fn earlier(application: &Application, sink: &dyn SecretSink) -> Result<(Option<KeyId>, Vec<KeyId>), Error> {
+    sink.check_room().await?;
     let labels = Labels::of(sink)?;
-    let held = match sink.load()? {
+    let held = match sink.load().await? {
         // What a program was given, it may have kept; and which secret a bare text is, nobody can tell.
         Kept::OutOfSight => return Ok((None, Vec::new())),
         Kept::Text { text, .. } => match certificate::facts_of(&text) {

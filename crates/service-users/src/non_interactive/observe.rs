@@ -102,15 +102,11 @@ pub(super) async fn observe(
     let orgs = try_join_all(orgs).await?;
     let loans = access.journal.all()?.into_iter().map(|(loan, _)| loan);
     let of_person = |loan: &Loan| matches!(loan, Loan::Licence { person, .. } if Some(*person) == id);
-    Ok(Observed {
-        tenant,
-        person,
-        directory_roles,
-        bought,
-        loans: loans.filter(of_person).collect(),
-        password: sink.map(|sink| sink.load(name)).transpose()?,
-        orgs,
-    })
+    let password = match sink {
+        Some(sink) => Some(sink.load(name).await?),
+        None => None,
+    };
+    Ok(Observed { tenant, person, directory_roles, bought, loans: loans.filter(of_person).collect(), password, orgs })
 }
 
 /// The environment of an org; else why it cannot be told, which is no error: the org then learns of

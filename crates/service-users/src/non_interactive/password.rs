@@ -9,7 +9,7 @@ use keyholder_platform::{EnvFile, EnvFileError, FileError, env_file};
 use url::Url;
 
 use crate::declaration::Sink;
-use crate::sink::{PATIENCE, SinkError, aside, hand_over};
+use crate::sink::{Answer, PATIENCE, SinkError, answer, aside, hand_over};
 
 /// How many characters: 28 of 59 are more than 160 bits.
 const LENGTH: usize = 28;
@@ -86,25 +86,13 @@ pub trait PasswordSink: Send + Sync {
     ///
     /// # Errors
     /// When the place cannot be looked at, or holds something else that must not be lost.
-    fn load(&self, user_name: &str) -> Result<KeptPassword, SinkError>;
+    fn load<'a>(&'a self, user_name: &'a str) -> Answer<'a, KeptPassword>;
 
     /// Keeps the password, whole or not at all.
     ///
     /// # Errors
     /// When it cannot be kept.
-    fn save(&self, way_in: &WayIn) -> Result<(), SinkError>;
-
-    /// The same place for a thread of its own, where keeping may take long: a program's.
-    fn detached(&self) -> Option<Box<dyn PasswordSink>> {
-        None
-    }
-}
-
-/// Keeps the password without keeping the caller's thread from its other work while a program thinks about it.
-pub(super) async fn save(sink: &dyn PasswordSink, way_in: WayIn) -> Result<(), SinkError> {
-    let Some(detached) = sink.detached() else { return sink.save(&way_in) };
-    let refused = || SinkError::Refused { place: sink.place().to_owned(), reason: "its thread ended".to_owned() };
-    aside(move || detached.save(&way_in)).await.unwrap_or_else(|| Err(refused()))
+    fn save<'a>(&'a self, way_in: &'a WayIn) -> Answer<'a, ()>;
 }
 
 /// A password's place as declarations and command lines name it: an env file, a file of its own, or
@@ -142,12 +130,8 @@ impl PasswordFile {
     }
 }
 
-impl PasswordSink for PasswordFile {
-    fn place(&self) -> &str {
-        &self.place
-    }
-
-    fn load(&self, user_name: &str) -> Result<KeptPassword, SinkError> {
+impl PasswordFile {
+    fn held(&self, user_name: &str) -> Result<KeptPassword, SinkError> {
         // What others could have put there is nobody's password; and reading a pipe might never end.
         if let Sink::EnvFile(path) | Sink::File(path) = &self.sink {
             let path = keyholder_platform::regular_file(path)?;
@@ -191,11 +175,7 @@ impl PasswordSink for PasswordFile {
         }
     }
 
-    fn detached(&self) -> Option<Box<dyn PasswordSink>> {
-        matches!(self.sink, Sink::Command(_)).then(|| Box::new(self.clone()) as Box<dyn PasswordSink>)
-    }
-
-    fn save(&self, way_in: &WayIn) -> Result<(), SinkError> {
+    fn keep(&self, way_in: &WayIn) -> Result<(), SinkError> {
         match &self.sink {
             Sink::EnvFile(path) => {
                 let old = EnvFile::read(path).ok();
@@ -238,6 +218,27 @@ impl PasswordSink for PasswordFile {
                     .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
             }
         }
+    }
+}
+
+impl PasswordSink for PasswordFile {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn load<'a>(&'a self, user_name: &'a str) -> Answer<'a, KeptPassword> {
+        answer(self.held(user_name))
+    }
+
+    /// A program may think about it for a while, which keeps the caller's thread from no other work.
+    fn save<'a>(&'a self, way_in: &'a WayIn) -> Answer<'a, ()> {
+        if !matches!(self.sink, Sink::Command(_)) {
+            return answer(self.keep(way_in));
+        }
+        let (place, way_in) = (self.clone(), way_in.clone());
+        let refused = || SinkError::Refused { place: self.place.clone(), reason: "its thread ended".to_owned() };
+        let kept = aside(move || place.keep(&way_in));
+        Box::pin(async move { kept.await.unwrap_or_else(|| Err(refused())) })
     }
 }
 
@@ -284,10 +285,10 @@ mod tests {
         std::fs::write(&path, "Somebody-Knows-This-1\n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         for sink in [Sink::File(path.clone()), Sink::EnvFile(path)] {
-            let refused = PasswordFile::new(&sink).unwrap().load("svc-orders@contoso.com").unwrap_err();
+            let refused = PasswordFile::new(&sink).unwrap().held("svc-orders@contoso.com").unwrap_err();
             assert!(refused.to_string().contains("others can read it"), "{refused}");
         }
-        let refused = PasswordFile::new(&Sink::File(folder.path().to_owned())).unwrap().load("x").unwrap_err();
+        let refused = PasswordFile::new(&Sink::File(folder.path().to_owned())).unwrap().held("x").unwrap_err();
         assert!(refused.to_string().contains("no regular file"), "{refused}");
     }
 
@@ -296,14 +297,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for sink in [Sink::EnvFile(folder.path().join("a.env")), Sink::File(folder.path().join("password"))] {
             let place = PasswordFile::new(&sink).unwrap();
-            assert!(matches!(place.load("svc-orders@contoso.com").unwrap(), KeptPassword::Nothing));
-            place.save(&way_in("Pass-word-9")).unwrap();
-            let held = place.load("SVC-orders@contoso.com").unwrap();
+            assert!(matches!(place.held("svc-orders@contoso.com").unwrap(), KeptPassword::Nothing));
+            place.keep(&way_in("Pass-word-9")).unwrap();
+            let held = place.held("SVC-orders@contoso.com").unwrap();
             assert!(matches!(&held, KeptPassword::Held(held) if held.matches("Pass-word-9")), "{held:?}");
             assert!(!format!("{held:?}").contains("Pass-word-9"));
         }
         let place = PasswordFile::new(&Sink::EnvFile(folder.path().join("a.env"))).unwrap();
-        let error = place.load("other@contoso.com").unwrap_err().to_string();
+        let error = place.held("other@contoso.com").unwrap_err().to_string();
         assert!(error.contains("another person") && error.contains("a.env"), "{error}");
         assert!(keyholder_platform::is_private(&folder.path().join("password")).unwrap());
     }
@@ -318,11 +319,11 @@ mod tests {
             ca_file: Some(folder.path().join("ca.pem")),
             ..way_in("Pass-word-9")
         };
-        place.save(&local).unwrap();
+        place.keep(&local).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("KEYHOLDER_AUTHORITY=") && text.contains("KEYHOLDER_CA_FILE="), "{text}");
         std::fs::write(&path, format!("{text}KEYHOLDER_ORIGIN=https://localhost:8443\nOTHER=mine\n")).unwrap();
-        place.save(&way_in("Pass-word-8")).unwrap();
+        place.keep(&way_in("Pass-word-8")).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         for gone in ["KEYHOLDER_AUTHORITY", "KEYHOLDER_CA_FILE", "KEYHOLDER_ORIGIN", "Pass-word-9"] {
             assert!(!text.contains(gone), "{text}");
@@ -341,7 +342,8 @@ mod tests {
         let words = vec!["sh".to_owned(), "-c".to_owned(), script];
         let place = PasswordFile::new(&Sink::Command(words)).unwrap();
         let beside = async { std::fs::write(&pipe, "go on\n").unwrap() };
-        let (saved, ()) = futures::join!(save(&place, way_in("Pass-word-9")), beside);
+        let way = way_in("Pass-word-9");
+        let (saved, ()) = futures::join!(place.save(&way), beside);
         saved.unwrap();
     }
 
@@ -352,9 +354,9 @@ mod tests {
         let file = folder.path().join("got").display().to_string();
         let shell =
             |script: String| PasswordFile::new(&Sink::Command(vec!["sh".to_owned(), "-c".to_owned(), script])).unwrap();
-        shell(format!("cat > {file}")).save(&way_in("Pass-word-9")).unwrap();
+        shell(format!("cat > {file}")).keep(&way_in("Pass-word-9")).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "Pass-word-9\n");
-        let error = shell("cat > /dev/null; exit 3".to_owned()).save(&way_in("Pass-word-9")).unwrap_err().to_string();
+        let error = shell("cat > /dev/null; exit 3".to_owned()).keep(&way_in("Pass-word-9")).unwrap_err().to_string();
         assert!(error.contains("sh") && error.contains('3') && !error.contains("Pass-word-9"), "{error}");
     }
 }

@@ -135,9 +135,9 @@ impl<'a> Looking<'a> {
 
     /// Looks into the sink; tries what should work.
     async fn look(&self) -> Result<SinkSeen, Error> {
-        self.sink.check_room()?;
+        self.sink.check_room().await?;
         let labels = Labels::of(self.sink)?;
-        let kept = match self.sink.load()? {
+        let kept = match self.sink.load().await? {
             Kept::Nothing => KeySeen::Nothing,
             Kept::Unusable(reason) => KeySeen::Unusable(reason),
             Kept::Foreign(reason) => self.foreign(&reason),

@@ -7,7 +7,7 @@ use keyholder_foundation::{ClientId, Secret};
 use keyholder_platform::run_with_input;
 use sha2::{Digest, Sha256};
 
-use super::{Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError, variables_of};
+use super::{Answer, Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError, answer, aside, variables_of};
 
 /// How long a program may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,21 +67,24 @@ impl SecretSink for CommandSink {
         Ok(self.id.clone())
     }
 
-    fn load(&self) -> Result<Kept, SinkError> {
-        Ok(Kept::OutOfSight)
+    fn load(&self) -> Answer<'_, Kept> {
+        answer(Ok(Kept::OutOfSight))
     }
 
-    fn detached(&self) -> Option<Box<dyn SecretSink>> {
-        Some(Box::new(self.clone()))
+    fn gives_back(&self) -> bool {
+        false
     }
 
-    fn save_over(&self, key: &Key, _: Option<ClientId>) -> Result<(), SinkError> {
-        hand_over(&self.words, &key.secret, &variables_of(key, None), self.patience)
-            .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
+    /// The program may think about it for a while, which keeps the caller's thread from no other work.
+    fn save_over<'a>(&'a self, key: &'a Key, _: Option<ClientId>) -> Answer<'a, ()> {
+        let refused = |reason| SinkError::Refused { place: self.place.clone(), reason };
+        let (words, key, patience) = (self.words.clone(), key.clone(), self.patience);
+        let handed = aside(move || hand_over(&words, &key.secret, &variables_of(&key, None), patience));
+        Box::pin(async move { handed.await.unwrap_or_else(|| Err("its thread ended".to_owned())).map_err(refused) })
     }
 
-    fn remove(&self) -> Result<bool, SinkError> {
-        Ok(false)
+    fn remove(&self) -> Answer<'_, bool> {
+        answer(Ok(false))
     }
 }
 
@@ -117,7 +120,7 @@ fn without(text: &str, secret: &Secret) -> String {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::sink::testing::key;
+    use crate::sink::testing::{Now, key};
 
     fn sink(script: &str) -> CommandSink {
         CommandSink::new(&["sh".to_owned(), "-c".to_owned(), script.to_owned()])
@@ -127,7 +130,7 @@ mod tests {
     fn s25_a_program_gets_the_secret_on_its_standard_input_and_nowhere_else() {
         let folder = tempfile::tempdir().unwrap();
         let (input, environment) = (folder.path().join("input"), folder.path().join("environment"));
-        sink(&format!("cat >'{}'; env >'{}'", input.display(), environment.display())).save(&key()).unwrap();
+        sink(&format!("cat >'{}'; env >'{}'", input.display(), environment.display())).save(&key()).now().unwrap();
         assert_eq!(std::fs::read_to_string(input).unwrap(), key().secret.expose());
         let environment = std::fs::read_to_string(environment).unwrap();
         assert!(!environment.contains(key().secret.expose()));
@@ -136,18 +139,19 @@ mod tests {
 
     #[test]
     fn s25_what_a_failing_program_says_is_shown_without_the_secret() {
-        let error = sink("echo \"cannot store $(cat)\" >&2; exit 3").save(&key()).unwrap_err().to_string();
+        let error = sink("echo \"cannot store $(cat)\" >&2; exit 3").save(&key()).now().unwrap_err().to_string();
         assert!(error.contains("exit status: 3: cannot store [redacted]"), "{error}");
         assert!(!error.contains(key().secret.expose()));
         let long = "cat >secret; for i in $(seq 300); do echo \"no room for $(cat secret)\" >&2; done; exit 1";
         let folder = tempfile::tempdir().unwrap();
-        let long = sink(&format!("cd '{}'; {long}", folder.path().display())).save(&key()).unwrap_err().to_string();
+        let long =
+            sink(&format!("cd '{}'; {long}", folder.path().display())).save(&key()).now().unwrap_err().to_string();
         let secret = key().secret;
         let end = &secret.expose()[12..];
         assert!(long.contains("[redacted]") && !long.contains(end) && long.len() < 3000, "{long}");
-        let slow = sink("sleep 600").with_patience(Duration::from_millis(50)).save(&key()).unwrap_err();
+        let slow = sink("sleep 600").with_patience(Duration::from_millis(50)).save(&key()).now().unwrap_err();
         assert!(slow.to_string().contains("did not end within"), "{slow}");
-        let missing = CommandSink::new(&["/no/such/vault".to_owned()]).save(&key()).unwrap_err();
+        let missing = CommandSink::new(&["/no/such/vault".to_owned()]).save(&key()).now().unwrap_err();
         assert!(missing.to_string().contains("cannot run `/no/such/vault`"), "{missing}");
     }
 
@@ -158,6 +162,6 @@ mod tests {
         let other = CommandSink::new(&["vault".to_owned(), "token=abd".to_owned()]);
         assert_ne!(one.place_id().unwrap(), other.place_id().unwrap());
         assert!(crate::sink::place::is_id(&one.claim_place_id().unwrap()));
-        assert!(matches!(one.load().unwrap(), Kept::OutOfSight) && !one.remove().unwrap());
+        assert!(matches!(one.load().now().unwrap(), Kept::OutOfSight) && !one.remove().now().unwrap());
     }
 }

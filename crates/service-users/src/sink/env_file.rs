@@ -9,7 +9,7 @@ use keyholder_foundation::{ClientId, Random, Timestamp};
 use keyholder_platform::{EnvFileError, FileError, env_file, regular_file};
 
 use super::place::{PlaceFile, remove_file};
-use super::{FileSink, Kept, Key, SecretSink, SinkError, check_folder, variables, variables_of};
+use super::{Answer, FileSink, Kept, Key, SecretSink, SinkError, answer, check_folder, variables, variables_of};
 use crate::kept::KeyKind;
 
 /// An environment file of mode 0600.
@@ -123,24 +123,20 @@ impl EnvFileSink {
     }
 }
 
-impl SecretSink for EnvFileSink {
-    fn place(&self) -> &str {
-        &self.place
-    }
-
-    fn place_id(&self) -> Result<Option<String>, SinkError> {
-        self.place_file.id()
-    }
-
-    fn claim_place_id(&self) -> Result<String, SinkError> {
-        self.place_file.claim()
-    }
-
-    fn check_room(&self) -> Result<(), SinkError> {
+impl EnvFileSink {
+    /// Refuses a file whose folder is not there.
+    ///
+    /// # Errors
+    /// [`SinkError::NoFolder`].
+    pub fn check_room(&self) -> Result<(), SinkError> {
         check_folder(&self.path)
     }
 
-    fn load(&self) -> Result<Kept, SinkError> {
+    /// What it holds.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn load(&self) -> Result<Kept, SinkError> {
         if let Some(reason) = self.foreign(None)? {
             return Ok(Kept::Foreign(reason));
         }
@@ -155,11 +151,19 @@ impl SecretSink for EnvFileSink {
         })
     }
 
-    fn is_ours(&self) -> bool {
-        self.is_ours
+    /// Keeps the key.
+    ///
+    /// # Errors
+    /// When it cannot be written, or what stands there is somebody else's; that then still stands.
+    pub fn save(&self, key: &Key) -> Result<(), SinkError> {
+        self.save_over(key, None)
     }
 
-    fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
+    /// The same, also over a key of an application that is `gone`.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
         let of: Vec<ClientId> = gone.into_iter().chain([key.client_id]).collect();
         self.refuse_foreign(Some(&of))?;
         let old = self.read()?.and_then(Result::ok).unwrap_or_default();
@@ -190,7 +194,11 @@ impl SecretSink for EnvFileSink {
         Ok(())
     }
 
-    fn remove(&self) -> Result<bool, SinkError> {
+    /// Removes what was written; whether there was something.
+    ///
+    /// # Errors
+    /// When it cannot be removed, or is not ours.
+    pub fn remove(&self) -> Result<bool, SinkError> {
         self.refuse_foreign(None)?;
         let there = self.read()?;
         let is_there = there.is_some();
@@ -209,6 +217,40 @@ impl SecretSink for EnvFileSink {
         };
         self.place_file.remove()?;
         Ok(removed)
+    }
+}
+
+impl SecretSink for EnvFileSink {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn place_id(&self) -> Result<Option<String>, SinkError> {
+        self.place_file.id()
+    }
+
+    fn claim_place_id(&self) -> Result<String, SinkError> {
+        self.place_file.claim()
+    }
+
+    fn check_room(&self) -> Answer<'_, ()> {
+        answer(self.check_room())
+    }
+
+    fn load(&self) -> Answer<'_, Kept> {
+        answer(self.load())
+    }
+
+    fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
+    fn save_over<'a>(&'a self, key: &'a Key, gone: Option<ClientId>) -> Answer<'a, ()> {
+        answer(self.save_over(key, gone))
+    }
+
+    fn remove(&self) -> Answer<'_, bool> {
+        answer(self.remove())
     }
 }
 

@@ -6,7 +6,7 @@ use keyholder_foundation::{ClientId, Secret};
 use keyholder_platform::{FileError, is_private, read_bounded, regular_file, write_private};
 
 use super::place::{PlaceFile, remove_file};
-use super::{Kept, Key, SecretSink, SinkError, check_folder};
+use super::{Answer, Kept, Key, SecretSink, SinkError, answer, check_folder};
 
 /// Longest file, in bytes: a key of 4096 bits with a chain of certificates fits.
 const LIMIT: u64 = 64 * 1024;
@@ -86,6 +86,61 @@ fn is_credential(text: &str) -> bool {
     super::is_pem(text) || ((8..=512).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()))
 }
 
+impl FileSink {
+    /// Refuses a file whose folder is not there.
+    ///
+    /// # Errors
+    /// [`SinkError::NoFolder`].
+    pub fn check_room(&self) -> Result<(), SinkError> {
+        check_folder(&self.path)
+    }
+
+    /// What it holds.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn load(&self) -> Result<Kept, SinkError> {
+        Ok(match self.text()? {
+            None => Kept::Nothing,
+            Some((Err(reason), _)) => Kept::Foreign(reason),
+            Some((Ok(text), is_exposed)) => match self.place_file.written(&text)? {
+                None => Kept::Foreign(NOT_OURS.to_owned()),
+                written => Kept::Text { text, is_exposed, written },
+            },
+        })
+    }
+
+    /// Keeps the key.
+    ///
+    /// # Errors
+    /// When it cannot be written, or what stands there is somebody else's; that then still stands.
+    pub fn save(&self, key: &Key) -> Result<(), SinkError> {
+        self.save_over(key, None)
+    }
+
+    /// The same, also over a key of an application that is `gone`.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
+        let of: Vec<ClientId> = gone.into_iter().chain([key.client_id]).collect();
+        self.refuse_foreign(Some(&of))?;
+        self.place_file.note(key)?;
+        Ok(write_private(&regular_file(&self.path)?, key.secret.expose().as_bytes())?)
+    }
+
+    /// Removes what was written; whether there was something.
+    ///
+    /// # Errors
+    /// When it cannot be removed, or is not ours.
+    pub fn remove(&self) -> Result<bool, SinkError> {
+        self.refuse_foreign(None)?;
+        let removed = remove_file(&self.path)?;
+        self.place_file.remove()?;
+        Ok(removed)
+    }
+}
+
 impl SecretSink for FileSink {
     fn place(&self) -> &str {
         &self.place
@@ -99,33 +154,20 @@ impl SecretSink for FileSink {
         self.place_file.claim()
     }
 
-    fn check_room(&self) -> Result<(), SinkError> {
-        check_folder(&self.path)
+    fn check_room(&self) -> Answer<'_, ()> {
+        answer(self.check_room())
     }
 
-    fn load(&self) -> Result<Kept, SinkError> {
-        Ok(match self.text()? {
-            None => Kept::Nothing,
-            Some((Err(reason), _)) => Kept::Foreign(reason),
-            Some((Ok(text), is_exposed)) => match self.place_file.written(&text)? {
-                None => Kept::Foreign(NOT_OURS.to_owned()),
-                written => Kept::Text { text, is_exposed, written },
-            },
-        })
+    fn load(&self) -> Answer<'_, Kept> {
+        answer(self.load())
     }
 
-    fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
-        let of: Vec<ClientId> = gone.into_iter().chain([key.client_id]).collect();
-        self.refuse_foreign(Some(&of))?;
-        self.place_file.note(key)?;
-        Ok(write_private(&regular_file(&self.path)?, key.secret.expose().as_bytes())?)
+    fn save_over<'a>(&'a self, key: &'a Key, gone: Option<ClientId>) -> Answer<'a, ()> {
+        answer(self.save_over(key, gone))
     }
 
-    fn remove(&self) -> Result<bool, SinkError> {
-        self.refuse_foreign(None)?;
-        let removed = remove_file(&self.path)?;
-        self.place_file.remove()?;
-        Ok(removed)
+    fn remove(&self) -> Answer<'_, bool> {
+        answer(self.remove())
     }
 }
 

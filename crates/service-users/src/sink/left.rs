@@ -6,7 +6,7 @@ use std::path::Path;
 use keyholder_entra::graph::Application;
 use keyholder_foundation::ClientId;
 
-use super::{Kept, SecretSink, SinkError, open};
+use super::{EnvFileSink, FileSink, Kept, SecretSink, SinkError};
 use crate::declaration::Sink;
 use crate::kept;
 use crate::marks::Labels;
@@ -41,27 +41,27 @@ fn file(path: &Path, id: &str, application: &Application) -> Result<Option<Sink>
     if !path.is_absolute() || is_of_the_network(path) {
         return Ok(None);
     }
-    for sink in [Sink::EnvFile(path.to_path_buf()), Sink::File(path.to_path_buf())] {
-        let there = open(&sink)?;
-        if there.place_id()?.as_deref() != Some(id) {
-            return Ok(None);
-        }
-        if holds_key_of(there.as_ref(), application.app_id)? {
-            return Ok(Some(sink));
-        }
+    let of_the_application = |kept: &Kept| holds_key_of(kept, application.app_id);
+    let env = EnvFileSink::new(path)?;
+    if env.place_id()?.as_deref() != Some(id) {
+        return Ok(None);
     }
-    Ok(None)
+    if of_the_application(&env.load()?) {
+        return Ok(Some(Sink::EnvFile(path.to_path_buf())));
+    }
+    let bare = FileSink::new(path)?.load()?;
+    Ok(of_the_application(&bare).then(|| Sink::File(path.to_path_buf())))
 }
 
 /// Whether a key of that application stands in a place, as Keyholder wrote it.
-pub(crate) fn holds_key_of(sink: &dyn SecretSink, application: ClientId) -> Result<bool, SinkError> {
-    Ok(match sink.load()? {
+pub(crate) fn holds_key_of(kept: &Kept, application: ClientId) -> bool {
+    match kept {
         Kept::Key { key, .. } => key.client_id == application,
         // A bare secret says nothing of its own; what was noted on this machine when it was written does.
         Kept::Text { written: Some(of), .. } => of.client_id == application,
         // Not even nothing: something else may stand there in a moment.
         Kept::Text { .. } | Kept::Nothing | Kept::OutOfSight | Kept::Unusable(_) | Kept::Foreign(_) => false,
-    })
+    }
 }
 
 /// Whether a path begins as those of shares and devices do.
@@ -76,7 +76,6 @@ fn is_of_the_network(path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::sink::testing::key;
-    use crate::sink::{EnvFileSink, FileSink};
 
     fn application(labels: &[String]) -> Application {
         let secrets: Vec<_> = (1_u8..)

@@ -6,7 +6,7 @@ use std::path::Path;
 use keyholder_foundation::Secret;
 use keyholder_service_users::declaration::{Declaration, Sink};
 use keyholder_service_users::plan::{Leave, Plan};
-use keyholder_service_users::{FileSink, Key, SecretSink, Sinks, Step};
+use keyholder_service_users::{FileSink, Key, Sinks, Step};
 use serde_json::json;
 
 use crate::world::{NAME, TENANT, World};
@@ -177,7 +177,7 @@ async fn the_key_of_another_application_that_is_there_is_left_alone() {
     for sink in [Sink::File(file.clone()), Sink::EnvFile(file.clone())] {
         let declaration = declaration(sink);
         let sinks = Sinks::of(&declaration).unwrap();
-        sinks.get(NAME, 0).unwrap().save(&key).unwrap();
+        sinks.get(NAME, 0).unwrap().save(&key).await.unwrap();
         let plan = planned(&world, &declaration).await;
         let (code, message) = stop(&plan);
         assert!(code == "foreignSink" && message.contains(OTHER), "{message}");
@@ -185,7 +185,7 @@ async fn the_key_of_another_application_that_is_there_is_left_alone() {
         assert_eq!(secret_in(&file), "secret-of-another");
         // Of another tenant's application nobody here can tell whether it is gone.
         let abroad = Key { tenant: "another".to_owned(), client_id: TENANT.parse().unwrap(), ..key.clone() };
-        sinks.get(NAME, 0).unwrap().save_over(&abroad, Some(key.client_id)).unwrap();
+        sinks.get(NAME, 0).unwrap().save_over(&abroad, Some(key.client_id)).await.unwrap();
         assert_eq!(stop(&planned(&world, &declaration).await).0, "foreignSink");
         fs::remove_file(&file).unwrap();
     }

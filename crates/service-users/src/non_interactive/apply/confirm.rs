@@ -76,7 +76,7 @@ impl Run<'_> {
         let Some(org) = self.access.orgs.first() else { return Ok(()) };
         let mut is_new = !matches!(self.observed.password, Some(KeptPassword::Held(_)));
         for is_last in [false, true] {
-            let KeptPassword::Held(password) = sink.load(&name)? else { return Ok(()) };
+            let KeptPassword::Held(password) = sink.load(&name).await? else { return Ok(()) };
             let proof = proof::prove(self.access, org, &name, password, is_new, self.reporter).await;
             let proof = proof.while_doing(|| format!("sign in as `{name}`"))?;
             let event = Event::new(Step::SignIn, Outcome::Skipped, format!("sign-in as `{name}` with its password"));

@@ -6,7 +6,7 @@ use keyholder_foundation::Secret;
 use super::{NEW_PERSON, Run};
 use crate::TAG;
 use crate::error::{Error, While};
-use crate::non_interactive::password::{KeptPassword, WayIn, generate, save};
+use crate::non_interactive::password::{KeptPassword, WayIn, generate};
 use crate::non_interactive::problem::Problem;
 use crate::patience::object_not_seen;
 use crate::report::{Event, Outcome, Step};
@@ -20,7 +20,7 @@ impl Run<'_> {
             return Ok(password.clone());
         }
         let password = generate(&*self.access.random, self.definition.nickname());
-        save(sink, self.way_in(password.clone())?).await?;
+        sink.save(&self.way_in(password.clone())?).await?;
         Ok(password)
     }
 
@@ -85,7 +85,7 @@ impl Run<'_> {
     /// As [`Run::kept_password`], for a person who has another one until now.
     async fn kept_password_again(&mut self) -> Result<PasswordProfile, Error> {
         if let (Some(sink), Some(KeptPassword::Nothing)) = (self.sink, &self.observed.password) {
-            self.observed.password = Some(sink.load(&self.definition.user_name)?);
+            self.observed.password = Some(sink.load(&self.definition.user_name).await?);
         }
         Ok(PasswordProfile { password: self.kept_password().await?, force_change_password_next_sign_in: false })
     }
@@ -113,7 +113,7 @@ impl Run<'_> {
         let done = self.access.graph.update_user(id, &write).await;
         done.while_doing(|| format!("give the directory user `{name}` a new password"))?;
         // When this fails the place stays empty, and the next run gives a new one again.
-        save(sink, self.way_in(password)?).await?;
+        sink.save(&self.way_in(password)?).await?;
         let event = Event::new(Step::Password, Outcome::Changed, format!("password in `{}`", sink.place()))
             .note(format!("{because}; what was set before no longer works"))
             .fact("place", &sink.place());
