@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: &SubscriberAdd, printer: Printer) -> Result<E
 async fn take_on(arguments: &SubscriberAdd, known: &Known, here: &Here, printer: Printer) -> Result<Exit, Failure> {
     let administrator = &here.administrator;
     let declared = known.application(&arguments.app);
-    let key = known.key(declared.map(|(name, _)| name))?;
+    let key = known.key(declared.map(|(name, _)| name)).await?;
     let app = match declared {
         Some((_, ApplicationUser { client_id: Some(id), .. })) => id.to_string(),
         Some((_, user)) => user.name.clone(),
