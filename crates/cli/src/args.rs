@@ -10,6 +10,7 @@ mod connection;
 mod credential;
 mod credentials;
 mod declared;
+mod explain;
 mod export;
 mod fault;
 mod init;
@@ -35,6 +36,7 @@ pub(crate) use connection::{CallerFlags, ConnectionFlags, FederatedSource, Login
 pub(crate) use credential::{SinkFlags, TrustFlags, Trusted};
 pub(crate) use credentials::{Credential, CredentialAdd, CredentialList, CredentialRevoke};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
+pub(crate) use explain::Explain;
 pub(crate) use export::{Export, Format};
 pub(crate) use fault::{Fault, FaultAdd, FaultKind};
 pub(crate) use init::Init;
@@ -239,6 +241,9 @@ pub(crate) enum Command {
         keyholder usage --local --output json"
     )]
     Usage(Usage),
+    /// Say what an error code means, what mends it, and who may
+    #[command(long_about = explain::EXPLAIN)]
+    Explain(Explain),
     /// Print a script that completes this command line in a shell
     #[command(long_about = "Prints a script by which a shell completes the commands and flags of keyholder.\n\n\
         Examples:\n  \

@@ -8,6 +8,7 @@ pub(crate) mod call;
 pub(crate) mod credential;
 mod declared;
 pub(crate) mod explain;
+pub(crate) mod explain_config;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod init;

@@ -67,6 +67,7 @@ impl Leaves {
             Command::Org(Org::Start(_)) | Command::Quickstart(_) | Command::Load(_) => return None,
             Command::Plan(_)
             | Command::Schema
+            | Command::Explain(_)
             | Command::Token(_)
             | Command::Whoami(_)
             | Command::Query(_)

@@ -19,6 +19,7 @@ mod progress;
 mod settings;
 mod table;
 mod wanted;
+mod wrap;
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 use args::{Arguments, Command, Output};
 use clap::Parser;
 use clap::error::ErrorKind;
-use commands::explain::Asked;
+use commands::explain_config::Asked;
 use exit::Exit;
 use failure::Failure;
 use interruption::Leaves;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         }
     };
     let unread = match arguments.command {
-        Command::Query(_) | Command::Get(_) => Unread::Ends,
+        Command::Query(_) | Command::Get(_) | Command::Explain(_) => Unread::Ends,
         _ => Unread::GoesOn,
     };
     let printer = Printer::new(arguments.output, arguments.quiet, unread);
@@ -105,7 +106,7 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
 /// Runs a command to its end, or until somebody stops it.
 async fn run(command: &Command, printer: Printer) -> Result<Exit, Failure> {
     if let Some(asked) = Asked::of(command) {
-        return commands::explain::run(&asked, printer).await.map(|()| Exit::Done);
+        return commands::explain_config::run(&asked, printer).await.map(|()| Exit::Done);
     }
     match Leaves::of(command) {
         None => perform(command, printer).await,
@@ -126,6 +127,7 @@ async fn perform(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         }
         Command::Role(arguments) => return Box::pin(commands::role::run(arguments, printer)).await,
         Command::AppUser(arguments) => return Box::pin(commands::app_user::run(arguments, printer)).await,
+        Command::Explain(arguments) => return commands::explain::run(arguments, printer).await,
         Command::Load(arguments) => return Box::pin(commands::load::run(arguments, printer)).await,
         Command::Credential(arguments) => Box::pin(commands::credential::run(arguments, printer)).await,
         Command::Quickstart(arguments) => Box::pin(commands::quickstart::run(arguments, printer)).await,

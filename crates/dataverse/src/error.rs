@@ -22,7 +22,7 @@ pub use access::{
     non_interactive_user_cannot_access_ui, not_a_member, privilege_denied, role_already_exists, row_access_denied,
     unit_of_user_disabled, user_disabled, user_in_wrong_business,
 };
-pub use known::{KnownError, code, known, known_errors};
+pub use known::{KnownError, Who, code, known, known_errors};
 pub use protection::{concurrency_exceeded, execution_time_exceeded, grouped, requests_exceeded};
 
 /// One refusal, as it goes over the wire: `{"error":{"code":"0x80040217","message":"…"}}`.

@@ -12,13 +12,17 @@
 use keyholder_foundation::{ClientId, TenantId};
 
 mod assertions;
+mod family;
 mod grants;
 mod people;
 mod table;
+mod who;
 
 pub use assertions::*;
+pub use family::family;
 pub use grants::*;
 pub use people::*;
+pub use who::Who;
 
 /// OAuth's word for an error (RFC 6749 section 5.2, RFC 8628, and Entra's own).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,6 +95,10 @@ pub struct Explanation {
     pub meaning: &'static str,
     /// What to do about it.
     pub mend: &'static str,
+    /// Who has the right to do it.
+    pub who: Who,
+    /// The command that does it or goes on from it, with names as the documents use them.
+    pub command: Option<&'static str>,
 }
 
 /// What `number` means and what to do; none for a number that is not in the table.
@@ -436,6 +444,8 @@ mod tests {
         for entry in table::TABLE {
             assert!(entry.meaning.ends_with('.') && entry.mend.ends_with('.'), "{}", entry.number);
             assert!((400..600).contains(&entry.status), "{}", entry.number);
+            assert!(entry.who.as_str().len() > 10, "{}", entry.number);
+            assert!(entry.command.is_none_or(|command| command.starts_with("keyholder ")), "{}", entry.number);
             assert_eq!(entry.status == 401, entry.error == OAuthError::InvalidClient, "{}", entry.number);
         }
     }

@@ -30,6 +30,7 @@
 pub mod app_users;
 pub mod apply;
 mod certificate;
+pub mod codes;
 pub mod credentials;
 pub mod declaration;
 mod error;

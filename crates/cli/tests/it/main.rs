@@ -11,6 +11,7 @@ mod control;
 mod credentials;
 mod declared;
 mod documents;
+mod explain;
 mod export;
 mod guide;
 mod house;

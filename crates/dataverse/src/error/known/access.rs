@@ -1,6 +1,6 @@
 //! Who may: sign-in to the org, privileges, access to rows.
 
-use super::KnownError;
+use super::{KnownError, Who};
 
 pub(super) mod code {
     //! The codes by name.
@@ -47,6 +47,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The rights do not fit the row.",
         mend: "Check which rights the table has.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CANNOT_SHARE_WITH_OWNER,
@@ -54,6 +55,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The row is to be shared with its owner, who may do everything with it already.",
         mend: "Share it with somebody else.",
+        who: Who::Program,
     },
     KnownError {
         code: code::PRIVILEGE_DENIED,
@@ -61,6 +63,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "None of the caller's roles has the privilege that the message names.",
         mend: "Add that privilege to one of the caller's roles, or give the caller a role that has it.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::USER_NOT_ENABLED,
@@ -68,6 +71,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The user is disabled in the org.",
         mend: "Enable the user.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::PRINCIPAL_PRIVILEGE_DENIED,
@@ -75,6 +79,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The user or team that is to get something lacks the privilege for it.",
         mend: "Give that user or team the privilege.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::CRM_CHECK_PRIVILEGE_FAILED,
@@ -82,6 +87,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The new owner may not read rows of this table.",
         mend: "Give the new owner a role with the read privilege.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::USER_NOT_ASSIGNED_ROLES,
@@ -89,6 +95,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The user is in the org but holds no security role.",
         mend: "Assign a role of the user's own business unit.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::NON_INTERACTIVE_USER_CANNOT_ACCESS_UI,
@@ -96,6 +103,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "Non-interactive users have no way into the org's web pages.",
         mend: "Sign in as a person with read-write access, or use the Web API.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INSUFFICIENT_ACCESS_MODE,
@@ -103,6 +111,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The user's access mode does not allow this.",
         mend: "Change the access mode to read-write or non-interactive.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::ACCESS_DENIED_TO_ROW,
@@ -110,6 +119,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The caller has the privilege, but not for this row: it belongs to somebody else or another business unit.",
         mend: "Give the privilege more depth, share the row, or change its owner.",
+        who: Who::RowOwner,
     },
     KnownError {
         code: code::CANNOT_ASSIGN_ROLES_TO_ACCESS_TEAM,
@@ -117,6 +127,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An access team holds no roles; its members reach what is shared with it.",
         mend: "Give the role to an owner team, or to the members.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CANNOT_ASSIGN_TO_ACCESS_TEAM,
@@ -124,6 +135,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An access team owns no rows.",
         mend: "Assign the row to an owner team or a user, and share it with the access team.",
+        who: Who::Program,
     },
     KnownError {
         code: code::ACCESS_DENIED,
@@ -131,6 +143,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "Access is denied.",
         mend: "Check the caller's roles.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::CANNOT_ACT_ON_BEHALF_OF_ANOTHER_USER,
@@ -138,6 +151,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The caller may not act for other users.",
         mend: "Give the caller prvActOnBehalfOfAnotherUser, for instance by the role Delegate.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::SYSTEM_USER_DISABLED,
@@ -145,6 +159,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The user was disabled after signing in.",
         mend: "Enable the user and sign in again.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::USER_NOT_MEMBER_OF_ORG,
@@ -152,5 +167,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The token is good, but the org has no user for it.",
         mend: "An application needs an application user with its id in this org. A person needs a licence, and to be a member of the environment's security group where it has one.",
+        who: Who::Administrator,
     },
 ];

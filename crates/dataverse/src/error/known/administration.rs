@@ -1,6 +1,6 @@
 //! Users, roles, teams and business units.
 
-use super::KnownError;
+use super::{KnownError, Who};
 
 pub(super) mod code {
     //! The codes by name.
@@ -99,6 +99,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A business unit of this name is there already.",
         mend: "Use that business unit, or choose another name.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::BUSINESS_NOT_ENABLED,
@@ -106,6 +107,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The business unit is disabled.",
         mend: "Enable it, or use another.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_ASSIGN_TO_DISABLED_BUSINESS,
@@ -113,6 +115,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Nothing can be put into a disabled business unit.",
         mend: "Enable it, or use another.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::ROLE_DOES_NOT_EXIST,
@@ -120,6 +123,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 404,
         explanation: "There is no such role.",
         mend: "Look the role up by name and business unit.",
+        who: Who::Program,
     },
     KnownError {
         code: code::ROLE_ALREADY_EXISTS,
@@ -127,6 +131,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The business unit has a role of this name.",
         mend: "Use that role, or choose another name.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::USER_IN_WRONG_BUSINESS,
@@ -134,6 +139,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The role is of another business unit than the user.",
         mend: "Assign the copy of the role that belongs to the user's business unit.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::INVALID_PRIVILEGE_DEPTH,
@@ -141,6 +147,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The privilege cannot have this depth.",
         mend: "Use a depth that the privilege's canbe columns allow; for tables of the organization that is Global.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INHERITED_ROLE_CANNOT_BE_DELETED,
@@ -148,6 +155,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "This is a business unit's copy of a role.",
         mend: "Delete the role that its parentrootroleid names; the copies go with it.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::TEAM_IN_WRONG_BUSINESS,
@@ -155,6 +163,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The role is of another business unit than the team.",
         mend: "Assign the copy of the role that belongs to the team's business unit.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::MISSING_PARENT_BUSINESS,
@@ -162,6 +171,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Every business unit but the root has a parent.",
         mend: "Name the parent.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::BUSINESS_LOOP_BEING_CREATED,
@@ -169,6 +179,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The new parent is the business unit itself or lies below it.",
         mend: "Choose a parent outside of the business unit.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_DELETE_SYS_ADMIN,
@@ -176,6 +187,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The System Administrator role stays.",
         mend: "Copy it instead of changing it.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_DISABLE_SYS_ADMIN,
@@ -183,6 +195,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The last user with the System Administrator role cannot be disabled.",
         mend: "Give the role to somebody else first.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_REMOVE_FROM_SYS_ADMIN,
@@ -190,6 +203,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The last System Administrator cannot lose the role.",
         mend: "Give the role to somebody else first.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_MODIFY_SYS_ADMIN,
@@ -197,6 +211,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The System Administrator role cannot be changed.",
         mend: "Copy it instead of changing it.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_MODIFY_SPECIAL_USER,
@@ -204,6 +219,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "SYSTEM and INTEGRATION cannot be changed.",
         mend: "Leave these users as they are.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::READ_ONLY_USER_NOT_SUPPORTED,
@@ -211,6 +227,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "There are no read-only users online.",
         mend: "Use a security role that only reads, and leave the access mode as it is.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::APPLICATION_USER_CANNOT_BE_UPDATED,
@@ -218,6 +235,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "This column of an application user comes from the directory.",
         mend: "Change it in the app registration.",
+        who: Who::Directory,
     },
     KnownError {
         code: code::CANNOT_DELETE_SYSTEM_CUSTOMIZER,
@@ -225,6 +243,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The System Customizer role stays.",
         mend: "Leave it, or take its privileges away.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_UPDATE_IS_LICENSED,
@@ -232,6 +251,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Whether a user is licensed comes from the directory.",
         mend: "Leave it out; assign the licence in the admin center.",
+        who: Who::Licences,
     },
     KnownError {
         code: code::CANNOT_UPDATE_IS_SYNCED,
@@ -239,6 +259,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Whether a user is synchronised comes from the directory.",
         mend: "Leave it out.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CANNOT_UPDATE_DIRECTORY_OBJECT_ID,
@@ -246,6 +267,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The directory object id is filled by the service.",
         mend: "Leave it out.",
+        who: Who::Program,
     },
     KnownError {
         code: code::BUSINESS_UNIT_CANNOT_BE_DISABLED,
@@ -253,6 +275,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The unit, with those below it, has the last enabled System Administrator.",
         mend: "Give somebody of another business unit the role first.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::BUSINESS_UNIT_IS_NOT_DISABLED,
@@ -260,6 +283,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Only a disabled business unit can be deleted.",
         mend: "Disable it first: PATCH isdisabled to true.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::BUSINESS_UNIT_HAS_CHILD,
@@ -267,6 +291,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "There are business units below this one.",
         mend: "Move or delete those first.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::BUSINESS_UNIT_DEFAULT_TEAM_OWNS_RECORDS,
@@ -274,6 +299,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The business unit's default team owns rows.",
         mend: "Give those rows another owner first.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::ROOT_BUSINESS_UNIT_CANNOT_BE_DISABLED,
@@ -281,6 +307,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The root business unit stays enabled.",
         mend: "Disable the business units below it instead.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_DISABLE_TENANT_ADMIN,
@@ -288,6 +315,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The user administers the tenant and cannot be disabled in the org.",
         mend: "Take the administrator's role away in the directory first.",
+        who: Who::Directory,
     },
     KnownError {
         code: code::INVALID_ACCESS_MODE_TRANSITION,
@@ -295,6 +323,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The user has no licence, so the access mode cannot become read-write.",
         mend: "Give the user a licence in the directory, wait until the org knows, then change the access mode.",
+        who: Who::Licences,
     },
     KnownError {
         code: code::DELEGATED_ADMIN_USER_CANNOT_BE_UPDATED,
@@ -302,6 +331,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "The delegated administrators' user belongs to the platform.",
         mend: "Leave this user as it is.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::RESTRICT_INHERITED_ROLE,
@@ -309,6 +339,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "This is a business unit's copy of a role.",
         mend: "Change the role that its parentrootroleid names; the copies follow.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_DELETE_DEFAULT_TEAM,
@@ -316,6 +347,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A business unit's default team lives as long as the unit.",
         mend: "Delete the business unit, or leave the team.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_SET_PARENT_DEFAULT_TEAM,
@@ -323,6 +355,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A default team stays in its business unit.",
         mend: "Make another team.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_UPDATE_NAME_DEFAULT_TEAM,
@@ -330,6 +363,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A default team has its business unit's name.",
         mend: "Rename the business unit.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_ADD_MEMBERS_TO_DEFAULT_TEAM,
@@ -337,6 +371,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The members of a default team are the users of its business unit.",
         mend: "Move the user to the business unit, or use another team.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_REMOVE_MEMBERS_FROM_DEFAULT_TEAM,
@@ -344,6 +379,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The members of a default team are the users of its business unit.",
         mend: "Move the user to another business unit.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::INVALID_NON_INTERACTIVE_USER_QUOTA,
@@ -351,6 +387,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The org has as many non-interactive users as it may.",
         mend: "Use an application user: they are not counted.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::USER_CANNOT_ENABLE_WITHOUT_LICENSE,
@@ -358,6 +395,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 403,
         explanation: "A user with read-write access needs a licence to be enabled.",
         mend: "Give the user a licence in the directory first.",
+        who: Who::Licences,
     },
     KnownError {
         code: code::APPLICATION_USER_ALLOW_CUSTOM_ROLE_ONLY,
@@ -365,6 +403,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An application user was to be given one of the roles that come with the org.",
         mend: "Make a role with the privileges that the application needs, and assign that one.",
+        who: Who::RoleGiver,
     },
     KnownError {
         code: code::AZURE_APPLICATION_ID_NOT_FOUND,
@@ -372,6 +411,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The directory has no application with this id.",
         mend: "Check that it is the application (client) id, and for an app of another tenant consent to it first.",
+        who: Who::Directory,
     },
     KnownError {
         code: code::DUPLICATE_APPLICATION_USER,
@@ -379,6 +419,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The org has a user for this application already, perhaps a deleted one.",
         mend: "Use that user; if it was deleted once, delete it a second time and try again.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::AZURE_APPLICATION_ID_NOT_FOUND_IN_ORG_DB,
@@ -386,5 +427,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The org has no user for this application.",
         mend: "Create the application user first.",
+        who: Who::Administrator,
     },
 ];

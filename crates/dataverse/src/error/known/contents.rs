@@ -1,6 +1,6 @@
 //! Contents of file and image columns.
 
-use super::KnownError;
+use super::{KnownError, Who};
 
 pub(super) mod code {
     //! The codes by name.
@@ -21,6 +21,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The file is larger than its column takes.",
         mend: "Send a smaller file, or give the column a larger MaxSizeInKB.",
+        who: Who::Customizer,
     },
     KnownError {
         code: code::PROCESS_IMAGE_FAILURE,
@@ -28,6 +29,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The image is too large for its column, or of no type that image columns take.",
         mend: "Send a GIF, JPEG, TIFF, BMP or PNG image of at most the column's MaxSizeInKB.",
+        who: Who::Program,
     },
     KnownError {
         code: code::NON_PRIMARY_IMAGE_ON_CREATE,
@@ -35,5 +37,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A new row takes only its table's primary image.",
         mend: "Make the row first, and set the image with a change to it.",
+        who: Who::Program,
     },
 ];

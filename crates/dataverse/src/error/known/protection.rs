@@ -1,6 +1,6 @@
 //! The service protection API limits.
 
-use super::KnownError;
+use super::{KnownError, Who};
 
 pub(super) mod code {
     //! The codes by name.
@@ -21,6 +21,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 429,
         explanation: "The user's requests of the last five minutes took the service more time than one user gets.",
         mend: "Wait as long as Retry-After says, then ask for less at once; another service user has a limit of its own.",
+        who: Who::Program,
     },
     KnownError {
         code: code::RATE_LIMIT_EXCEEDED,
@@ -28,6 +29,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 429,
         explanation: "The user sent more requests in the last five minutes than one user may.",
         mend: "Wait as long as Retry-After says; send several rows in one request, or share the load among service users.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CONCURRENCY_LIMIT_EXCEEDED,
@@ -35,5 +37,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 429,
         explanation: "The user has more requests under way at once than one user may.",
         mend: "Send fewer at once; x-ms-dop-hint says how many do best.",
+        who: Who::Program,
     },
 ];

@@ -1,6 +1,6 @@
 //! FetchXML documents that cannot be understood, and queries that reach too far.
 
-use super::KnownError;
+use super::{KnownError, Who};
 
 pub(super) mod code {
     //! The codes by name.
@@ -93,6 +93,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The document is no FetchXML: not well-formed, too large or too deep, or with an attribute that FetchXML does not have.",
         mend: "Read the message; it names the place.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_NO_ENTITY,
@@ -100,6 +101,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The query names a table that the org does not have.",
         mend: "Use the table's logical name, in lower case and singular.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_NO_ATTRIBUTE,
@@ -107,6 +109,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The query names a column that the table does not have.",
         mend: "Use the column's logical name; a lookup's without _ and _value.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_BAD_CONDITION,
@@ -114,6 +117,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A condition has more or fewer values than its operator takes.",
         mend: "Give one value, or a value element for each of several.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_ATTRIBUTE_WITH_AGGREGATE,
@@ -121,6 +125,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A query with aggregates shows a column that is neither grouped by nor aggregated.",
         mend: "Give the column groupby or aggregate, or take it out.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_VALUE,
@@ -128,6 +133,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A value does not fit its column or attribute.",
         mend: "Read the message; it names the value.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_ALIAS,
@@ -135,6 +141,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An alias is empty or has characters that a name cannot have.",
         mend: "Begin it with a letter or _ and use letters, digits and _ only.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_ALIAS_DOES_NOT_EXIST,
@@ -142,6 +149,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The query refers to a link or column by an alias that nothing in it has.",
         mend: "Give the link-entity or attribute that alias.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_NO_ALIAS,
@@ -149,6 +157,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An aggregated or grouped column has no alias.",
         mend: "Give it an alias; the answer is named by it.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_VALUE_GREATER_THAN_ZERO,
@@ -156,6 +165,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A number that must be above zero is not.",
         mend: "Count pages and rows from 1.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_DISTINCT,
@@ -163,6 +173,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The attribute distinct is neither true nor false.",
         mend: "Write distinct=\"true\".",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_MAPPING,
@@ -170,6 +181,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The attribute mapping is neither logical nor internal.",
         mend: "Write mapping=\"logical\" or leave it out.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_LINK_TYPE,
@@ -177,6 +189,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A link-entity has a link-type that FetchXML does not have, or has it in a place where it cannot stand.",
         mend: "Use inner, outer, exists, in or matchfirstrowusingcrossapply; any, not any, all and not all stand inside a filter.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_NO_LOCK,
@@ -184,6 +197,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The attribute no-lock is neither true nor false.",
         mend: "Leave it out; it has no effect any more.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_DESCENDING,
@@ -191,6 +205,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The attribute descending is neither true nor false.",
         mend: "Write descending=\"true\" or leave it out.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_AGGREGATE,
@@ -198,6 +213,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The attribute aggregate is not what it can be in its place.",
         mend: "On fetch it is true or false; on attribute sum, avg, min, max, count or countcolumn.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_NODE,
@@ -205,6 +221,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An element, or a text, stands where FetchXML has none of that name.",
         mend: "Compare the document with the FetchXML reference; element and attribute names are lower case.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_OPERATOR,
@@ -212,6 +229,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A condition has an operator that FetchXML does not have, or that its column does not take.",
         mend: "Look the operator up in the FetchXML reference.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_FILTER_TYPE,
@@ -219,6 +237,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A filter's type is neither and nor or.",
         mend: "Write type=\"and\" or type=\"or\".",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_ELEMENT_NOT_FOUND,
@@ -226,6 +245,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The document lacks an element or attribute that it must have.",
         mend: "Read the message; it names what is missing.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_LINK_FOR_ORDER_NOT_FOUND,
@@ -233,6 +253,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An order names a link-entity that the query does not have.",
         mend: "Use the alias of a link-entity in entityname.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_ENTITIES_DO_NOT_MATCH,
@@ -240,6 +261,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The document asks for rows of another table than the address.",
         mend: "Send it to the entity set of the table in its entity element.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_PAGING_COOKIE,
@@ -247,6 +269,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The paging cookie is not one of this org's, or belongs to another query.",
         mend: "Send the cookie of the page before unchanged, with the same query.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_GROUP_BY,
@@ -254,6 +277,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The attribute groupby is neither true nor false.",
         mend: "Write groupby=\"true\".",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_AGGREGATE_ATTRIBUTE,
@@ -261,6 +285,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The aggregate cannot be made of a column of this kind.",
         mend: "Sums and averages need numbers; look at the column's type.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_DUPLICATE_ALIAS,
@@ -268,6 +293,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Two parts of the query have the same alias.",
         mend: "Give each its own.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_ATTRIBUTE_IN_AGGREGATE_ORDER,
@@ -275,6 +301,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A query with aggregates is ordered by a column.",
         mend: "Order it by an alias.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_ALIAS_IN_ORDER,
@@ -282,6 +309,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A query without aggregates is ordered by an alias.",
         mend: "Order it by an attribute.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_ORDER_NEEDS_ATTRIBUTE,
@@ -289,6 +317,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An order names no column.",
         mend: "Give it an attribute.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_AGGREGATE_ORDER_NEEDS_ALIAS,
@@ -296,6 +325,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An order of a query with aggregates names no alias.",
         mend: "Give it an alias of one of the query's attributes.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_DATE_GROUPING,
@@ -303,6 +333,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A date is grouped by something that is no part of a date, or dategrouping stands at a column without dates.",
         mend: "Use day, week, month, quarter, year, fiscal-period or fiscal-year.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_GROUP_BY_AND_AGGREGATE,
@@ -310,6 +341,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "One attribute is both grouped by and aggregated.",
         mend: "Write two attributes with an alias each.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_QUICK_FIND,
@@ -317,6 +349,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The attribute isquickfindfields is neither true nor false.",
         mend: "Write isquickfindfields=\"1\" or leave it out.",
+        who: Who::Program,
     },
     KnownError {
         code: code::QUERY_INVALID_ATTRIBUTE_VALUE,
@@ -324,6 +357,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "An attribute of the document has a value that it cannot have.",
         mend: "Read the message; it names the attribute.",
+        who: Who::Program,
     },
     KnownError {
         code: code::SQL_TIMEOUT,
@@ -331,6 +365,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 500,
         explanation: "The query takes more work than any may.",
         mend: "Join fewer tables, filter by columns with an index, or ask for less at once.",
+        who: Who::Program,
     },
     KnownError {
         code: code::OVER_RETRIEVAL_LIMIT_WITHOUT_COOKIE,
@@ -338,6 +373,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A page beyond the first 50,000 rows is asked for by its number alone.",
         mend: "Send the paging cookie of the page before.",
+        who: Who::Program,
     },
     KnownError {
         code: code::TOO_MANY_LINKS_IN_QUERY,
@@ -345,6 +381,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The query joins more tables than the service takes.",
         mend: "Ask in several requests.",
+        who: Who::Program,
     },
     KnownError {
         code: code::TOO_MANY_VALUES_IN_QUERY,
@@ -352,6 +389,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A condition has more values than the service takes.",
         mend: "Ask in several requests.",
+        who: Who::Program,
     },
     KnownError {
         code: code::AGGREGATE_LIMIT_EXCEEDED,
@@ -359,5 +397,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The aggregates would be made of more than 50,000 rows.",
         mend: "Narrow the filter, or aggregate parts of the time and add them up.",
+        who: Who::Program,
     },
 ];

@@ -1,6 +1,6 @@
 //! Requests that cannot be understood or done, whoever sends them.
 
-use super::KnownError;
+use super::{KnownError, Who};
 
 pub(super) mod code {
     //! The codes by name.
@@ -41,6 +41,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "One of the values does not fit what was asked.",
         mend: "Read the message; it names the value.",
+        who: Who::Program,
     },
     KnownError {
         code: code::UNEXPECTED,
@@ -48,6 +49,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 500,
         explanation: "Something went wrong inside the service.",
         mend: "Try again; if it stays, look into the org's log with the time and the request id.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::NOT_IMPLEMENTED,
@@ -55,6 +57,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 501,
         explanation: "The service does not do this.",
         mend: "Look for another operation.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INVALID_OPERATION,
@@ -62,6 +65,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 405,
         explanation: "The operation cannot be used like this.",
         mend: "Check method and address against the operation's page.",
+        who: Who::Program,
     },
     KnownError {
         code: code::NOT_SUPPORTED_HERE,
@@ -69,6 +73,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 501,
         explanation: "The local org does not do this yet; the real service may.",
         mend: "Try it on a real org, or do without.",
+        who: Who::Program,
     },
     KnownError {
         code: code::MISSING_PARAMETER,
@@ -76,6 +81,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A parameter of the function or action is missing.",
         mend: "Give every parameter that the operation's page lists.",
+        who: Who::Program,
     },
     KnownError {
         code: code::MESSAGE_NOT_SUPPORTED,
@@ -83,6 +89,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Rows of this table cannot be written like this.",
         mend: "Use the operation that the table's page names; rows between two tables are made and removed with $ref.",
+        who: Who::Program,
     },
     KnownError {
         code: code::METADATA_NO_MAPPING,
@@ -90,6 +97,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Rows of one table do not give values to new rows of the other.",
         mend: "Name a target table that has a lookup to the source's table.",
+        who: Who::Program,
     },
     KnownError {
         code: code::REQUEST_LENGTH_TOO_LARGE,
@@ -97,6 +105,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 413,
         explanation: "The request is larger than the service takes.",
         mend: "Send less at once.",
+        who: Who::Program,
     },
     KnownError {
         code: code::TOO_MANY_CONDITIONS_IN_QUERY,
@@ -104,6 +113,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The query has more conditions than the service takes.",
         mend: "Ask in several requests, or compare with a list.",
+        who: Who::Program,
     },
     KnownError {
         code: code::EXPIRED_VERSION_STAMP,
@@ -111,6 +121,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The stamp is of an answer that is too old to tell what has changed since.",
         mend: "Ask for all definitions, without a stamp, and keep the stamp of that answer.",
+        who: Who::Program,
     },
     KnownError {
         code: code::PAYLOAD,
@@ -118,6 +129,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The body does not fit the table: a wrong name, a wrong type, or no JSON.",
         mend: "The text after the last colon names the property. Names are case-sensitive; lookups are set by navigation property, as in parentcustomerid_account@odata.bind.",
+        who: Who::Program,
     },
     KnownError {
         code: code::ODATA,
@@ -125,5 +137,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Something in the request is not as OData has it: its address, its query, a header or what its body refers to.",
         mend: "The message names what it stumbled over. Names are case-sensitive; lookups are read as _name_value; GUIDs and numbers stand without quotes, texts in single quotes.",
+        who: Who::Program,
     },
 ];

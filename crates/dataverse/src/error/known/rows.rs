@@ -1,6 +1,6 @@
 //! Rows: their values, keys, versions and owners.
 
-use super::KnownError;
+use super::{KnownError, Who};
 
 pub(super) mod code {
     //! The codes by name.
@@ -71,6 +71,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A column that must have a value has none.",
         mend: "Give it a value.",
+        who: Who::Program,
     },
     KnownError {
         code: code::OBJECT_DOES_NOT_EXIST,
@@ -78,6 +79,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 404,
         explanation: "There is no row with this id, or none that this org has.",
         mend: "Check the id; if it came from another org or from before a delete, look the row up again.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CANNOT_DELETE_DUE_TO_ASSOCIATION,
@@ -85,6 +87,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 405,
         explanation: "Other rows still point at this one.",
         mend: "Remove or repoint those rows first.",
+        who: Who::Program,
     },
     KnownError {
         code: code::OWNER_NOT_ENABLED,
@@ -92,6 +95,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The user who is to own the row is disabled.",
         mend: "Enable the user, or choose another owner.",
+        who: Who::Administrator,
     },
     KnownError {
         code: code::CANNOT_UPDATE_READ_ONLY,
@@ -99,6 +103,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "This cannot be changed.",
         mend: "Leave it out.",
+        who: Who::Program,
     },
     KnownError {
         code: code::DUPLICATE_RECORD,
@@ -106,6 +111,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 412,
         explanation: "A row with this id or these unique values is there already.",
         mend: "Read the row that is there; if it is the one you meant to make, go on with it.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INVALID_DATE_TIME,
@@ -113,6 +119,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The date is before 1753 or no date.",
         mend: "Send a later date, in the form 2026-01-31T12:00:00Z.",
+        who: Who::Program,
     },
     KnownError {
         code: code::DUPLICATE_RECORDS_FOUND,
@@ -120,6 +127,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 412,
         explanation: "A duplicate detection rule found a row like this one.",
         mend: "Use the row that is there, or send MSCRM.SuppressDuplicateDetection: true.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CANNOT_FIND_OBJECT_IN_QUEUE,
@@ -127,6 +135,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The row is not in the queue that it is to be taken from.",
         mend: "Leave SourceQueue out, or name the queue that it is in.",
+        who: Who::Program,
     },
     KnownError {
         code: code::OPPORTUNITY_ALREADY_CLOSED,
@@ -134,6 +143,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The opportunity is won or lost already.",
         mend: "Set its statecode to 0 first, or leave it.",
+        who: Who::Program,
     },
     KnownError {
         code: code::PICKLIST_VALUE_OUT_OF_RANGE,
@@ -141,6 +151,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The number is none of the column's options.",
         mend: "Send the number of an option, not its label.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INTEGER_VALUE_OUT_OF_RANGE,
@@ -148,6 +159,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A whole number is outside the column's range.",
         mend: "Send a number inside the range.",
+        who: Who::Program,
     },
     KnownError {
         code: code::DECIMAL_VALUE_OUT_OF_RANGE,
@@ -155,6 +167,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A number is outside the column's range.",
         mend: "Send a number inside the range.",
+        who: Who::Program,
     },
     KnownError {
         code: code::STRING_LENGTH_TOO_LONG,
@@ -162,6 +175,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A text is longer than its column.",
         mend: "Shorten the text, or lengthen the column.",
+        who: Who::Customizer,
     },
     KnownError {
         code: code::INCIDENT_CANNOT_CLOSE,
@@ -169,6 +183,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Activities about the case are still open.",
         mend: "Complete or cancel them first.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INCIDENT_WITHOUT_CUSTOMER,
@@ -176,6 +191,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A case belongs to an account or a contact, and this one names neither.",
         mend: "Bind customerid_account or customerid_contact.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INCIDENT_ALREADY_CLOSED,
@@ -183,6 +199,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The case is resolved or cancelled already.",
         mend: "Set its statecode to 0 first, or leave it.",
+        who: Who::Program,
     },
     KnownError {
         code: code::MERGE_CYCLICAL_PARENTING,
@@ -190,6 +207,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "Merging the two rows would make one of them its own parent.",
         mend: "Merge them the other way round, or change the parent first.",
+        who: Who::Program,
     },
     KnownError {
         code: code::MERGE_ENTITY_NOT_ACTIVE,
@@ -197,6 +215,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "One of the rows that are to be merged is not active.",
         mend: "Activate it first.",
+        who: Who::Program,
     },
     KnownError {
         code: code::MERGE_ENTITIES_IDENTICAL,
@@ -204,6 +223,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "A row is to be merged with itself.",
         mend: "Name two rows.",
+        who: Who::Program,
     },
     KnownError {
         code: code::MERGE_DIFFERENTLY_PARENTED,
@@ -211,6 +231,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The rows that are to be merged have different parents.",
         mend: "Give them one parent, or merge with PerformParentingChecks false.",
+        who: Who::Program,
     },
     KnownError {
         code: code::INVALID_STATE_CODE_STATUS_CODE,
@@ -218,6 +239,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The status does not belong to the state.",
         mend: "Send statecode and statuscode that belong together.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CONCURRENCY_VERSION_MISMATCH,
@@ -225,6 +247,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 412,
         explanation: "Somebody changed the row after it was read.",
         mend: "Read the row again, apply the change to it, and send it with the new ETag.",
+        who: Who::Program,
     },
     KnownError {
         code: code::CONCURRENCY_VERSION_NOT_PROVIDED,
@@ -232,6 +255,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The request asks for a version check without a version.",
         mend: "Send the row's ETag in If-Match.",
+        who: Who::Program,
     },
     KnownError {
         code: code::OPTIMISTIC_CONCURRENCY_NOT_ENABLED,
@@ -239,6 +263,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The table keeps no versions to compare.",
         mend: "Leave If-Match out, or enable optimistic concurrency for the table.",
+        who: Who::Customizer,
     },
     KnownError {
         code: code::ENTITY_KEY_NOT_DEFINED,
@@ -246,6 +271,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 400,
         explanation: "The columns in the row's address are no alternate key of the table.",
         mend: "Use the row's id, or define the key on the table.",
+        who: Who::Customizer,
     },
     KnownError {
         code: code::RECORD_NOT_FOUND_BY_ENTITY_KEY,
@@ -253,6 +279,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 404,
         explanation: "No row has these alternate key values.",
         mend: "Check the values, and that they are not cut or in another column.",
+        who: Who::Program,
     },
     KnownError {
         code: code::DUPLICATE_RECORD_ENTITY_KEY,
@@ -260,5 +287,6 @@ pub(super) const KNOWN: &[KnownError] = &[
         status: 412,
         explanation: "Another row has the same alternate key values.",
         mend: "Update that row instead, or choose other values.",
+        who: Who::Program,
     },
 ];
