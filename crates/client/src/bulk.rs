@@ -37,11 +37,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyholder_foundation::Random;
+use keyholder_foundation::{Random, Timestamp};
 use uuid::Uuid;
 
 use crate::dataverse::{Dataverse, TableInfo};
 use crate::pacing::Pool;
+use crate::wire::Http;
 use block::Block;
 use columns::Columns;
 use input::Opened;
@@ -65,6 +66,9 @@ pub use writing::{Batched, Writing, write};
 pub const MARKS: [&str; 3] = ["keyholder_row", "keyholder_reason", "keyholder_line"];
 /// How many rows go in a `$batch`.
 const MOST_IN_BATCH: usize = 100;
+/// So long at most what the journal says is not on the disk: rows that a power cut takes out of it are done again, and
+/// waiting for the disk after each request would hold up all the others.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// How many rejected rows [`check`] keeps to be told.
 const MOST_TOLD: usize = 20;
 
@@ -251,10 +255,14 @@ pub async fn load(
     // Row by row, rows are rejected however many they are.
     let doubts = options.mode != Mode::Single;
     let run = Run { sender: &sender, lookups: &lookups, pool, at_once: options.at_once, doubts };
-    let mut ledger = Books { journal, rejects, progress, told };
+    let mut ledger = Books { http: org.http(), synced: org.http().local_now(), journal, rejects, progress, told };
     let sizes = Sizes::new(sender.mode, options.rows_a_request);
     let outcome = run.go(&mut rows, &mut ledger, sizes).await;
-    let failed = outcome.and_then(|()| ledger.journal.over()).err();
+    let is_kept = match outcome {
+        Ok(()) => ledger.journal.over(),
+        Err(error) => ledger.journal.sync().and(Err(error)),
+    };
+    let failed = is_kept.err();
     Ok(Ended { progress: ledger.progress, was_continued, was_over: false, failed })
 }
 
@@ -349,6 +357,9 @@ impl Source for input::Rows {
 
 /// The journal and the rejected rows.
 struct Books<'a> {
+    http: &'a Http,
+    /// When the journal was last known to be on the disk.
+    synced: Timestamp,
     journal: Journal,
     rejects: Rejects,
     progress: Progress,
@@ -361,6 +372,7 @@ impl Ledger for Books<'_> {
             self.journal.makes_rejects()?;
         }
         self.rejects.add(&finished.rejected)?;
+        // They are there before the journal counts them.
         if !finished.rejected.is_empty() {
             self.rejects.sync()?;
         }
@@ -368,7 +380,12 @@ impl Ledger for Books<'_> {
         let (start, end) = (finished.place.start, finished.place.end);
         let Rejects { length, sum, .. } = self.rejects;
         self.journal.done(Done { rows, start, end, rejected, rejects: length, sum })?;
-        self.journal.sync()?;
+        let now = self.http.local_now();
+        // A clock that was set back says nothing of how long ago it was.
+        if now < self.synced || now.since(self.synced) >= SYNC_EVERY {
+            self.journal.sync()?;
+            self.synced = now;
+        }
         let progress = &mut self.progress;
         progress.rows += rows;
         progress.rows_now += rows;

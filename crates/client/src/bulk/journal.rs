@@ -4,7 +4,8 @@
 //! size and hash, the org, the table, the mapping. It has also the load's random id, from which the ids of the rows that it
 //! makes are derived. It is on the disk before the first row is sent, so that whoever goes on names the same rows by the same
 //! ids. Each further line tells of some rows one after another that were done. What follows the first line that is not
-//! whole (a kill may end one anywhere) does not count: it is done again, which does no harm.
+//! whole (a kill may end one anywhere) does not count: it is done again, which does no harm. So those lines reach the disk
+//! little by little: what a power cut takes is done again too.
 //!
 //! It names the file of the rejected rows too, and tells how long that was and what stood in it: nothing else is cut.
 //!
