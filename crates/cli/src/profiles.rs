@@ -5,6 +5,7 @@ use std::path::Path;
 use keyholder_client::connection::Settings;
 use keyholder_client::profiles::{Profile, ProfileFiles, Profiles};
 use keyholder_foundation::Secret;
+use keyholder_service_users::declaration::nearest;
 
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -15,16 +16,33 @@ pub(crate) fn kept() -> Result<Profiles, Failure> {
     Ok(Profiles::in_folder(state_folder("a profile")?))
 }
 
+/// The profile of that name, which `origin` gave.
+pub(crate) fn find(name: &str, origin: &str) -> Result<Profile, Failure> {
+    let profiles = kept()?;
+    profiles.find(name, origin).map_err(|error| {
+        let known = profiles.read().map(|kept| kept.profiles).unwrap_or_default();
+        with_those_there_are(error.into(), name, &known.keys().map(String::as_str).collect::<Vec<_>>())
+    })
+}
+
+/// Says of a name that none of the profiles has which was meant, or where to look.
+pub(crate) fn with_those_there_are(failure: Failure, name: &str, known: &[&str]) -> Failure {
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None if known.is_empty() => failure.hint("there is none yet: `keyholder profile add` keeps one"),
+        None => failure.hint("`keyholder profile list` shows those that there are"),
+    }
+}
+
 /// The settings of the profile that is named, or in use, to be put below those of stronger places.
 pub(crate) fn below(above: &Settings, needs: Needs, printer: Printer) -> Result<Option<Settings>, Failure> {
     let (name, profile) = match &above.profile {
-        Some(named) => (named.value.clone(), kept()?.find(&named.value, &named.origin.to_string())?),
+        Some(named) => (named.value.clone(), find(&named.value, &named.origin.to_string())?),
         // Whoever has no folder has no profile either.
         None if keyholder_platform::state_folder(environment).is_none() => return Ok(None),
         None => {
-            let profiles = kept()?;
-            let Some(name) = profiles.read()?.in_use else { return Ok(None) };
-            let profile = profiles.find(&name, "`keyholder profile use`")?;
+            let Some(name) = kept()?.read()?.in_use else { return Ok(None) };
+            let profile = find(&name, "`keyholder profile use`")?;
             (name, profile)
         }
     };

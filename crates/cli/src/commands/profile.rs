@@ -145,7 +145,7 @@ async fn choose(arguments: &ProfileUse, printer: Printer) -> Result<(), Failure>
     let profiles = profiles::kept()?;
     let name = arguments.name.as_ref().filter(|_| !arguments.none);
     if let Some(name) = name {
-        profiles.find(name, "the command line")?;
+        profiles::find(name, "the command line")?;
     }
     profiles
         .change(&RuntimeSleep, |kept| {
@@ -165,22 +165,22 @@ async fn remove(arguments: &ProfileRemove, printer: Printer) -> Result<(), Failu
     let (profiles, name) = (profiles::kept()?, &arguments.name);
     let gone = profiles
         .change(&RuntimeSleep, |kept| {
+            let Some(gone) = kept.profiles.remove(name) else {
+                let failure = Failure::new(Exit::BadConfiguration, format!("there is no profile `{name}`"));
+                let known: Vec<&str> = kept.profiles.keys().map(String::as_str).collect();
+                return Err(profiles::with_those_there_are(failure, name, &known));
+            };
             if kept.in_use.as_ref() == Some(name) {
                 kept.in_use = None;
             }
-            Ok::<_, Failure>(kept.profiles.remove(name))
+            Ok(gone)
         })
         .await?;
-    match &gone {
-        Some(_) => printer.sentence("forgotten   ", name),
-        None => printer.sentence("", &format!("there was no profile `{name}`")),
-    }
-    let files =
-        gone.iter().flat_map(|profile| [&profile.client_secret_file, &profile.password_file, &profile.env_file]);
-    for file in files.flatten() {
+    printer.sentence("forgotten   ", name);
+    for file in [&gone.client_secret_file, &gone.password_file, &gone.env_file].into_iter().flatten() {
         printer.note(&format!("`{file}` stays, and may hold a secret"));
     }
-    printer.json(&json!({"forgotten": gone.map(|_| name)}));
+    printer.json(&json!({"forgotten": name}));
     Ok(())
 }
 

@@ -58,11 +58,19 @@ async fn s25_a_profile_is_enough_to_be_let_in_and_holds_no_secret() {
     let told = case.run(&["profile", "list"]).done();
     assert!(told.starts_with("* orders  https://") && told.contains("secret.txt") && !told.contains(secret), "{told}");
 
+    for command in
+        [&["profile", "remove", "order"][..], &["profile", "use", "order"], &["whoami", "--profile", "order"]]
+    {
+        let said = case.run(command).failed(78);
+        assert!(said.contains("`order`") && said.contains("did you mean `orders`?"), "{said}");
+    }
     let removed = case.run(&["profile", "remove", "orders"]);
     assert!(removed.err.contains("secret.txt` stays"), "{removed:#?}");
     removed.done();
     case.run(&["whoami"]).failed(78);
     assert_eq!(case.run(&["profile", "list"]).done(), "there is no profile\n");
+    let said = case.run(&["profile", "remove", "orders"]).failed(78);
+    assert!(said.contains("there is no profile `orders`") && said.contains("keyholder profile add"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
