@@ -134,9 +134,13 @@ impl Api {
 
     /// The error that an answer is, which is no success.
     pub(crate) fn refused(&self, method: &Method, url: &Url, answer: &Response<Bytes>) -> Error {
-        let what = format!("{method} {}", self.relative(url));
+        self.refused_as(&format!("{method} {}", self.relative(url)), url, answer)
+    }
+
+    /// The same of what is called so.
+    pub(crate) fn refused_as(&self, what: &str, url: &Url, answer: &Response<Bytes>) -> Error {
         let unread = || Error::Protocol { origin: origin_of(url), found: looks_like(answer) };
-        (self.refusal)(&what, answer).unwrap_or_else(unread)
+        (self.refusal)(what, answer).unwrap_or_else(unread)
     }
 
     async fn send(&self, method: &Method, call: &Call<'_>, token: HeaderValue) -> Result<Response<Bytes>, Error> {

@@ -116,7 +116,22 @@ async fn the_first_refusal_ends_it_unless_all_are_to_be_tried() {
     let document: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!((&document["refused"], &document["error"]["exitCode"]), (&json!(2), &json!(1)), "{document}");
     let people = case.run(&["batch", "operations.jsonl"]);
-    assert!(people.err.contains("note: line 3: refused: ") && people.out.contains("notRun"), "{people:#?}");
+    assert!(
+        people.err.contains("note: lines 2-3, a change set: refused: ") && people.out.contains("notRun"),
+        "{people:#?}"
+    );
+
+    // A change set has one reason, and it is of the operation that the org refused.
+    let firm = json!({"method": "POST", "path": "accounts", "body": {"name": "Firm"}});
+    let lines = [contact("One"), in_set(&firm), in_set(&wrong), in_set(&contact("Two"))].map(|line| line.to_string());
+    fs::write(case.path().join("set.jsonl"), lines.join("\n")).unwrap();
+    let people = case.run(&["batch", "set.jsonl"]);
+    assert_eq!(people.err.matches("refused: ").count(), 1, "{}", people.err);
+    assert!(
+        people.err.contains("lines 2-4, a change set: refused: ") && people.err.contains("POST contacts"),
+        "{}",
+        people.err
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

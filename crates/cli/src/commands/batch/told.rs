@@ -17,6 +17,8 @@ pub(super) struct Told {
     printer: Printer,
     /// All of them, where one document is wanted.
     all: Vec<Value>,
+    /// How many refusals were told.
+    messages: usize,
     pub(super) done: usize,
     pub(super) refused: usize,
     pub(super) unknown: usize,
@@ -25,13 +27,14 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(printer: Printer) -> Self {
-        Self { printer, all: Vec::new(), done: 0, refused: 0, unknown: 0, not_run: 0 }
+        Self { printer, all: Vec::new(), messages: 0, done: 0, refused: 0, unknown: 0, not_run: 0 }
     }
 
     /// Tells what became of the operations of a batch: each with its outcome as JSON.
     pub(super) fn tell(&mut self, outcomes: Vec<(&Operation, Value)>) {
         let mut rows = Vec::new();
-        for (operation, outcome) in outcomes {
+        let told: Vec<&Operation> = outcomes.iter().map(|(operation, _)| *operation).collect();
+        for (at, (operation, outcome)) in outcomes.into_iter().enumerate() {
             let kind = outcome.get("outcome").and_then(Value::as_str).unwrap_or_default();
             match kind {
                 "done" => self.done += 1,
@@ -42,8 +45,12 @@ impl Told {
             let is_wrong = matches!(kind, "refused" | "unknown");
             let message = outcome.pointer("/error/message").and_then(Value::as_str);
             if !self.printer.is_json() {
-                if let Some(message) = message.filter(|_| is_wrong && self.refused + self.unknown <= MOST_TOLD) {
-                    self.printer.ask(&format!("line {}: {kind}: {message}", operation.line));
+                if let Some(message) = message.filter(|_| is_wrong)
+                    && let Some(lines) = lines(&told, at)
+                    && self.messages < MOST_TOLD
+                {
+                    self.messages += 1;
+                    self.printer.ask(&format!("{lines}: {kind}: {message}"));
                 }
                 rows.push(row(operation, kind, &outcome));
                 continue;
@@ -73,6 +80,20 @@ impl Told {
             "notRun": self.not_run,
         })
     }
+}
+
+/// The lines of an operation, and of the change set that it begins; nothing within one, which has one outcome.
+fn lines(all: &[&Operation], at: usize) -> Option<String> {
+    let one = all.get(at)?;
+    let is_of_set = |other: &&&Operation| one.changeset.is_some() && other.changeset == one.changeset;
+    if at.checked_sub(1).and_then(|before| all.get(before)).filter(is_of_set).is_some() {
+        return None;
+    }
+    let last = all.get(at..)?.iter().take_while(is_of_set).last();
+    Some(match last.filter(|last| last.line > one.line) {
+        Some(last) => format!("lines {}-{}, a change set", one.line, last.line),
+        None => format!("line {}", one.line),
+    })
 }
 
 fn head(operation: &Operation) -> Value {

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use url::Url;
 
-use super::{Batch, Outcome, Part, change_url};
+use super::{Batch, ChangeSet, Outcome, Part, change_url};
 use crate::dataverse::change::{Change, Done};
 use crate::dataverse::{Dataverse, Page, Row};
 use crate::error::Error;
@@ -92,10 +92,14 @@ fn outcome(org: &Dataverse, part: &Part, text: &Bytes) -> Result<Outcome, Option
         let inside = split(&rest, boundary, set.changes.len()).map_err(|_| None)?;
         let mut all = Vec::with_capacity(inside.len());
         for (change, text) in set.changes.iter().zip(&inside) {
-            let (_, rest) = self::head(text).ok_or(None)?;
-            match done(org, change, &response(&rest).ok_or(None)?) {
+            let (head, rest) = self::head(text).ok_or(None)?;
+            let answer = response(&rest).ok_or(None)?;
+            // A change set is refused by one part alone.
+            if !answer.status().is_success() {
+                return Ok(Outcome::Refused(refused_set(org, set, &head, &answer)));
+            }
+            match done(org, change, &answer) {
                 Ok(done) => all.push(done),
-                // A change set is refused by one part alone.
                 Err(error) => return Ok(Outcome::Refused(error)),
             }
         }
@@ -112,12 +116,23 @@ fn outcome(org: &Dataverse, part: &Part, text: &Bytes) -> Result<Outcome, Option
             Outcome::Read(Page::try_from(row).map_err(|_| None)?)
         }
         Part::Change(change) => done(org, change, &answer).map_or_else(Outcome::Refused, Outcome::Changed),
-        Part::ChangeSet(set) => match set.changes.first().map(|change| done(org, change, &answer)) {
-            Some(Err(error)) => Outcome::Refused(error),
-            // Only a refusal comes without the set around it.
-            _ => return Err(None),
-        },
+        // Only a refusal comes without the set around it.
+        Part::ChangeSet(_) if answer.status().is_success() => return Err(None),
+        Part::ChangeSet(set) => Outcome::Refused(refused_set(org, set, &head, &answer)),
     })
+}
+
+/// Why a change set was refused: by the change that the answer names by its Content-ID; by some of them, where it names none.
+fn refused_set(org: &Dataverse, set: &ChangeSet, head: &Headers, answer: &Response<Bytes>) -> Error {
+    let id = head.iter().find(|(name, _)| name.as_str() == "content-id").and_then(|(_, id)| id.to_str().ok());
+    let at = id.and_then(|id| id.trim().parse::<usize>().ok()?.checked_sub(1));
+    match at.and_then(|at| set.changes.get(at)) {
+        Some(change) => org.api.refused(&change.method, &change_url(&org.api.root, &change.path), answer),
+        None => {
+            let what = format!("one of the {} changes of a change set", set.len());
+            org.api.refused_as(&what, &org.api.root, answer)
+        }
+    }
 }
 
 fn done(org: &Dataverse, change: &Change, answer: &Response<Bytes>) -> Result<Done, Error> {
