@@ -21,6 +21,12 @@ use crate::here::Asked;
 use crate::printer::Printer;
 
 pub(crate) async fn run(arguments: &Export, printer: Printer) -> Result<(), Failure> {
+    if arguments.output_file == Path::new("-") {
+        let message = "an export cannot go to standard output: it is gone on with by its file";
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("`keyholder query` prints rows as they arrive, with `--output csv` or `--output jsonl`")
+            .hint("a file that is called `-` is named `./-`"));
+    }
     let format = format_of(arguments)?;
     let query = query_of(arguments)?;
     let document = match &arguments.fetch {
@@ -131,6 +137,7 @@ async fn export(org: &Dataverse, job: Job<'_>) -> Result<(), Failure> {
     if let Some(file) = file
         && let Err(failure) = write(org, &job, query, file, &mut journal).await
     {
+        job.files.take_back(&journal);
         return Err(to_be_gone_on_with(failure, &journal, job.files.part()));
     }
     let printer = job.printer;

@@ -117,6 +117,21 @@ async fn rows_are_written_in_each_form_and_nothing_else_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_got_nothing_leaves_nothing() {
+    let case = Case::new().await;
+    case.run(&["export", "contacts?$select=nmae", "--output-file", "a.csv"]).failed(65);
+    assert_eq!(case.left_beside("a.csv"), Vec::<String>::new());
+    case.run(&["export", QUERY, "--output-file", "a.csv"]).done();
+    let said = case.run(&["export", QUERY, "--output-file", "none/a.csv"]).failed(73);
+    assert!(said.contains("there is no folder `none`"), "{said}");
+    for more in [&[][..], &["--format", "csv"]] {
+        let said = case.run(&[&["export", QUERY, "--output-file", "-"][..], more].concat()).failed(64);
+        assert!(said.contains("cannot go to standard output") && said.contains("keyholder query"), "{said}");
+    }
+    assert!(case.left_beside("part").is_empty() && case.left_beside("journal").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn columns_that_are_first_filled_on_a_later_page_have_their_annotations() {
     let case = Case::new().await;
     let org = Dataverse::connect(&case.0.connection(), case.0.http().clone()).await.unwrap();

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::members::Members;
+use super::members::{self, Members};
 use crate::args::Format;
 use crate::csv;
 use crate::exit::Exit;
@@ -122,7 +122,7 @@ impl Form {
             if at > 0 {
                 text.push(',');
             }
-            text.push_str(&row.get(column).map(cell).unwrap_or_default());
+            text.push_str(&row.get(column).map(|value| cell(value, self.annotations)).unwrap_or_default());
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Form {
             }
             text.push_str(&Value::from(name).to_string());
             text.push(':');
-            text.push_str(&on_one_line(value));
+            text.push_str(&on_one_line(&members::inner(value, self.annotations)));
         };
         if self.select.is_empty() {
             row.wanted(self.annotations).for_each(|(name, value)| push(name, value.get()));
@@ -158,12 +158,12 @@ fn on_one_line(value: &str) -> Cow<'_, str> {
 }
 
 /// Nothing is an empty cell, an empty text `""`; rows inside the row stand as JSON.
-fn cell(value: &RawValue) -> String {
+fn cell(value: &RawValue, annotations: bool) -> String {
     let value = value.get();
     match value.as_bytes().first() {
         Some(b'"') => serde_json::from_str(value).map(|text: String| csv::text(&text)).unwrap_or_default(),
         _ if value == "null" => String::new(),
-        _ => csv::quoted(&on_one_line(value)),
+        _ => csv::quoted(&on_one_line(&members::inner(value, annotations))),
     }
 }
 

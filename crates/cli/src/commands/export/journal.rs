@@ -117,6 +117,11 @@ impl Files {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        if !folder.is_dir() {
+            let message = format!("cannot write `{}`: there is no folder `{}`", output.display(), folder.display());
+            return Err(Failure::new(Exit::CannotCreate, message)
+                .hint("make the folder first, or give another `--output-file`"));
+        }
         let beside = |ending: &str| output.with_file_name(format!("{name}{ending}"));
         let lock = FolderLock::take(folder, &format!(".{name}.lock")).map_err(|error| match error {
             LockError::Held { .. } => {
@@ -181,6 +186,10 @@ impl Files {
         let Some(text) = self.read()? else { return self.begin(wish) };
         let journal = self.journal_in(&text)?;
         if let Some(differs) = journal.wish.differs(wish) {
+            if !journal.is_whole && journal.pages == 0 && has_nothing(&self.part) {
+                self.forget()?;
+                return self.begin(wish);
+            }
             let message = format!("`{}` is of another export: {differs}", self.journal.display());
             return Err(restart(Failure::new(Exit::BadConfiguration, message)));
         }
@@ -224,6 +233,14 @@ impl Files {
         };
         self.save(&journal)?;
         Ok(Left::Open(journal, Box::new(self.make_part()?)))
+    }
+
+    /// Takes away what an export has begun that has got nothing: it would only be in the way of another.
+    pub(super) fn take_back(&self, journal: &Journal) {
+        if !journal.is_whole && journal.pages == 0 && has_nothing(&self.part) {
+            // Not removed, it is gone on with, or told.
+            let _ = self.forget();
+        }
     }
 
     fn make_part(&self) -> Result<File, Failure> {
@@ -331,6 +348,14 @@ impl Drop for Files {
 
 fn has_length(file: &Path, bytes: u64) -> bool {
     std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() == bytes)
+}
+
+/// Whether there is no such file, or an empty one.
+fn has_nothing(file: &Path) -> bool {
+    match file.symlink_metadata() {
+        Ok(found) => found.is_file() && found.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 fn restart(failure: Failure) -> Failure {
@@ -443,6 +468,24 @@ mod tests {
                 std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(names, ["a.csv"], "{steps}");
         }
+    }
+
+    #[test]
+    fn a_journal_of_nothing_gives_way_to_another_export() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::lock(&folder.path().join("a.csv"), false).unwrap();
+        let other = Wish { query: "accounts".to_owned(), ..wish() };
+        drop(open(&files));
+        let Left::Open(journal, mut file) = files.open(&other).unwrap() else { panic!("it is whole") };
+        assert_eq!(journal.wish, other);
+        // A byte of it, and it stays.
+        file.write_all(b"a").unwrap();
+        files.take_back(&journal);
+        let Err(failure) = files.open(&wish()) else { panic!("it is of another export") };
+        assert!(failure.message().contains("is of another export: its query was `accounts`"), "{failure:?}");
+        file.set_len(0).unwrap();
+        files.take_back(&journal);
+        assert!(!files.journal.exists() && !files.part.exists());
     }
 
     #[test]
