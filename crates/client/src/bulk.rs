@@ -33,7 +33,8 @@ mod window;
 mod writing;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,6 +144,19 @@ impl Options {
         Ok(())
     }
 
+    /// Refuses files that no folder is there for, before anything is read or asked: the rejected rows' is made late.
+    fn check_folders(&self) -> Result<(), LoadError> {
+        let files = [("write the journal", &self.journal), ("write the rejected rows to", &self.rejects)];
+        for (doing, file) in files {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let found = folder.metadata().map_err(LoadError::file(doing, file))?;
+            if !found.is_dir() {
+                return Err(LoadError::file(doing, file)(ErrorKind::NotADirectory.into()));
+            }
+        }
+        Ok(())
+    }
+
     /// What else than file, org, table and key decides what a row becomes.
     fn reading(&self) -> String {
         let maps: Vec<String> = self.maps.iter().map(|map| format!("{}={}", map.from, map.to)).collect();
@@ -217,6 +231,7 @@ pub async fn load(
     stop: &Stop,
     told: &mut dyn FnMut(&Progress),
 ) -> Result<Ended, LoadError> {
+    options.check_folders()?;
     // What is wrong with the file's columns is told before there is a journal of it.
     let mut prepared = Prepared::new(org, pool, table, options, stop).await?;
     let _held = prepared.rows.opened.lock()?;

@@ -84,8 +84,11 @@ impl FileLock {
         &self.file
     }
 
-    /// Whether the file that is locked is the one that others would open.
-    fn stands(&self) -> io::Result<bool> {
+    /// Whether the file that is locked is the one that others would open by its name: nobody removed, moved or replaced it.
+    ///
+    /// # Errors
+    /// What the system says of the file, but for its absence.
+    pub fn stands(&self) -> io::Result<bool> {
         match system::is_file_at(&self.file, &self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             other => other,

@@ -41,6 +41,11 @@ pub(crate) async fn run(arguments: &Load, printer: Printer) -> Result<Exit, Fail
 }
 
 async fn perform(arguments: &Load, stop: &Stop, printer: Printer) -> Result<Exit, Failure> {
+    if arguments.file == Path::new("-") {
+        let message = "rows cannot come from standard input: a load is continued by its file";
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("write them to a file first; one that is called `-` is named `./-`"));
+    }
     let asked = tokio::select! {
         asked = Asked::find(&arguments.place, printer) => asked?,
         () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
@@ -258,9 +263,10 @@ fn tell(
         bad => format!(", {} rejected: see {rejects}", thousands(bad)),
     };
     if let Some(error) = failed {
+        let is_known = !matches!(error, LoadError::JournalGone { .. });
         let failure = Failure::from(error);
         printer.line(&format!("loaded {rows} rows into {table} so far{rejected}"));
-        let failure = continued(failure, arguments).within(&mut document);
+        let failure = if is_known { continued(failure, arguments) } else { failure }.within(&mut document);
         printer.json(&document);
         return Err(failure);
     }
@@ -285,7 +291,7 @@ impl From<LoadError> for Failure {
         let exit = match &error {
             LoadError::Org(error) => return error.clone().into(),
             LoadError::Stopped => Exit::Interrupted,
-            LoadError::File { .. } | LoadError::InUse { .. } => Exit::CannotCreate,
+            LoadError::File { .. } | LoadError::InUse { .. } | LoadError::JournalGone { .. } => Exit::CannotCreate,
             LoadError::OtherLoad { .. } => Exit::BadConfiguration,
             _ => Exit::BadData,
         };

@@ -149,6 +149,72 @@ async fn rows_are_made_and_changed_by_a_key() {
     assert!(said.contains("`name` is no alternate key of `account`: it has `accountnumber`"), "{said}");
 }
 
+/// Owners are users or teams; a file may name both, each in a column of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_given_to_users_and_teams() {
+    let case = Case::new().await;
+    let token = case.0.admin_token().await;
+    let role = &case.query("roles?$select=roleid&$filter=name eq 'System Administrator'")[0]["roleid"];
+    let role = role.as_str().unwrap().to_owned();
+    for name in ["North", "South"] {
+        let team = case.0.api(&token, "POST", "teams", Some(&json!({"name": name}))).await;
+        assert_eq!(team.status, 204, "{}", team.text);
+        let team = case.query(&format!("teams?$select=teamid&$filter=name eq '{name}'"))[0]["teamid"].clone();
+        let held = json!({"@odata.id": format!("{}/api/data/v9.2/roles({role})", case.0.origin())});
+        let path = format!("teams({})/teamroles_association/$ref", team.as_str().unwrap());
+        assert_eq!(case.0.api(&token, "POST", &path, Some(&held)).await.status, 204);
+    }
+    let north = case.query("teams?$select=teamid&$filter=name eq 'North'")[0]["teamid"].as_str().unwrap().to_owned();
+    let south = case.query("teams?$select=teamid&$filter=name eq 'South'")[0]["teamid"].as_str().unwrap().to_owned();
+    let me = case.run(&["whoami", "--output", "json"]).json()["userId"].as_str().unwrap().to_owned();
+    case.file(
+        "owned.csv",
+        format!(
+            "lastname,ownerid:systemuser,ownerid:team\nOne,{me},\nTwo,,{north}\nBoth,{me},{north}\nNone,,\nBad,x,\n"
+        ),
+    );
+    let ended = case.load(&["owned.csv", "--empty-as-null"]);
+    assert_eq!(
+        (ended.code(), ended.out.as_str()),
+        (65, "loaded 3 rows into contacts, 2 rejected: see owned.csv.rejects.csv\n")
+    );
+    let rejects = case.read("owned.csv.rejects.csv");
+    assert!(rejects.contains("3,\"`ownerid:team` names a second row for the same lookup\",Both"), "{rejects}");
+    let owner = |name: &str| {
+        case.query(&format!("contacts?$select=_ownerid_value&$filter=lastname eq '{name}'"))[0]["_ownerid_value"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!([owner("One"), owner("Two"), owner("None")], [me.clone(), north.clone(), me.clone()]);
+
+    // By name: of lines of JSON the first says which columns have to be known.
+    case.file(
+        "owned.jsonl",
+        "\n{\"lastname\":\"Three\",\"ownerid:team.name\":\"South\"}\n{\"lastname\":\"Four\",\"ownerid:team.name\":\"West\"}\n",
+    );
+    assert_eq!(case.load(&["owned.jsonl"]).code(), 65);
+    assert!(case.read("owned.jsonl.rejects.jsonl").contains("no row of `team` has `West` as `name`"));
+    assert_eq!(owner("Three"), south);
+    // And changed: given away.
+    let three = case.query("contacts?$select=contactid&$filter=lastname eq 'Three'")[0]["contactid"].clone();
+    case.file("away.csv", format!("contactid,Team\n{},North\n", three.as_str().unwrap()));
+    let away = ["away.csv", "--key", "contactid", "--update", "--map", "Team=ownerid:team.name"];
+    assert_eq!(case.load(&away).done(), "loaded 1 rows into contacts\n");
+    assert_eq!(owner("Three"), north);
+
+    case.file("bare.csv", format!("lastname,ownerid\nX,{me}\n"));
+    let said = case.load(&["bare.csv"]).failed(65);
+    assert!(said.contains("say into which: `ownerid:systemuser`, `ownerid:team`"), "{said}");
+    // What the first row does not have, cannot be looked up.
+    case.file("late.jsonl", "{\"lastname\":\"Five\"}\n{\"lastname\":\"Six\",\"ownerid:team.name\":\"North\"}\n");
+    assert_eq!(case.load(&["late.jsonl"]).code(), 65);
+    let rejects = case.read("late.jsonl.rejects.jsonl");
+    assert!(rejects.contains("by `--map 'ownerid:team.name=ownerid:team.name'`"), "{rejects}");
+    let mapped = ["late.jsonl", "--map", "ownerid:team.name=ownerid:team.name", "--journal", "j", "--rejects", "r"];
+    assert_eq!(case.load(&mapped).done(), "loaded 2 rows into contacts\n");
+}
+
 /// What keeps a load from beginning is said, and nothing is sent or written.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_loaded_is_refused_by_name() {

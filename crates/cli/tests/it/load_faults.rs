@@ -74,6 +74,56 @@ async fn bad_rows_are_rejected_each_with_its_reason() {
     assert_eq!(case.load(&["mended.csv"]).done(), "loaded 1 rows into contacts\n");
 }
 
+/// What is rejected of a file of rejected rows is a file like it, however often.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_rejected_again_can_be_loaded_again() {
+    let case = Case::new().await;
+    case.file("rows.csv", "lastname,numberofchildren\nGood,1\n\"A, B\",many\nRagged\nC,few\n");
+    case.file("rows.jsonl", "{\"lastname\":\"J\",\"numberofchildren\":\"many\"}\nnone\n");
+    assert_eq!((case.load(&["rows.csv"]).code(), case.load(&["rows.jsonl"]).code()), (65, 65));
+    assert_eq!(case.load(&["rows.csv.rejects.csv", "--rejects", "2.csv"]).code(), 65);
+    assert_eq!(case.load(&["rows.jsonl.rejects.jsonl", "--rejects", "2.jsonl"]).code(), 65);
+    let text = case.read("2.csv");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "keyholder_row,keyholder_reason,lastname,numberofchildren");
+    assert!(lines[1].starts_with("1,\"`numberofchildren`") && lines[1].ends_with(",\"A, B\",many"), "{text}");
+    assert!(lines[2].starts_with("2,\"has 3 cells, and the first line has 4\",Ragged") && lines.len() == 4, "{text}");
+    let text = case.read("2.jsonl");
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["keyholder_row"], &lines[0]["lastname"]), (&1.into(), &"J".into()));
+    // What is no row is not made one that is empty.
+    assert_eq!((&lines[1]["keyholder_line"], lines.len()), (&"none".into(), 2));
+    assert!(lines[1]["keyholder_reason"].as_str().unwrap().starts_with("has `keyholder_line`"), "{text}");
+    assert!(text.lines().all(|line| line.matches("keyholder_reason").count() == 1), "{text}");
+
+    case.file("3.csv", case.read("2.csv").replace("many", "2").replace("few", "3").replace("Ragged", "Ragged,1"));
+    assert_eq!(case.load(&["3.csv"]).done(), "loaded 3 rows into contacts\n");
+    case.file("3.jsonl", case.read("2.jsonl").lines().next().unwrap().replace("\"many\"", "2"));
+    assert_eq!(case.load(&["3.jsonl"]).done(), "loaded 1 rows into contacts\n");
+    let loaded =
+        case.query("contacts?$select=lastname&$filter=numberofchildren gt 0 and lastname ne null&$orderby=lastname");
+    for name in ["Good", "A, B", "Ragged", "C", "J"] {
+        assert_eq!(loaded.iter().filter(|row| row["lastname"] == name).count(), 1, "{name}");
+    }
+}
+
+/// Before anything is read or sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_without_a_folder_are_told_at_once() {
+    let case = Case::new().await;
+    case.file("rows.csv", "lastname\nA\n");
+    for flag in ["--rejects", "--journal"] {
+        for place in ["none/bad.csv", "rows.csv/bad.csv"] {
+            let said = case.load(&["rows.csv", flag, place]).failed(73);
+            assert!(said.contains(place) && said.contains("its folder has to be there"), "{said}");
+        }
+    }
+    assert!(!case.path().join("rows.csv.journal").exists());
+    let said = case.load(&["none.csv"]).failed(73);
+    assert!(said.contains("none.csv") && said.contains("its name is right") && !said.contains("disk"), "{said}");
+    assert!(case.load(&["-"]).failed(64).contains("cannot come from standard input"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_of_json_are_loaded_and_rejected_too() {
     let case = Case::new().await;

@@ -64,8 +64,8 @@ pub(super) enum Use {
     Key(usize),
     /// It is sent: `,"emailaddress1":` and its value.
     Member { start: Vec<u8>, kind: Kind },
-    /// It is looked for: the so-manieth of the lookups, by a value that is no longer than this.
-    Sought { lookup: usize, longest: u32 },
+    /// It is looked for: the so-manieth of the lookups, by a value that is no longer than this. It is sent as that member.
+    Sought { lookup: usize, longest: u32, start: Vec<u8> },
 }
 
 /// One column of the file.
@@ -74,6 +74,8 @@ pub(super) struct Bound {
     /// What it is in the table; for messages.
     pub(super) name: String,
     pub(super) used: Use,
+    /// Whether it always has a value: what is empty sends nothing.
+    pub(super) is_kept: bool,
 }
 
 impl Bound {
@@ -81,8 +83,22 @@ impl Bound {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (&self.used, &other.used) {
             (Use::Left, _) | (_, Use::Left) => false,
+            // Of the tables that a lookup points into, some rows may name one, and others another.
+            (
+                Use::Member { start, kind: kind @ (Kind::RowById { .. } | Kind::RowByKey { .. }) },
+                Use::Member { start: others, kind: other @ (Kind::RowById { .. } | Kind::RowByKey { .. }) },
+            ) => start == others && kind == other,
             (Use::Member { start, .. }, Use::Member { start: others, .. }) => start == others,
             (used, others) => used == others,
+        }
+    }
+
+    /// The member by which a lookup is sent; nothing for what is none.
+    pub(super) fn lookup(&self) -> Option<&[u8]> {
+        match &self.used {
+            Use::Member { start, kind: Kind::RowById { .. } | Kind::RowByKey { .. } | Kind::Address }
+            | Use::Sought { start, .. } => Some(start),
+            _ => None,
         }
     }
 }
@@ -136,6 +152,13 @@ impl Columns {
         self.maps.iter().map(|map| &map.from).find(|from| !names.contains(from)).cloned()
     }
 
+    /// Binds what the first row of JSON lines names, as far as it can be; what cannot be is told of the rows.
+    pub(super) fn bind_first(&mut self, names: &[String]) {
+        for name in names {
+            let _ = self.bind(name);
+        }
+    }
+
     /// Binds every column that is mapped, so that a wrong mapping is told before any row is read.
     pub(super) fn bind_maps(&mut self) -> Result<(), LoadError> {
         for from in self.maps.iter().map(|map| map.from.clone()).collect::<Vec<_>>() {
@@ -154,10 +177,12 @@ impl Columns {
             None => (header.trim().to_owned(), "the file".to_owned()),
         };
         if name.is_empty() && (map.is_some() || MARKS.contains(&header)) {
-            return Ok(Bound { name, used: Use::Left });
+            return Ok(Bound { name, used: Use::Left, is_kept: false });
         }
         let used = self.used(&name, &place)?;
-        Ok(Bound { name, used })
+        let column = name.split([':', '@']).next().unwrap_or_default();
+        let is_kept = self.table.columns.get(plain(column)).is_some_and(|column| column.kind == "Owner");
+        Ok(Bound { name, used, is_kept })
     }
 
     fn used(&mut self, name: &str, place: &str) -> Result<Use, LoadError> {
@@ -171,8 +196,7 @@ impl Columns {
             return Ok(Use::Member { start: member(name), kind: Kind::Address });
         }
         let (column, other) = name.split_once(':').map_or((name, None), |(column, other)| (column, Some(other)));
-        // As the Web API calls a lookup where it is read.
-        let column = column.strip_prefix('_').and_then(|name| name.strip_suffix("_value")).unwrap_or(column);
+        let column = plain(column);
         let Some(known) = self.table.columns.get(column) else {
             return Err(LoadError::UnknownColumn {
                 place: place.to_owned(),
@@ -228,7 +252,7 @@ impl Columns {
                 None => format!("{place} names the lookup `{column}`, which may point into several tables"),
             };
             return Err(LoadError::input(problem).hint(if all.is_empty() {
-                "leave the column out: rows belong to who loads them, and are assigned to others one by one or in a batch".to_owned()
+                "leave the column out".to_owned()
             } else {
                 format!("say into which: {all}")
             }));
@@ -251,8 +275,11 @@ impl Columns {
     ) -> Result<Use, LoadError> {
         let table = &lookup.table;
         let unmapped = || {
-            let problem = format!("`{}:{table}.{by}` is a lookup by a column, which has to be mapped", lookup.column);
-            LoadError::input(problem).hint("map it, so that it is known before the rows are read")
+            let name = format!("{}:{table}.{by}", lookup.column);
+            LoadError::input(format!(
+                "`{name}` is a lookup by a column, and no member of the first row: it has to be known before the rows \
+                 are read, by `--map '{name}={name}'`"
+            ))
         };
         let other = self.others.get(table).ok_or_else(unmapped)?;
         let known = other.columns.get(by).filter(|column| column.for_read).ok_or_else(|| LoadError::UnknownColumn {
@@ -269,6 +296,7 @@ impl Columns {
             let kind = Kind::RowByKey { set, column: by.to_owned(), is_text };
             return Ok(Use::Member { start: member.into_bytes(), kind });
         }
+        let start = member.clone().into_bytes();
         let rule = LookupRule {
             member,
             set: lookup.entity_set.clone(),
@@ -286,8 +314,13 @@ impl Columns {
             self.lookups.push(rule);
             self.lookups.len() - 1
         });
-        Ok(Use::Sought { lookup: at, longest })
+        Ok(Use::Sought { lookup: at, longest, start })
     }
+}
+
+/// What the table calls a lookup that is called as the Web API does where it is read: `_ownerid_value`.
+fn plain(column: &str) -> &str {
+    column.strip_prefix('_').and_then(|name| name.strip_suffix("_value")).unwrap_or(column)
 }
 
 /// Whether a column's values stand in quotes in a key or a filter; what cannot stand there is refused.

@@ -55,6 +55,12 @@ pub enum LoadError {
         /// What is different, as "its file was ... and is ... now".
         difference: String,
     },
+    /// The journal was removed, moved or replaced while the load ran: what is done from then on would be known to nobody.
+    #[error("the journal `{}` was removed, moved or replaced while the load ran", path.display())]
+    JournalGone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// Another process works with this journal, or loads this file.
     #[error("another run works with `{}` now", path.display())]
     InUse {
@@ -125,7 +131,9 @@ impl LoadError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Org(error) => error.kind(),
-            Self::Unreadable(_) | Self::File { .. } | Self::InUse { .. } | Self::Stopped => ErrorKind::Other,
+            Self::Unreadable(_) | Self::File { .. } | Self::InUse { .. } | Self::JournalGone { .. } | Self::Stopped => {
+                ErrorKind::Other
+            }
             Self::Input { .. } | Self::UnknownColumn { .. } | Self::AllRefused { .. } | Self::Changed { .. } => {
                 ErrorKind::BadData
             }
@@ -153,7 +161,28 @@ impl LoadError {
             Self::Changed { .. } => {
                 vec!["put the file back as it was and continue, or load the changed one with a new journal".to_owned()]
             }
-            Self::File { .. } => vec!["see that there is room on the disk and that you may write there".to_owned()],
+            Self::JournalGone { path } => {
+                let path = path.display();
+                vec![
+                    format!("where it was moved, put it back as `{path}` and run the same command again"),
+                    "where it is lost, the same command would load all rows anew: take those that are in the org out of \
+                     the file, or load by a key"
+                        .to_owned(),
+                ]
+            }
+            Self::File { doing, source, .. } => vec![
+                match (source.kind(), doing.starts_with("write")) {
+                    (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, true) => {
+                        "its folder has to be there before the load begins: make it, or name another file"
+                    }
+                    (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, false) => {
+                        "see that its name is right, and that it is given from the folder where you are"
+                    }
+                    (_, true) => "see that there is room on the disk and that you may write there",
+                    (_, false) => "see that you may read it",
+                }
+                .to_owned(),
+            ],
             Self::Unreadable(_) | Self::UnknownColumn { .. } | Self::Stopped => Vec::new(),
         }
     }

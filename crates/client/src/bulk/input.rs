@@ -17,7 +17,7 @@ use super::row::{RowWriter, Unbound};
 use super::target::RowIds;
 use super::value::Given;
 use super::window::{LONGEST_ROW, Window};
-use super::{LoadError, json_lines};
+use super::{LoadError, MARKS, json_lines};
 
 /// How the rows of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) struct Opened {
     pub(super) sha256: String,
     /// The first line of CSV, without its end.
     pub(super) header: Vec<u8>,
-    /// The names in it.
+    /// The names in it, or in the first row of JSON lines.
     pub(super) names: Vec<String>,
 }
 
@@ -104,10 +104,30 @@ impl Opened {
             header: Vec::new(),
             names: Vec::new(),
         };
-        if let Form::Csv(delimiter) = form {
-            opened.read_header(delimiter)?;
+        match form {
+            Form::Csv(delimiter) => opened.read_header(delimiter)?,
+            Form::JsonLines => opened.read_first_row()?,
         }
         Ok(opened)
+    }
+
+    /// The names of the members of the first row of JSON lines; none where it is no object: that is told of it in its turn.
+    fn read_first_row(&mut self) -> Result<(), LoadError> {
+        loop {
+            let seen = self.window.seen();
+            let from = seen.len() - seen.trim_ascii_start().len();
+            let row = seen.get(from..).unwrap_or_default();
+            match json_lines::scan(row, self.window.is_over()) {
+                Found::Record { length, .. } => {
+                    let text = row.get(..length).and_then(|row| std::str::from_utf8(row).ok()).unwrap_or_default();
+                    let members = json_lines::members(text).unwrap_or_default();
+                    self.names = members.into_iter().map(|(name, _)| name.into_owned()).collect();
+                    return Ok(());
+                }
+                Found::More if self.window.widen()? => {}
+                Found::More => return Ok(()),
+            }
+        }
     }
 
     fn read_header(&mut self, delimiter: char) -> Result<(), LoadError> {
@@ -237,6 +257,8 @@ impl Rows {
                 let problem = format!("`{shown}` has no column `{missing}`, by which its rows are known");
                 return Err(LoadError::input(problem).hint(format!("map one to it: `--map FILE-COLUMN={missing}`")));
             }
+        } else {
+            self.columns.bind_first(&self.opened.names.clone());
         }
         self.columns.bind_maps()
     }
@@ -355,7 +377,11 @@ impl Rows {
             Ok(members) => members,
             Err(reason) => return block.reject(number, place, reason),
         };
-        for (name, _) in &members {
+        for (name, value) in &members {
+            if name == MARKS[2] && !matches!(value, json_lines::Held::Null) {
+                let reason = format!("has `{name}`: mend what stands there into members of the row, and take it out");
+                return block.reject(number, place, reason);
+            }
             if !self.by_name.contains_key(name.as_ref()) {
                 // A file may name no end of columns that no table has.
                 if self.by_name.len() >= json_lines::MOST_NAMES {

@@ -234,6 +234,10 @@ impl Journal {
     }
 
     fn append(&mut self, text: &str) -> Result<(), LoadError> {
+        // What is written to a file without a name is lost to whoever goes on.
+        if !self.lock.stands().map_err(LoadError::file("look at the journal", &self.path))? {
+            return Err(LoadError::JournalGone { path: self.path.clone() });
+        }
         let line = format!("{text} {:08x}\n", checksum(NO_SUM, text.as_bytes()));
         self.lock.file().write_all(line.as_bytes()).map_err(LoadError::file("write the journal", &self.path))
     }
@@ -328,6 +332,23 @@ mod tests {
 
     fn done(start: u64, end: u64) -> Done {
         Done { rows: (end - start) / 10, start, end, rejected: 1, rejects: end, sum: 7 }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_journal_that_is_taken_away_ends_the_load() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("journal"), folder.path().join("moved"));
+        let mut journal = Journal::open(&path, identity(1)).unwrap();
+        journal.begin().unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        let error = journal.done(done(10, 30)).unwrap_err();
+        assert!(matches!(&error, LoadError::JournalGone { path: named } if *named == path), "{error}");
+        // Another in its place is not it.
+        std::fs::copy(&moved, &path).unwrap();
+        assert!(matches!(journal.over(), Err(LoadError::JournalGone { .. })));
+        std::fs::rename(&moved, &path).unwrap();
+        journal.done(done(10, 30)).unwrap();
     }
 
     #[test]

@@ -76,6 +76,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// The members of the object in a line without those of these names; nothing where it has none of them, or cannot be read.
+pub(super) fn without<'a>(line: &'a str, names: &[&str]) -> Option<Vec<(Cow<'a, str>, &'a RawValue)>> {
+    if !names.iter().any(|name| line.contains(name)) {
+        return None;
+    }
+    let Members(mut all) = serde_json::from_str(line).ok().filter(|Members(all)| all.len() <= MOST_MEMBERS)?;
+    all.retain(|(name, _)| !names.contains(&name.as_ref()));
+    Some(all)
+}
+
 /// The members of the object in a line; or why it is none.
 pub(super) fn members(line: &str) -> Result<Vec<(Cow<'_, str>, Held<'_>)>, String> {
     let Members(all) = serde_json::from_str(line)

@@ -1,5 +1,5 @@
 //! The file of the rows that were not loaded, each with its number and the reason before it. Mended there, it can be
-//! loaded itself: both are left out then.
+//! loaded itself: both are left out then, and replaced where a row of it is rejected again.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -9,11 +9,11 @@ use keyholder_platform::{FileCursor, create_private_file, narrow, open_own};
 use serde_json::Value;
 
 use super::block::Rejected;
-use super::csv::{self, Found};
+use super::csv::{self, Cell, Found};
 use super::input::Form;
 use super::journal::{NO_SUM, Past, checksum};
 use super::value::push_text;
-use super::{LoadError, MARKS};
+use super::{LoadError, MARKS, json_lines};
 
 /// What to do about a file that is not as the load left it.
 const PUT_BACK: &str = "put it back as it was; its rows can be mended when the load is done";
@@ -25,8 +25,10 @@ pub(super) struct Rejects {
     /// What the rows are read from again.
     rows: FileCursor,
     form: Form,
-    /// The first line of the file, for CSV.
+    /// The first line of the file, for CSV, without the marks.
     header: Vec<u8>,
+    /// Where the marks of an earlier load stand among the columns of CSV.
+    marks: Vec<usize>,
     out: Option<File>,
     /// How long the file is with what was written down.
     pub(super) length: u64,
@@ -47,8 +49,10 @@ impl Rejects {
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             found => found.map(|_| true).map_err(LoadError::file("look at", path))?,
         };
+        let marks = if form.is_csv() { marks_in(header, form.delimiter() as u8) } else { Vec::new() };
+        let header = without_marks(header, form.delimiter() as u8, &marks).0;
         let mut rejects =
-            Self { path: path.to_path_buf(), rows, form, header: header.to_vec(), out: None, length: 0, sum: NO_SUM };
+            Self { path: path.to_path_buf(), rows, form, header, marks, out: None, length: 0, sum: NO_SUM };
         if is_there && !past.has_rejects {
             let problem = format!("`{}` is there already, and this load wrote nothing to it", rejects.path.display());
             return Err(LoadError::input(problem)
@@ -158,11 +162,10 @@ impl Rejects {
         line.push(delimiter);
         push_cell(&mut line, row.reason.as_bytes());
         line.push(delimiter);
-        let mut cells = Vec::new();
-        match csv::scan(&bytes, true, delimiter, &mut cells) {
-            Found::Record { flaw: None, length, .. } if length == bytes.len() => line.extend_from_slice(&bytes),
+        match without_marks(&bytes, delimiter, &self.marks) {
+            (cells, true) => line.extend_from_slice(&cells),
             // As one cell, or it would take the lines behind it with it.
-            _ => push_cell(&mut line, &bytes),
+            (text, false) => push_cell(&mut line, &text),
         }
         line.push(b'\n');
         Ok(line)
@@ -172,7 +175,14 @@ impl Rejects {
         let _ = write!(line, "{{\"{}\":{},\"{}\":{}", MARKS[0], row.number, MARKS[1], Value::from(row.reason.as_str()));
         let trimmed = bytes.trim_ascii();
         let object: Result<&serde_json::value::RawValue, _> = serde_json::from_slice(trimmed);
+        let again = std::str::from_utf8(trimmed).ok().and_then(|text| json_lines::without(text, &MARKS[..2]));
         match object.ok().and_then(|object| object.get().strip_prefix('{')) {
+            Some(_) if again.is_some() => {
+                for (name, value) in again.into_iter().flatten() {
+                    let _ = write!(line, ",{}:{}", Value::from(name), value.get());
+                }
+                line.push(b'}');
+            }
             Some(members) => {
                 if members.trim_start() != "}" {
                     line.push(b',');
@@ -195,6 +205,39 @@ impl Rejects {
             None => Ok(()),
         }
     }
+}
+
+/// Where the columns stand in a first line that an earlier load put before those of its file.
+fn marks_in(header: &[u8], delimiter: u8) -> Vec<usize> {
+    let mut cells = Vec::new();
+    csv::scan(header, true, delimiter, &mut cells);
+    let is_mark = |cell: &Cell| {
+        let name = header.get(cell.start..cell.end).and_then(|name| std::str::from_utf8(name).ok());
+        name.is_some_and(|name| MARKS[..2].contains(&name.trim()))
+    };
+    cells.iter().enumerate().filter(|(_, cell)| is_mark(cell)).map(|(at, _)| at).collect()
+}
+
+/// A line without the cells that stand there, and whether it is a record; of one that is none, what is behind those cells
+/// where they stand before all that is wrong with it.
+fn without_marks(line: &[u8], delimiter: u8, marks: &[usize]) -> (Vec<u8>, bool) {
+    let mut cells = Vec::new();
+    let found = csv::scan(line, true, delimiter, &mut cells);
+    let is_record = matches!(found, Found::Record { flaw: None, length, .. } if length == line.len());
+    if marks.is_empty() {
+        return (line.to_vec(), is_record);
+    }
+    let quotes = |cell: &Cell| usize::from(cell.is_quoted);
+    if !is_record {
+        let are_first = marks.iter().enumerate().all(|(at, mark)| at == *mark);
+        let last = cells.get(marks.len() - 1).map(|cell| cell.end + quotes(cell));
+        let rest =
+            last.filter(|end| are_first && line.get(*end) == Some(&delimiter)).and_then(|end| line.get(end + 1..));
+        return (rest.unwrap_or(line).to_vec(), false);
+    }
+    let kept = cells.iter().enumerate().filter(|(at, _)| !marks.contains(at));
+    let kept = kept.map(|(_, cell)| line.get(cell.start - quotes(cell)..cell.end + quotes(cell)).unwrap_or_default());
+    (kept.collect::<Vec<_>>().join(&delimiter), true)
 }
 
 /// In quotes, those inside twice.
@@ -276,6 +319,56 @@ mod tests {
         case.refused(&past, &format!("{} bytes of the {}", text.len() - 1, text.len()));
         std::fs::remove_file(case.path()).unwrap();
         case.refused(&past, &format!("0 bytes of the {}", text.len()));
+    }
+
+    #[test]
+    fn what_an_earlier_load_put_before_a_row_is_replaced() {
+        for (header, row, said) in [
+            ("keyholder_row,keyholder_reason,name,x", "7,\"was, bad\",One,\"a,b\"", "One,\"a,b\""),
+            ("name,keyholder_reason,\"x\", keyholder_row", "One,,\"a\"\"b\",7", "One,\"a\"\"b\""),
+            // Ragged, or one cell of what was no record.
+            ("keyholder_row,keyholder_reason,name,x", "7,why,One", "One"),
+            ("keyholder_row,keyholder_reason,name,x", "7,\"why\",\"One,\"\"\"", "\"One,\"\"\""),
+            // Still no record.
+            ("keyholder_row,keyholder_reason,name,x", "7,\"why\",One,\"a", "\"One,\"\"a\""),
+            ("keyholder_row,keyholder_reason,name,x", "7,\"why\"x,One,a", "\"7,\"\"why\"\"x,One,a\""),
+            ("name,x", "One,\"a", "\"One,\"\"a\""),
+        ] {
+            let case = Case::new();
+            std::fs::write(case.folder.path().join("rows.csv"), row).unwrap();
+            let rows = FileCursor::new(Arc::new(File::open(case.folder.path().join("rows.csv")).unwrap()), 0);
+            let past = Past::default();
+            let mut rejects = Rejects::open(&case.path(), rows, Form::Csv(','), header.as_bytes(), &past).unwrap();
+            let place = 0..row.len() as u64;
+            rejects.add(&[Rejected { number: 1, reason: "is bad".to_owned(), place, code: None }]).unwrap();
+            let text = std::fs::read_to_string(case.path()).unwrap();
+            let (first, second) = text.split_once('\n').unwrap();
+            assert_eq!(first.matches("keyholder_").count(), 2, "{first}");
+            assert!(first.starts_with("keyholder_row,keyholder_reason,name,"), "{first}");
+            assert_eq!(second, format!("1,\"is bad\",{said}\n"));
+        }
+    }
+
+    #[test]
+    fn members_of_an_earlier_load_are_replaced_in_json_lines() {
+        for (row, said) in [
+            (r#"{"keyholder_row":7,"keyholder_reason":"was","a":1.50}"#, r#","a":1.50}"#),
+            (r#"{"a":"x","keyholder_row":7}"#, r#","a":"x"}"#),
+            (r#"{"keyholder_reason":""}"#, "}"),
+            (r#"{"keyholder_row":7,"keyholder_line":"no"}"#, r#","keyholder_line":"no"}"#),
+            (r#"{"a":  {"keyholder_row": 1}}"#, r#","a":{"keyholder_row": 1}}"#),
+            ("{}", "}"),
+            ("no", r#","keyholder_line":"no"}"#),
+        ] {
+            let case = Case::new();
+            std::fs::write(case.folder.path().join("rows.csv"), row).unwrap();
+            let rows = FileCursor::new(Arc::new(File::open(case.folder.path().join("rows.csv")).unwrap()), 0);
+            let mut rejects = Rejects::open(&case.path(), rows, Form::JsonLines, b"", &Past::default()).unwrap();
+            let place = 0..row.len() as u64;
+            rejects.add(&[Rejected { number: 1, reason: "is bad".to_owned(), place, code: None }]).unwrap();
+            let text = std::fs::read_to_string(case.path()).unwrap();
+            assert_eq!(text, format!("{{\"keyholder_row\":1,\"keyholder_reason\":\"is bad\"{said}\n"));
+        }
     }
 
     #[test]

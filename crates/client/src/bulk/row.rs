@@ -51,7 +51,17 @@ impl RowWriter {
         };
         let draft = block.begin(&self.target, &known);
         let mut reasons = Reasons::default();
+        let mut lookups: Vec<&[u8]> = Vec::new();
         for (bound, given) in items {
+            if let Some(member) = bound.lookup().filter(|_| !is_nothing(&given)) {
+                if lookups.contains(&member) {
+                    reasons.add(&bound.name, "names a second row for the same lookup");
+                    continue;
+                }
+                lookups.push(member);
+            } else if bound.is_kept {
+                continue;
+            }
             match &bound.used {
                 Use::Left | Use::Key(_) => {}
                 Use::Member { start, kind } => {
@@ -61,7 +71,7 @@ impl RowWriter {
                         reasons.add(&bound.name, &reason);
                     }
                 }
-                Use::Sought { lookup, longest } => {
+                Use::Sought { lookup, longest, .. } => {
                     let (text, has_quotes) = match given {
                         Given::Nothing if !self.empties => continue,
                         Given::Text { text, has_quotes } if !text.trim().is_empty() => (text.trim(), has_quotes),
@@ -123,6 +133,15 @@ impl RowWriter {
             let _ = write!(key, "{comma}{name}={literal}");
         }
         Ok(key)
+    }
+}
+
+/// Whether a lookup that is given so names no row.
+fn is_nothing(given: &Given<'_>) -> bool {
+    match given {
+        Given::Text { text, .. } => text.trim().is_empty(),
+        Given::Nothing | Given::Null => true,
+        Given::Bare(_) => false,
     }
 }
 

@@ -107,7 +107,7 @@ struct KeyDefinition {
     entity_key_index_status: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Relationship {
     referencing_attribute: String,
@@ -182,6 +182,9 @@ struct SetName {
     entity_set_name: String,
 }
 
+/// The tables whose rows own others.
+const OWNERS: [&str; 2] = ["systemuser", "team"];
+
 /// The types of columns that have options, and what each type's columns are asked as.
 const CHOICES: [(&str, &str); 4] = [
     ("Picklist", "PicklistAttributeMetadata"),
@@ -225,13 +228,14 @@ impl Dataverse {
                 self.read_choices(&format!("{attributes}/Microsoft.Dynamics.CRM.{cast}"), &mut columns).await?;
             }
         }
-        let sets =
-            self.entity_sets(definition.many_to_one_relationships.iter().map(|it| &it.referenced_entity)).await?;
-        let lookups = definition.many_to_one_relationships.into_iter().filter_map(|relationship| {
+        let all: Vec<(String, Relationship)> =
+            definition.many_to_one_relationships.into_iter().flat_map(tables_behind).collect();
+        let sets = self.entity_sets(all.iter().map(|(table, _)| table)).await?;
+        let lookups = all.into_iter().filter_map(|(table, relationship)| {
             Some(Lookup {
                 column: relationship.referencing_attribute,
-                entity_set: sets.get(&relationship.referenced_entity)?.clone(),
-                table: relationship.referenced_entity,
+                entity_set: sets.get(&table)?.clone(),
+                table,
                 navigation_property: relationship.referencing_entity_navigation_property_name?,
             })
         });
@@ -302,6 +306,15 @@ impl Dataverse {
             .try_collect()
             .await
     }
+}
+
+/// The tables that a relationship points into. An owner is said to be of the table `owner`, which has no rows of its own: a
+/// user or a team.
+fn tables_behind(relationship: Relationship) -> Vec<(String, Relationship)> {
+    if relationship.referenced_entity == "owner" {
+        return OWNERS.iter().map(|table| ((*table).to_owned(), relationship.clone())).collect();
+    }
+    vec![(relationship.referenced_entity.clone(), relationship)]
 }
 
 fn column(seen: Attribute) -> (String, Column) {
