@@ -71,8 +71,8 @@ impl DatabaseOptions {
     }
 
     /// How many threads read side by side, at least one; when nothing is said, two on SQLite and
-    /// four on PostgreSQL, which have to wait for the server. On SQLite there are two more for reads
-    /// that turn out long, of which at most 64 wait before [`Error::Busy`].
+    /// four on PostgreSQL, which have to wait for the server. There are two more for reads that turn out
+    /// long, of which at most 64 wait before [`Error::Busy`].
     #[must_use]
     pub fn readers(mut self, readers: usize) -> Self {
         self.readers = Some(readers.max(1));

@@ -19,6 +19,7 @@
 pub mod database;
 pub mod dialect;
 mod error;
+mod handover;
 mod job;
 mod migration;
 pub mod pattern;

@@ -2,6 +2,10 @@
 //!
 //! The writing thread takes everything that waits into one transaction with a savepoint around each,
 //! as it does on SQLite: one lock, one commit, and one wait for the server's disk for all of them.
+//!
+//! A reading thread gives a read up one of whose statements takes longer than [`SHORT`] says, and hands it to two threads
+//! that do nothing but long ones ([`crate::handover`]), where a statement has the time that the server's address or
+//! [`Server`] gives it.
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -12,6 +16,7 @@ use tokio::runtime::Runtime;
 use super::failure::Failure;
 use super::{Server, Session, open};
 use crate::database::Link;
+use crate::handover::{self, Handover};
 use crate::job::{ReadJob, WriteJob};
 use crate::pool::{Pool, Read, Write};
 use crate::queue::Queue;
@@ -28,6 +33,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// One snapshot for the whole closure.
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+/// What the sessions of reading threads are set to. A statement that takes half a second makes its read a long one; so
+/// short is it only where it works: who waits for a lock says so first.
+const SHORT: &str = "SET statement_timeout TO '500ms'; SET lock_timeout TO '400ms'";
+/// As [`READ`], for who has met a lock: others change the tables, and that takes as long as it does.
+const READ_BEHIND_A_LOCK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+     SET LOCAL statement_timeout TO DEFAULT; SET LOCAL lock_timeout TO DEFAULT";
 /// The lock comes before the snapshot (LOCK takes none), so that the snapshot has all that earlier
 /// writers committed, and nobody else writes until this one has.
 const WRITE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE keyholder_writer IN EXCLUSIVE MODE";
@@ -36,6 +47,8 @@ const WRITE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE keyholder
 #[derive(Debug)]
 pub(crate) struct Sessions {
     pool: Pool,
+    /// The threads for long reads, which take what the pool's readers give up; they end after those.
+    long: Pool,
 }
 
 impl Sessions {
@@ -47,16 +60,18 @@ impl Sessions {
     ) -> Result<Self, Error> {
         open::check_name(server, schema)?;
         let pool = Pool::new(server.schema(schema), options.queue);
-        let desk = || Desk {
+        let long = Pool::new(server.schema(schema), options.queue.min(handover::WAITING));
+        let desk = |setting| Desk {
             server: server.clone(),
             schema: schema.to_owned(),
             durability: options.durability,
+            setting,
             runtime: None,
             session: None,
         };
         // The runtime of a connection may not be run inside another: the writer's own thread opens.
         let (opened, is_open) = mpsc::channel();
-        let (mut writer, writes, migrations) = (desk(), Arc::clone(&pool.writes), migrations.to_vec());
+        let (mut writer, writes, migrations) = (desk(None), Arc::clone(&pool.writes), migrations.to_vec());
         pool.spawn("store-writer", move || {
             let result = writer.open(&migrations);
             let goes_on = result.is_ok();
@@ -69,13 +84,21 @@ impl Sessions {
         })?;
         is_open.recv().map_err(|_| Error::Closed { path: pool.place().to_owned() })??;
         for _ in 0..options.readers.unwrap_or(READERS) {
-            let (mut reader, reads) = (desk(), Arc::clone(&pool.reads));
+            let (mut reader, reads) = (desk(Some(SHORT)), Arc::clone(&pool.reads));
+            let handover = Handover::new(&long.reads, long.place());
             pool.spawn("store-reader", move || {
-                run_reads(&mut reader, &reads);
+                run_reads(&mut reader, &reads, Some(&handover));
                 reader.close();
             })?;
         }
-        Ok(Self { pool })
+        for _ in 0..handover::THREADS {
+            let (mut reader, reads) = (desk(None), Arc::clone(&long.reads));
+            long.spawn("store-long-read", move || {
+                run_reads(&mut reader, &reads, None);
+                reader.close();
+            })?;
+        }
+        Ok(Self { pool, long })
     }
 
     pub(crate) fn place(&self) -> &Path {
@@ -93,6 +116,8 @@ impl Sessions {
     /// Lets the threads do what waits, and waits for their end.
     pub(crate) fn stop(&self) {
         self.pool.stop();
+        // Only now can nothing long be left any more.
+        self.long.stop();
     }
 }
 
@@ -101,6 +126,8 @@ struct Desk {
     server: Server,
     schema: String,
     durability: Durability,
+    /// What its connection is set to beside that.
+    setting: Option<&'static str>,
     runtime: Option<Arc<Runtime>>,
     session: Option<Session>,
 }
@@ -141,7 +168,7 @@ impl Desk {
     }
 
     fn prepare(&mut self, session: Session) -> Result<&Session, Error> {
-        if let Some(setting) = open::durable(self.durability) {
+        for setting in [open::durable(self.durability), self.setting].into_iter().flatten() {
             session.now(setting)?;
         }
         Ok(self.session.insert(session))
@@ -198,7 +225,8 @@ impl Desk {
     }
 }
 
-fn run_reads(desk: &mut Desk, reads: &Queue<Read>) {
+/// Does reads; what is too long for this thread is left where there is a place for it.
+fn run_reads(desk: &mut Desk, reads: &Queue<Read>, handover: Option<&Handover>) {
     let mut next = Vec::with_capacity(1);
     loop {
         reads.take(1, &mut next);
@@ -207,11 +235,10 @@ fn run_reads(desk: &mut Desk, reads: &Queue<Read>) {
             continue;
         }
         let done = desk.repeat(|session| {
-            let mut failure = read(session, &mut *job, true);
-            if failure.is_some() && session.has_expected() {
-                // It was not so, or nobody knows whether what failed did so because it is not.
+            let mut failure = read_as_expected(session, &mut *job, READ);
+            if matches!(failure, Some(Failure::Broken(Error::Contended { .. }))) {
                 session.roll_back();
-                failure = read(session, &mut *job, false);
+                failure = read_as_expected(session, &mut *job, READ_BEHIND_A_LOCK);
             }
             match failure {
                 // Nothing is written, so nothing can violate an index.
@@ -219,17 +246,38 @@ fn run_reads(desk: &mut Desk, reads: &Queue<Read>) {
                 Some(failure) => Err(failure),
             }
         });
-        job.finish(done);
-        if let Some(session) = &desk.session {
-            session.leave();
+        match (done, handover) {
+            (Err(Error::TooLong { .. }), Some(handover)) => {
+                // Whatever the closure made of being ended says nothing.
+                job.forget();
+                handover.leave(job);
+            }
+            (done, _) => job.finish(done),
+        }
+        match &desk.session {
+            Some(session) if handover.is_some() => session.leave(),
+            // Long reads are few: the server keeps no connection for them.
+            _ => desk.close(),
         }
     }
 }
 
+/// Runs a read, and once more when what it expected may not be so.
+fn read_as_expected(session: &Session, job: &mut dyn ReadJob, begin: &str) -> Option<Failure> {
+    let failure = read(session, job, begin, true)?;
+    // What takes too long or waits too long does so whatever was expected.
+    if !session.has_expected() || matches!(failure, Failure::Broken(Error::TooLong { .. } | Error::Contended { .. })) {
+        return Some(failure);
+    }
+    // It was not so, or nobody knows whether what failed did so because it is not.
+    session.roll_back();
+    read(session, job, begin, false)
+}
+
 /// Runs a read on a snapshot of its own, where it may expect something or not.
-fn read(session: &Session, job: &mut dyn ReadJob, may_expect: bool) -> Option<Failure> {
+fn read(session: &Session, job: &mut dyn ReadJob, begin: &str, may_expect: bool) -> Option<Failure> {
     job.forget();
-    session.begin(READ);
+    session.begin(begin);
     if may_expect {
         session.may_expect();
     }

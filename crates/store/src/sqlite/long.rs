@@ -1,49 +1,18 @@
-//! The reads that take long, and the threads that do nothing else.
+//! The threads that do nothing but long reads, as reading threads hand them over.
 //!
-//! Which reads those are shows only while they run: a reading thread gives up what takes more than
-//! [`SHORT`](super::work::SHORT) and hands it over here, where it is run again from its start. What was done of it by
-//! then is lost, which is little beside what is to come. Few run at once and few may wait: each of them keeps a
-//! processor busy for up to [`LONGEST`](super::work::LONGEST), so whoever sends many is told to send fewer.
+//! A reading thread gives up what takes more than [`SHORT`](super::work::SHORT); each read here keeps a processor busy for
+//! up to [`LONGEST`](super::work::LONGEST).
 //!
 //! A connection is opened for each and closed behind it. That costs a fraction of what the read does, and a database on
 //! which nobody asks for long reads keeps no memory for them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use super::open::{self, Purpose};
 use super::readers::{Ended, Reader};
 use crate::Error;
 use crate::pool::Read;
-use crate::queue::{Queue, Refused};
-
-/// How many threads do long reads.
-pub(super) const THREADS: usize = 2;
-/// The most long reads that wait for those threads: more than the service lets one user have under way at once (52), who
-/// so waits instead of being refused and asking again, each time at the cost of a short read.
-pub(super) const WAITING: usize = 64;
-
-/// Where reading threads leave what is long.
-pub(super) struct Handover {
-    queue: Arc<Queue<Read>>,
-    path: PathBuf,
-}
-
-impl Handover {
-    pub(super) fn new(queue: &Arc<Queue<Read>>, path: &Path) -> Self {
-        Self { queue: Arc::clone(queue), path: path.to_owned() }
-    }
-
-    /// Leaves a read that was given up, or answers it when too many wait.
-    pub(super) fn leave(&self, job: Read) {
-        let Err((job, refused)) = self.queue.try_push(job) else { return };
-        let path = self.path.clone();
-        job.finish(Err(match refused {
-            Refused::Full(waiting) => Error::Busy { path, waiting },
-            Refused::Closed => Error::Closed { path },
-        }));
-    }
-}
+use crate::queue::Queue;
 
 /// Does long reads, each on a connection of its own and of so many periods at most, until the queue is closed and empty.
 pub(super) fn run(queue: &Queue<Read>, path: &Path, longest: u32) {

@@ -17,11 +17,12 @@ use std::sync::Arc;
 use std::thread;
 
 use super::Connection;
-use super::long::{self, Handover};
+use super::long;
 use super::open::{self, Purpose};
 use super::readers::{Ended, Readers};
 use super::work::{LONGEST, SHORT, Work};
 use crate::database::Link;
+use crate::handover::{self, Handover};
 use crate::job::WriteJob;
 use crate::pool::{Pool, Read, Write};
 use crate::queue::Queue;
@@ -64,7 +65,7 @@ impl Threads {
         let readers = (0..count).map(|_| open::connect(&path, Purpose::Read)).collect::<Result<Vec<_>, _>>()?;
 
         let readers = Arc::new(Readers::new(readers, SHORT)?);
-        let long = Pool::new(path.clone(), options.queue.min(long::WAITING));
+        let long = Pool::new(path.clone(), options.queue.min(handover::WAITING));
         let threads = Self { pool: Pool::new(path, options.queue), long, readers, _folder: folder };
         // When a thread cannot be started, dropping `threads` ends those that were.
         for _ in 0..count {
@@ -72,7 +73,7 @@ impl Threads {
             let (path, handover) = (threads.path().to_owned(), Handover::new(&threads.long.reads, threads.path()));
             threads.pool.spawn("store-reader", move || run_reads(&readers, &reads, &handover, &path))?;
         }
-        for _ in 0..long::THREADS {
+        for _ in 0..handover::THREADS {
             let (reads, path) = (Arc::clone(&threads.long.reads), threads.path().to_owned());
             threads.long.spawn("store-long-read", move || long::run(&reads, &path, LONGEST))?;
         }

@@ -4,12 +4,12 @@
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
-use keyholder_store::statement::{Expr, Select, all as every, column};
+use keyholder_store::statement::{AddColumn, ColumnDefinition, Expr, Select, all as every, column};
 use keyholder_store::{Database, DatabaseOptions, Error, Kind, Prepared, Snapshot};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::{add, ephemeral, migrations};
+use crate::{add, ephemeral, migrations, server};
 
 /// More rows than a read may go through on the thread that asks.
 const MANY: i64 = 20_000;
@@ -127,7 +127,8 @@ const SOME: i64 = 200;
 /// What such a read counts: the notes three times over.
 const COUNTED: i64 = SOME * SOME * SOME;
 
-/// Reads that go through more than a short one may. On the thread where long ones are done they wait to be let go.
+/// Reads that go through more than a short one may, for minutes if they are let. On the thread where long ones are done they
+/// wait to be let go, and then go through less.
 struct LongReads {
     database: Database,
     tell: UnboundedSender<Option<String>>,
@@ -148,7 +149,8 @@ impl LongReads {
     fn ask(&self) -> JoinHandle<Result<Option<i64>, Error>> {
         let select = Select::from("note").project(Expr::Count, Kind::Integer);
         let select = select.join("note", "second", every([])).join("note", "third", every([]));
-        let select = Prepared::new(select).unwrap();
+        let endless = select.clone().join("note", "fourth", every([])).join("note", "fifth", every([]));
+        let (select, endless) = (Prepared::new(select).unwrap(), Prepared::new(endless).unwrap());
         let (tell, gate, database) = (self.tell.clone(), Arc::clone(&self.gate), self.database.clone());
         let work = move |snapshot: &mut Snapshot<'_>| {
             let thread = thread::current().name().map(str::to_owned);
@@ -158,7 +160,7 @@ impl LongReads {
                 // Nothing is ever sent: it goes on when the other end is dropped.
                 gate.lock().unwrap().recv().unwrap_err();
             }
-            snapshot.first(&select, &[], |row| row.get(0))
+            snapshot.first(if is_held { &select } else { &endless }, &[], |row| row.get(0))
         };
         tokio::spawn(async move { database.read(work).await })
     }
@@ -172,9 +174,25 @@ impl LongReads {
 const SHORT: &str = "store-reader";
 const LONG: &str = "store-long-read";
 
+/// A schema of its own on a server, where there is one.
+fn on_postgresql() -> Option<DatabaseOptions> {
+    let cluster = keyholder_cluster::server()?;
+    Some(DatabaseOptions::postgresql(&server(cluster), cluster.fresh_schema()))
+}
+
 #[tokio::test]
 async fn short_reads_go_on_beside_more_long_ones_than_are_done_at_once() {
-    let mut long = LongReads::on(DatabaseOptions::ephemeral()).await;
+    short_reads_go_on_beside_long_ones(DatabaseOptions::ephemeral()).await;
+}
+
+#[tokio::test]
+async fn so_they_do_on_postgresql() {
+    let Some(options) = on_postgresql() else { return };
+    short_reads_go_on_beside_long_ones(options).await;
+}
+
+async fn short_reads_go_on_beside_long_ones(options: DatabaseOptions) {
+    let mut long = LongReads::on(options).await;
     let asked: Vec<_> = (0..12).map(|_| long.ask()).collect();
     long.begins_on(LONG).await;
     long.begins_on(LONG).await;
@@ -192,7 +210,13 @@ async fn short_reads_go_on_beside_more_long_ones_than_are_done_at_once() {
 
 #[tokio::test]
 async fn more_long_reads_than_may_wait_are_refused_and_short_ones_are_not() {
-    let mut long = LongReads::on(DatabaseOptions::ephemeral().readers(1).queue(1)).await;
+    for options in [Some(DatabaseOptions::ephemeral()), on_postgresql()].into_iter().flatten() {
+        long_reads_that_may_not_wait_are_refused(options.readers(1).queue(1)).await;
+    }
+}
+
+async fn long_reads_that_may_not_wait_are_refused(options: DatabaseOptions) {
+    let mut long = LongReads::on(options).await;
     let mut asked = Vec::new();
     for _ in 0..2 {
         asked.push(long.ask());
@@ -214,10 +238,52 @@ async fn more_long_reads_than_may_wait_are_refused_and_short_ones_are_not() {
 
 #[tokio::test]
 async fn a_long_read_that_is_under_way_is_done_before_the_database_is_closed() {
-    let mut long = LongReads::on(DatabaseOptions::ephemeral()).await;
-    let read = long.ask();
-    long.begins_on(SHORT).await;
-    drop(long.hold);
-    long.database.close();
-    assert_eq!(read.await.unwrap(), Ok(Some(COUNTED)));
+    for options in [Some(DatabaseOptions::ephemeral()), on_postgresql()].into_iter().flatten() {
+        let mut long = LongReads::on(options).await;
+        let read = long.ask();
+        long.begins_on(SHORT).await;
+        drop(long.hold);
+        long.database.close();
+        assert_eq!(read.await.unwrap(), Ok(Some(COUNTED)));
+    }
+}
+
+#[tokio::test]
+async fn on_postgresql_a_read_that_waits_for_a_lock_is_no_long_one() {
+    let Some(options) = on_postgresql() else { return };
+    let database = Database::open(&options.readers(1), &migrations()).unwrap();
+    fill(&database, 3).await;
+    // Somebody changes the table and does not come to an end.
+    let (changed, is_changed) = tokio::sync::oneshot::channel();
+    let (hold, gate) = mpsc::channel::<()>();
+    let (changed, gate) = (Mutex::new(Some(changed)), Mutex::new(gate));
+    let add = AddColumn { table: "note".into(), column: ColumnDefinition::optional("more", Kind::Integer) };
+    let add = Prepared::new(add).unwrap();
+    let writes = database.clone();
+    let change = tokio::spawn(async move {
+        let work = move |tx: &mut keyholder_store::Transaction<'_>| {
+            tx.execute(&add, &[])?;
+            changed.lock().unwrap().take().unwrap().send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap_err();
+            Ok::<_, Error>(())
+        };
+        writes.write(work).await
+    });
+    is_changed.await.unwrap();
+    let (tell, mut begun) = unbounded_channel();
+    let reads = database.clone();
+    let read = tokio::spawn(async move {
+        let work = move |snapshot: &mut Snapshot<'_>| {
+            tell.send(thread::current().name().map(str::to_owned)).unwrap();
+            count(snapshot)
+        };
+        reads.read(work).await
+    });
+    // The second time it waits as long as it takes, on the same thread.
+    for _ in 0..2 {
+        assert_eq!(begun.recv().await.unwrap().as_deref(), Some(SHORT));
+    }
+    drop(hold);
+    change.await.unwrap().unwrap();
+    assert_eq!(read.await.unwrap(), Ok((3, Some(SHORT.to_owned()))));
 }
