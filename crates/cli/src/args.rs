@@ -32,7 +32,9 @@ use keyholder_foundation::ClientId;
 
 pub(crate) use app_user::{AppUser, AppUserCreate, AppUserList, AppUserOne, AppUserRemove, RightsFlags};
 pub(crate) use batch::Batch;
-pub(crate) use connection::{CallerFlags, ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags};
+pub(crate) use connection::{
+    CONNECTION, CallerFlags, ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags,
+};
 pub(crate) use credential::{SinkFlags, TrustFlags, Trusted};
 pub(crate) use credentials::{Credential, CredentialAdd, CredentialList, CredentialRevoke};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
@@ -46,8 +48,8 @@ pub(crate) use non_interactive::{
     NonInteractiveRelease, NonInteractiveWish, PasswordPlace, Slot,
 };
 pub(crate) use org::{
-    Behaviour, Clock, Credentials, Folder, ImportSchema, IssuerKeys, Org, OrgAdd, Policy, Pretence, Protection, Sample,
-    SecurityGroup, Snapshot, Snapshots, Start, Tenant,
+    Behaviour, Clock, Credentials, Folder, ImportSchema, IssuerKeys, Org, OrgAdd, Policy, Pretence, Protection, Reset,
+    Sample, SecurityGroup, Snapshot, Snapshots, Start, Tenant,
 };
 pub(crate) use profile::{Profile, ProfileAdd, ProfileRemove, ProfileUse, SourceFlags};
 pub(crate) use roles::{Role, RoleCreate, RoleDiff, RoleExport};

@@ -109,9 +109,8 @@ impl Failure {
             Self::Store(keyholder_store::Error::Value { reason }) => {
                 (error::odata(format!("Invalid value: {reason}.")), None)
             }
-            Self::Store(busy @ keyholder_store::Error::Busy { .. }) => {
-                (error::unexpected().with_status(503), Some(Error::Store(busy)))
-            }
+            // What is asked for at once is the callers' affair: nothing is wrong inside.
+            Self::Store(keyholder_store::Error::Busy { .. }) => (error::unexpected().with_status(503), None),
             Self::Store(keyholder_store::Error::TooLong { .. }) => (error::sql_timeout(), None),
             inside => (error::unexpected(), Some(inside.into())),
         }
@@ -139,5 +138,19 @@ impl From<keyholder_store::Error> for Failure {
 impl From<SchemaError> for Failure {
     fn from(error: SchemaError) -> Self {
         Self::Schema(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_much_at_once_is_the_callers_affair_and_no_trouble_inside() {
+        let busy = keyholder_store::Error::Busy { path: "org.db".into(), waiting: 64 };
+        let (refusal, inside) = Failure::from(busy).into_answer();
+        assert_eq!((refusal.status, inside.is_none()), (503, true));
+        let broken = keyholder_store::Error::Engine { path: "org.db".into(), reason: "no".to_owned() };
+        assert!(Failure::from(broken).into_answer().1.is_some());
     }
 }

@@ -28,7 +28,7 @@ pub use keys::{HeldKey, KeySeen, SinkSeen};
 pub use org::{DepthsSeen, HolderSeen, Holders, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 
 pub(crate) use keys::{address, sign_in};
-pub(crate) use org::{WholeOrg, all_roles, everyone, holders_of, read_rights, read_roles, whole_org};
+pub(crate) use org::{WholeOrg, all_roles, everyone, holders_of, read_rights, read_roles, shipped, whole_org};
 pub(crate) use org::{held, is_delegated};
 
 /// What is looked at beyond what is declared.

@@ -15,7 +15,7 @@ use crate::declaration::{
 use crate::error::{Error, While};
 use crate::granted::Privileges;
 use crate::marks::role_id;
-use crate::observe::{Holders, OrgSeen, RoleSeen, all_roles, holders_of, read_rights};
+use crate::observe::{Holders, OrgSeen, RoleSeen, all_roles, holders_of, read_rights, shipped};
 use crate::plan::{Finding, SYSTEM_ADMINISTRATOR};
 use crate::wishes::Wishes;
 
@@ -31,7 +31,7 @@ pub struct Listed {
     pub name: String,
     /// Whether Keyholder made it.
     pub made_by_keyholder: bool,
-    /// Whether it comes with the org, so that updates may change it.
+    /// Whether it comes with the org or a managed solution, so that updates may change it.
     pub comes_with_the_org: bool,
     /// Whether it is System Administrator, which may do everything.
     pub is_system_administrator: bool,
@@ -61,7 +61,7 @@ fn as_texts<S: Serializer>(rights: &[Right], serializer: S) -> Result<S::Ok, S::
     serializer.collect_map(print_rights(rights))
 }
 
-/// All roles of the org, by name: two requests, but for pages.
+/// All roles of the org, by name: three requests, but for pages.
 ///
 /// # Errors
 /// What the org refused.
@@ -69,7 +69,9 @@ pub async fn list(administrator: &Administrator) -> Result<Vec<Listed>, Error> {
     let doing = || "read the roles of the org".to_owned();
     let read = futures::join!(administrator.org.who_am_i(), all_roles(&administrator.org, None));
     let (who, roles) = (read.0.while_doing(doing)?, read.1.while_doing(doing)?);
-    let mut listed: Vec<Listed> = roots(&roles).map(|root| listed(root, &roles, who.organization_id)).collect();
+    let shipped = shipped(&administrator.org, &roles).await.while_doing(doing)?;
+    let mut listed: Vec<Listed> =
+        roots(&roles).map(|root| listed(root, &roles, &shipped, who.organization_id)).collect();
     listed.sort_by_key(|role| (role.name.to_lowercase(), role.id));
     Ok(listed)
 }
@@ -79,12 +81,12 @@ fn roots(roles: &[RoleSeen]) -> impl Iterator<Item = &RoleSeen> {
     roles.iter().filter(|role| role.root() == role.id)
 }
 
-fn listed(root: &RoleSeen, all: &[RoleSeen], organization: Uuid) -> Listed {
+fn listed(root: &RoleSeen, all: &[RoleSeen], shipped: &BTreeSet<Uuid>, organization: Uuid) -> Listed {
     Listed {
         id: root.id,
         name: root.name.clone(),
         made_by_keyholder: root.id == role_id(organization, &root.name),
-        comes_with_the_org: root.template.is_some(),
+        comes_with_the_org: shipped.contains(&root.id),
         is_system_administrator: root.template == Some(SYSTEM_ADMINISTRATOR),
         units: all.iter().filter(|role| role.root() == root.id).count(),
     }
@@ -120,7 +122,9 @@ pub async fn show(administrator: &Administrator, name: &str) -> Result<Detail, E
         users: Vec::new(),
         holders: BTreeMap::new(),
     };
-    let (rights, held_by) = futures::future::join(read_rights(org, &mut seen), holders_of(org, &copies)).await;
+    let (rights, held_by, shipped) =
+        futures::join!(read_rights(org, &mut seen), holders_of(org, &copies), shipped(org, &roles));
+    let shipped = shipped.while_doing(doing)?;
     rights.while_doing(doing)?;
     let held_by = held_by.while_doing(doing)?;
     let rights = Privileges::known().rights(&seen, &root).unwrap_or_default();
@@ -131,7 +135,7 @@ pub async fn show(administrator: &Administrator, name: &str) -> Result<Detail, E
         (known.map_or_else(|| id.to_string(), |privilege| privilege.name.clone()), *depth)
     });
     Ok(Detail {
-        listed: listed(&root, &roles, who.organization_id),
+        listed: listed(&root, &roles, &shipped, who.organization_id),
         grants: in_words(&rights),
         rights,
         privileges: named.collect(),

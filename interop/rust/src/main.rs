@@ -44,9 +44,8 @@ fn by_secret(client: &str, secret: &str) -> Result<Arc<dyn TokenCredential>, Box
 }
 
 fn by_certificate(client: &str, file: &str) -> Result<Arc<dyn TokenCredential>, Box<dyn Error>> {
-    let mut options = ClientCertificateCredentialOptions::default();
-    options.client_options = here()?;
-    options.password = Some(Secret::new(setting("PFX_PASSWORD")?));
+    let password = Some(Secret::new(setting("PFX_PASSWORD")?));
+    let options = ClientCertificateCredentialOptions { client_options: here()?, password };
     let certificate = SecretBytes::new(std::fs::read(file)?);
     Ok(ClientCertificateCredential::new(setting("TENANT_ID")?, client.to_owned(), certificate, Some(options))?)
 }

@@ -39,11 +39,22 @@ pub(crate) struct ConnectionFlags {
     pub(crate) source: SourceFlags,
 }
 
+/// The flags that say nothing beside `--local`, by which the org is that of the folder and the caller its administering
+/// application; of clap's names, each structure's is that of a group of its flags.
+pub(crate) const CONNECTION: [&str; 3] = ["PlaceFlags", "CallerFlags", "profile"];
+
 /// One org to work on, and as whom: a real one, or the local org of a folder.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OrgPlace {
     /// Work on the local org of a folder: the running one, or one that runs as long as this command
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_DATA)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = DEFAULT_DATA,
+        conflicts_with_all = CONNECTION
+    )]
     pub(crate) local: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) connection: ConnectionFlags,

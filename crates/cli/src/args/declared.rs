@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConnectionFlags, DEFAULT_DATA};
+use super::{CONNECTION, ConnectionFlags, DEFAULT_DATA};
 
 /// `plan`.
 #[derive(Debug, Args)]
@@ -45,7 +45,14 @@ pub(crate) struct Declared {
     pub(crate) file: PathBuf,
     /// Rehearse on the local org of a folder instead: the running one, or one that runs as long as this
     /// command
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_DATA)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = DEFAULT_DATA,
+        conflicts_with_all = CONNECTION
+    )]
     pub(crate) local: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) connection: ConnectionFlags,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConnectionFlags, DEFAULT_DATA};
+use super::{CONNECTION, ConnectionFlags, DEFAULT_DATA};
 
 /// `init`.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(crate) struct Init {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = DEFAULT_DATA,
-        conflicts_with = "url"
+        conflicts_with_all = CONNECTION
     )]
     pub(crate) local: Option<PathBuf>,
     #[command(flatten)]

@@ -71,8 +71,8 @@ pub(crate) enum Org {
     /// Put the org back to what it was when it was new
     #[command(long_about = "Puts the org back to what it was when it was new: the same ids and administrators, ten \
         sample accounts and contacts, the machine's time, and nothing else. Further tenants and orgs go; snapshots \
-        stay.")]
-    Reset(Folder),
+        stay. Before that it asks, on a terminal.\n\nExample:\n  keyholder org reset --yes")]
+    Reset(Reset),
     /// Have the token service sign with a new key; tokens that are out stay good until they expire
     RotateKeys(Folder),
     /// Show or set which group's members may come into an org
@@ -272,6 +272,16 @@ pub(crate) struct Folder {
     /// The data folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub(crate) data: PathBuf,
+}
+
+/// `org reset`.
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+    /// Do not ask before
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// `org sample`.

@@ -4,13 +4,20 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ConnectionFlags, DEFAULT_DATA};
+use super::{CONNECTION, ConnectionFlags, DEFAULT_DATA};
 
 /// `usage`.
 #[derive(Debug, Args)]
 pub(crate) struct Usage {
     /// Tell of the local org of a folder; of a running one also what each user asked for in the last minutes
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_DATA)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = DEFAULT_DATA,
+        conflicts_with_all = CONNECTION
+    )]
     pub(crate) local: Option<PathBuf>,
     /// Draw what each user of the local org has asked for in the last 30 days
     #[arg(long, requires = "local")]

@@ -163,6 +163,23 @@ fn commands_find_a_running_org_whose_name_this_machine_does_not_know() {
 }
 
 #[test]
+fn an_org_is_put_back_only_when_that_was_agreed_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let _org = RunningOrg::start(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let accounts = || {
+        let rows = run(folder.path(), &["query", "accounts?$select=name", "--local", "--output", "json"]).json();
+        rows.as_array().unwrap().len()
+    };
+    let new = accounts();
+    run(folder.path(), &["org", "sample", "--rows", "20"]).done();
+    let said = run(folder.path(), &["org", "reset"]).failed(64);
+    assert!(said.contains("would be deleted") && said.contains("`--yes`"), "{said}");
+    assert_eq!(accounts(), 20, "nothing was deleted");
+    run(folder.path(), &["org", "reset", "--yes"]).done();
+    assert_eq!(accounts(), new);
+}
+
+#[test]
 fn the_same_mistake_has_the_same_exit_code_whether_the_org_runs_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
@@ -238,6 +255,24 @@ fn an_entity_set_that_the_local_org_lacks_is_told_with_where_the_tables_are_list
     assert!(said.contains("keyholder org import-schema") && !said.contains("did you mean"), "{said}");
     let said = run(folder.path(), &["query", "contcts?$top=1", "--local"]).failed(65);
     assert!(said.contains("did you mean `contacts`?"), "{said}");
+}
+
+#[test]
+fn what_says_nothing_beside_local_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands =
+        [&["whoami"][..], &["query", "contacts"], &["usage"], &["plan"], &["init", "--from-org"], &["role", "list"]];
+    for command in commands {
+        let flags = [["--url", "https://a"], ["--client-id", "a"], ["--env-file", "a"], ["--profile", "a"]];
+        for flag in flags {
+            let said = run(folder.path(), &[command, &["--local"], &flag].concat()).failed(64);
+            assert!(said.contains("--local") && said.contains(flag[0]), "{command:?}: {said}");
+        }
+        let said = run(folder.path(), &[command, &["--local", "--azure-cli"]].concat()).failed(64);
+        assert!(said.contains("--azure-cli"), "{command:?}: {said}");
+    }
+    // What explains the settings says so of them.
+    run(folder.path(), &["whoami", "--local", "--explain-config"]).done();
 }
 
 #[test]

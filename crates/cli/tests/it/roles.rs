@@ -64,6 +64,9 @@ fn s10_a_role_is_made_shown_and_found_again() {
         |name: &str| listed["roles"].as_array().unwrap().iter().find(|role| role["name"] == name).cloned().unwrap();
     assert_eq!(of(NAME)["madeByKeyholder"], true);
     assert_eq!(of("System Administrator")["isSystemAdministrator"], true);
+    for role in listed["roles"].as_array().unwrap() {
+        assert_eq!(role["comesWithTheOrg"], role["name"] != NAME, "nobody else has made one: {role}");
+    }
     assert!(role(here, &["list"]).done().contains("System Customizer"));
     assert!(role(here, &["show", "No such role"]).failed(78).contains("has no role called"));
 }

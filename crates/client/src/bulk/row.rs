@@ -8,7 +8,7 @@ use super::LoadError;
 use super::block::{Block, Known, Place};
 use super::columns::{Bound, Use};
 use super::target::{RowIds, Target, Verb};
-use super::value::{Given, Kind, check_length, literal};
+use super::value::{Given, Kind, check_length, check_room, literal};
 
 /// Most things that are told of one row.
 const MOST_REASONS: usize = 8;
@@ -131,6 +131,7 @@ impl RowWriter {
             let literal = literal.map_err(|reason| format!("`{name}`: {reason}"))?;
             let comma = if at > 0 { "," } else { "" };
             let _ = write!(key, "{comma}{name}={literal}");
+            check_room(&key).map_err(|reason| format!("`{name}` {reason}"))?;
         }
         Ok(key)
     }

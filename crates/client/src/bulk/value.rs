@@ -6,7 +6,10 @@ use std::io::Write;
 use keyholder_foundation::Timestamp;
 use uuid::Uuid;
 
-use crate::dataverse::{Choice, Column, push_segment};
+use crate::dataverse::{Choice, Column, push_segment, segment};
+
+/// The most bytes of what a row is known by in an address, encoded; the service takes 32,768 for all of an address.
+const MOST_BYTES_KEY: usize = 16 << 10;
 
 /// A cell or a member, as it stands there.
 #[derive(Debug, Clone, Copy)]
@@ -141,8 +144,10 @@ impl Kind {
                 let _ = write!(out, "\"/{set}({})\"", id(text)?.hyphenated());
             }
             Self::RowByKey { set, column, is_text } => {
+                let literal = literal(text, *is_text)?;
+                check_room(&literal)?;
                 let _ = write!(out, "\"/{set}({column}=");
-                push_segment(out, &literal(text, *is_text)?);
+                push_segment(out, &literal);
                 out.extend_from_slice(b")\"");
             }
         }
@@ -157,6 +162,17 @@ pub(super) fn literal(text: &str, is_text: bool) -> Result<Cow<'_, str>, String>
     }
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.:".contains(&byte));
     if is_plain { Ok(text.into()) } else { Err(format!("{} cannot stand in a key", shown(text))) }
+}
+
+/// Refuses what a row is known by, not yet encoded, when there is no room for it in an address.
+pub(super) fn check_room(key: &str) -> Result<(), String> {
+    // Encoded, a byte becomes three at most, and one at least.
+    let has_room =
+        key.len() <= MOST_BYTES_KEY / 3 || (key.len() <= MOST_BYTES_KEY && segment(key).len() <= MOST_BYTES_KEY);
+    if has_room {
+        return Ok(());
+    }
+    Err(format!("is too long to know a row by: it takes more than {MOST_BYTES_KEY} bytes of an address"))
 }
 
 /// A cell's content for a message: short, in backquotes.
@@ -346,6 +362,24 @@ mod tests {
             assert!(said.contains(reason), "{text}: {said}");
         }
         assert!(Kind::Text { longest: None }.write(Given::Bare("1"), &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn what_a_row_is_known_by_has_room_in_an_address() {
+        let by_key = Kind::RowByKey { set: "accounts".to_owned(), column: "accountnumber".to_owned(), is_text: true };
+        for (text, has_room) in [
+            ("x".repeat(MOST_BYTES_KEY - 2), true),
+            ("x".repeat(MOST_BYTES_KEY - 1), false),
+            // Three bytes, each of which is three in an address.
+            ("世".repeat(MOST_BYTES_KEY / 9 - 1), true),
+            ("世".repeat(MOST_BYTES_KEY / 9 + 1), false),
+            ("x".repeat(1 << 20), false),
+        ] {
+            let written = written(&by_key, &text);
+            assert_eq!(written.is_ok(), has_room, "{}", text.len());
+            let too_long = |reason: String| reason.starts_with("is too long to know a row by");
+            assert!(written.err().is_none_or(too_long));
+        }
     }
 
     proptest! {

@@ -192,8 +192,16 @@ impl Dataverse {
             entity_set_name: String,
         }
         let path = format!("EntityDefinitions(LogicalName={})?$select=EntitySetName", segment(&quote(&entity)));
-        let definition: Definition = self.get_as(path).await?;
-        Ok(Query::fetch_xml(&definition.entity_set_name, document))
+        let definition: Result<Definition, Error> = self.get_as(path).await;
+        match definition {
+            // How the set is asked for is nothing that whoever wrote the document knows of.
+            Err(Error::Dataverse(mut refusal)) if refusal.status == 404 => {
+                refusal.request = format!("FetchXML of the table `{entity}`");
+                "it has no table of that name".clone_into(&mut refusal.message);
+                Err(Error::Dataverse(refusal))
+            }
+            definition => Ok(Query::fetch_xml(&definition?.entity_set_name, document)),
+        }
     }
 }
 

@@ -160,6 +160,16 @@ async fn queries_that_rows_hold_are_answered_in_the_callers_name() {
         let second = world.send(&world.admin, Method::GET, next.trim_start_matches('/'), &page, None).await.ok();
         assert_eq!((texts(first, "name"), texts(second, "name")), (vec!["Coho".into()], vec!["Fabrikam".into()]));
     }
+    // A page that was left in the document counts for nothing, however far away it is and whatever its cookie is.
+    for far in [
+        document.replace("page='9' count='50'", "page='11'"),
+        document.replace("page='9'", "page='2' paging-cookie='x'"),
+    ] {
+        let view = json!({ "name": "Far away", "fetchxml": far, "returnedtypecode": "account" });
+        let saved = world.post("savedqueries", view).await.ok().id();
+        let reply = world.get(&format!("accounts?savedQuery={saved}")).await.ok();
+        assert_eq!(texts(reply, "name"), ["Coho", "Fabrikam"], "{far}");
+    }
     let managed = "<fetch><entity name='savedquery'><attribute name='name'/><filter><condition attribute='canbedeleted' \
                    operator='eq' value='1'/></filter></entity></fetch>";
     assert!(texts(fetch(&world, "savedqueries", managed).await, "name").contains(&"In Lyon".to_owned()));

@@ -110,7 +110,11 @@ impl Lookups {
         let targets = self.targets.remove(column).unwrap_or_default();
         let tables: HashSet<&str> = targets.iter().map(|target| target.table.as_str()).collect();
         if targets.is_empty() {
-            notes.assume("lookups that lead nowhere, read-only", &self.table, Some(column));
+            let assumed = match column {
+                "ownerid" => "owners without a navigation property, so that their rows cannot be assigned",
+                _ => "lookups that lead nowhere, read-only",
+            };
+            notes.assume(assumed, &self.table, Some(column));
         }
         if column == "ownerid" && tables.iter().all(|table| PRINCIPALS.contains(table)) && !targets.is_empty() {
             return ColumnKind::Owner { targets };

@@ -89,6 +89,19 @@ fn visits() -> String {
 }
 
 #[test]
+fn owners_that_no_navigation_property_leads_to_are_told() {
+    let leads = "<NavigationProperty Name=\"ownerid\" Type=\"mscrm.principal\" Partner=\"owner_new_visit\">\
+         <ReferentialConstraint Property=\"_ownerid_value\" ReferencedProperty=\"ownerid\"/></NavigationProperty>";
+    let told = |text: &str| {
+        let assumed = read_text(text).unwrap().assumed;
+        assumed.into_iter().find(|(what, _)| what.contains("cannot be assigned")).map(|(_, places)| places)
+    };
+    assert_eq!(told(&visits()), None);
+    assert!(visits().contains(leads));
+    assert_eq!(told(&visits().replace(leads, "")), Some(vec!["`new_visit`.`ownerid`".to_owned()]));
+}
+
+#[test]
 fn a_document_becomes_tables_with_their_columns_and_relationships() {
     let reading = read_text(&visits()).unwrap();
     let mut definition = reading.definition.clone();

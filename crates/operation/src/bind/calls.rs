@@ -151,7 +151,13 @@ impl Binder<'_> {
         if let [next, ..] = rest {
             return Err(error::unknown_segment(&quoted(next.text())));
         }
-        let not_here = || error::not_supported(&format!("The operation {} on {}", quoted(name), table.logical_name()));
+        let not_here = || {
+            if elsewhere::has(name) || operations().any(|known| known == name) {
+                error::not_supported(&format!("The operation {name} on {}", table.logical_name()))
+            } else {
+                error::unknown_segment(&quoted(call.name))
+            }
+        };
         self.options.only(&[])?;
         let bound = || NamedRow { table: Arc::clone(table), key: key.clone() };
         match (table.logical_name(), name) {

@@ -34,9 +34,9 @@ impl Saved {
     /// # Errors
     /// What the service, or the local org, refuses of the document.
     pub fn query(&self, schema: &Schema, document: &str) -> Result<Query, DataverseError> {
-        let fetch = Fetch::parse(document)?;
+        // A page that the document itself names is a remainder of whoever saved it: neither given nor checked.
+        let fetch = Fetch { page: None, paging_cookie: None, ..Fetch::parse(document)? };
         let query = bind::fetch::bind(schema, &self.table, self.within.clone(), &fetch, None)?;
-        // A page that the document itself names is a remainder of whoever saved it.
         let door = Door::Linked { skip: 0 };
         Ok(Query { door, page: self.page.clone(), count: query.count || self.count, ..query })
     }

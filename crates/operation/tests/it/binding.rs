@@ -147,10 +147,24 @@ fn what_is_not_built_yet_says_so() {
         ("contacts?$apply=groupby((statecode))/filter(statecode eq 0)", "behind"),
         ("ManagedPropertyDefinitions", "ManagedPropertyDefinitions"),
         ("RetrieveDuplicates()", "RetrieveDuplicates"),
+        (&format!("contacts({ID})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()"), "RetrieveUserPrivileges"),
+        (&format!("contacts({ID})/Microsoft.Dynamics.CRM.CalculateRollupField()"), "CalculateRollupField"),
     ] {
         let (status, message) = refusal("GET", address, "");
         assert_eq!(status, 501, "{address}: {message}");
         assert!(message.contains(thing) && message.ends_with("is not supported by the local org yet."), "{message}");
+    }
+}
+
+#[test]
+fn an_operation_that_nobody_knows_is_no_segment_wherever_it_stands() {
+    for name in ["AddMembersTaem", "new_Nosuch"] {
+        for (method, row) in [("GET", "contacts"), ("POST", "contacts"), ("POST", "teams")] {
+            let path = format!("{row}({ID})/Microsoft.Dynamics.CRM.{name}");
+            let expected = format!("Resource not found for the segment 'Microsoft.Dynamics.CRM.{name}'.");
+            assert_eq!(refusal(method, &path, "{}"), (404, expected));
+        }
+        assert_eq!(refusal("GET", name, ""), (404, format!("Resource not found for the segment '{name}'.")));
     }
 }
 

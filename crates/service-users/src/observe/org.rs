@@ -331,17 +331,23 @@ struct ManagedFlag {
 /// Reads a whole org: eight requests, but for pages.
 pub(crate) async fn whole_org(org: &Dataverse) -> Result<WholeOrg, ClientError> {
     let mut seen = everyone(org).await?;
-    let roots: BTreeSet<Uuid> = seen.roles.iter().map(RoleSeen::root).collect();
-    let origins = of_ids::<Origin>(org, "roles?$select=roleid,ismanaged,canbedeleted", "roleid", &roots);
-    let (rights, origins) = join(read_rights(org, &mut seen), origins).await;
+    let roles = seen.roles.clone();
+    let (rights, shipped) = join(read_rights(org, &mut seen), shipped(org, &roles)).await;
     rights?;
+    Ok(WholeOrg { seen, shipped: shipped? })
+}
+
+/// Which of these roles came with the org or with a solution of somebody's, by their root copies: one request, but for
+/// pages.
+pub(crate) async fn shipped(org: &Dataverse, roles: &[RoleSeen]) -> Result<BTreeSet<Uuid>, ClientError> {
+    let roots: BTreeSet<Uuid> = roles.iter().map(RoleSeen::root).collect();
+    let origins = of_ids::<Origin>(org, "roles?$select=roleid,ismanaged,canbedeleted", "roleid", &roots).await?;
     let is_shipped = |origin: &Origin| {
         origin.ismanaged == Some(true) || origin.canbedeleted.as_ref().is_some_and(|flag| !flag.value)
     };
-    let shipped = origins?.into_iter().filter(is_shipped).map(|origin| origin.roleid);
-    let templates = seen.roles.iter().filter(|role| role.template.is_some()).map(RoleSeen::root);
-    let shipped = shipped.chain(templates).collect();
-    Ok(WholeOrg { seen, shipped })
+    let shipped = origins.into_iter().filter(is_shipped).map(|origin| origin.roleid);
+    let templates = roles.iter().filter(|role| role.template.is_some()).map(RoleSeen::root);
+    Ok(shipped.chain(templates).collect())
 }
 
 /// Reads an org's business units and all its application users with the roles that they hold, but not
