@@ -12,7 +12,7 @@ use crate::authority::{Authority, Discovered};
 use crate::dataverse::Change;
 use crate::testing::{SECRET, Script, answer, connection, token};
 use crate::{ClientSecret, Dataverse};
-use service::{Faults, Service};
+use service::{Faults, Line, Service};
 
 fn limits(text: &str) -> Limits {
     text.parse().unwrap()
@@ -94,6 +94,24 @@ fn s22_the_concurrency_that_serves_best_is_found() {
     let ended = run(&service, limits, 1, 8_000);
     assert!(ended.millis * 90 <= 20_000 * 100, "{} ms instead of 20,000", ended.millis);
     assert_eq!(ended.refused, 0);
+}
+
+#[test]
+fn s22_the_concurrency_that_serves_best_is_found_however_far_away_the_org_is() {
+    let limits = limits("100000,100000,52,300");
+    for (away, connecting) in [(0, 5), (20, 0), (20, 40), (100, 200)] {
+        // Two workers, a millisecond for each row.
+        let line = Line { away, connecting };
+        let service = || Service::over(line, limits, 1, Some(2), Faults::none());
+        let fixed = [4, 16, 52].map(|at_once| {
+            let service = service();
+            service.time.run(load(&service.unpaced(1).0, 2_000, at_once));
+            service.time.millis()
+        });
+        let best = fixed.into_iter().min().unwrap();
+        let found = run(&service(), limits, 1, 2_000).millis;
+        assert!(found * 90 <= best * 100, "{line:?}: {found} ms instead of {best}");
+    }
 }
 
 #[test]

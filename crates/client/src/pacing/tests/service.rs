@@ -158,6 +158,9 @@ pub(super) struct Seen {
     pub(super) sent: Vec<(u128, i64)>,
     requests: u64,
     tokens: u64,
+    /// Requests on the line, and the most that there were at once: as many connections are open.
+    open: u32,
+    connections: u32,
     /// Until when each worker is busy.
     workers: Vec<i64>,
 }
@@ -169,8 +172,27 @@ pub(super) struct Service {
     /// How long a request takes, there and back included.
     takes: u64,
     faults: Faults,
+    line: Line,
     windows: Mutex<HashMap<u128, Window>>,
     seen: Mutex<Seen>,
+}
+
+/// How far away the service is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Line {
+    /// Milliseconds, there and back together.
+    pub(super) away: u64,
+    /// Milliseconds that a new connection takes.
+    pub(super) connecting: u64,
+}
+
+/// A request on the line.
+struct Open<'a>(&'a Service);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.seen.lock().unwrap().open -= 1;
+    }
 }
 
 /// A request that was let in. It ends when its caller gives it up, too.
@@ -205,9 +227,13 @@ enum Fault {
 
 impl Service {
     pub(super) fn new(limits: Limits, takes: u64, workers: Option<usize>, faults: Faults) -> Arc<Self> {
+        Self::over(Line::default(), limits, takes, workers, faults)
+    }
+
+    pub(super) fn over(line: Line, limits: Limits, takes: u64, workers: Option<usize>, faults: Faults) -> Arc<Self> {
         let seen = Seen { workers: vec![0; workers.unwrap_or(0)], ..Seen::default() };
         let (windows, seen) = (Mutex::default(), Mutex::new(seen));
-        Arc::new(Self { time: Time::new(), limits, takes, faults, windows, seen })
+        Arc::new(Self { time: Time::new(), limits, takes, faults, line, windows, seen })
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -216,6 +242,13 @@ impl Service {
 
     /// The org, with a pool of so many users that take these for its limits.
     pub(super) fn org(self: &Arc<Self>, users: usize, known: Limits) -> (Dataverse, Arc<Pool>) {
+        let (org, tokens) = self.unpaced(users);
+        let pool = Pool::new(tokens, known);
+        (org.with_pool(pool.clone()), pool)
+    }
+
+    /// The org as the first of so many users has it, with nothing that holds requests back.
+    pub(super) fn unpaced(self: &Arc<Self>, users: usize) -> (Dataverse, Vec<Arc<Tokens>>) {
         let http = Http::new(self.clone(), self.time.clock.clone(), Arc::new(Waits(self.time.clone())));
         let authority = Authority::new(&Url::parse("https://login.windows.net").unwrap(), "t").unwrap();
         let tokens: Vec<_> = (0..users)
@@ -227,9 +260,7 @@ impl Service {
             .collect();
         let found = Discovered { authority, resource: "https://contoso.crm4.dynamics.com".to_owned() };
         let connection = connection("https://contoso.crm4.dynamics.com");
-        let org = Dataverse::new(&connection, &found, tokens[0].clone(), http);
-        let pool = Pool::new(tokens, known);
-        (org.with_pool(pool.clone()), pool)
+        (Dataverse::new(&connection, &found, tokens[0].clone(), http), tokens)
     }
 
     fn fault(&self) -> Option<Fault> {
@@ -261,6 +292,22 @@ impl Service {
         let Some(worker) = seen.workers.iter_mut().min() else { return Duration::from_millis(self.takes) };
         *worker = (*worker).max(now) + takes;
         Duration::from_millis(u64::try_from(*worker - now).unwrap())
+    }
+
+    /// Carries the request over the line, and the answer.
+    async fn carry(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        let (is_new, _open) = {
+            let mut seen = self.seen.lock().unwrap();
+            seen.open += 1;
+            let is_new = seen.open > seen.connections;
+            seen.connections = seen.connections.max(seen.open);
+            (is_new, Open(self))
+        };
+        let takes = self.line.away + if is_new { self.line.connecting } else { 0 };
+        if takes > 0 {
+            self.time.after(Duration::from_millis(takes)).await;
+        }
+        self.respond(request).await
     }
 
     async fn respond(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
@@ -367,6 +414,6 @@ fn throttled(code: &str, wait: Duration) -> Response<Bytes> {
 
 impl Transport for Service {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, Error>> {
-        Box::pin(self.respond(request))
+        Box::pin(self.carry(request))
     }
 }
