@@ -115,9 +115,7 @@ impl Error {
             Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
             Self::RightsMissing { .. } => ErrorKind::NotAllowed,
             Self::Stranded { source, .. } => source.kind(),
-            Self::Unplanned(_) | Self::KeyMaking(_) | Self::StillThere { .. } | Self::Journal(_) => {
-                ErrorKind::Other
-            }
+            Self::Unplanned(_) | Self::KeyMaking(_) | Self::StillThere { .. } | Self::Journal(_) => ErrorKind::Other,
             Self::NonInteractive(problem) => problem.kind(),
         }
     }

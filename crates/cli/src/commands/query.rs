@@ -1,7 +1,10 @@
-//! `keyholder query`: pages are printed as they arrive, so memory holds one.
+//! `keyholder query`: pages are printed as they arrive, so memory holds one. While it is printed, the org works on the next.
 
-use keyholder_client::dataverse::{self, Row};
-use keyholder_client::{Dataverse, Page};
+use std::borrow::Cow;
+
+use futures::future::join;
+use keyholder_client::dataverse::{self, TextPage};
+use keyholder_client::{Dataverse, Error, Page};
 
 use super::rows;
 use crate::args::Query;
@@ -11,6 +14,9 @@ use crate::failure::Failure;
 use crate::here::Asked;
 use crate::printer::{Printer, escaped};
 use crate::table;
+
+/// How many bytes of rows are printed with one write.
+const WRITTEN_AT_ONCE: usize = 64 << 10;
 
 pub(crate) async fn run(arguments: &Query, printer: Printer) -> Result<(), Failure> {
     let query = arguments.query.as_deref().unwrap_or_default();
@@ -47,15 +53,49 @@ async fn show(org: &Dataverse, arguments: &Query, document: Option<&str>, printe
     let query = if arguments.annotations { query.annotated() } else { query };
     let mut pages = org.query(query);
     let mut shown = Shown::new(arguments, printer);
-    loop {
-        match pages.next().await {
-            Ok(Some(page)) => shown.page(&page)?,
-            Ok(None) => break,
-            Err(error) => return Err(rows::refused(error, org).await),
-        }
+    // Nothing is read in rows that are printed as JSON: they stand as the org wrote them.
+    if printer.is_json() {
+        let print = |page: TextPage| {
+            shown.count(page.count);
+            shown.json(page.rows());
+            Ok(())
+        };
+        all(org, async || pages.next_text().await, print).await?;
+    } else {
+        all(org, async || pages.next().await, |page| shown.page(&page)).await?;
     }
     shown.end();
     Ok(())
+}
+
+/// Prints every page, each after the next one has been asked for.
+async fn all<P>(
+    org: &Dataverse,
+    mut next: impl AsyncFnMut() -> Result<Option<P>, Error>,
+    mut print: impl FnMut(P) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut page = next().await;
+    loop {
+        let this = match page {
+            Ok(Some(this)) => this,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(rows::refused(error, org).await),
+        };
+        let printed = async {
+            // On one thread the request goes out meanwhile.
+            tokio::task::yield_now().await;
+            print(this)
+        };
+        let (following, printed) = join(next(), printed).await;
+        printed?;
+        page = following;
+    }
+}
+
+/// The same JSON without the ends of lines, which stand between its texts alone.
+fn on_one_line(json: &str) -> Cow<'_, str> {
+    let is_between = |character: char| matches!(character, '\n' | '\r' | '\t');
+    if json.contains(is_between) { json.replace(is_between, " ").into() } else { json.into() }
 }
 
 /// What has been shown of a result.
@@ -81,19 +121,12 @@ impl Shown {
     }
 
     fn page(&mut self, page: &Page) -> Result<(), Failure> {
-        if let Some(count) = page.count {
-            self.printer.note(&match count {
-                1 => "1 row in all".to_owned(),
-                5_000.. => "5,000 rows in all or more: the Web API counts no further".to_owned(),
-                _ => format!("{count} rows in all"),
-            });
-        }
+        self.count(page.count);
         if self.printer.is_csv() {
-            for line in self.csv.page(&page.rows)? {
-                self.printer.values(&line);
+            let lines = self.csv.page(&page.rows)?;
+            if !lines.is_empty() {
+                self.printer.values(&lines.join("\n"));
             }
-        } else if self.printer.is_json() {
-            self.json(&page.rows);
         } else {
             let rows =
                 if self.annotations { page.rows.iter().map(rows::with_labels).collect() } else { page.rows.clone() };
@@ -107,15 +140,35 @@ impl Shown {
         Ok(())
     }
 
-    fn json(&self, rows: &[Row]) {
-        for (at, row) in rows.iter().enumerate() {
-            let text = serde_json::to_string(row).unwrap_or_default();
-            let before = match (self.printer.is_jsonl(), self.rows + at) {
+    fn count(&self, count: Option<u64>) {
+        let Some(count) = count else { return };
+        self.printer.note(&match count {
+            1 => "1 row in all".to_owned(),
+            5_000.. => "5,000 rows in all or more: the Web API counts no further".to_owned(),
+            _ => format!("{count} rows in all"),
+        });
+    }
+
+    /// Rows that are the texts of JSON objects, each on a line.
+    fn json<'a>(&mut self, rows: impl Iterator<Item = &'a str>) {
+        let mut lines = String::new();
+        for row in rows {
+            if lines.len() >= WRITTEN_AT_ONCE {
+                self.printer.data(&lines);
+                lines.clear();
+            } else if !lines.is_empty() {
+                lines.push('\n');
+            }
+            lines.push_str(match (self.printer.is_jsonl(), self.rows) {
                 (true, _) => "",
                 (false, 0) => "[",
                 (false, _) => ",",
-            };
-            self.printer.data(&format!("{before}{}", escaped(&text)));
+            });
+            lines.push_str(&escaped(&on_one_line(row)));
+            self.rows += 1;
+        }
+        if !lines.is_empty() {
+            self.printer.data(&lines);
         }
     }
 
@@ -134,5 +187,17 @@ impl Shown {
                 self.hidden
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_the_org_wrote_on_several_lines_is_one_line() {
+        let row = "{\r\n\t\"a\": \"x\\ny\",\n \"b\": 1.10}";
+        assert_eq!(on_one_line(row), "{   \"a\": \"x\\ny\",  \"b\": 1.10}");
+        assert!(matches!(on_one_line("{\"a\":\"ä\"}"), Cow::Borrowed(_)));
     }
 }

@@ -20,6 +20,8 @@ use crate::wire::looks_like;
 pub struct TextPage {
     body: Bytes,
     rows: Vec<Range<usize>>,
+    /// How many rows there are in all, when `$count=true` asked for that; at most 5,000.
+    pub count: Option<u64>,
     pub(super) next_link: Option<String>,
     pub(super) told: Told,
 }
@@ -28,6 +30,8 @@ pub struct TextPage {
 struct Answer<'a> {
     #[serde(borrow)]
     value: Option<&'a RawValue>,
+    #[serde(rename = "@odata.count")]
+    count: Option<u64>,
     #[serde(rename = "@odata.nextLink")]
     next_link: Option<String>,
     #[serde(rename = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie")]
@@ -57,7 +61,7 @@ impl TextPage {
         };
         let rows = rows.into_iter().map(place).collect();
         let told = Told::of(read.cookie.as_deref(), read.more);
-        Ok(Self { rows, next_link: read.next_link, told, body: body.clone() })
+        Ok(Self { rows, count: read.count, next_link: read.next_link, told, body: body.clone() })
     }
 
     /// The rows, in the result's order.
@@ -91,11 +95,12 @@ mod tests {
     #[test]
     fn rows_stand_as_they_were_written() {
         let body = "{\"@odata.context\": \"x\", \"value\" : [ {\"a\": 922337203685477.0000,\n \"b\":\"]\"} , {\"c\":1e2}],\
-                    \"@odata.nextLink\":\"https://org.example/next\"}";
+                    \"@odata.count\":2,\"@odata.nextLink\":\"https://org.example/next\"}";
         let page = read(body).unwrap();
         let rows: Vec<&str> = page.rows().collect();
         assert_eq!(rows, ["{\"a\": 922337203685477.0000,\n \"b\":\"]\"}", "{\"c\":1e2}"]);
-        assert_eq!((page.len(), page.next_link.as_deref()), (2, Some("https://org.example/next")));
+        let told = (page.len(), page.count, page.next_link.as_deref());
+        assert_eq!(told, (2, Some(2), Some("https://org.example/next")));
         assert!(read("{\"value\":[]}").unwrap().is_empty());
         for alone in ["{\"contactid\":\"1\"}", "{\"value\":\"a column alone\"}"] {
             assert_eq!(read(alone).unwrap().rows().collect::<Vec<_>>(), [alone]);
