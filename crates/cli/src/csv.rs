@@ -14,6 +14,8 @@ const TABLE: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
 #[derive(Debug, Default)]
 pub(crate) struct Csv {
     columns: Option<Vec<String>>,
+    /// Columns that the rows may have, whatever the first page has.
+    expected: Vec<String>,
     /// Whether what is noted beside the values is wanted too.
     annotations: bool,
     rows: usize,
@@ -24,6 +26,11 @@ impl Csv {
         Self { annotations, ..Self::default() }
     }
 
+    /// The same with these columns first, whatever the first page has.
+    pub(crate) fn expecting(self, expected: Vec<String>) -> Self {
+        Self { expected, ..self }
+    }
+
     /// The lines of a page, the header before those of the first.
     ///
     /// # Errors
@@ -32,13 +39,7 @@ impl Csv {
         let mut lines = Vec::with_capacity(rows.len() + 1);
         let is_wanted = |name: &&String| !name.contains('@');
         if self.columns.is_none() && !rows.is_empty() {
-            let mut columns: Vec<String> = Vec::new();
-            let mut known = std::collections::HashSet::new();
-            for name in rows.iter().flat_map(Row::keys).filter(is_wanted) {
-                if known.insert(name) {
-                    columns.push(name.clone());
-                }
-            }
+            let columns = joined(&self.expected, rows.iter().flat_map(Row::keys).filter(is_wanted).map(String::as_str));
             let columns = if self.annotations { with_notes(columns) } else { columns };
             lines.push(header(&columns));
             self.columns = Some(columns);
@@ -56,6 +57,13 @@ impl Csv {
         }
         Ok(lines)
     }
+}
+
+/// Columns that are expected, and behind them those that are found beside them, each once.
+pub(crate) fn joined<'a>(expected: &'a [String], found: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut known = std::collections::HashSet::new();
+    let all = expected.iter().map(String::as_str).chain(found);
+    all.filter(|name| known.insert(*name)).map(str::to_owned).collect()
 }
 
 /// These columns, each with those of its annotations. They are the same whatever the rows have: what is nothing has no
@@ -123,6 +131,14 @@ mod tests {
         assert_eq!(lines, expected);
         assert_eq!(csv.page(&rows(json!([{"is": false}]))).unwrap(), [",,,,false"], "one header for all pages");
         assert!(csv.page(&rows(json!([{"more": 1}]))).unwrap_err().message().contains("row 4 has the column `more`"));
+    }
+
+    #[test]
+    fn columns_that_are_expected_have_their_place_whatever_the_first_page_has() {
+        let mut csv = Csv::new(false).expecting(vec!["b".to_owned(), "c".to_owned()]);
+        let lines = csv.page(&rows(json!([{"a": 1, "b": 2}]))).unwrap();
+        assert_eq!(lines, ["b,c,a", "2,,1"]);
+        assert_eq!(csv.page(&rows(json!([{"c": 3}]))).unwrap(), [",3,"]);
     }
 
     #[test]

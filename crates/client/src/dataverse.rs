@@ -15,6 +15,7 @@ mod annotations;
 mod batch;
 mod change;
 mod fetch;
+mod fetch_columns;
 mod filter;
 mod key;
 mod multiple;

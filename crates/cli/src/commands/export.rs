@@ -164,6 +164,14 @@ async fn write(
 ) -> Result<(), Failure> {
     let (select, annotations) = (&job.arguments.select, job.arguments.annotations);
     let mut form = Form::new(job.format, select, annotations, journal.rows, journal.columns.clone());
+    if let Some(document) = &job.document
+        && job.format == Format::Csv
+        && select.is_empty()
+        && journal.columns.is_none()
+    {
+        // Who may not read definitions has the columns of the first page.
+        form = form.expecting(org.fetch_columns(document).await.unwrap_or_default());
+    }
     let mut pages = match &journal.next {
         Some(bookmark) => Some(org.query_from(query, bookmark)),
         // The last page is in the file already, and its end is missing.

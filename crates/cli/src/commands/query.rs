@@ -51,8 +51,13 @@ async fn show(org: &Dataverse, arguments: &Query, document: Option<&str>, printe
         }
     };
     let query = if arguments.annotations { query.annotated() } else { query };
-    let mut pages = org.query(query);
     let mut shown = Shown::new(arguments, printer);
+    if let Some(document) = document.filter(|_| printer.is_csv()) {
+        // Who may not read definitions has the columns of the first page.
+        let expected = org.fetch_columns(document).await.unwrap_or_default();
+        shown.csv = shown.csv.expecting(expected);
+    }
+    let mut pages = org.query(query);
     // Nothing is read in rows that are printed as JSON: they stand as the org wrote them.
     if printer.is_json() {
         let print = |page: TextPage| {

@@ -132,6 +132,39 @@ async fn what_got_nothing_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn columns_of_fetch_xml_that_are_first_filled_on_a_later_page_have_their_place() {
+    let case = Case::new().await;
+    let org = Dataverse::connect(&case.0.connection(), case.0.http().clone()).await.unwrap();
+    for name in ["Zz one", "Zz three", "Zz two"] {
+        org.create("contacts", &json!({"lastname": name})).await.unwrap();
+    }
+    let account = org.create("accounts", &json!({"name": "Zz firm"})).await.unwrap();
+    let bind = format!("/accounts({account})");
+    org.create("contacts", &json!({"lastname": "Zz zz", "fax": "7", "parentcustomerid_account@odata.bind": bind}))
+        .await
+        .unwrap();
+    let behind =
+        "<filter><condition attribute='lastname' operator='like' value='Zz%'/></filter><order attribute='lastname'/>";
+    let link = "<link-entity name='account' from='accountid' to='parentcustomerid' link-type='outer' alias='firm'>\
+                <attribute name='name'/></link-entity>";
+    let named = "<attribute name='lastname'/><attribute name='parentcustomerid'/><attribute name='fax' alias='f'/>";
+    let header = "lastname,_parentcustomerid_value,f,firm.name,contactid";
+    for (columns, name) in [(format!("{named}{link}"), "named"), ("<all-attributes/>".to_owned(), "all")] {
+        let document = format!("<fetch count='2'><entity name='contact'>{columns}{behind}</entity></fetch>");
+        fs::write(case.at("fetch.xml"), document).unwrap();
+        let output = format!("{name}.csv");
+        case.run(&["export", "--fetch", "fetch.xml", "--output-file", &output]).done();
+        let written = case.text(&output);
+        assert_eq!(case.run(&["query", "--fetch", "fetch.xml", "--output", "csv"]).done(), written, "{name}");
+        assert!(written.lines().count() == 5 && written.contains("Zz zz"), "{written}");
+        if name == "named" {
+            assert_eq!(written.lines().next(), Some(header));
+            assert!(written.lines().last().unwrap().starts_with(&format!("Zz zz,{account},7,Zz firm,")), "{written}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn columns_that_are_first_filled_on_a_later_page_have_their_annotations() {
     let case = Case::new().await;
     let org = Dataverse::connect(&case.0.connection(), case.0.http().clone()).await.unwrap();

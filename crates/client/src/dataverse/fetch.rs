@@ -95,31 +95,82 @@ fn escaped(text: &str) -> String {
 
 /// A start tag: where it stands, and its attributes' names and values as they are written.
 #[derive(Debug)]
-struct Tag<'a> {
+pub(super) struct Tag<'a> {
     from: usize,
     to: usize,
     attributes: Vec<(&'a str, &'a str)>,
+    pub(super) is_empty: bool,
+}
+
+/// A tag that was found, its attributes not read yet; the name of an end tag begins with `/`.
+struct Found<'a> {
+    from: usize,
+    to: usize,
+    name: &'a str,
+    attributes: &'a str,
     is_empty: bool,
 }
 
+impl<'a> Found<'a> {
+    fn tag(self) -> Option<Tag<'a>> {
+        let Self { from, to, attributes, is_empty, .. } = self;
+        Some(Tag { from, to, attributes: attributes_in(attributes)?, is_empty })
+    }
+}
+
+/// Where an element begins, or ends.
+pub(super) enum Element<'a> {
+    Start { name: &'a str, tag: Tag<'a> },
+    End(&'a str),
+}
+
 impl<'a> Tag<'a> {
-    fn attribute(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn attribute(&self, name: &str) -> Option<&'a str> {
         self.attributes.iter().find(|(other, _)| *other == name).map(|(_, value)| *value)
     }
 }
 
-/// The first start tag of that name outside comments and processing instructions.
+/// The first start tag of that name.
 fn tag<'a>(text: &'a str, wanted: &str) -> Option<Tag<'a>> {
     let mut at = 0;
     loop {
-        let from = at + text[at..].find('<')?;
+        let found = next(text, &mut at)?;
+        if found.name == wanted {
+            return found.tag();
+        }
+    }
+}
+
+/// The elements of a document as they begin and end; those whose attributes are none are left out.
+pub(super) fn elements(text: &str) -> impl Iterator<Item = Element<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let found = next(text, &mut at)?;
+            match found.name.strip_prefix('/') {
+                Some(name) => return Some(Element::End(name)),
+                None => {
+                    let name = found.name;
+                    if let Some(tag) = found.tag() {
+                        return Some(Element::Start { name, tag });
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// The next tag from there on, outside comments and processing instructions.
+fn next<'a>(text: &'a str, at: &mut usize) -> Option<Found<'a>> {
+    loop {
+        let from = *at + text[*at..].find('<')?;
         let rest = &text[from..];
         if rest.starts_with("<!--") {
-            at = from + rest.find("-->")? + 3;
+            *at = from + rest.find("-->")? + 3;
             continue;
         }
         if rest.starts_with("<?") {
-            at = from + rest.find("?>")? + 2;
+            *at = from + rest.find("?>")? + 2;
             continue;
         }
         let mut open = None;
@@ -135,10 +186,8 @@ fn tag<'a>(text: &'a str, wanted: &str) -> Option<Tag<'a>> {
         let inside = &rest[1..end];
         let (inside, is_empty) = inside.strip_suffix('/').map_or((inside, false), |inside| (inside, true));
         let (name, attributes) = inside.split_once(char::is_whitespace).unwrap_or((inside, ""));
-        at = from + end + 1;
-        if name == wanted {
-            return Some(Tag { from, to: at, attributes: attributes_in(attributes)?, is_empty });
-        }
+        *at = from + end + 1;
+        return Some(Found { from, to: *at, name, attributes, is_empty });
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Form {
     /// The columns that were asked for, in their order.
     select: Vec<String>,
     annotations: bool,
+    /// Columns that rows may have, whatever the first page has.
+    expected: Vec<String>,
     /// What the header of a CSV file has, once it is written.
     columns: Option<Vec<String>>,
     rows: u64,
@@ -33,7 +35,12 @@ impl Form {
         rows: u64,
         columns: Option<Vec<String>>,
     ) -> Self {
-        Self { format, select: select.to_vec(), annotations, columns, rows }
+        Self { format, select: select.to_vec(), annotations, expected: Vec::new(), columns, rows }
+    }
+
+    /// The same with these columns first, whatever the first page has.
+    pub(super) fn expecting(self, expected: Vec<String>) -> Self {
+        Self { expected, ..self }
     }
 
     /// The text of a page's rows, each of which is the text of a JSON object.
@@ -74,8 +81,8 @@ impl Form {
     pub(super) fn end(&mut self) -> String {
         match (self.format, self.rows) {
             // No row is a header all the same, where it is known.
-            (Format::Csv, 0) if self.columns.is_none() && !self.select.is_empty() => {
-                let columns = self.select.clone();
+            (Format::Csv, 0) if self.columns.is_none() && !(self.select.is_empty() && self.expected.is_empty()) => {
+                let columns = if self.select.is_empty() { self.expected.clone() } else { self.select.clone() };
                 let columns = if self.annotations { csv::with_notes(columns) } else { columns };
                 format!("{}\n", csv::header(&columns))
             }
@@ -98,7 +105,8 @@ impl Form {
 
     /// The columns of a page's rows, in the order in which they come.
     fn columns_of<'a>(&self, rows: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failure> {
-        let (mut columns, mut known) = (Vec::new(), HashSet::new());
+        let mut columns = self.expected.clone();
+        let mut known: HashSet<String> = columns.iter().cloned().collect();
         for row in rows {
             for (name, _) in self.members(row)?.wanted(false) {
                 if !known.contains(name) {
