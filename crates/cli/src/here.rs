@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::local::{self, Absent, LocalPlace};
 use crate::printer::Printer;
 use crate::settings;
+use crate::waits;
 
 /// The org and its directory, and the local org that runs as long as this command.
 pub(crate) struct Here {
@@ -74,11 +75,16 @@ impl Asked {
     /// of a folder.
     pub(crate) async fn find(flags: &OrgPlace, printer: Printer) -> Result<Self, Failure> {
         let Some(folder) = &flags.local else {
-            return Ok(Self { org: settings::connect(&flags.connection, printer).await?, place: None });
+            let org = settings::connect(&flags.connection, printer).await?;
+            waits::tell(&org, printer);
+            return Ok(Self { org, place: None });
         };
         let place = LocalPlace::find(folder, Absent::Refuse, printer).await?;
         match Self::connect(&place).await {
-            Ok(org) => Ok(Self { org, place: Some(place) }),
+            Ok(org) => {
+                waits::tell(&org, printer);
+                Ok(Self { org, place: Some(place) })
+            }
             Err(failure) => {
                 place.end().await;
                 Err(failure)

@@ -18,6 +18,7 @@ mod profiles;
 mod progress;
 mod settings;
 mod table;
+mod waits;
 mod wanted;
 mod wrap;
 

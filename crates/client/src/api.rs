@@ -115,7 +115,7 @@ impl Api {
             }
             match self.http.retries().wait(method, attempt, &outcome, self.http.server_now()) {
                 None => return outcome,
-                Some(wait) => self.http.wait_before_repeating(wait).await,
+                Some(wait) => self.http.wait_before_repeating(wait, &outcome).await,
             }
             attempt += 1;
         }

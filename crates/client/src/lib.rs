@@ -127,6 +127,7 @@ pub mod sign_ins;
 pub mod time;
 pub mod token;
 pub mod transport;
+mod waits;
 pub mod wire;
 
 /// The guide's examples are compiled with those of the documentation.
@@ -152,7 +153,7 @@ pub use error::{
     SignInError, TokenRefusal,
 };
 pub use graph::Graph;
-pub use keyholder_limits::{Limits, Told, entitlement};
+pub use keyholder_limits::{Limit, Limits, Told, entitlement};
 pub use keyholder_platform::EnvFile;
 pub use pacing::{Pool, UserLoad};
 pub use power_platform::PowerPlatform;
@@ -160,4 +161,5 @@ pub use power_platform::PowerPlatform;
 pub use retry::RetryPolicy;
 pub use token::{AccessToken, Tokens};
 pub use transport::{NetworkOptions, Transport};
+pub use waits::{Wait, WaitReason};
 pub use wire::Http;

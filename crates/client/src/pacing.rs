@@ -21,11 +21,12 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::Response;
 use keyholder_foundation::{ClientId, Timestamp};
-use keyholder_limits::{Limits, Next, Pacer, Sent, Told};
+use keyholder_limits::{Limit, Limits, Next, Pacer, Sent, Told};
 use tokio::sync::Notify;
 
 use crate::error::Error;
 use crate::token::Tokens;
+use crate::waits::{Wait, WaitReason};
 use crate::wire::Http;
 use concurrency::Concurrency;
 
@@ -70,6 +71,8 @@ struct Load {
     concurrency: Concurrency,
     sent: u64,
     refused: u64,
+    /// When the server said not to come before, and for which limit; none where it could not answer.
+    told_off: Option<(Timestamp, Option<Limit>)>,
 }
 
 /// One user of a pool, at one moment.
@@ -94,7 +97,8 @@ pub struct UserLoad {
 
 enum Choice {
     User(usize, Sent),
-    At(Timestamp),
+    /// That user may go from then on, and none before.
+    At(Timestamp, usize),
     AfterAnAnswer,
 }
 
@@ -108,6 +112,7 @@ impl Pool {
             concurrency: Concurrency::new(limits.concurrent),
             sent: 0,
             refused: 0,
+            told_off: None,
         };
         Arc::new(Self {
             loads: Mutex::new(users.iter().map(|_| load()).collect()),
@@ -182,7 +187,7 @@ impl Pool {
     /// Waits until a user has room.
     pub(crate) async fn turn<'a>(&'a self, http: &'a Http) -> Result<Turn<'a>, Error> {
         let came = http.local_now();
-        let mut has_waited = false;
+        let (mut has_waited, mut is_told) = (false, false);
         let front = match self.front.try_lock() {
             Ok(front) => front,
             Err(_) => {
@@ -196,10 +201,13 @@ impl Pool {
                 Some(Choice::User(user, sent)) => {
                     break Turn { pool: self, http, user, sent, sent_at: now, is_open: true };
                 }
-                Some(Choice::At(moment)) => {
+                Some(Choice::At(moment, user)) => {
                     has_waited = true;
                     // The millisecond that is under way counts whole.
                     let wait = moment.since(now).max(Duration::from_millis(1));
+                    if !std::mem::replace(&mut is_told, true) {
+                        http.waits().begin(&self.wait(user, now, moment));
+                    }
                     futures::future::select(http.sleep(wait).boxed(), self.answered.notified().boxed()).await;
                 }
                 Some(Choice::AfterAnAnswer) => {
@@ -214,6 +222,20 @@ impl Pool {
             http.counters().waited(http.local_now().since(came));
         }
         Ok(turn)
+    }
+
+    /// What a user waits for until then.
+    fn wait(&self, user: usize, now: Timestamp, until: Timestamp) -> Wait {
+        let mut loads = self.loads();
+        let load = loads.get_mut(user);
+        let reason = load.map_or(WaitReason::Limit(None), |load| match load.told_off {
+            Some((end, Some(limit))) if end >= until => WaitReason::Limit(Some(limit)),
+            Some((end, None)) if end >= until => WaitReason::Service,
+            _ if load.pacer.room(now) == 0 => WaitReason::Limit(Some(Limit::Requests)),
+            _ => WaitReason::Limit(Some(Limit::Execution)),
+        });
+        let client_id = self.users.get(user).map(|tokens| tokens.credential().client_id());
+        Wait { client_id, reason, duration: until.since(now), until }
     }
 
     /// Takes a place of the user that has the most room; or says when there will be some; nothing once it is closed.
@@ -236,8 +258,8 @@ impl Pool {
                 }
                 Next::At(moment) => {
                     wait = Some(match wait {
-                        Some(Choice::At(earlier)) if earlier <= moment => Choice::At(earlier),
-                        _ => Choice::At(moment),
+                        Some(Choice::At(earlier, other)) if earlier <= moment => Choice::At(earlier, other),
+                        _ => Choice::At(moment, user),
                     });
                 }
                 _ => wait = Some(wait.unwrap_or(Choice::AfterAnAnswer)),
@@ -256,6 +278,9 @@ impl Pool {
         if let Some(load) = self.loads().get_mut(user) {
             let at_once = load.pacer.in_flight();
             load.refused += u64::from(told.refused.is_some());
+            if let Some(wait) = told.retry_after {
+                load.told_off = Some((now.plus(wait), told.refused));
+            }
             load.pacer.answered(now, sent, told);
             load.concurrency.learn(told, at_once, took);
         }

@@ -11,9 +11,11 @@ use url::Url;
 
 use crate::counters::{Counted, Counters};
 use crate::error::Error;
+use crate::pacing::told::named;
 use crate::retry::RetryPolicy;
 use crate::time::{RuntimeSleep, ServerClock, Sleep};
 use crate::transport::{Network, NetworkOptions, Transport, origin_of};
+use crate::waits::{Wait, WaitReason, Waits};
 
 /// Sends requests. Cheap to clone; clones share connections and the servers' time.
 #[derive(Debug, Clone)]
@@ -23,6 +25,7 @@ pub struct Http {
     sleep: Arc<dyn Sleep>,
     policy: RetryPolicy,
     counters: Arc<Counters>,
+    waits: Arc<Waits>,
 }
 
 impl Http {
@@ -35,6 +38,7 @@ impl Http {
             sleep,
             policy: RetryPolicy::default(),
             counters: Arc::default(),
+            waits: Arc::default(),
         }
     }
 
@@ -85,6 +89,22 @@ impl Http {
         &self.counters
     }
 
+    /// Tells of every wait of several seconds as it begins: for room under the limits, or before a request is sent again.
+    /// Of many requests that wait for the same, one is told. For all clones; once it was said who is told, that stays.
+    ///
+    /// ```no_run
+    /// # fn example(http: &keyholder_client::Http) {
+    /// http.tell_waits(|wait| eprintln!("waiting until {}", wait.until));
+    /// # }
+    /// ```
+    pub fn tell_waits(&self, teller: impl Fn(&Wait) + Send + Sync + 'static) {
+        self.waits.tell(Box::new(teller));
+    }
+
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
     /// Waits.
     pub async fn sleep(&self, duration: Duration) {
         self.sleep.sleep(duration).await;
@@ -113,13 +133,19 @@ impl Http {
             let outcome = self.send_once(request).await;
             match self.policy.wait(method, attempt, &outcome, self.clock.now()) {
                 None => return outcome,
-                Some(wait) => self.wait_before_repeating(wait).await,
+                Some(wait) => self.wait_before_repeating(wait, &outcome).await,
             }
             attempt += 1;
         }
     }
 
-    pub(crate) async fn wait_before_repeating(&self, wait: Duration) {
+    /// Waits before a request is sent again that came to that.
+    pub(crate) async fn wait_before_repeating(&self, wait: Duration, outcome: &Result<Response<Bytes>, Error>) {
+        let reason = match outcome {
+            Ok(answer) if answer.status() == http::StatusCode::TOO_MANY_REQUESTS => WaitReason::Limit(named(answer)),
+            _ => WaitReason::Service,
+        };
+        self.waits.begin(&Wait { client_id: None, reason, duration: wait, until: self.local_now().plus(wait) });
         self.counters.repeated();
         self.counters.waited(wait);
         self.sleep.sleep(wait).await;

@@ -121,6 +121,9 @@ async fn a_throttled_write_waits_as_long_as_it_is_told() {
     };
     token(&script, "one");
     let before = keyholder_foundation::WallClock::now(clock.as_ref());
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let to = told.clone();
+    org.http().tell_waits(move |wait| to.lock().unwrap().push(*wait));
     let limit = r#"{"error":{"code":"0x80072322","message":"Number of requests exceeded the limit"}}"#;
     script.expect(
         "PATCH /api/data/v9.2/contacts(5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c11)",
@@ -130,6 +133,9 @@ async fn a_throttled_write_waits_as_long_as_it_is_told() {
     org.update("contacts", id(ID), &json!({"lastname": "x"})).await.unwrap();
     let waited = keyholder_foundation::WallClock::now(clock.as_ref()).since(before);
     assert_eq!(waited, std::time::Duration::from_secs(17));
+    let told = told.lock().unwrap();
+    assert_eq!((told.len(), told[0].until), (1, before.plus(waited)));
+    assert_eq!(told[0].reason, crate::WaitReason::Limit(Some(crate::Limit::Requests)));
     assert_eq!(script.seen().last().unwrap().headers()["if-match"], "*");
 }
 

@@ -72,6 +72,24 @@ fn s22_one_two_and_four_users_come_near_to_what_the_limits_allow_and_are_not_ref
 }
 
 #[test]
+fn s22_who_waits_for_which_limit_is_told_once_a_wait() {
+    let actual = limits("3,60,52,15");
+    let service = Service::new(actual, 40, None, Faults::none());
+    let (org, pool) = service.org(1, actual);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let to = told.clone();
+    org.http().tell_waits(move |wait| to.lock().unwrap().push(*wait));
+    service.time.run(load(&org, 8, pool.most_at_once()));
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let client_id = Some(org.tokens().credential().client_id());
+    for wait in told.iter() {
+        assert_eq!((wait.client_id, wait.reason), (client_id, WaitReason::Limit(Some(Limit::Requests))));
+        assert!(wait.duration <= Duration::from_secs(16), "{wait:?}");
+    }
+}
+
+#[test]
 fn s22_limits_that_nobody_told_are_found_with_hardly_a_refusal() {
     for users in [1, 2, 4] {
         // Some at once as they come, and a busy org whose workers have to take turns.

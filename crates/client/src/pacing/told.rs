@@ -24,10 +24,15 @@ pub(crate) fn read(answer: &Response<Bytes>, now: Timestamp) -> Told {
 
 /// Which limit a refusal names; that of requests where it names none.
 fn limit(answer: &Response<Bytes>) -> Limit {
-    let refusal = DataverseRefusal::read("", answer);
-    match refusal.as_ref().map(|refusal| refusal.code.as_str()) {
-        Some("0x80072321") => Limit::Execution,
-        Some("0x80072326") => Limit::Concurrency,
-        _ => Limit::Requests,
+    named(answer).unwrap_or(Limit::Requests)
+}
+
+/// Which limit a refusal names.
+pub(crate) fn named(answer: &Response<Bytes>) -> Option<Limit> {
+    match DataverseRefusal::read("", answer)?.code.as_str() {
+        "0x80072321" => Some(Limit::Execution),
+        "0x80072322" => Some(Limit::Requests),
+        "0x80072326" => Some(Limit::Concurrency),
+        _ => None,
     }
 }
