@@ -291,6 +291,9 @@ pub struct Checked {
     pub rejected: u64,
     /// The first of those.
     pub told: Vec<Rejected>,
+    /// On which line of the file each of them begins, from 1: the first line and blank ones are no rows, and a row may have
+    /// several lines.
+    pub lines: Vec<u64>,
 }
 
 /// Checks every row of a file against the table, and writes nothing, neither to the org nor here. Lookups by a column that is
@@ -306,7 +309,7 @@ pub async fn check(
     stop: &Stop,
 ) -> Result<Checked, LoadError> {
     let Prepared { mut rows, sender, lookups } = Prepared::new(org, pool, table, options, stop).await?;
-    let mut checked = Checked { rows: 0, rejected: 0, told: Vec::new() };
+    let mut checked = Checked { rows: 0, rejected: 0, told: Vec::new(), lines: Vec::new() };
     loop {
         if stop.is_asked() {
             return Err(LoadError::Stopped);
@@ -320,6 +323,7 @@ pub async fn check(
         checked.rejected += rejected.len() as u64;
         checked.told.extend(rejected.into_iter().take(MOST_TOLD - checked.told.len()));
         if !more {
+            checked.lines = rows.opened.lines_at(checked.told.iter().map(|row| row.place.start))?;
             return Ok(checked);
         }
         // Who waits for the end may go first.

@@ -209,8 +209,8 @@ fn status(progress: &Progress, elapsed: Duration, room: u32, limit: u32) -> Stri
 
 fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
     let file = shown(&arguments.file);
-    for row in &checked.told {
-        printer.line(&format!("row {}: {}", row.number, row.reason));
+    for (row, line) in checked.told.iter().zip(&checked.lines) {
+        printer.line(&format!("row {} (line {line}): {}", row.number, row.reason));
     }
     let more = checked.rejected.saturating_sub(checked.told.len() as u64);
     if more > 0 {
@@ -221,7 +221,8 @@ fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
         0 => format!("checked {rows} rows of {file}: none is wrong by itself; nothing was written, and keys, rights and rules of the org were not tried"),
         bad => format!("checked {rows} rows of {file}: {} cannot be loaded; nothing was written", thousands(bad)),
     });
-    let told = checked.told.iter().map(|row| json!({ "row": row.number, "reason": row.reason }));
+    let told = checked.told.iter().zip(&checked.lines);
+    let told = told.map(|(row, line)| json!({ "row": row.number, "line": line, "reason": row.reason }));
     let told: Vec<_> = told.collect();
     printer.json(&json!({ "checked": checked.rows, "rejected": checked.rejected, "first": told }));
     if checked.rejected == 0 { Exit::Done } else { Exit::BadData }

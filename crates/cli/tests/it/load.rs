@@ -47,6 +47,14 @@ impl Case {
         as_admin(&self.0, self.path(), arguments)
     }
 
+    /// Orders a fault of the org.
+    pub(crate) async fn order(&self, fault: &Value) {
+        let bearer = format!("Bearer {}", self.0.admin_token().await);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let ordered = self.0.ask("POST", "/_keyholder/faults", &headers, &fault.to_string()).await;
+        assert_eq!(ordered.status, 200, "{}", ordered.text);
+    }
+
     /// Loads into contacts.
     pub(crate) fn load(&self, arguments: &[&str]) -> Ended {
         self.run(&[&["load"], arguments, &["--table", "contacts"]].concat())

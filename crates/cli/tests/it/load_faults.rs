@@ -30,7 +30,7 @@ async fn bad_rows_are_rejected_each_with_its_reason() {
 
     let checked = case.load(&["bad.csv", "--dry-run"]);
     assert_eq!(checked.code(), 65);
-    assert!(checked.out.contains("row 2: has 2 cells, and the first line has 3\n"), "{}", checked.out);
+    assert!(checked.out.contains("row 2 (line 3): has 2 cells, and the first line has 3\n"), "{}", checked.out);
     assert!(
         checked.out.ends_with("checked 10 rows of bad.csv: 8 cannot be loaded; nothing was written\n"),
         "{}",
@@ -190,6 +190,39 @@ async fn files_that_are_there_stay_as_they_are() {
     let said = case.load(&["endless.csv"]).failed(65);
     assert!(said.contains("row 2 has more than 16777216 bytes") && said.contains("never closed"), "{said}");
     assert_eq!(case.query("contacts?$select=lastname&$filter=lastname eq 'Before'").len(), 1);
+}
+
+/// Whoever waits for a limit says so, for which and until when, with no terminal in sight.
+#[tokio::test(flavor = "multi_thread")]
+async fn waits_for_a_limit_are_told_as_they_begin() {
+    let case = Case::new().await;
+    case.file("rows.csv", "lastname\nWaits\n");
+    for (arguments, method) in [
+        (&["load", "rows.csv", "--table", "contacts"][..], "POST"),
+        (&["query", "contacts?$select=fullname"], "GET"),
+        (&["export", "contacts?$select=fullname", "--output-file", "a.csv"], "GET"),
+    ] {
+        case.order(&serde_json::json!({"fault": "throttle", "method": method, "path": "/api/data/v9.2/contacts*", "retryAfter": 100, "requests": 1})).await;
+        let mut command = keyholder(case.path());
+        command.args(arguments).envs(case.environment()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut told = String::new();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        for line in lines.map_while(Result::ok) {
+            told.push_str(&line);
+            if line.contains(" waits ") {
+                break;
+            }
+            told.push('\n');
+        }
+        // It would wait.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let last = told.lines().last().unwrap_or_default();
+        let id = &case.environment()[1].1;
+        assert!(last.starts_with(&format!("note: {id} waits ")) && last.contains(" s, until 20"), "{told}");
+        assert!(last.ends_with("for room under the limit on the number of requests"), "{told}");
+    }
 }
 
 /// A limit on the size of files stands in for a full disk: writing fails in the same way.

@@ -358,7 +358,7 @@ fn key_is_text(table: &TableInfo, verb: &Verb) -> Result<Vec<bool>, LoadError> {
         let name = &table.logical_name;
         return Err(LoadError::input(format!("`{}` is no alternate key of `{name}`: {has}", key.join(","))).hint(
             format!(
-                "make that key in the org (Power Apps: the table `{name}`, Keys), or name rows by `{}`",
+                "make that key in the org (Power Apps: the table `{name}`, Keys; the guide to loading has a command), or name rows by `{}`",
                 table.primary_id
             ),
         ));

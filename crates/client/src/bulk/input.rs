@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -182,6 +182,27 @@ impl Opened {
     /// The file from there on.
     pub(super) fn from(&self, offset: u64) -> FileCursor {
         FileCursor::new(self.file.clone(), offset)
+    }
+
+    /// On which line each of these places is, from 1; they come in their order.
+    pub(super) fn lines_at(&self, places: impl Iterator<Item = u64>) -> Result<Vec<u64>, LoadError> {
+        let (mut file, mut at, mut line) = (BufReader::new(self.from(0)), 0, 1);
+        let mut lines = Vec::new();
+        for place in places {
+            let mut before = file.by_ref().take(place.saturating_sub(at));
+            loop {
+                let bytes = before.fill_buf().map_err(LoadError::unreadable)?;
+                if bytes.is_empty() {
+                    break;
+                }
+                line += memchr::memchr_iter(b'\n', bytes).count() as u64;
+                let length = bytes.len();
+                before.consume(length);
+            }
+            at = at.max(place);
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     /// Keeps other loads from the file, until it is dropped: one with another journal would load its rows a second time.
@@ -449,6 +470,18 @@ mod tests {
         opened.from(9).read_to_string(&mut rest).unwrap();
         assert_eq!((rest.as_str(), opened.window.seen()), ("Two\n", &b"One\nTwo\n"[..]));
         assert!(opened.window.widen().unwrap() && opened.window.is_over());
+    }
+
+    #[test]
+    fn places_are_told_by_their_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let text = format!("name\n{}\n\n\"x\ny\"\nz\n", "x".repeat(100_000));
+        std::fs::write(&path, &text).unwrap();
+        let opened = Opened::open(&path, Form::Csv(',')).unwrap();
+        let places = [0, 5, text.find('"').unwrap() as u64, text.find('z').unwrap() as u64];
+        assert_eq!(opened.lines_at(places.into_iter()).unwrap(), [1, 2, 4, 6]);
+        assert!(opened.lines_at(std::iter::empty()).unwrap().is_empty());
     }
 
     #[test]
