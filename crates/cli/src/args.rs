@@ -10,6 +10,7 @@ mod connection;
 mod credential;
 mod credentials;
 mod declared;
+mod doctor;
 mod explain;
 mod export;
 mod fault;
@@ -38,6 +39,7 @@ pub(crate) use connection::{
 pub(crate) use credential::{SinkFlags, TrustFlags, Trusted};
 pub(crate) use credentials::{Credential, CredentialAdd, CredentialList, CredentialRevoke};
 pub(crate) use declared::{Apply, Declared, LeaveFlags, Plan};
+pub(crate) use doctor::{AdministratorFlags, Doctor};
 pub(crate) use explain::Explain;
 pub(crate) use export::{Export, Format};
 pub(crate) use fault::{Fault, FaultAdd, FaultKind};
@@ -243,6 +245,9 @@ pub(crate) enum Command {
         keyholder usage --local --output json"
     )]
     Usage(Usage),
+    /// Find out why an application does not get in, or what it may not do, and what mends that
+    #[command(long_about = doctor::DOCTOR)]
+    Doctor(Box<Doctor>),
     /// Say what an error code means, what mends it, and who may
     #[command(long_about = explain::EXPLAIN)]
     Explain(Explain),

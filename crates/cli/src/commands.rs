@@ -7,6 +7,7 @@ pub(crate) mod batch;
 pub(crate) mod call;
 pub(crate) mod credential;
 mod declared;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod explain_config;
 pub(crate) mod export;

@@ -184,7 +184,8 @@ impl From<Refused> for Failure {
     }
 }
 
-fn exit_of_kind(kind: ErrorKind) -> Exit {
+/// The exit code of an error's kind.
+pub(crate) fn exit_of_kind(kind: ErrorKind) -> Exit {
     match kind {
         ErrorKind::OutOfReach => Exit::OutOfReach,
         ErrorKind::NotAllowed => Exit::NotAllowed,

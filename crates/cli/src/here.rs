@@ -45,6 +45,11 @@ impl Here {
         }
     }
 
+    /// Somebody who has signed in already.
+    pub(crate) fn of(administrator: Administrator, journal: Journal, place: Option<LocalPlace>) -> Self {
+        Self { administrator, journal, place }
+    }
+
     async fn administrator(place: &LocalPlace) -> Result<Administrator, Failure> {
         let connection = local::administrator(place.folder())?;
         let http = settings::http(connection.ca_file.clone())?;

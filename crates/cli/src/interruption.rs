@@ -65,7 +65,9 @@ impl Leaves {
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
             Command::Org(Org::Start(_)) | Command::Quickstart(_) | Command::Load(_) => return None,
+            Command::Doctor(arguments) if arguments.mend => Self::Part,
             Command::Plan(_)
+            | Command::Doctor(_)
             | Command::Schema
             | Command::Explain(_)
             | Command::Token(_)

@@ -91,6 +91,7 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
         Command::Subscriber(args::Subscriber::List(arguments)) => arguments.local.is_some(),
         Command::Init(arguments) => arguments.local.is_some(),
         Command::Load(arguments) => arguments.place.local.is_some(),
+        Command::Doctor(arguments) => arguments.mend,
         _ => false,
     };
     let serves = rehearses || matches!(command, Command::Quickstart(_) | Command::Org(args::Org::Start(_)));
@@ -128,6 +129,7 @@ async fn perform(command: &Command, printer: Printer) -> Result<Exit, Failure> {
         }
         Command::Role(arguments) => return Box::pin(commands::role::run(arguments, printer)).await,
         Command::AppUser(arguments) => return Box::pin(commands::app_user::run(arguments, printer)).await,
+        Command::Doctor(arguments) => return Box::pin(commands::doctor::run(arguments, printer)).await,
         Command::Explain(arguments) => return commands::explain::run(arguments, printer).await,
         Command::Load(arguments) => return Box::pin(commands::load::run(arguments, printer)).await,
         Command::Credential(arguments) => Box::pin(commands::credential::run(arguments, printer)).await,

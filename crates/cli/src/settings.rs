@@ -152,7 +152,8 @@ async fn flags_of(flags: &ConnectionFlags, printer: Printer) -> Result<Flags, Fa
     })
 }
 
-async fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, Failure> {
+/// Who calls which org, checked.
+pub(crate) async fn connection(flags: &ConnectionFlags, printer: Printer) -> Result<Connection, Failure> {
     // Whoever wants to know what a command would do does not want it done.
     if flags.source.explain_config {
         return Err(Failure::new(Exit::Usage, "this command does not explain its settings")

@@ -46,6 +46,16 @@ impl Privileges {
         Some(rights)
     }
 
+    /// What privileges grant by name, beyond what every new role gets.
+    pub(crate) fn rights_of<'a>(&self, granted: impl Iterator<Item = (&'a str, Depth)>) -> Vec<Right> {
+        let usual: BTreeSet<String> =
+            default_role_privileges().map(|(privilege, _)| privilege.name.to_lowercase()).collect();
+        let granted = granted.filter(|(name, _)| !usual.contains(&name.to_lowercase()));
+        let mut rights: Vec<Right> = granted.map(|(name, depth)| self.right(name, depth)).collect();
+        rights.sort();
+        rights
+    }
+
     /// The tables in which these privileges let rows be created, each once.
     pub(crate) fn creatable<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
         let created = names.filter_map(|name| {

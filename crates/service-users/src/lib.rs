@@ -30,9 +30,11 @@
 pub mod app_users;
 pub mod apply;
 mod certificate;
+pub mod claims;
 pub mod codes;
 pub mod credentials;
 pub mod declaration;
+pub mod doctor;
 mod error;
 mod estate;
 mod granted;

@@ -102,7 +102,7 @@ fn kind_of(row: &Row) -> Kind {
     }
 }
 
-async fn entitled_to(
+pub(crate) async fn entitled_to(
     caller: &Administrator,
     kind: Kind,
     object: Option<ObjectId>,

@@ -38,6 +38,7 @@ impl Asked {
             Command::Role(arguments) => Self::of_org(arguments.place()),
             Command::NonInteractive(arguments) => Self::of_org(arguments.place()),
             Command::Subscriber(Subscriber::Add(arguments)) => Self::of_org(&arguments.place),
+            Command::Doctor(arguments) => Self::of_org(&arguments.place),
             Command::Token(arguments) => Self::of_org(&arguments.place),
             Command::Whoami(arguments) => Self::of_org(&arguments.place),
             Command::Query(arguments) => Self::of_org(&arguments.place),

@@ -1,8 +1,7 @@
 //! `keyholder token`.
 
-mod claims;
-
 use keyholder_client::Dataverse;
+use keyholder_service_users::claims;
 use serde_json::{Map, Value, json};
 
 use crate::args::Token;

@@ -12,6 +12,7 @@ use crate::sign_in::Case;
 /// The documents whose commands are run.
 const DOCUMENTS: &[&str] = &[
     "README.md",
+    "docs/guide-403.md",
     "docs/profiles.md",
     "docs/local-org.md",
     "docs/limits.md",

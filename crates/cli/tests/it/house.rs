@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("data", &["foundation", "limits", "dataverse", "operation", "security", "store"]),
     ("org", &["foundation", "platform", "entra", "limits", "dataverse", "store", "identity", "data"]),
     ("client", &["foundation", "platform", "entra", "limits", "dataverse", "operation"]),
-    ("service-users", &["foundation", "platform", "entra", "dataverse", "security", "client"]),
+    ("service-users", &["foundation", "platform", "entra", "dataverse", "operation", "security", "client"]),
     ("cli", &["foundation", "platform", "entra", "limits", "dataverse", "org", "client", "service-users"]),
     ("cluster", &["foundation", "platform", "store"]),
     ("testkit", &["foundation", "platform", "limits", "org", "client"]),

@@ -10,6 +10,7 @@ mod connection;
 mod control;
 mod credentials;
 mod declared;
+mod doctor;
 mod documents;
 mod explain;
 mod export;

@@ -7,14 +7,16 @@ use serde_json::{Map, Value};
 
 /// Header and claims of a compact JWT (RFC 7515 section 3.1); nothing when it is none. The signature is for the
 /// resource to check.
-pub(super) fn read(token: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
+#[must_use]
+pub fn read(token: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
     let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let mut next = || serde_json::from_slice(&parts.next()??).ok();
     Some((next()?, next()?))
 }
 
 /// The value as people read it: times as dates.
-pub(super) fn shown(claim: &str, value: &Value) -> String {
+#[must_use]
+pub fn shown(claim: &str, value: &Value) -> String {
     match (claim, value) {
         ("iat" | "nbf" | "exp" | "xms_tcdt" | "auth_time", Value::Number(seconds)) => match seconds.as_i64() {
             Some(whole) => format!("{} ({seconds})", Timestamp::from_unix_seconds(whole)),
@@ -31,7 +33,8 @@ pub(super) fn shown(claim: &str, value: &Value) -> String {
 }
 
 /// What the claim means; nothing for one that is not documented.
-pub(super) fn explain(claim: &str, value: &Value) -> Option<String> {
+#[must_use]
+pub fn explain(claim: &str, value: &Value) -> Option<String> {
     let text = value.as_str().unwrap_or_default();
     let words = match claim {
         "typ" => "what kind of thing this is: a JSON web token",
