@@ -52,8 +52,7 @@ impl Here {
 
     async fn administrator(place: &LocalPlace) -> Result<Administrator, Failure> {
         let connection = local::administrator(place.folder())?;
-        let http = settings::http(connection.ca_file.clone())?;
-        Ok(Administrator::connect(connection, http).await?)
+        settings::administrator_of(connection).await
     }
 
     /// Its parts: who works on it, what is borrowed, and the local org to be stopped at the end.

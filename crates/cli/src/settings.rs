@@ -10,7 +10,7 @@ use keyholder_client::{ConfigurationError, Connection, CredentialChoice, Dataver
 use keyholder_foundation::Secret;
 use keyholder_org::env_file;
 use keyholder_service_users::declaration::{Declaration, ReadError};
-use keyholder_service_users::{Administrator, variables};
+use keyholder_service_users::{Administrator, GitHubAccess, variables};
 
 use crate::args::{ConnectionFlags, FederatedSource, PlaceFlags, SourceFlags};
 use crate::exit::Exit;
@@ -37,9 +37,37 @@ pub(crate) async fn connect_by_file(path: &Path, printer: Printer) -> Result<Dat
 /// The same to administer with: the org and its tenant's directory, by one credential. It may be any:
 /// an application's, or the sign-in of a person.
 pub(crate) async fn administrator(flags: &ConnectionFlags, printer: Printer) -> Result<Administrator, Failure> {
-    let connection = connection(flags, printer).await?;
-    let http = http(connection.ca_file.clone())?;
-    Ok(Administrator::connect(connection, http).await?)
+    administrator_of(connection(flags, printer).await?).await
+}
+
+/// The same by a connection that was found elsewhere.
+pub(crate) async fn administrator_of(connection: Connection) -> Result<Administrator, Failure> {
+    let (http, github) = (http(connection.ca_file.clone())?, github()?);
+    Ok(Administrator { github, ..Administrator::connect(connection, http).await? })
+}
+
+/// The environment's names for the way into GitHub, each as GitHub's own programs know it.
+mod github_names {
+    /// A token, as `gh` reads it.
+    pub(super) const TOKEN: &str = "GH_TOKEN";
+    /// A token, as workflows have it; read where the other is not set.
+    pub(super) const WORKFLOW_TOKEN: &str = "GITHUB_TOKEN";
+    /// A file that holds a token and nothing else; read before both.
+    pub(super) const TOKEN_FILE: &str = "KEYHOLDER_GITHUB_TOKEN_FILE";
+    /// Where the REST API is, as workflows have it: that of a GitHub Enterprise Server, or GitHub's own.
+    pub(super) const API: &str = "GITHUB_API_URL";
+}
+
+/// The way into GitHub, where the environment has one.
+pub(crate) fn github() -> Result<Option<GitHubAccess>, Failure> {
+    let set = |name| environment(name).filter(|value| !value.trim().is_empty());
+    let token = match set(github_names::TOKEN_FILE) {
+        Some(file) => Some(secret_text(Path::new(&file), "GitHub token", github_names::TOKEN_FILE)?),
+        None => set(github_names::TOKEN).or_else(|| set(github_names::WORKFLOW_TOKEN)).map(Secret::new),
+    };
+    let Some(token) = token else { return Ok(None) };
+    let api = set(github_names::API).unwrap_or_else(|| GitHubAccess::PUBLIC.to_owned());
+    Ok(Some(GitHubAccess::new(api, token)))
 }
 
 /// The kept sign-ins of this user.

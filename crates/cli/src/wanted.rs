@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::args::{RightsFlags, SinkFlags, TrustFlags, Trusted};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::progress::shown;
 
 impl SinkFlags {
     /// The secret or certificate that is wanted, if one is.
@@ -20,14 +21,28 @@ impl SinkFlags {
         })
     }
 
+    /// What is to be done with what was written, if anything.
+    pub(crate) fn next(&self) -> Option<String> {
+        let env = self.save_env.as_ref().map(|path| format!("Try it: `keyholder whoami --env-file {}`.", shown(path)));
+        let manifest = || Some(format!("Apply it: `kubectl apply -f {}`.", shown(self.save_kubernetes.as_ref()?)));
+        env.or_else(manifest)
+    }
+
     /// Where a secret or certificate goes, when one is wanted.
     pub(crate) fn sink(&self) -> Option<Sink> {
-        match (&self.save_env, &self.save_secret, &self.save_with) {
-            (Some(path), ..) => Some(Sink::EnvFile(path.clone())),
-            (_, Some(path), _) => Some(Sink::File(path.clone())),
-            (.., Some(words)) => Some(Sink::Command(words.split_whitespace().map(str::to_owned).collect())),
-            _ => None,
-        }
+        let words = |text: &String| text.split_whitespace().map(str::to_owned).collect();
+        let file = self.save_env.clone().map(Sink::EnvFile).or_else(|| self.save_secret.clone().map(Sink::File));
+        let manifest = || Some((self.save_kubernetes.clone()?, self.kubernetes_secret.clone()?));
+        let program = || {
+            self.save_with.as_ref().map(|text| match self.kubernetes_secret.clone() {
+                Some(secret) => Sink::ManifestCommand { words: words(text), secret },
+                None => Sink::Command(words(text)),
+            })
+        };
+        file.or_else(|| manifest().map(|(file, secret)| Sink::Manifest { file, secret }))
+            .or_else(program)
+            .or_else(|| self.save_github.clone().map(Sink::GitHub))
+            .or_else(|| self.save_key_vault.clone().map(Sink::KeyVault))
     }
 }
 

@@ -118,11 +118,12 @@ impl Http {
         self.send_as(request.method(), request).await
     }
 
-    /// The same for a request that may be carried out twice whatever its method says: one for a token.
+    /// The same for a request that may be carried out twice whatever its method says: one for a token, one that puts a
+    /// whole thing in its place.
     ///
     /// # Errors
     /// As [`Http::send`].
-    pub(crate) async fn send_repeatable(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+    pub async fn send_repeatable(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
         self.send_as(&Method::GET, request).await
     }
 

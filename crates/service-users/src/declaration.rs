@@ -17,10 +17,10 @@ mod reading;
 mod rights;
 mod schema;
 mod shape;
+mod sink;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use keyholder_foundation::ClientId;
@@ -36,6 +36,7 @@ pub use print::{print_declaration, print_subscriber};
 pub use reading::{LARGEST_FILE, ReadError};
 pub use rights::{is_privilege_name, parse_grant, parse_rights, print_depth, print_rights, print_verb, read_role_file};
 pub use schema::json_schema;
+pub use sink::{GitHubPlace, GitHubSecret, KubernetesSecret, Sink, VaultSecret};
 pub use words::in_words;
 
 /// A whole declaration.
@@ -184,33 +185,6 @@ pub struct Federation {
     pub subject: String,
     /// `aud`.
     pub audience: String,
-}
-
-/// Where a credential goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sink {
-    /// A file of `NAME=value` lines with the whole way in, for the owner alone.
-    EnvFile(PathBuf),
-    /// A file that holds the credential and nothing else, for the owner alone.
-    File(PathBuf),
-    /// A program that reads it from its standard input; it and its arguments.
-    Command(Vec<String>),
-}
-
-impl Sink {
-    /// Where it is, whole: of a program its arguments too, each in quotes where they would run together.
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        match self {
-            Self::EnvFile(path) => format!("the env file `{}`", path.display()),
-            Self::File(path) => format!("the file `{}`", path.display()),
-            Self::Command(words) => {
-                let is_plain = |word: &String| !word.is_empty() && !word.contains([' ', '"', '\'', '`', '\\']);
-                let quoted = |word: &String| if is_plain(word) { word.clone() } else { format!("{word:?}") };
-                format!("the program `{}`", words.iter().map(quoted).collect::<Vec<_>>().join(" "))
-            }
-        }
-    }
 }
 
 /// A non-interactive user: a directory user that reaches an org's data by the services alone.

@@ -78,8 +78,8 @@ pub use patience::Patience;
 pub use report::{Event, InOrder, Outcome, Reporter, Step};
 pub use rules::{CredentialRules, Offence, Rule};
 pub use sink::{
-    Answer, CommandSink, EnvFileSink, FileSink, Kept, Key, LeftPlace, SecretSink, SinkError, Sinks, WrittenFor, answer,
-    open as open_sink, variables,
+    Answer, CommandSink, EnvFileSink, FileSink, GitHubAccess, GitHubSink, Kept, Key, KeyVaultSink, KubernetesSink,
+    LeftPlace, Means, SecretSink, SinkError, Sinks, WrittenFor, answer, open as open_sink, variables,
 };
 pub use wishes::{OfTable, Wish, Wishes};
 
@@ -121,6 +121,8 @@ pub struct Administrator {
     pub http: Http,
     /// How long "not yet" is waited out.
     pub patience: Patience,
+    /// The way into GitHub, for secrets that are kept there.
+    pub github: Option<GitHubAccess>,
 }
 
 impl Administrator {
@@ -132,7 +134,13 @@ impl Administrator {
         let org = Dataverse::connect(&connection, http.clone()).await?;
         let host = connection.url.as_url().host_str();
         let graph = Graph::connect(org.tokens().clone(), host, http.clone()).await?;
-        Ok(Self { connection, org, graph, http, patience: Patience::default() })
+        Ok(Self { connection, org, graph, http, patience: Patience::default(), github: None })
+    }
+
+    /// What it takes to reach places beyond this machine where its keys go.
+    #[must_use]
+    pub fn means(&self) -> Means {
+        Means::of(self.connection.clone(), self.http.clone()).with_github(self.github.clone())
     }
 
     /// The tenant, by its authority.

@@ -7,8 +7,15 @@ mod command;
 mod env_file;
 mod error;
 mod file;
+mod github;
+mod kubernetes;
 mod left;
+pub(crate) mod manifest;
+mod means;
 mod place;
+mod rest;
+mod seal;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -25,12 +32,16 @@ use crate::declaration::{Credential, Declaration, Sink};
 use crate::kept::KeyKind;
 
 pub use command::CommandSink;
-pub(crate) use command::{PATIENCE, hand_over};
+pub(crate) use command::{PATIENCE, hand_over, without};
 pub use env_file::EnvFileSink;
 pub use error::SinkError;
 pub use file::FileSink;
+pub use github::GitHubSink;
+pub use kubernetes::KubernetesSink;
 pub use left::LeftPlace;
 pub(crate) use left::{holds_key_of, left_places};
+pub use means::{GitHubAccess, Means};
+pub use vault::KeyVaultSink;
 
 /// Further variables of an application user's env file, beside those of
 /// [`keyholder_client::connection::names`].
@@ -132,6 +143,9 @@ fn is_pem(text: &str) -> bool {
 /// How many hexadecimal digits the id of a place has.
 pub(crate) const PLACE_ID_LENGTH: usize = 12;
 
+/// Why something that is never shown is left alone.
+pub(crate) const SEALED: &str = "something is there already, and no key of the application says that it is this one";
+
 /// What a sink holds.
 #[derive(Debug, Clone)]
 pub enum Kept {
@@ -155,6 +169,8 @@ pub enum Kept {
     },
     /// It cannot be looked into: what it was given, the directory alone tells.
     OutOfSight,
+    /// Something that is never shown: whether it is ours, the directory alone tells.
+    Sealed,
     /// Something that is no key: why, naming the place.
     Unusable(String),
     /// Something that is not Keyholder's and must not be replaced: what.
@@ -249,16 +265,16 @@ pub fn answer<'a, T: Send + 'a>(outcome: Result<T, SinkError>) -> Answer<'a, T> 
 pub struct Sinks(BTreeMap<(String, usize), Arc<dyn SecretSink>>);
 
 impl Sinks {
-    /// The declared sinks.
+    /// The declared sinks, those beyond this machine by these means; without any, such a one is an error.
     ///
     /// # Errors
     /// When a place cannot be told.
-    pub fn of(declaration: &Declaration) -> Result<Self, SinkError> {
+    pub fn of(declaration: &Declaration, means: Option<&Means>) -> Result<Self, SinkError> {
         let mut sinks = Self::default();
         for (name, user) in &declaration.application_users {
             for (number, credential) in user.credentials.iter().enumerate() {
                 if let Credential::Secret { sink, .. } | Credential::Certificate { sink, .. } = credential {
-                    sinks.insert(name, number, open(sink)?);
+                    sinks.insert(name, number, open(sink, means)?);
                 }
             }
         }
@@ -282,15 +298,51 @@ impl Sinks {
     }
 }
 
-/// The place that a declaration names.
+/// The place that a declaration names; one that is beyond this machine is reached by `means`.
 ///
 /// # Errors
-/// When a relative path relates to a folder that cannot be told.
-pub fn open(sink: &Sink) -> Result<Arc<dyn SecretSink>, SinkError> {
+/// When a relative path relates to a folder that cannot be told; [`SinkError::NoAccess`] for a place beyond this
+/// machine without means.
+pub fn open(sink: &Sink, means: Option<&Means>) -> Result<Arc<dyn SecretSink>, SinkError> {
+    let reached = || {
+        means.ok_or_else(|| SinkError::NoAccess {
+            place: sink.in_words(),
+            reason: "it is not on this machine, and nobody is signed in here".to_owned(),
+            mend: "run a command that signs in",
+        })
+    };
     Ok(match sink {
         Sink::EnvFile(path) => Arc::new(EnvFileSink::new(path)?),
         Sink::File(path) => Arc::new(FileSink::new(path)?),
         Sink::Command(words) => Arc::new(CommandSink::new(words)),
+        Sink::Manifest { file, secret } => Arc::new(KubernetesSink::new(file, secret)?),
+        Sink::ManifestCommand { words, secret } => Arc::new(CommandSink::new(words).with_manifest_of(secret)),
+        Sink::GitHub(secret) => Arc::new(GitHubSink::new(secret, reached()?)),
+        Sink::KeyVault(secret) => Arc::new(KeyVaultSink::new(secret, reached()?)),
+    })
+}
+
+/// The key that variables tell of, whose secret is `secret`; else what is wrong with them.
+fn key_of(get: impl Fn(&str) -> Option<String>, secret: Secret) -> Result<Key, String> {
+    let needed = |name: &str| get(name).ok_or_else(|| format!("{name} is missing"));
+    let wrong = |name: &str| format!("{name} cannot be used");
+    let (id, expires) = if is_pem(secret.expose()) {
+        (variables::CLIENT_CERTIFICATE_ID, variables::CLIENT_CERTIFICATE_EXPIRES)
+    } else {
+        (variables::CLIENT_SECRET_ID, variables::CLIENT_SECRET_EXPIRES)
+    };
+    Ok(Key {
+        url: needed(names::ORG_URL)?.parse().map_err(|_| wrong(names::ORG_URL))?,
+        tenant: needed(names::TENANT_ID)?,
+        authority: get(names::AUTHORITY)
+            .map(|url| Url::parse(&url))
+            .transpose()
+            .map_err(|_| wrong(names::AUTHORITY))?,
+        client_id: needed(names::CLIENT_ID)?.parse().map_err(|_| wrong(names::CLIENT_ID))?,
+        secret,
+        key_id: get(id).and_then(|id| id.parse().ok()),
+        expires: get(expires).and_then(|moment| Timestamp::parse(&moment).ok()),
+        ca_file: get(names::CA_FILE).map(PathBuf::from),
     })
 }
 

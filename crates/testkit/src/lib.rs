@@ -4,6 +4,8 @@
 //! speak HTTP to it like any client ([`World::ask`]), or through the client library
 //! ([`World::connection`]). Two worlds share nothing, so tests run side by side.
 
+pub mod services;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

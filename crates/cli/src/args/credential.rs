@@ -10,12 +10,15 @@ use clap::{Args, ValueEnum};
 use keyholder_service_users::declaration::federation::{
     parse_issuer, parse_kubernetes_name, parse_reference, parse_repository,
 };
-use keyholder_service_users::declaration::parse_lifetime;
+use keyholder_service_users::declaration::{GitHubSecret, KubernetesSecret, VaultSecret, parse_lifetime};
 use uuid::Uuid;
+
+/// The flags of which one says where a new secret goes.
+const SINKS: [&str; 6] = ["save_env", "save_secret", "save_with", "save_kubernetes", "save_github", "save_key_vault"];
 
 /// Where a new secret goes. It is written there and nowhere else.
 #[derive(Debug, Default, Args)]
-#[command(group = clap::ArgGroup::new("sink").args(["save_env", "save_secret", "save_with"]))]
+#[command(group = clap::ArgGroup::new("sink").args(SINKS))]
 #[group(skip)]
 pub(crate) struct SinkFlags {
     /// Make a client secret, and write the whole way in to an env file (NAME=value), readable by you alone; a
@@ -29,6 +32,21 @@ pub(crate) struct SinkFlags {
     /// arguments, by blanks
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) save_with: Option<String>,
+    /// Make a client secret, and write the whole way in to the manifest of a Kubernetes Secret, for `kubectl apply -f`,
+    /// readable by you alone
+    #[arg(long, value_name = "FILE", requires = "kubernetes_secret")]
+    pub(crate) save_kubernetes: Option<PathBuf>,
+    /// The Kubernetes Secret; with --save-with, the program reads its manifest: `kubectl apply -f -`
+    #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "sink", conflicts_with_all = ["save_env", "save_secret", "save_github", "save_key_vault"])]
+    pub(crate) kubernetes_secret: Option<KubernetesSecret>,
+    /// Make a client secret, and make it a secret of GitHub Actions: of a repository, of an environment
+    /// (OWNER/REPO@ENVIRONMENT#NAME), or of an organization (ORG#NAME); the token is in GH_TOKEN
+    #[arg(long, value_name = "OWNER/REPO#NAME")]
+    pub(crate) save_github: Option<GitHubSecret>,
+    /// Make a client secret, and keep it in an Azure key vault, https://NAME.vault.azure.net/secrets/SECRET, which your
+    /// own sign-in opens
+    #[arg(long, value_name = "URL")]
+    pub(crate) save_key_vault: Option<VaultSecret>,
     /// Make a certificate instead, whose key (RSA, PEM) is made on this machine and goes to the same place
     #[arg(long, requires = "sink")]
     pub(crate) certificate: bool,

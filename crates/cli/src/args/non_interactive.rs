@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use keyholder_service_users::declaration::KubernetesSecret;
 
 use super::OrgPlace;
 use super::credential::{LifetimeFlag, SinkFlags, TrustFlags};
@@ -113,7 +114,8 @@ pub(crate) struct NonInteractiveCreate {
 
 /// Where a generated password goes.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[command(group = clap::ArgGroup::new("password_place").required(true).args(["save_env", "save_password", "save_with", "save_kubernetes"]))]
+#[group(skip)]
 pub(crate) struct PasswordPlace {
     /// Write the way in to an env file (NAME=value), readable by you alone: user name, password, org
     #[arg(long, value_name = "FILE")]
@@ -124,6 +126,12 @@ pub(crate) struct PasswordPlace {
     /// Hand the password to a program on its standard input, such as a vault's: a program and its arguments, by blanks
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) save_with: Option<String>,
+    /// Write the way in to the manifest of a Kubernetes Secret, for `kubectl apply -f`, readable by you alone
+    #[arg(long, value_name = "FILE", requires = "kubernetes_secret")]
+    pub(crate) save_kubernetes: Option<PathBuf>,
+    /// The Kubernetes Secret; with --save-with, the program reads its manifest
+    #[arg(long, value_name = "[NAMESPACE/]NAME", conflicts_with_all = ["save_env", "save_password"])]
+    pub(crate) kubernetes_secret: Option<KubernetesSecret>,
 }
 
 /// `non-interactive convert`.

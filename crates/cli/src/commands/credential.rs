@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::here::Here;
 use crate::local::Absent;
 use crate::printer::Printer;
-use crate::progress::{Lines, quoted, shown};
+use crate::progress::{Lines, quoted};
 use crate::table;
 
 /// What works for less than this many days is told of.
@@ -89,7 +89,7 @@ fn check(arguments: &CredentialAdd, printer: Printer) -> Result<(), Failure> {
     let makes = arguments.secret || arguments.sink.certificate;
     if makes && arguments.sink.sink().is_none() && !arguments.show_secret {
         return Err(Failure::new(Exit::Usage, "nothing says where the new credential goes")
-            .hint("give `--save-env FILE`, `--save-secret FILE` or `--save-with PROGRAM`"));
+            .hint("give `--save-env FILE`, `--save-secret FILE`, `--save-with PROGRAM`, or another `--save-...`"));
     }
     if !makes && arguments.sink.sink().is_some() {
         return Err(Failure::new(Exit::Usage, "there is nothing to save: another issuer's tokens are no secret")
@@ -110,7 +110,9 @@ async fn add(here: &Here, arguments: &CredentialAdd, printer: Printer) -> Result
     let lines = Lines::of_all(printer, &std::env::current_dir().unwrap_or_default());
     let lifetime = arguments.lifetime.lifetime;
     let sink = match arguments.sink.sink() {
-        Some(sink) => Some(open_sink(&sink).map_err(keyholder_service_users::Error::from)?),
+        Some(sink) => {
+            Some(open_sink(&sink, Some(&administrator.means())).map_err(keyholder_service_users::Error::from)?)
+        }
         None => None,
     };
     let screen = Screen(printer);
@@ -125,8 +127,8 @@ async fn add(here: &Here, arguments: &CredentialAdd, printer: Printer) -> Result
     for note in &added.notes {
         printer.note(note);
     }
-    if let Some(path) = &arguments.sink.save_env {
-        printer.line(&format!("\nTry it: `keyholder whoami --env-file {}`.", shown(path)));
+    if let Some(next) = arguments.sink.next() {
+        printer.line(&format!("\n{next}"));
     } else if added.kind == Kind::Federated {
         printer.line(
             "\nIts way in is not proved from here: nobody here has a token of that issuer. Where it runs, `keyholder \

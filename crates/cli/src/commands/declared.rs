@@ -14,7 +14,7 @@ use keyholder_service_users::apply::{Applied, Proving, apply};
 use keyholder_service_users::declaration::{Credential, Declaration, ONE_ORG};
 use keyholder_service_users::observe::{Look, Observation};
 use keyholder_service_users::plan::{Finding, Leave, Plan, plan};
-use keyholder_service_users::{Administrator, Borrowing, Estate, Journal, Reporter, Sinks, observe, rights};
+use keyholder_service_users::{Administrator, Borrowing, Estate, Journal, Means, Reporter, Sinks, observe, rights};
 use serde_json::{Value, json};
 
 use crate::args;
@@ -59,14 +59,20 @@ impl Declared {
                 (Connection::try_from(settings)?, None)
             }
         };
-        let sinks = Sinks::of(&declaration).map_err(keyholder_service_users::Error::from)?;
+        let github = settings::github()?;
         let http = settings::http(base.ca_file.clone())?;
         let orgs = declaration.orgs.iter().map(|(name, org)| {
             let connection = Connection { url: org.url.clone(), ..base.clone() };
             let http: Http = http.clone();
-            async move { (name.clone(), Administrator::connect(connection, http).await) }
+            let github = github.clone();
+            async move {
+                let administrator = Administrator::connect(connection, http).await;
+                (name.clone(), administrator.map(|administrator| Administrator { github, ..administrator }))
+            }
         });
         let orgs: BTreeMap<_, _> = join_all(orgs).await.into_iter().collect();
+        let means = Means::of(base, http.clone()).with_github(github.clone());
+        let sinks = Sinks::of(&declaration, Some(&means)).map_err(keyholder_service_users::Error::from)?;
         let journal = match &place {
             Some(place) => Journal::new(place.folder().file("journal")),
             None => Journal::new(settings::state_folder("what is borrowed")?.join("journal")),
@@ -78,8 +84,9 @@ impl Declared {
 
     /// A declaration that was made in code for one org.
     pub(crate) fn of_one(here: Here, declaration: Declaration) -> Result<Self, Failure> {
-        let sinks = Sinks::of(&declaration).map_err(keyholder_service_users::Error::from)?;
         let (administrator, journal, place) = here.into_parts();
+        let sinks = Sinks::of(&declaration, Some(&administrator.means()));
+        let sinks = sinks.map_err(keyholder_service_users::Error::from)?;
         let borrowing = Borrowing { journal, random: Arc::new(OsRandom) };
         let orgs = BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]);
         let estate = Estate::new(&declaration, orgs).borrowing(borrowing);

@@ -101,10 +101,16 @@ async fn convert(here: &Lending, arguments: &NonInteractiveConvert, printer: Pri
 }
 
 fn sink(place: &PasswordPlace) -> Result<PasswordFile, Failure> {
-    let sink = match (&place.save_env, &place.save_password, &place.save_with) {
+    let words = |text: &String| text.split_whitespace().map(str::to_owned).collect();
+    let (file, secret) = (place.save_kubernetes.clone(), place.kubernetes_secret.clone());
+    let sink = match (&place.save_env, &place.save_password, &place.save_with, file.zip(secret.clone())) {
         (Some(path), ..) => Sink::EnvFile(path.clone()),
-        (_, Some(path), _) => Sink::File(path.clone()),
-        (.., Some(words)) => Sink::Command(words.split_whitespace().map(str::to_owned).collect()),
+        (_, Some(path), ..) => Sink::File(path.clone()),
+        (.., Some((file, secret))) => Sink::Manifest { file, secret },
+        (_, _, Some(text), _) => match secret {
+            Some(secret) => Sink::ManifestCommand { words: words(text), secret },
+            None => Sink::Command(words(text)),
+        },
         _ => return Err(Failure::new(Exit::Usage, "no place for the password was named")),
     };
     Ok(PasswordFile::new(&sink).map_err(keyholder_service_users::Error::from)?)

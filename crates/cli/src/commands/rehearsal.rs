@@ -40,12 +40,20 @@ struct Apart {
 impl Apart {
     fn divert(&mut self, user: &str, sink: &mut Sink) -> Result<(), Failure> {
         let (file, instead) = match sink {
-            Sink::EnvFile(path) | Sink::File(path) => {
+            Sink::EnvFile(path) | Sink::File(path) | Sink::Manifest { file: path, .. } => {
                 (path.as_path(), format!("`{}` is not touched: for the rehearsal, it", path.display()))
             }
-            Sink::Command(words) => {
+            Sink::Command(words) | Sink::ManifestCommand { words, .. } => {
                 let program = words.first().map_or("", String::as_str);
                 (Path::new(program), format!("`{program}` is not run: for the rehearsal, what it would be given"))
+            }
+            Sink::GitHub(secret) => {
+                let instead = format!("GitHub's `{secret}` is not touched: for the rehearsal, what it would be given");
+                (Path::new(secret.name.as_str()), instead)
+            }
+            Sink::KeyVault(secret) => {
+                let instead = format!("`{secret}` is not touched: for the rehearsal, what it would be given");
+                (Path::new(secret.name()), instead)
             }
         };
         let path = self.free(user, &plain(&file.file_name().unwrap_or_default().to_string_lossy()));
@@ -55,7 +63,10 @@ impl Apart {
         self.printer.note(&format!("{instead} is `{}`", path.display()));
         *sink = match sink {
             Sink::EnvFile(_) => Sink::EnvFile(path),
-            Sink::File(_) | Sink::Command(_) => Sink::File(path),
+            Sink::Manifest { secret, .. } | Sink::ManifestCommand { secret, .. } => {
+                Sink::Manifest { file: path, secret: secret.clone() }
+            }
+            Sink::File(_) | Sink::Command(_) | Sink::GitHub(_) | Sink::KeyVault(_) => Sink::File(path),
         };
         Ok(())
     }

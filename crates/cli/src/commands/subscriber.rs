@@ -71,7 +71,7 @@ impl Known {
             return Ok(Some(Connection::try_from(settings)?));
         }
         let Some(application) = application else { return Ok(None) };
-        let sinks = Sinks::of(&self.declaration).map_err(keyholder_service_users::Error::from)?;
+        let sinks = Sinks::of(&self.declaration, None).map_err(keyholder_service_users::Error::from)?;
         Ok(own_key(&self.declaration, &sinks, application).await?)
     }
 }

@@ -289,7 +289,7 @@ async fn s09_an_elevation_that_comes_in_after_its_answer_was_lost_is_taken_off_l
     let case = Case::new().await;
     case.run(&[&CREATE[..], &["--save-env", "orders.env", "--yes"]].concat()).done();
     let declaration = declaration(&case.connection(), case.folder.path().join("orders.env"));
-    let sinks = Sinks::of(&declaration).unwrap();
+    let sinks = Sinks::of(&declaration, None).unwrap();
     let journal = case.journal();
     for ends in [false, true] {
         let caller = Administrator::connect(case.connection(), Unanswered::http(&case.world, ends)).await.unwrap();
@@ -341,7 +341,7 @@ async fn s09_an_elevation_that_an_old_answer_does_not_show_stays_recorded_and_is
     let case = Case::new().await;
     case.run(&[&CREATE[..], &["--save-env", "orders.env", "--yes"]].concat()).done();
     let declaration = declaration(&case.connection(), case.folder.path().join("orders.env"));
-    let (sinks, journal) = (Sinks::of(&declaration).unwrap(), case.journal());
+    let (sinks, journal) = (Sinks::of(&declaration, None).unwrap(), case.journal());
     let ca_file = Some(case.world.file("ca.pem"));
     let network = Network::new(NetworkOptions { ca_file, ..NetworkOptions::default() }).unwrap();
     let stale = Http::new(Arc::new(Stale(network)), Arc::new(SystemClock::new()), Arc::new(RuntimeSleep));
@@ -374,7 +374,7 @@ async fn create_once(case: &Case, http: Http, folder: &Path) -> bool {
     let declaration = declaration(&connection, folder.join("orders.env"));
     let done = async {
         strip_left(&caller, &journal).await?;
-        let sinks = Sinks::of(&declaration)?;
+        let sinks = Sinks::of(&declaration, None)?;
         let estate = Estate::new(&declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(caller.clone()))]));
         let seen = observe(&estate, &declaration, &sinks, Look::default()).await?;
         let made = plan(&declaration, &seen, Leave::default());

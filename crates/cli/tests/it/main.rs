@@ -47,5 +47,6 @@ mod rows;
 mod segmented;
 mod serving;
 mod sign_in;
+mod sinks;
 mod subscriber;
 mod two_tenants;

@@ -52,8 +52,8 @@ pub(crate) fn keyholder(folder: &Path) -> Command {
     command.env("XDG_STATE_HOME", folder.join("state")).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if name.starts_with("KEYHOLDER_") || name.starts_with("AZURE_") || name.to_ascii_uppercase().ends_with("_PROXY")
-        {
+        let own = ["KEYHOLDER_", "AZURE_", "GITHUB_", "GH_"];
+        if own.iter().any(|own| name.starts_with(own)) || name.to_ascii_uppercase().ends_with("_PROXY") {
             command.env_remove(name);
         }
     }

@@ -85,7 +85,7 @@ fn key_file(user: &ApplicationUser) -> Option<KeyFile> {
         Credential::Secret { sink, .. } | Credential::Certificate { sink, .. } => match sink {
             Sink::EnvFile(path) => Some(KeyFile { path: path.clone(), is_env: true }),
             Sink::File(path) => Some(KeyFile { path: path.clone(), is_env: false }),
-            Sink::Command(_) => None,
+            _ => None,
         },
         Credential::Federated(_) => None,
     })
@@ -95,7 +95,7 @@ impl KeyFile {
     /// The key that stands there, of that application.
     async fn key(&self, administrator: &Administrator, client: ClientId) -> Result<Option<Key>, Error> {
         let sink = if self.is_env { Sink::EnvFile(self.path.clone()) } else { Sink::File(self.path.clone()) };
-        Ok(match open(&sink)?.load().await? {
+        Ok(match open(&sink, None)?.load().await? {
             Kept::Key { key, .. } if key.client_id == client => Some(*key),
             Kept::Text { text, .. } => {
                 Some(Key { secret: text, ..address(administrator, &administrator.connection.url, client)? })

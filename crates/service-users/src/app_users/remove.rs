@@ -470,6 +470,7 @@ impl Run<'_> {
                 Some("nothing says that it is this application's: remove it by hand")
             }
             Kept::OutOfSight => Some("it was handed to a program: remove it there"),
+            Kept::Sealed => Some("it is never shown whose it is: remove it there"),
             Kept::Unusable(_) => Some("it is no key of this application"),
         })
     }

@@ -100,7 +100,7 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
         }
         Action::RemoveFile { client_id, path, is_env } => {
             let sink = if *is_env { Sink::EnvFile(path.clone()) } else { Sink::File(path.clone()) };
-            let there = sink::open(&sink)?;
+            let there = sink::open(&sink, None)?;
             // Since the plan was made, another application's key may have been written there.
             if !sink::holds_key_of(&there.load().await?, *client_id) {
                 return Ok(Done::new(Outcome::Kept).note("no key of the application stands there any more"));

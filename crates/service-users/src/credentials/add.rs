@@ -20,7 +20,7 @@ use crate::observe::address;
 use crate::plan::{Finding, Trusted, trusted};
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::rules::CredentialRules;
-use crate::sink::{Kept, SecretSink, SinkError};
+use crate::sink::{Kept, SEALED, SecretSink, SinkError};
 
 /// What is to be added.
 pub enum Wanted<'a> {
@@ -171,6 +171,10 @@ async fn earlier(application: &Application, sink: &dyn SecretSink) -> Result<(Op
     let held = match sink.load().await? {
         // What a program was given, it may have kept; and which secret a bare text is, nobody can tell.
         Kept::OutOfSight => return Ok((None, Vec::new())),
+        Kept::Sealed if kept::of(application).any(|one| labels.is_own(&one, None)) => return Ok((None, Vec::new())),
+        Kept::Sealed => {
+            return Err(SinkError::Foreign { place: sink.place().to_owned(), reason: SEALED.to_owned() }.into());
+        }
         Kept::Text { text, .. } => match certificate::facts_of(&text) {
             Some(facts) => kept::registered(application, None, Some(&facts)),
             None => return Ok((None, Vec::new())),

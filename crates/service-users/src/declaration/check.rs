@@ -433,8 +433,8 @@ impl<'a> Check<'a> {
             all.push((place, format!("non-interactive-users.{key}"), user.password.clone()));
         }
         for (place, name, sink) in all {
-            let (Sink::EnvFile(file) | Sink::File(file)) = sink else { continue };
-            match files.get(&plain(&file)) {
+            let Some(file) = sink.file() else { continue };
+            match files.get(&plain(file)) {
                 Some(other) if *other == name => {
                     self.note(&place, format!("`{name}` writes two credentials into `{}`", file.display()));
                 }
@@ -442,7 +442,7 @@ impl<'a> Check<'a> {
                     self.note(&place, format!("`{name}` and `{other}` both write into `{}`", file.display()));
                 }
                 None => {
-                    files.insert(plain(&file), name);
+                    files.insert(plain(file), name);
                 }
             }
         }

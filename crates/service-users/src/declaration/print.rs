@@ -66,7 +66,7 @@ pub fn print_declaration(declaration: &Declaration, remark: impl Fn(&str, &str) 
         text.pair("roles", &list(&user.roles));
         text.optional("licence", user.licence.as_deref());
         text.optional("usage-location", user.usage_location.as_deref());
-        text.pair("password", &format!("{{ {} }}", sink(&user.password)));
+        text.pair("password", &format!("{{ {} }}", sink(&user.password, ", ")));
         text.flag("change-first-password", user.change_first_password);
     }
     for (name, subscriber) in &declaration.subscribers {
@@ -143,7 +143,7 @@ impl Text {
         match credential {
             Credential::Secret { lifetime, sink } | Credential::Certificate { lifetime, sink } => {
                 self.pair("lifetime", &quoted(&print_lifetime(*lifetime)));
-                let _ = writeln!(self.out, "{}", self::sink(sink));
+                let _ = writeln!(self.out, "{}", self::sink(sink, "\n"));
             }
             Credential::Federated(federation) => {
                 self.pair("name", &quoted(&federation.name));
@@ -183,11 +183,21 @@ fn stance(stance: Stance) -> &'static str {
     }
 }
 
-fn sink(sink: &Sink) -> String {
+/// With several keys, `between` stands between them.
+fn sink(sink: &Sink, between: &str) -> String {
     match sink {
         Sink::EnvFile(path) => format!("env-file = {}", quoted(&path.display().to_string())),
         Sink::File(path) => format!("file = {}", quoted(&path.display().to_string())),
         Sink::Command(words) => format!("command = {}", list(words)),
+        Sink::Manifest { file, secret } => {
+            let (file, secret) = (quoted(&file.display().to_string()), quoted(&secret.to_string()));
+            format!("kubernetes = {file}{between}kubernetes-secret = {secret}")
+        }
+        Sink::ManifestCommand { words, secret } => {
+            format!("command = {}{between}kubernetes-secret = {}", list(words), quoted(&secret.to_string()))
+        }
+        Sink::GitHub(secret) => format!("github = {}", quoted(&secret.to_string())),
+        Sink::KeyVault(secret) => format!("key-vault = {}", quoted(&secret.to_string())),
     }
 }
 

@@ -13,8 +13,8 @@ use super::lifetime::parse_lifetime;
 use super::mistakes::Mistakes;
 use super::rights::{parse_rights, read_role_file};
 use super::{
-    ApplicationUser, Credential, Declaration, Federation, NonInteractiveUser, Org, Policies, Right, Role, RoleSource,
-    Sink, Stance, Subscriber, Tenant, check, shape,
+    ApplicationUser, Credential, Declaration, Federation, KubernetesSecret, NonInteractiveUser, Org, Policies, Right,
+    Role, RoleSource, Sink, Stance, Subscriber, Tenant, check, shape,
 };
 
 /// Longest file, in bytes: room for some ten thousand entries.
@@ -370,11 +370,30 @@ impl<'t> Reading<'t, '_> {
     }
 
     fn sink(&mut self, at: &At<'_, 't>) -> Option<Sink> {
+        if at.has("kubernetes-secret") && !at.has("kubernetes") && !at.has("command") {
+            let message = format!("`{}.kubernetes-secret` goes with `kubernetes` or `command` alone", at.path);
+            self.reader.mistake(at.place_of("kubernetes-secret"), message);
+        }
         if at.has("env-file") {
             return self.path(at, "env-file").map(Sink::EnvFile);
         }
         if at.has("file") {
             return self.path(at, "file").map(Sink::File);
+        }
+        if at.has("github") {
+            return self.parsed(at, "github", str::parse).map(Sink::GitHub);
+        }
+        if at.has("key-vault") {
+            return self.parsed(at, "key-vault", str::parse).map(Sink::KeyVault);
+        }
+        let secret = self.parsed::<KubernetesSecret>(at, "kubernetes-secret", str::parse);
+        if at.has("kubernetes") {
+            let file = self.path(at, "kubernetes")?;
+            if !at.has("kubernetes-secret") {
+                let message = format!("`{}` has `kubernetes` without `kubernetes-secret`, the Secret's name", at.path);
+                self.reader.mistake(at.place_of("kubernetes"), message);
+            }
+            return Some(Sink::Manifest { file, secret: secret? });
         }
         let words: Vec<_> = at.texts("command")?.into_iter().map(|(word, _)| word.to_owned()).collect();
         if words.first().is_none_or(|program| program.trim().is_empty()) {
@@ -386,7 +405,12 @@ impl<'t> Reading<'t, '_> {
             self.reader.mistake(at.place_of("command"), format!("`{}.command` has a NUL in it", at.path));
             return None;
         }
-        Some(Sink::Command(words))
+        match secret {
+            Some(secret) => Some(Sink::ManifestCommand { words, secret }),
+            // It was said what is wrong with it.
+            None if at.has("kubernetes-secret") => None,
+            None => Some(Sink::Command(words)),
+        }
     }
 
     fn github(&mut self, at: &At<'_, 't>) -> Option<Federation> {

@@ -214,13 +214,41 @@ const COMMAND: Key = optional(
     Kind::Texts(Text::Any),
     "A program and its arguments, which reads it from its standard input. It is never among the arguments.",
 );
-const SINKS: &[&str] = &["env-file", "file", "command"];
+const KUBERNETES_FILE: Key = optional(
+    "kubernetes",
+    Kind::Text(Text::Path),
+    "A file with the manifest of the Secret that `kubernetes-secret` names, for `kubectl apply -f`, readable by its \
+     owner alone.",
+);
+const KUBERNETES_SECRET: Key = optional(
+    "kubernetes-secret",
+    ANY,
+    "The Kubernetes Secret, `NAMESPACE/NAME` or `NAME`. With `command`, the program reads its manifest.",
+);
+const GITHUB_SECRET: Key = optional(
+    "github",
+    ANY,
+    "A GitHub Actions secret: `OWNER/REPOSITORY#NAME`, `OWNER/REPOSITORY@ENVIRONMENT#NAME`, or an organization's, \
+     `ORGANIZATION#NAME`. The token is in `GH_TOKEN`.",
+);
+const KEY_VAULT: Key = optional(
+    "key-vault",
+    Kind::Text(Text::Url),
+    "A secret in an Azure key vault, `https://NAME.vault.azure.net/secrets/SECRET`, opened by the caller's own sign-in.",
+);
+const SINKS: &[&str] = &["env-file", "file", "command", "kubernetes", "github", "key-vault"];
 
-static SECRET: Table =
-    Table { title: "client secret", keys: &[LIFETIME, ENV_FILE, FILE_SINK, COMMAND], choices: &[SINKS] };
+static SECRET: Table = Table {
+    title: "client secret",
+    keys: &[LIFETIME, ENV_FILE, FILE_SINK, COMMAND, KUBERNETES_FILE, KUBERNETES_SECRET, GITHUB_SECRET, KEY_VAULT],
+    choices: &[SINKS],
+};
 
-static CERTIFICATE: Table =
-    Table { title: "certificate", keys: &[LIFETIME, ENV_FILE, FILE_SINK, COMMAND], choices: &[SINKS] };
+static CERTIFICATE: Table = Table {
+    title: "certificate",
+    keys: &[LIFETIME, ENV_FILE, FILE_SINK, COMMAND, KUBERNETES_FILE, KUBERNETES_SECRET, GITHUB_SECRET, KEY_VAULT],
+    choices: &[SINKS],
+};
 
 static FEDERATED: Table = Table {
     title: "federated credential",
@@ -343,7 +371,11 @@ static NON_INTERACTIVE_USER: Table = Table {
     choices: &[],
 };
 
-static PASSWORD: Table = Table { title: "password", keys: &[ENV_FILE, FILE_SINK, COMMAND], choices: &[SINKS] };
+static PASSWORD: Table = Table {
+    title: "password",
+    keys: &[ENV_FILE, FILE_SINK, COMMAND, KUBERNETES_FILE, KUBERNETES_SECRET],
+    choices: &[&["env-file", "file", "command", "kubernetes"]],
+};
 
 static SUBSCRIBER: Table = Table {
     title: "subscriber",

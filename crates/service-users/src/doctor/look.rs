@@ -291,6 +291,7 @@ async fn directory(patient: &Patient<'_>, org: Option<&Dataverse>, seen: &mut Se
                     graph,
                     http: patient.http.clone(),
                     patience: Patience::default(),
+                    github: None,
                 }),
                 Err(_) => None,
             }

@@ -76,7 +76,7 @@ pub async fn migrate(
     let mut missing = Vec::new();
     let declaration = declare(&old, successor, org.url.clone(), &mut missing);
     let estate = Estate::new(&declaration, BTreeMap::from([(ORG.to_owned(), Ok(administrator.clone()))]));
-    let sinks = Sinks::of(&declaration)?;
+    let sinks = Sinks::of(&declaration, Some(&administrator.means()))?;
     let (plan, applied) = bring_about(&estate, &declaration, &sinks, Proving { all: true, rows: 1 }, reporter).await?;
     let (proved, unproved) = (applied.proved.into_iter().next(), applied.unproved.into_iter().next());
     let user_id = match (&proved, unproved.as_ref().and_then(|unproved| unproved.client_id)) {

@@ -8,7 +8,8 @@ use keyholder_foundation::{Random, Secret};
 use keyholder_platform::{EnvFile, EnvFileError, FileError, env_file};
 use url::Url;
 
-use crate::declaration::Sink;
+use crate::declaration::{KubernetesSecret, Sink};
+use crate::sink::manifest::{self, Manifest};
 use crate::sink::{Answer, PATIENCE, SinkError, answer, aside, hand_over};
 
 /// How many characters: 28 of 59 are more than 160 bits.
@@ -66,6 +67,28 @@ pub struct WayIn {
     pub ca_file: Option<PathBuf>,
 }
 
+impl WayIn {
+    /// The variables of an env file, without the password.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines: Vec<(&str, String)> = Vec::new();
+        if let Some(url) = self.urls.first() {
+            lines.push((names::ORG_URL, url.to_string()));
+        }
+        lines.push((names::TENANT_ID, self.tenant.clone()));
+        lines.extend(self.authority.as_ref().map(|url| (names::AUTHORITY, url.to_string())));
+        lines.extend(self.ca_file.as_ref().map(|file| (names::CA_FILE, file.display().to_string())));
+        lines.push((names::USERNAME, self.user_name.clone()));
+        lines
+    }
+
+    /// The manifest of a Kubernetes Secret that holds it.
+    fn manifest(&self, secret: &KubernetesSecret) -> Secret {
+        let lines = self.lines();
+        let entries = lines.iter().map(|(name, value)| (*name, value.as_str()));
+        manifest::print(secret, entries.chain([(names::PASSWORD, self.password.expose())]))
+    }
+}
+
 /// What a place holds.
 #[derive(Debug, Clone)]
 pub enum KeptPassword {
@@ -116,11 +139,20 @@ impl PasswordFile {
         let sink = match sink {
             Sink::EnvFile(path) => Sink::EnvFile(absolute(path)?),
             Sink::File(path) => Sink::File(absolute(path)?),
-            Sink::Command(words) => Sink::Command(words.clone()),
+            Sink::Manifest { file, secret } => Sink::Manifest { file: absolute(file)?, secret: secret.clone() },
+            Sink::Command(_) | Sink::ManifestCommand { .. } => sink.clone(),
+            // Nobody declares such a place for a password.
+            Sink::GitHub(_) | Sink::KeyVault(_) => {
+                let reason = "it keeps no passwords of people".to_owned();
+                let mend = "choose an env file, a file, a program, or a Kubernetes manifest";
+                return Err(SinkError::NoAccess { place: sink.in_words(), reason, mend });
+            }
         };
         let place = match &sink {
-            Sink::EnvFile(path) | Sink::File(path) => path.display().to_string(),
-            Sink::Command(words) => format!("the program {}", words.first().map_or("", String::as_str)),
+            Sink::Command(words) | Sink::ManifestCommand { words, .. } => {
+                format!("the program {}", words.first().map_or("", String::as_str))
+            }
+            _ => sink.file().map(|path| path.display().to_string()).unwrap_or_default(),
         };
         Ok(Self { sink, place })
     }
@@ -133,7 +165,7 @@ impl PasswordFile {
 impl PasswordFile {
     fn held(&self, user_name: &str) -> Result<KeptPassword, SinkError> {
         // What others could have put there is nobody's password; and reading a pipe might never end.
-        if let Sink::EnvFile(path) | Sink::File(path) = &self.sink {
+        if let Some(path) = self.sink.file() {
             let path = keyholder_platform::regular_file(path)?;
             if path.exists() && !keyholder_platform::is_private(&path)? {
                 return Err(
@@ -171,7 +203,23 @@ impl PasswordFile {
                 Err(error) if error.is_missing() => Ok(KeptPassword::Nothing),
                 Err(error) => Err(error.into()),
             },
-            Sink::Command(_) => Ok(KeptPassword::Unknown),
+            Sink::Manifest { file, secret } => {
+                let text = match keyholder_platform::read_bounded(file, LARGEST) {
+                    Ok(text) => text,
+                    Err(error) if error.is_missing() => return Ok(KeptPassword::Nothing),
+                    Err(error) => return Err(error.into()),
+                };
+                let manifest = Manifest::parse(&text).filter(|manifest| manifest.secret == *secret);
+                let Some(manifest) = manifest else {
+                    return Err(self.foreign("it is not the manifest of that Secret as Keyholder writes it"));
+                };
+                let is_of = |held: &Secret| held.expose().eq_ignore_ascii_case(user_name);
+                match (manifest.get(names::USERNAME).filter(|held| is_of(held)), manifest.get(names::PASSWORD)) {
+                    (Some(_), Some(password)) => Ok(KeptPassword::Held(password.clone())),
+                    _ => Err(self.foreign("it holds something else than the password of this person")),
+                }
+            }
+            _ => Ok(KeptPassword::Unknown),
         }
     }
 
@@ -179,14 +227,7 @@ impl PasswordFile {
         match &self.sink {
             Sink::EnvFile(path) => {
                 let old = EnvFile::read(path).ok();
-                let mut lines: Vec<(&str, String)> = Vec::new();
-                if let Some(url) = way_in.urls.first() {
-                    lines.push((names::ORG_URL, url.to_string()));
-                }
-                lines.push((names::TENANT_ID, way_in.tenant.clone()));
-                lines.extend(way_in.authority.as_ref().map(|url| (names::AUTHORITY, url.to_string())));
-                lines.extend(way_in.ca_file.as_ref().map(|file| (names::CA_FILE, file.display().to_string())));
-                lines.push((names::USERNAME, way_in.user_name.clone()));
+                let lines = way_in.lines();
                 // All that says where the way leads is written anew, or is no longer so.
                 const ADDRESS: [&str; 7] = [
                     names::ORG_URL,
@@ -211,10 +252,18 @@ impl PasswordFile {
                 let line = Secret::new(format!("{}\n", way_in.password.expose()));
                 Ok(keyholder_platform::write_private(path, line.expose().as_bytes())?)
             }
-            Sink::Command(words) => {
+            Sink::Manifest { file, secret } => {
+                Ok(keyholder_platform::write_private(file, way_in.manifest(secret).expose().as_bytes())?)
+            }
+            Sink::GitHub(_) | Sink::KeyVault(_) => Err(self.foreign("it keeps no passwords of people")),
+            Sink::Command(words) | Sink::ManifestCommand { words, .. } => {
                 let line = Secret::new(format!("{}\n", way_in.password.expose()));
                 let about = [(names::USERNAME, way_in.user_name.clone()), (names::TENANT_ID, way_in.tenant.clone())];
-                hand_over(words, &line, &about, PATIENCE)
+                let input = match &self.sink {
+                    Sink::ManifestCommand { secret, .. } => way_in.manifest(secret),
+                    _ => line,
+                };
+                hand_over(words, &input, &way_in.password, &about, PATIENCE)
                     .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
             }
         }
@@ -232,7 +281,7 @@ impl PasswordSink for PasswordFile {
 
     /// A program may think about it for a while, which keeps the caller's thread from no other work.
     fn save<'a>(&'a self, way_in: &'a WayIn) -> Answer<'a, ()> {
-        if !matches!(self.sink, Sink::Command(_)) {
+        if !matches!(self.sink, Sink::Command(_) | Sink::ManifestCommand { .. }) {
             return answer(self.keep(way_in));
         }
         let (place, way_in) = (self.clone(), way_in.clone());
@@ -295,7 +344,8 @@ mod tests {
     #[test]
     fn a_file_keeps_a_password_for_its_owner_and_gives_it_back() {
         let folder = tempfile::tempdir().unwrap();
-        for sink in [Sink::EnvFile(folder.path().join("a.env")), Sink::File(folder.path().join("password"))] {
+        let manifest = Sink::Manifest { file: folder.path().join("a.yaml"), secret: "prod/svc".parse().unwrap() };
+        for sink in [Sink::EnvFile(folder.path().join("a.env")), Sink::File(folder.path().join("password")), manifest] {
             let place = PasswordFile::new(&sink).unwrap();
             assert!(matches!(place.held("svc-orders@contoso.com").unwrap(), KeptPassword::Nothing));
             place.keep(&way_in("Pass-word-9")).unwrap();
@@ -304,6 +354,10 @@ mod tests {
             assert!(!format!("{held:?}").contains("Pass-word-9"));
         }
         let place = PasswordFile::new(&Sink::EnvFile(folder.path().join("a.env"))).unwrap();
+        let of = |name: &str| Sink::Manifest { file: folder.path().join("a.yaml"), secret: name.parse().unwrap() };
+        for (sink, user) in [(of("prod/svc"), "other@contoso.com"), (of("prod/other"), "svc-orders@contoso.com")] {
+            assert!(matches!(PasswordFile::new(&sink).unwrap().held(user), Err(SinkError::Foreign { .. })), "{user}");
+        }
         let error = place.held("other@contoso.com").unwrap_err().to_string();
         assert!(error.contains("another person") && error.contains("a.env"), "{error}");
         assert!(keyholder_platform::is_private(&folder.path().join("password")).unwrap());
@@ -356,6 +410,11 @@ mod tests {
             |script: String| PasswordFile::new(&Sink::Command(vec!["sh".to_owned(), "-c".to_owned(), script])).unwrap();
         shell(format!("cat > {file}")).keep(&way_in("Pass-word-9")).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "Pass-word-9\n");
+        let words = vec!["sh".to_owned(), "-c".to_owned(), format!("cat > {file}")];
+        let manifest = Sink::ManifestCommand { words, secret: "prod/svc".parse().unwrap() };
+        PasswordFile::new(&manifest).unwrap().keep(&way_in("Pass-word-8")).unwrap();
+        let manifest = Manifest::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        assert!(manifest.get(names::PASSWORD).unwrap().matches("Pass-word-8"));
         let error = shell("cat > /dev/null; exit 3".to_owned()).keep(&way_in("Pass-word-9")).unwrap_err().to_string();
         assert!(error.contains("sh") && error.contains('3') && !error.contains("Pass-word-9"), "{error}");
     }

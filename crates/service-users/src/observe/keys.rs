@@ -16,7 +16,7 @@ use crate::estate::Estate;
 use crate::kept::{self, KeyKind, Registered};
 use crate::marks::{Labels, is_delivered};
 use crate::plan::{Finding, Found, find_registration};
-use crate::sink::{Kept, Key, SecretSink, Sinks, WrittenFor};
+use crate::sink::{Kept, Key, SEALED, SecretSink, Sinks, WrittenFor};
 
 /// How many held secrets are tried at once.
 const AT_ONCE: usize = 8;
@@ -167,6 +167,11 @@ impl<'a> Looking<'a> {
                 _ => self.anothers(&written).await?,
             },
             Kept::OutOfSight => self.given(&labels),
+            // Somebody else's, unless a key on the registration was made for it.
+            Kept::Sealed => match self.given(&labels) {
+                KeySeen::Nothing => self.foreign(SEALED),
+                given => given,
+            },
         };
         Ok(SinkSeen { labels, kept })
     }

@@ -315,7 +315,7 @@ impl Finding {
     pub(crate) fn foreign_sink(user: &str, place: &str, reason: &str) -> Self {
         let message = format!("the key of `{user}` is declared to go into `{place}`, which is left alone: {reason}");
         Self::new(Severity::Stop, "foreignSink", user, message)
-            .hint("if nobody needs what is in that file, delete it; else move it away, or declare another place")
+            .hint("if nobody needs what is there, delete it; else move it away, or declare another place")
     }
 
     /// Why a place cannot be looked at, or its key not tried.

@@ -25,8 +25,8 @@ const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Whether what stands on a registration was made for one of a user's own sinks.
 ///
-/// A label of a file has an id that only the place knows and the directory. That of a program can be made up
-/// by whoever knows the command line, so it says nothing of a registration that is not known otherwise.
+/// A label of a file has an id that only the place knows and the directory. That of another place can be made up
+/// by whoever knows its address or the command line, so it says nothing of a registration that is not known otherwise.
 pub(super) fn explains(
     draft: &Draft<'_>,
     (name, user): (&str, &ApplicationUser),
@@ -35,7 +35,8 @@ pub(super) fn explains(
 ) -> bool {
     let mut own = draft.seen.keys.iter().filter(|((of, _), _)| of == name);
     own.any(|((_, number), seen)| {
-        (is_known || is_file(user, *number)) && seen.labels.is_own(credential, held_id(&seen.kept))
+        (is_known || sink(user, *number).is_some_and(|sink| sink.file().is_some()))
+            && seen.labels.is_own(credential, held_id(&seen.kept))
     })
 }
 
@@ -48,8 +49,8 @@ fn sink(user: &ApplicationUser, number: usize) -> Option<&Sink> {
 }
 
 /// Whether what a sink was given can be read there again.
-fn is_file(user: &ApplicationUser, number: usize) -> bool {
-    sink(user, number).is_some_and(|sink| !matches!(sink, Sink::Command(_)))
+fn is_read(user: &ApplicationUser, number: usize) -> bool {
+    sink(user, number).is_some_and(Sink::gives_back)
 }
 
 /// The id of the key that a sink holds; a key that is useless is still the one that the place holds.
@@ -70,7 +71,7 @@ pub(crate) fn key_change(kind: KeyKind, user: &str, number: usize) -> String {
 
 /// Whether one of a user's sinks holds a key of that application that works, as far as was tried.
 pub(super) fn holds_key_of(draft: &Draft<'_>, (name, user): (&str, &ApplicationUser), client_id: ClientId) -> bool {
-    let mut own = draft.seen.keys.iter().filter(|((of, number), _)| of == name && is_file(user, *number));
+    let mut own = draft.seen.keys.iter().filter(|((of, number), _)| of == name && is_read(user, *number));
     own.any(|(_, seen)| matches!(&seen.kept, KeySeen::Key(key) if key.client_id == client_id && key.refused.is_none()))
 }
 
@@ -143,7 +144,7 @@ fn why_made(draft: &Draft<'_>, kind: KeyKind, kept: &KeySeen) -> Option<Option<S
         KeySeen::Unusable(reason) => Some(Some(format!("the old key could not be read: {reason}"))),
         KeySeen::Anothers(client_id) => Some(Some(format!("the old key was another application's ({client_id})"))),
         KeySeen::Undelivered => {
-            let reason = "an earlier run ended before it was known whether the program had taken the last one";
+            let reason = "an earlier run ended before it was known whether the last one had been taken";
             Some(Some(reason.to_owned()))
         }
         KeySeen::Key(key) => why_useless(draft, kind, key).map(Some),
@@ -197,7 +198,9 @@ pub(super) fn plan(
             None => change.clone(),
         };
         let change = match sink {
-            Some(sink @ Sink::Command(_)) => change.because(format!("it goes to {}", sink.in_words())),
+            Some(sink @ (Sink::Command(_) | Sink::ManifestCommand { .. })) => {
+                change.because(format!("it goes to {}", sink.in_words()))
+            }
             _ => change,
         };
         let (credential, lifetime_seconds, replaces) = (number, lifetime.as_secs(), ours.clone());

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use keyholder_foundation::{ClientId, Secret};
 use keyholder_platform::run_with_input;
-use sha2::{Digest, Sha256};
 
-use super::{Answer, Kept, Key, PLACE_ID_LENGTH, SecretSink, SinkError, answer, aside, variables_of};
+use super::kubernetes::manifest_of;
+use super::rest::id_of;
+use super::{Answer, Kept, Key, SecretSink, SinkError, answer, aside, variables_of};
+use crate::declaration::KubernetesSecret;
 
 /// How long a program may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +27,8 @@ const OWN: &str = "KEYHOLDER_";
 #[derive(Debug, Clone)]
 pub struct CommandSink {
     words: Vec<String>,
+    /// The Kubernetes Secret whose manifest the program reads instead of the credential alone.
+    manifest: Option<KubernetesSecret>,
     place: String,
     /// Made of the words: on whichever machine it runs, the same program takes it to the same place.
     id: String,
@@ -37,13 +41,23 @@ impl CommandSink {
     pub fn new(words: &[String]) -> Self {
         let program = words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         // The place is shown in the directory: the arguments are nobody's business there.
-        let mut hash = Sha256::new();
-        for word in words {
-            hash.update(word.as_bytes());
-            hash.update([0]);
+        let words_of: Vec<&str> = words.iter().map(String::as_str).collect();
+        Self {
+            words: words.to_vec(),
+            manifest: None,
+            place: format!("command {program}"),
+            id: id_of(&words_of),
+            patience: PATIENCE,
         }
-        let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).take(PLACE_ID_LENGTH / 2).collect();
-        Self { words: words.to_vec(), place: format!("command {program}"), id: hash, patience: PATIENCE }
+    }
+
+    /// The same program, which reads the manifest of a Kubernetes Secret that holds the credential: `kubectl apply -f -`.
+    #[must_use]
+    pub fn with_manifest_of(mut self, secret: &KubernetesSecret) -> Self {
+        self.place = format!("{} {secret}", self.place);
+        self.id = id_of(&[&self.id, &secret.to_string()]);
+        self.manifest = Some(secret.clone());
+        self
     }
 
     /// Waits for the program this long instead of a minute.
@@ -79,7 +93,11 @@ impl SecretSink for CommandSink {
     fn save_over<'a>(&'a self, key: &'a Key, _: Option<ClientId>) -> Answer<'a, ()> {
         let refused = |reason| SinkError::Refused { place: self.place.clone(), reason };
         let (words, key, patience) = (self.words.clone(), key.clone(), self.patience);
-        let handed = aside(move || hand_over(&words, &key.secret, &variables_of(&key, None), patience));
+        let input = match &self.manifest {
+            Some(secret) => manifest_of(secret, &key),
+            None => key.secret.clone(),
+        };
+        let handed = aside(move || hand_over(&words, &input, &key.secret, &variables_of(&key, None), patience));
         Box::pin(async move { handed.await.unwrap_or_else(|| Err("its thread ended".to_owned())).map_err(refused) })
     }
 
@@ -88,17 +106,18 @@ impl SecretSink for CommandSink {
     }
 }
 
-/// Gives a program a secret on its standard input, with what may be known about it in its environment.
+/// Gives a program `input` on its standard input, with what may be known about the secret in it in its environment.
 ///
 /// # Errors
 /// Why it did not take the secret, which the reason does not repeat.
 pub(crate) fn hand_over(
     words: &[String],
+    input: &Secret,
     secret: &Secret,
     about: &[(&str, String)],
     patience: Duration,
 ) -> Result<(), String> {
-    let ended = run_with_input(words, secret, about, |name| name.starts_with(OWN), patience);
+    let ended = run_with_input(words, input, about, |name| name.starts_with(OWN), patience);
     let ended = ended.map_err(|error| without(&error.to_string(), secret))?;
     if ended.status.success() {
         return Ok(());
@@ -109,7 +128,7 @@ pub(crate) fn hand_over(
 }
 
 /// What a program said, without the secret that it was given, should it have repeated it.
-fn without(text: &str, secret: &Secret) -> String {
+pub(crate) fn without(text: &str, secret: &Secret) -> String {
     let lines = secret.expose().lines().filter(|line| line.len() >= 8 && !line.starts_with("-----"));
     let clean = lines.fold(text.to_owned(), |text, line| text.replace(line, "[redacted]"));
     // The beginning may be the end of a secret that was cut in two: only what is well behind it is shown.

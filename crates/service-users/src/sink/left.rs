@@ -60,7 +60,9 @@ pub(crate) fn holds_key_of(kept: &Kept, application: ClientId) -> bool {
         // A bare secret says nothing of its own; what was noted on this machine when it was written does.
         Kept::Text { written: Some(of), .. } => of.client_id == application,
         // Not even nothing: something else may stand there in a moment.
-        Kept::Text { .. } | Kept::Nothing | Kept::OutOfSight | Kept::Unusable(_) | Kept::Foreign(_) => false,
+        Kept::Text { .. } | Kept::Nothing | Kept::OutOfSight | Kept::Sealed | Kept::Unusable(_) | Kept::Foreign(_) => {
+            false
+        }
     }
 }
 

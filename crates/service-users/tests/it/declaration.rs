@@ -538,6 +538,41 @@ fn what_is_printed_reads_as_the_same_declaration() {
     }
 }
 
+#[test]
+fn s25_places_beyond_files_and_programs_are_read_as_flags_are_and_printed_as_they_were_written() {
+    let with = |table: &str| {
+        let user = "[orgs.a]\nurl = 'a.example.com'\n[application-users.one]\n";
+        parse(&format!("{user}credential.secret = {{ lifetime = '90d', {table} }}\n"))
+    };
+    for table in [
+        "kubernetes = 'orders.yaml', kubernetes-secret = 'prod/orders'",
+        "command = ['kubectl', 'apply', '-f', '-'], kubernetes-secret = 'orders'",
+        "github = 'contoso/orders@production#D365'",
+        "key-vault = 'https://contoso.vault.azure.net/secrets/orders'",
+    ] {
+        let declaration = with(table).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let printed = print_declaration(&declaration, |_, _| String::new());
+        assert_eq!(parse(&printed).unwrap_or_else(|mistakes| panic!("{mistakes}\n{printed}")), declaration);
+    }
+    for (table, mistake) in [
+        ("kubernetes = 'orders.yaml'", "`kubernetes` without `kubernetes-secret`"),
+        ("kubernetes = 'orders.yaml', kubernetes-secret = 'Prod/x'", "names no Kubernetes Secret"),
+        ("command = ['kubectl'], kubernetes-secret = 'Prod/x'", "names no Kubernetes Secret"),
+        ("env-file = 'x.env', kubernetes-secret = 'prod/x'", "goes with `kubernetes` or `command` alone"),
+        ("github = 'contoso/orders'", "OWNER/REPOSITORY#NAME"),
+        ("key-vault = 'https://contoso.example/secrets/x'", "no secret of an Azure key vault"),
+        ("github = 'contoso/orders#X', key-vault = 'https://contoso.vault.azure.net/secrets/x'", "`github`"),
+    ] {
+        let mistakes = with(table).unwrap_err().to_string();
+        assert!(mistakes.contains(mistake), "{table}: {mistakes}");
+    }
+    let password = "[orgs.a]\nurl = 'a.example.com'\n[non-interactive-users.one]\nuser-name = 'a@b.cd'\n";
+    let refused = parse(&format!("{password}password.github = 'contoso/orders#X'\n")).unwrap_err();
+    assert!(refused.contains("github"), "{refused}");
+    let kept = parse(&format!("{password}password = {{ kubernetes = 'a.yaml', kubernetes-secret = 'a' }}\n")).unwrap();
+    assert_eq!(parse(&print_declaration(&kept, |_, _| String::new())).unwrap(), kept);
+}
+
 proptest! {
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

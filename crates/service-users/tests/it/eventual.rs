@@ -120,7 +120,7 @@ impl Case {
     async fn bring_about(&self, declaration: &Declaration) -> Result<(), Error> {
         let doing = |source| Error::Service { doing: "sign in".to_owned(), source };
         let estate = self.estate(declaration).await.map_err(doing)?;
-        let sinks = Sinks::of(declaration).unwrap();
+        let sinks = Sinks::of(declaration, None).unwrap();
         bring_about(&estate, declaration, &sinks, Proving::default(), &|_: &Event| {}).await.map(drop)
     }
 
@@ -128,7 +128,7 @@ impl Case {
     async fn is_whole(&self, declaration: &Declaration, name: &str) {
         self.stumbles(None);
         let estate = self.estate(declaration).await.unwrap();
-        let sinks = Sinks::of(declaration).unwrap();
+        let sinks = Sinks::of(declaration, None).unwrap();
         let seen = observe(&estate, declaration, &sinks, Look::default()).await.unwrap();
         let left = plan(declaration, &seen, Leave::default());
         assert!(!left.has_changes() && left.stops().count() == 0, "{left:#?}");

@@ -93,7 +93,7 @@ async fn a_directory_that_cannot_be_read_is_no_reason_to_remake_a_user() {
     let heard = std::sync::Mutex::new(Vec::new());
     let listen = |event: &keyholder_service_users::Event| heard.lock().unwrap().push(event.clone());
     let proving = keyholder_service_users::apply::Proving::default();
-    let sinks = keyholder_service_users::Sinks::of(&declared).unwrap();
+    let sinks = keyholder_service_users::Sinks::of(&declared, None).unwrap();
     let applied =
         keyholder_service_users::apply::apply(&estate, &declared, &seen, &plan, &sinks, proving, &listen).await;
     assert!(applied.failures.is_empty(), "{:?}", applied.failures);

@@ -17,6 +17,7 @@ mod non_interactive;
 mod org;
 mod path;
 mod plans;
+mod remote_sinks;
 mod rights;
 mod sinks;
 mod strangers;

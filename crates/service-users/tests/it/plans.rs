@@ -119,7 +119,7 @@ async fn an_org_that_fails_under_way_stops_only_itself() {
         &declaration,
         &seen,
         &plan,
-        &Sinks::of(&declaration).unwrap(),
+        &Sinks::of(&declaration, None).unwrap(),
         keyholder_service_users::apply::Proving::default(),
         &|_: &keyholder_service_users::Event| {},
     )
@@ -443,7 +443,7 @@ async fn applying_can_be_killed_at_every_request() {
             let declaration = declaration(&world);
             world.state().dies_at = Some((at, executed));
             let estate = world.estate(&declaration).await;
-            let sinks = Sinks::of(&declaration).unwrap();
+            let sinks = Sinks::of(&declaration, None).unwrap();
             let seen = keyholder_service_users::observe(&estate, &declaration, &sinks, Default::default()).await;
             if let Ok(seen) = seen {
                 let plan = keyholder_service_users::plan::plan(&declaration, &seen, Leave::default());

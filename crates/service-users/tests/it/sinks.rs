@@ -176,7 +176,7 @@ async fn the_key_of_another_application_that_is_there_is_left_alone() {
     };
     for sink in [Sink::File(file.clone()), Sink::EnvFile(file.clone())] {
         let declaration = declaration(sink);
-        let sinks = Sinks::of(&declaration).unwrap();
+        let sinks = Sinks::of(&declaration, None).unwrap();
         sinks.get(NAME, 0).unwrap().save(&key).await.unwrap();
         let plan = planned(&world, &declaration).await;
         let (code, message) = stop(&plan);

@@ -20,8 +20,8 @@ use keyholder_service_users::declaration::{Credential, Declaration, ONE_ORG, Sin
 use keyholder_service_users::observe::{Look, Observation, observe};
 use keyholder_service_users::plan::{Leave, Plan, plan};
 use keyholder_service_users::{
-    Administrator, Borrowing, EnvFileSink, Error, Estate, Event, InOrder, Journal, Outcome, Provisioned, Sinks, Step,
-    bring_about,
+    Administrator, Borrowing, EnvFileSink, Error, Estate, Event, InOrder, Journal, Means, Outcome, Provisioned, Sinks,
+    Step, bring_about,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -365,7 +365,7 @@ impl World {
 
     /// Quickstart's sinks: its env file is its own, and may be replaced whatever it holds.
     fn own_sinks(&self, declaration: &Declaration) -> Sinks {
-        let mut sinks = Sinks::of(declaration).unwrap();
+        let mut sinks = Sinks::of(declaration, None).unwrap();
         for (name, user) in &declaration.application_users {
             for (number, credential) in user.credentials.iter().enumerate() {
                 if let Credential::Secret { sink: Sink::EnvFile(path), .. } = credential
@@ -381,7 +381,15 @@ impl World {
     pub(crate) async fn observe(&self, declaration: &Declaration, leave: Leave) -> (Estate, Observation) {
         let estate = self.estate(declaration).await;
         let look = Look { prune: leave.prune };
-        let seen = observe(&estate, declaration, &Sinks::of(declaration).unwrap(), look).await.unwrap();
+        let seen = observe(&estate, declaration, &Sinks::of(declaration, None).unwrap(), look).await.unwrap();
+        (estate, seen)
+    }
+
+    /// The same with sinks beyond this machine.
+    pub(crate) async fn observe_by(&self, declaration: &Declaration, means: Option<&Means>) -> (Estate, Observation) {
+        let estate = self.estate(declaration).await;
+        let sinks = Sinks::of(declaration, means).unwrap();
+        let seen = observe(&estate, declaration, &sinks, Look::default()).await.unwrap();
         (estate, seen)
     }
 
@@ -393,10 +401,30 @@ impl World {
     /// Plans and applies as far as the plan goes.
     pub(crate) async fn apply(&self, declaration: &Declaration, leave: Leave) -> (Plan, Applied, Vec<Event>) {
         let (estate, seen) = self.observe(declaration, leave).await;
+        self.carry_out(declaration, (estate, seen), leave, None).await
+    }
+
+    /// The same with sinks beyond this machine.
+    pub(crate) async fn apply_by(
+        &self,
+        declaration: &Declaration,
+        means: Option<&Means>,
+    ) -> (Plan, Applied, Vec<Event>) {
+        let seen = self.observe_by(declaration, means).await;
+        self.carry_out(declaration, seen, Leave::default(), means).await
+    }
+
+    async fn carry_out(
+        &self,
+        declaration: &Declaration,
+        (estate, seen): (Estate, Observation),
+        leave: Leave,
+        means: Option<&Means>,
+    ) -> (Plan, Applied, Vec<Event>) {
         let made = plan(declaration, &seen, leave);
         let heard = Mutex::new(Vec::new());
         let listen = |event: &Event| heard.lock().unwrap().push(event.clone());
-        let sinks = Sinks::of(declaration).unwrap();
+        let sinks = Sinks::of(declaration, means).unwrap();
         let applied = apply(&estate, declaration, &seen, &made, &sinks, Proving::default(), &listen).await;
         (made, applied, heard.into_inner().unwrap())
     }

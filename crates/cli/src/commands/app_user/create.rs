@@ -15,7 +15,6 @@ use crate::failure::Failure;
 use crate::here::Here;
 use crate::local::Absent;
 use crate::printer::Printer;
-use crate::progress::shown;
 
 pub(crate) async fn run(arguments: &AppUserCreate, printer: Printer) -> Result<Exit, Failure> {
     let here = Here::find(&arguments.place, Absent::unless(arguments.dry_run), printer).await?;
@@ -83,7 +82,7 @@ fn declaration(arguments: &AppUserCreate, here: &Here) -> Result<Declaration, Fa
 
 /// How the new way in is used.
 fn say_what_next(arguments: &AppUserCreate, printer: Printer) {
-    if let Some(path) = &arguments.sink.save_env {
-        printer.line(&format!("\nTry it: `keyholder whoami --env-file {}`.", shown(path)));
+    if let Some(next) = arguments.sink.next() {
+        printer.line(&format!("\n{next}"));
     }
 }

@@ -88,7 +88,7 @@ pub(crate) async fn run(here: &Here, arguments: &AppUserRemove, printer: Printer
 fn sinks(arguments: &AppUserRemove) -> Result<Vec<Arc<dyn SecretSink>>, Failure> {
     let env = arguments.saved_env.iter().cloned().map(Sink::EnvFile);
     let all = env.chain(arguments.saved_secret.iter().cloned().map(Sink::File));
-    all.map(|sink| Ok(open_sink(&sink).map_err(keyholder_service_users::Error::from)?)).collect()
+    all.map(|sink| Ok(open_sink(&sink, None).map_err(keyholder_service_users::Error::from)?)).collect()
 }
 
 /// What there is, what refers to it, and what becomes of it.
