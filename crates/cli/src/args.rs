@@ -5,6 +5,7 @@
 //! machine.
 
 mod app_user;
+mod audit;
 mod batch;
 mod connection;
 mod credential;
@@ -32,6 +33,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
 pub(crate) use app_user::{AppUser, AppUserCreate, AppUserList, AppUserOne, AppUserRemove, RightsFlags};
+pub(crate) use audit::{Audit, JudgingFlags};
 pub(crate) use batch::Batch;
 pub(crate) use connection::{
     CONNECTION, CallerFlags, ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags,
@@ -93,6 +95,7 @@ Exit codes:\n  \
   0  done\n  \
   1  failed for a reason that none of the others names\n  \
   2  `plan`, `--dry-run`: there are changes\n  \
+  3  `audit --fail-on`: there are findings of that weight or more\n  \
  64  the command line is wrong\n  \
  65  data that was given or received is wrong\n  \
  69  a service is out of reach\n  \
@@ -251,6 +254,9 @@ pub(crate) enum Command {
     /// Say what an error code means, what mends it, and who may
     #[command(long_about = explain::EXPLAIN)]
     Explain(Explain),
+    /// Say which service users there are, what they may do, and what is wrong with it
+    #[command(long_about = audit::AUDIT, after_long_help = audit::EXAMPLES)]
+    Audit(Box<Audit>),
     /// Print a script that completes this command line in a shell
     #[command(long_about = "Prints a script by which a shell completes the commands and flags of keyholder.\n\n\
         Examples:\n  \

@@ -3,6 +3,7 @@
 
 pub(crate) mod app_user;
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod batch;
 pub(crate) mod call;
 pub(crate) mod credential;

@@ -12,6 +12,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// `plan`: there are changes.
     Changes = 2,
+    /// `audit --fail-on`: there are findings.
+    Findings = 3,
     /// The command line is wrong.
     Usage = 64,
     /// Data that was given or received is wrong.

@@ -68,6 +68,7 @@ impl Leaves {
             Command::Doctor(arguments) if arguments.mend => Self::Part,
             Command::Plan(_)
             | Command::Doctor(_)
+            | Command::Audit(_)
             | Command::Schema
             | Command::Explain(_)
             | Command::Token(_)

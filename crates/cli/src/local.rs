@@ -288,7 +288,15 @@ impl LocalPlace {
 
 /// The sign-in of the administering application of the folder's `org.env`.
 pub(crate) fn administrator(folder: &DataFolder) -> Result<Connection, Failure> {
-    let path = folder.env_file();
+    administrator_by(folder, &folder.env_file())
+}
+
+/// The same of a further tenant, by its domain.
+pub(crate) fn administrator_of(folder: &DataFolder, domain: &str) -> Result<Connection, Failure> {
+    administrator_by(folder, &folder.file(&format!("{domain}.env")))
+}
+
+fn administrator_by(folder: &DataFolder, path: &Path) -> Result<Connection, Failure> {
     let damaged = |what: &str| Failure::new(Exit::BadData, format!("`{}` is damaged: {what}", path.display()));
     let lost = || {
         Failure::new(
@@ -297,7 +305,7 @@ pub(crate) fn administrator(folder: &DataFolder) -> Result<Connection, Failure> 
         )
         .hint("make new ones with `keyholder org credentials --reset`")
     };
-    let file = match EnvFile::read(&path) {
+    let file = match EnvFile::read(path) {
         Err(EnvFileError::File(error)) if error.is_missing() => return Err(lost()),
         read => read.map_err(|error| damaged(&error.to_string()))?,
     };

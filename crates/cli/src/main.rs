@@ -83,6 +83,7 @@ fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
     let rehearses = match command {
         Command::Plan(arguments) => arguments.declared.local.is_some(),
         Command::Apply(arguments) => arguments.declared.local.is_some(),
+        Command::Audit(arguments) => arguments.local.is_some(),
         Command::NonInteractive(arguments) => arguments.place().local.is_some(),
         Command::AppUser(arguments) => arguments.place().local.is_some(),
         Command::Credential(arguments) => arguments.place().local.is_some(),
@@ -123,6 +124,7 @@ async fn perform(command: &Command, printer: Printer) -> Result<Exit, Failure> {
     match command {
         Command::Plan(arguments) => return Box::pin(commands::plan::run(arguments, printer)).await,
         Command::Apply(arguments) => return Box::pin(commands::apply::run(arguments, printer)).await,
+        Command::Audit(arguments) => return Box::pin(commands::audit::run(arguments, printer)).await,
         Command::Subscriber(arguments) => return Box::pin(commands::subscriber::run(arguments, printer)).await,
         Command::NonInteractive(arguments) => {
             return Box::pin(commands::non_interactive::run(arguments, printer)).await;

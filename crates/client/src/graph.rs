@@ -3,6 +3,7 @@
 mod applications;
 mod bulk;
 mod deleted;
+mod everything;
 mod federated;
 mod grants;
 mod reports;
@@ -11,6 +12,7 @@ mod service_principals;
 pub mod users;
 
 pub use bulk::{Owned, Owner};
+pub use everything::{ConditionalAccessPolicy, Conditions, GrantControls, PolicyUsers};
 
 use std::sync::Arc;
 
@@ -86,12 +88,17 @@ impl Graph {
     }
 
     async fn list<T: DeserializeOwned>(&self, first: Url) -> Result<Vec<T>, Error> {
+        self.list_where(first, |_| true).await
+    }
+
+    /// The entries of a list that `keep` wants; the others are dropped with their page.
+    async fn list_where<T: DeserializeOwned>(&self, first: Url, keep: impl Fn(&T) -> bool) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
         let mut next = Some(first);
         for _ in 0..MOST_PAGES {
             let Some(url) = next.take() else { return Ok(all) };
             let page: Page<T> = self.api.get(&url, &[]).await?;
-            all.extend(page.value);
+            all.extend(page.value.into_iter().filter(&keep));
             next = page.next_link.map(|link| self.api.next_link(&link)).transpose()?;
         }
         Err(Error::Protocol {

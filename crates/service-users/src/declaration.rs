@@ -7,7 +7,7 @@
 //! what there is, is planning's.
 
 mod check;
-mod document;
+pub(crate) mod document;
 pub mod federation;
 mod lifetime;
 mod mistakes;
@@ -16,7 +16,7 @@ mod print;
 mod reading;
 mod rights;
 mod schema;
-mod shape;
+pub(crate) mod shape;
 mod sink;
 mod words;
 

@@ -65,7 +65,8 @@ impl Privileges {
         created.collect::<BTreeSet<String>>().into_iter().collect()
     }
 
-    fn right(&self, name: &str, depth: Depth) -> Right {
+    /// A privilege as a right.
+    pub(crate) fn right(&self, name: &str, depth: Depth) -> Right {
         let known = self.0.get(&name.to_lowercase()).cloned().or_else(|| custom(name));
         match known {
             Some((table, verb)) => Right::Table { table, verb, depth },

@@ -29,6 +29,7 @@
 
 pub mod app_users;
 pub mod apply;
+pub mod audit;
 mod certificate;
 pub mod claims;
 pub mod codes;

@@ -41,6 +41,7 @@ pub(crate) use apply::give_back_in;
 pub use apply::{InOrg, NonInteractive, give_back_left};
 pub use definition::{NonInteractiveDefinition, Source};
 pub use licence::HeldLicence;
+pub(crate) use licence::held as held_licences;
 pub use list::{ListedOrg, ListedUser, list};
 pub use migrate::{Migrated, Successor, migrate};
 pub use observe::{Observed, ObservedOrg};
@@ -51,7 +52,7 @@ pub(crate) use predecessor::teams_of;
 pub use predecessor::{StillUsed, Team};
 pub use problem::Problem;
 pub use release::{Release, Released, release};
-pub(crate) use rows::DELEGATED_ADMINISTRATOR;
+pub(crate) use rows::{ADMINISTRATIVE, DELEGATED_ADMINISTRATOR, NON_INTERACTIVE};
 pub use rows::{AssignedRole, OrgUser, Slots};
 
 use crate::error::Error;

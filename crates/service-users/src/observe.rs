@@ -28,6 +28,7 @@ pub use keys::{HeldKey, KeySeen, SinkSeen};
 pub use org::{DepthsSeen, HolderSeen, Holders, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 
 pub(crate) use keys::{address, sign_in};
+pub(crate) use org::{PRIVILEGES, ROLES, granted, of_ids, pairs};
 pub(crate) use org::{WholeOrg, all_roles, everyone, holders_of, read_rights, read_roles, shipped, whole_org};
 pub(crate) use org::{held, is_delegated};
 

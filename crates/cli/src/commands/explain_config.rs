@@ -54,6 +54,10 @@ impl Asked {
             Command::Init(arguments) => Self::with(&arguments.connection, arguments.local.is_some(), Kind::Place),
             Command::Plan(arguments) => Self::of_declared(&arguments.declared),
             Command::Apply(arguments) => Self::of_declared(&arguments.declared),
+            Command::Audit(arguments) => {
+                let kind = if arguments.connection.place.url.is_some() { Kind::Org } else { Kind::Declared };
+                Self::with(&arguments.connection, arguments.local.is_some(), kind)
+            }
             Command::Login(arguments) => Self::of_place(&arguments.place, &arguments.source),
             Command::Logout(arguments) => Self::of_place(&arguments.place, &arguments.source),
             Command::Subscriber(Subscriber::List(_))

@@ -23,6 +23,8 @@ const DOCUMENTS: &[&str] = &[
     "docs/roles.md",
     "docs/non-interactive-users.md",
     "docs/pipelines.md",
+    "docs/audit.md",
+    "docs/guide-audit.md",
 ];
 
 /// The commands in a document's indented blocks, with continued lines joined and comments cut.

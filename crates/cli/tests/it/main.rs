@@ -5,6 +5,7 @@ mod admin_api;
 mod app_user;
 mod app_user_killed;
 mod app_user_removed;
+mod audit;
 mod batch;
 mod connection;
 mod control;

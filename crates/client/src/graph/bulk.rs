@@ -28,10 +28,10 @@ const MOST_VALUES: usize = 15;
 /// Requests that one batch may have.
 const MOST_REQUESTS: usize = 20;
 /// The largest page.
-const PAGE: usize = 999;
+pub(super) const PAGE: usize = 999;
 
 /// What is read of a registration.
-const APPLICATION: &str = "id,appId,displayName,createdDateTime,signInAudience,tags,passwordCredentials,keyCredentials,requiredResourceAccess";
+pub(super) const APPLICATION: &str = "id,appId,displayName,createdDateTime,signInAudience,tags,passwordCredentials,keyCredentials,requiredResourceAccess";
 
 /// Up to twenty of the owners beside what is selected.
 const WITH_OWNERS: &str = "&$expand=owners";
@@ -172,6 +172,22 @@ impl Graph {
     pub async fn grants_on(&self, resource: ObjectId) -> Result<Vec<OAuth2PermissionGrant>, Error> {
         let filter = encode(&format!("resourceId eq '{resource}' and consentType eq 'AllPrincipals'"));
         self.list(self.api.url("oauth2PermissionGrants", Some(&format!("$filter={filter}&$top={PAGE}")))).await
+    }
+
+    /// What of `collection` has these ids.
+    pub(super) async fn by_ids<T: DeserializeOwned>(
+        &self,
+        collection: &str,
+        ids: &[ObjectId],
+        select: &str,
+    ) -> Result<Vec<T>, Error> {
+        let path = |some: &[ObjectId]| {
+            let listed: Vec<String> = some.iter().map(|id| quote(&id.to_string())).collect();
+            format!("{collection}?$filter={}&$select={select}", encode(&format!("id in ({})", listed.join(","))))
+        };
+        let paths: Vec<String> = ids.chunks(MOST_VALUES).map(path).collect();
+        let found: Vec<Vec<T>> = self.many(&paths).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Reads several lists, each whole: one alone plainly, more in batches, side by side.

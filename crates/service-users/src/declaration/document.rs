@@ -8,18 +8,18 @@ use super::nearest::did_you_mean;
 use super::shape::{Key, Kind, Table};
 
 /// What is being read and what was found wrong so far.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     lines: Lines<'t>,
-    pub(super) mistakes: Vec<Mistake>,
+    pub(crate) mistakes: Vec<Mistake>,
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self { lines: Lines::new(text), mistakes: Vec::new() }
     }
 
     /// Parses the text as far as it is TOML at all.
-    pub(super) fn parse(&mut self, text: &'t str) -> Spanned<DeTable<'t>> {
+    pub(crate) fn parse(&mut self, text: &'t str) -> Spanned<DeTable<'t>> {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
@@ -29,7 +29,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Notes a mistake at a byte of the text; one too many is left out.
-    pub(super) fn mistake(&mut self, at: usize, message: String) {
+    pub(crate) fn mistake(&mut self, at: usize, message: String) {
         if self.mistakes.len() >= MOST {
             return;
         }
@@ -37,7 +37,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Notes everything in a table that `shape` does not have.
-    pub(super) fn check(&mut self, shape: &Table, here: &At<'_, 't>) {
+    pub(crate) fn check(&mut self, shape: &Table, here: &At<'_, 't>) {
         for (key, value) in here.table {
             match shape.keys.iter().find(|known| known.name == key.get_ref()) {
                 Some(known) => self.check_value(known, &here.below(key), value),
@@ -180,30 +180,30 @@ fn header(value: &Spanned<DeValue<'_>>, table: &DeTable<'_>) -> usize {
 }
 
 /// A name from the file as it is shown: short, on one line.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let clean: String = text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() { format!("{clean}...") } else { clean }
 }
 
 /// A whole number, in whichever notation.
-pub(super) fn number(value: &DeValue<'_>) -> Option<i64> {
+pub(crate) fn number(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 /// A table of the file with its place.
 #[derive(Clone)]
-pub(super) struct At<'d, 't> {
-    pub(super) table: &'d DeTable<'t>,
+pub(crate) struct At<'d, 't> {
+    pub(crate) table: &'d DeTable<'t>,
     /// `application-users.orders-sync`
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Its header, as a byte of the text.
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'d, 't> At<'d, 't> {
-    pub(super) fn root(root: &'d Spanned<DeTable<'t>>) -> Self {
+    pub(crate) fn root(root: &'d Spanned<DeTable<'t>>) -> Self {
         Self { table: root.get_ref(), path: String::new(), at: 0 }
     }
 
@@ -216,41 +216,41 @@ impl<'d, 't> At<'d, 't> {
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&'d Spanned<DeValue<'t>>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'d Spanned<DeValue<'t>>> {
         self.table.get(key)
     }
 
     /// Where a key's value stands; the table itself for one that is not there.
-    pub(super) fn place_of(&self, key: &str) -> usize {
+    pub(crate) fn place_of(&self, key: &str) -> usize {
         self.get(key).map_or(self.at, |value| value.span().start)
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<&'d str> {
+    pub(crate) fn text(&self, key: &str) -> Option<&'d str> {
         self.get(key)?.get_ref().as_str()
     }
 
-    pub(super) fn flag(&self, key: &str) -> bool {
+    pub(crate) fn flag(&self, key: &str) -> bool {
         self.get(key).and_then(|value| value.get_ref().as_bool()).unwrap_or(false)
     }
 
     /// The texts of a list, each with its place.
-    pub(super) fn texts(&self, key: &str) -> Option<Vec<(&'d str, usize)>> {
+    pub(crate) fn texts(&self, key: &str) -> Option<Vec<(&'d str, usize)>> {
         let values = self.get(key)?.get_ref().as_array()?;
         Some(values.iter().filter_map(|value| Some((value.get_ref().as_str()?, value.span().start))).collect())
     }
 
-    pub(super) fn below_table(&self, key: &str) -> Option<At<'d, 't>> {
+    pub(crate) fn below_table(&self, key: &str) -> Option<At<'d, 't>> {
         let value = self.get(key)?;
         let table = value.get_ref().as_table()?;
         Some(At { table, path: self.path_of(key), at: header(value, table) })
     }
 
     /// The table, or each table of the list.
-    pub(super) fn one_or_more(&self, key: &str) -> Vec<At<'d, 't>> {
+    pub(crate) fn one_or_more(&self, key: &str) -> Vec<At<'d, 't>> {
         if let Some(table) = self.below_table(key) {
             return vec![table];
         }
@@ -263,7 +263,7 @@ impl<'d, 't> At<'d, 't> {
     }
 
     /// The tables below a key by their names, in the order of the names.
-    pub(super) fn named(&self, key: &str) -> Vec<(&'d str, At<'d, 't>)> {
+    pub(crate) fn named(&self, key: &str) -> Vec<(&'d str, At<'d, 't>)> {
         let Some(tables) = self.get(key).and_then(|value| value.get_ref().as_table()) else { return Vec::new() };
         let tables = tables.iter().filter_map(|(name, value)| {
             let table = value.get_ref().as_table()?;

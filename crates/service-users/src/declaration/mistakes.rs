@@ -41,10 +41,10 @@ pub struct Mistakes {
 const SHOWN: usize = 30;
 /// How many mistakes are looked for. Each takes a look through the whole text, and what was meant
 /// instead a look at many names.
-pub(super) const MOST: usize = 200;
+pub(crate) const MOST: usize = 200;
 
 impl Mistakes {
-    pub(super) fn new(place: Option<&Path>, mut list: Vec<Mistake>) -> Self {
+    pub(crate) fn new(place: Option<&Path>, mut list: Vec<Mistake>) -> Self {
         list.sort_by_key(|mistake| mistake.position);
         list.dedup();
         Self { place: place.map(Path::to_path_buf), list }
@@ -87,17 +87,17 @@ impl fmt::Display for Mistakes {
 }
 
 /// Where the lines of a text begin.
-pub(super) struct Lines<'t> {
+pub(crate) struct Lines<'t> {
     text: &'t str,
 }
 
 impl<'t> Lines<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self { text }
     }
 
     /// The place of a byte offset; the end for one beyond it.
-    pub(super) fn position(&self, offset: usize) -> Position {
+    pub(crate) fn position(&self, offset: usize) -> Position {
         let mut end = offset.min(self.text.len());
         while !self.text.is_char_boundary(end) {
             end -= 1;

@@ -5,27 +5,27 @@
 
 /// A table of the file.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// What the schema calls it.
-    pub(super) title: &'static str,
-    pub(super) keys: &'static [Key],
+    pub(crate) title: &'static str,
+    pub(crate) keys: &'static [Key],
     /// Keys of which exactly one has to be there.
-    pub(super) choices: &'static [&'static [&'static str]],
+    pub(crate) choices: &'static [&'static [&'static str]],
 }
 
 /// A key of a table.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) is_required: bool,
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) is_required: bool,
     /// What it means, in a sentence or two.
-    pub(super) about: &'static str,
+    pub(crate) about: &'static str,
 }
 
 /// What a value is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A text.
     Text(Text),
     /// `true` or `false`.
@@ -48,7 +48,7 @@ pub(super) enum Kind {
 
 /// What a text is; tells editors, the reader parses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Text {
+pub(crate) enum Text {
     Any,
     Url,
     Guid,
@@ -69,7 +69,7 @@ const GUID: Kind = Kind::Text(Text::Guid);
 const STANCES: Kind = Kind::Word(&["allow", "warn", "refuse"]);
 
 /// The file itself.
-pub(super) static FILE: Table = Table {
+pub(crate) static FILE: Table = Table {
     title: "keyholder.toml",
     keys: &[
         optional(

@@ -29,7 +29,7 @@ pub(super) fn reaches_dataverse(sku: &SubscribedSku) -> bool {
 }
 
 /// What a person holds that lets them into Dataverse, by name.
-pub(super) fn held(person: &User, bought: &[SubscribedSku]) -> Vec<HeldLicence> {
+pub(crate) fn held(person: &User, bought: &[SubscribedSku]) -> Vec<HeldLicence> {
     let of = |sku: Uuid| bought.iter().find(|bought| bought.sku_id == sku);
     let reaches = |sku: Uuid, disabled: &[Uuid]| match licences::find(sku) {
         Some(known) => known.reaches_dataverse(disabled),

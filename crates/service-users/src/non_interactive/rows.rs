@@ -11,9 +11,9 @@ use crate::plan::SYSTEM_ADMINISTRATOR;
 /// `accessmode` of a user who may do everything by hand.
 pub(super) const READ_WRITE: i64 = 0;
 /// `accessmode` of a user who sees settings and no data.
-pub(super) const ADMINISTRATIVE: i64 = 1;
+pub(crate) const ADMINISTRATIVE: i64 = 1;
 /// `accessmode` of a non-interactive user.
-pub(super) const NON_INTERACTIVE: i64 = 4;
+pub(crate) const NON_INTERACTIVE: i64 = 4;
 /// `accessmode` of the row that stands for a partner's administrators.
 pub(crate) const DELEGATED_ADMINISTRATOR: i64 = 5;
 

@@ -24,9 +24,9 @@ use crate::wishes::Wishes;
 const MOST_NAMES: usize = 100;
 const MOST_IDS: usize = 400;
 
-const ROLES: &str =
+pub(crate) const ROLES: &str =
     "roles?$select=roleid,name,_businessunitid_value,_parentrootroleid_value,_roletemplateid_value,description";
-const PRIVILEGES: &str = "privileges?$select=privilegeid,name,canbebasic,canbelocal,canbedeep,canbeglobal";
+pub(crate) const PRIVILEGES: &str = "privileges?$select=privilegeid,name,canbebasic,canbelocal,canbedeep,canbeglobal";
 
 /// What an org holds of a declaration.
 #[derive(Debug, Clone, PartialEq)]
@@ -500,13 +500,13 @@ async fn users(org: &Dataverse) -> Result<Vec<UserSeen>, ClientError> {
 }
 
 #[derive(Deserialize)]
-struct UserRole {
-    systemuserid: Uuid,
-    roleid: Uuid,
+pub(crate) struct UserRole {
+    pub(crate) systemuserid: Uuid,
+    pub(crate) roleid: Uuid,
 }
 
 /// Which roles these users hold, from the table of pairs.
-async fn pairs(org: &Dataverse, users: &[Uuid]) -> Result<Vec<UserRole>, ClientError> {
+pub(crate) async fn pairs(org: &Dataverse, users: &[Uuid]) -> Result<Vec<UserRole>, ClientError> {
     let ids = users.iter().copied().collect();
     of_ids(org, "systemuserrolescollection?$select=systemuserid,roleid", "systemuserid", &ids).await
 }
@@ -530,7 +530,10 @@ struct RolePrivilege {
 }
 
 /// What these roles grant, from the table of pairs.
-async fn granted(org: &Dataverse, roles: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeMap<Uuid, Depth>>, ClientError> {
+pub(crate) async fn granted(
+    org: &Dataverse,
+    roles: &[Uuid],
+) -> Result<BTreeMap<Uuid, BTreeMap<Uuid, Depth>>, ClientError> {
     let ids = roles.iter().copied().collect();
     let query = "roleprivilegescollection?$select=roleid,privilegeid,privilegedepthmask";
     let pairs: Vec<RolePrivilege> = of_ids(org, query, "roleid", &ids).await?;
@@ -580,7 +583,7 @@ pub(crate) async fn is_delegated(org: &Dataverse, user: Uuid) -> Result<bool, Cl
 
 /// The rows of a query whose column holds one of these ids; or all rows, where naming the ids would
 /// make too long an address.
-async fn of_ids<T: DeserializeOwned>(
+pub(crate) async fn of_ids<T: DeserializeOwned>(
     org: &Dataverse,
     query: &str,
     column: &str,

@@ -1,0 +1,174 @@
+//! Which orgs are audited, and as whom: a declaration's, one, or all of the local org.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use futures::stream::{self, StreamExt};
+use keyholder_client::connection::{Given, Origin};
+use keyholder_client::{Connection, Error as ClientError, Http};
+use keyholder_service_users::declaration::{Declaration, Org, ReadError};
+use keyholder_service_users::{Administrator, Estate};
+use serde_json::Value;
+
+use crate::args::Audit;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::local::{self, Absent, LocalPlace};
+use crate::printer::Printer;
+use crate::settings;
+
+/// How many orgs are signed in to at once.
+const AT_ONCE: usize = 16;
+/// The declaration that is audited where nothing else is said.
+const DECLARATION: &str = "keyholder.toml";
+
+/// Orgs, signed in to.
+pub(super) struct Audited {
+    declaration: Declaration,
+    /// Whether somebody declared it: then what is not in it is unknown.
+    is_declared: bool,
+    estate: Estate,
+    /// The local org that runs as long as this command.
+    place: Option<LocalPlace>,
+}
+
+impl Audited {
+    /// Finds the orgs that the flags mean and signs in to them; one out of reach is told in the report.
+    pub(super) async fn find(arguments: &Audit, printer: Printer) -> Result<Self, Failure> {
+        if let Some(folder) = &arguments.local {
+            let place = LocalPlace::find(folder, Absent::Refuse, printer).await?;
+            return match all_local(&place).await {
+                Ok((declaration, orgs)) => Ok(Self::new(declaration, false, orgs, Some(place))),
+                Err(failure) => {
+                    place.end().await;
+                    Err(failure)
+                }
+            };
+        }
+        match declared(arguments)? {
+            Some((file, declaration)) => {
+                let orgs = all_declared(arguments, &file, &declaration, printer).await?;
+                Ok(Self::new(declaration, true, orgs, None))
+            }
+            None => {
+                let administrator = settings::administrator(&arguments.connection, printer).await?;
+                let url = administrator.connection.url.clone();
+                let mut declaration = Declaration::default();
+                declaration.orgs.insert(url.to_string(), Org { url: url.clone(), tenant: None, environment: None });
+                let orgs = BTreeMap::from([(url.to_string(), Ok(administrator))]);
+                Ok(Self::new(declaration, false, orgs, None))
+            }
+        }
+    }
+
+    fn new(
+        declaration: Declaration,
+        is_declared: bool,
+        orgs: BTreeMap<String, Result<Administrator, ClientError>>,
+        place: Option<LocalPlace>,
+    ) -> Self {
+        let estate = Estate::new(&declaration, orgs);
+        Self { declaration, is_declared, estate, place }
+    }
+
+    pub(super) fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
+    /// The orgs as a declaration has them, whether there is one or not.
+    pub(super) fn declaration(&self) -> &Declaration {
+        &self.declaration
+    }
+
+    /// What somebody declared.
+    pub(super) fn declared(&self) -> Option<&Declaration> {
+        self.is_declared.then_some(&self.declaration)
+    }
+
+    /// Stops the local org, if one was started.
+    pub(super) async fn end(self) {
+        if let Some(place) = self.place {
+            place.end().await;
+        }
+    }
+}
+
+/// The declaration that is meant; nothing where one org is.
+fn declared(arguments: &Audit) -> Result<Option<(PathBuf, Declaration)>, Failure> {
+    let flags = &arguments.connection;
+    if let Some(file) = &arguments.file {
+        return Ok(Some((file.clone(), Declaration::read(file)?)));
+    }
+    if flags.place.url.is_some() || flags.place.env_file.is_some() || flags.source.profile.is_some() {
+        return Ok(None);
+    }
+    match Declaration::read(Path::new(DECLARATION)) {
+        Ok(declaration) => Ok(Some((DECLARATION.into(), declaration))),
+        Err(ReadError::File(error)) if error.is_missing() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn all_declared(
+    arguments: &Audit,
+    file: &Path,
+    declaration: &Declaration,
+    printer: Printer,
+) -> Result<BTreeMap<String, Result<Administrator, ClientError>>, Failure> {
+    let Some(first) = declaration.orgs.values().next() else {
+        return Err(Failure::new(Exit::BadConfiguration, format!("`{}` declares no org", file.display())));
+    };
+    let mut settings = settings::settings(&arguments.connection, printer).await?;
+    // Which orgs is the declaration's to say; how to sign in to them is not.
+    settings.url = Some(Given { value: first.url.to_string(), origin: Origin::Flag("--file") });
+    let base = Connection::try_from(settings)?;
+    let http = settings::http(base.ca_file.clone())?;
+    let orgs =
+        declaration.orgs.iter().map(|(name, org)| (name.clone(), Connection { url: org.url.clone(), ..base.clone() }));
+    Ok(connect(orgs.collect(), &http).await)
+}
+
+/// All orgs of a local world, each as the administrator of its tenant.
+async fn all_local(
+    place: &LocalPlace,
+) -> Result<(Declaration, BTreeMap<String, Result<Administrator, ClientError>>), Failure> {
+    let folder = place.folder();
+    let base = local::administrator(folder)?;
+    let http = settings::http(base.ca_file.clone())?;
+    let listed = local::running(folder.path())?.get("orgs").await?;
+    let mut declaration = Declaration::default();
+    let mut orgs = Vec::new();
+    for tenant in listed.get("tenants").and_then(Value::as_array).into_iter().flatten() {
+        let is_own = base.tenant.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(text(tenant, "tenantId")));
+        let own = if is_own { base.clone() } else { local::administrator_of(folder, text(tenant, "domain"))? };
+        for org in tenant.get("orgs").and_then(Value::as_array).into_iter().flatten() {
+            let (name, url) = (text(org, "name"), text(org, "url").trim_end_matches('/'));
+            let parsed = url.parse().map_err(|error| {
+                Failure::new(Exit::BadData, format!("the local org {name} is at `{url}`, which {error}"))
+            })?;
+            // Two tenants may call their orgs the same.
+            let taken = declaration.orgs.contains_key(name) || name.is_empty();
+            let name = if taken { format!("{name} ({url})") } else { name.to_owned() };
+            let connection = Connection { url: parsed, ..own.clone() };
+            declaration.orgs.insert(name.clone(), Org { url: connection.url.clone(), tenant: None, environment: None });
+            orgs.push((name, connection));
+        }
+    }
+    Ok((declaration, connect(orgs, &http).await))
+}
+
+/// Signs in to each, a bounded number at once.
+async fn connect(orgs: Vec<(String, Connection)>, http: &Http) -> BTreeMap<String, Result<Administrator, ClientError>> {
+    let signing_in: Vec<_> = orgs
+        .into_iter()
+        .map(|(name, connection)| {
+            let http = http.clone();
+            async move { (name, Administrator::connect(connection, http).await) }
+        })
+        .collect();
+    stream::iter(signing_in).buffer_unordered(AT_ONCE).collect().await
+}
+
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value.get(member).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! `keyholder audit`, as people and pipelines run it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::{Ended, RunningOrg, as_administrator, ended, free_port, run};
+
+fn audit(folder: &Path, arguments: &[&str]) -> Ended {
+    run(folder, &[&["audit", "--local"], arguments].concat())
+}
+
+fn rules(report: &Value) -> Vec<&str> {
+    report["findings"].as_array().unwrap().iter().map(|one| one["rule"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn s07_s10_what_quickstart_makes_is_sound_and_what_is_wrong_fails_a_pipeline() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let port = free_port();
+    run(folder, &["quickstart", "--listen", &port]).done();
+    let said = audit(folder, &["--fail-on", "warning"]).done();
+    assert!(said.contains("1 org of 1 tenant: 2 application users") && said.contains("0 errors, 0 warnings"), "{said}");
+    let said = audit(folder, &["--who"]).done();
+    assert!(said.contains("may read every contact in the org") && said.contains("client secret until"), "{said}");
+
+    let _org = RunningOrg::start(folder, &["--listen", &port]);
+    run(folder, &["org", "clock", "+170d"]).done();
+    let failed = audit(folder, &["--fail-on", "warning", "--output", "json"]);
+    assert_eq!(failed.code(), 3, "{failed:#?}");
+    let report: Value = serde_json::from_str(&failed.out).unwrap();
+    let found = report["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "KH102").unwrap();
+    assert_eq!((&found["severity"], &found["programs"][0]), (&"warning".into(), &"orders-sync".into()), "{found:#}");
+    assert!(report["summary"]["warning"].as_u64().unwrap() >= 1 && !failed.err.contains("error"), "{failed:#?}");
+    // Whoever says so has it otherwise.
+    let softer = ["--rule", "KH102=note", "--rule", "unused=off", "--rule", "KH103=off", "--fail-on", "warning"];
+    assert_eq!(audit(folder, &softer).code(), 0);
+    assert_eq!(audit(folder, &["--expiring", "5d", "--rule", "unused=off", "--fail-on", "warning"]).code(), 0);
+    // Accepted with a reason, it is shown and does not count.
+    audit(folder, &["--write-baseline", "b.toml"]).done();
+    assert!(audit(folder, &["--baseline", "b.toml"]).failed(78).contains("has a reason"));
+    audit(folder, &["--write-baseline", "b.toml"]).failed(73);
+    let text = fs::read_to_string(folder.join("b.toml")).unwrap();
+    fs::write(folder.join("b.toml"), text.replace("TODO: why is this accepted?", "seen")).unwrap();
+    let said = audit(folder, &["--baseline", "b.toml", "--fail-on", "note"]).done();
+    assert!(said.contains("Accepted, and not counted") && said.contains("Nothing is wrong."), "{said}");
+}
+
+#[test]
+fn orgs_of_a_declaration_are_held_against_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let org = RunningOrg::start(folder, &["--listen", &free_port()]);
+    let origin = org.ready["origin"].as_str().unwrap().to_owned();
+    let declaration = format!(
+        "[orgs.prod]\nurl = \"{origin}\"\n[orgs.nowhere]\nurl = \"https://localhost:1\"\n[roles.reader.privileges]\ncontact = \
+         \"read:organization\"\n[application-users.declared]\norgs = [\"prod\"]\nroles = [\"reader\"]\n\
+         credential.secret.env-file = \"declared.env\"\n"
+    );
+    fs::write(folder.join("keyholder.toml"), declaration).unwrap();
+    let run_as = |arguments: &[&str]| ended(as_administrator(folder).args(arguments).env_remove("KEYHOLDER_ORG_URL"));
+    let applied = run_as(&["apply", "--yes"]);
+    assert_ne!(applied.code(), 0, "one org is nowhere: {applied:#?}");
+    run(
+        folder,
+        &["app-user", "create", "stranger", "--grant", "account=read:own", "--save-env", "s.env", "--yes", "--local"],
+    )
+    .done();
+    let report = run_as(&["audit", "--output", "json"]).json();
+    let of = |rule: &str| -> Vec<&str> {
+        let found = report["findings"].as_array().unwrap().iter().filter(|one| one["rule"] == rule);
+        found.map(|one| one["subject"]["name"].as_str().unwrap()).collect()
+    };
+    assert_eq!(of("KH001"), ["nowhere"], "{report:#}");
+    assert_eq!(of("KH403"), ["stranger"], "{report:#}");
+    // One org by its address has no declaration to be held against.
+    let one = run_as(&["audit", "--url", &origin, "--output", "json"]).json();
+    assert!(!rules(&one).contains(&"KH403") && !rules(&one).contains(&"KH001"), "{one:#}");
+    assert_eq!(run_as(&["audit", "--rule", "KH999=off"]).code(), 64);
+    let listed = run_as(&["audit", "--rules", "--output", "json"]).json();
+    assert!(listed["rules"].as_array().unwrap().iter().any(|rule| rule["id"] == "KH403"), "{listed:#}");
+}
+
+#[test]
+fn s22_all_orgs_of_all_tenants_of_the_local_org_are_audited() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _org = RunningOrg::start(folder, &["--listen", &free_port()]);
+    run(folder, &["org", "tenant", "add", "fabrikam.localhost"]).done();
+    run(folder, &["org", "add", "Theirs", "--tenant", "fabrikam.localhost"]).done();
+    let report = audit(folder, &["--output", "json"]).json();
+    assert_eq!(
+        (report["orgs"].as_array().unwrap().len(), report["tenants"].as_array().unwrap().len()),
+        (2, 2),
+        "{report:#}"
+    );
+    assert!(report["orgs"].as_array().unwrap().iter().all(|org| org.get("trouble").is_none()), "{report:#}");
+}

@@ -1,0 +1,278 @@
+//! What somebody has accepted: findings that do not count, each with a reason and an end.
+//!
+//! A file of its own, so that it can be reviewed by itself:
+//!
+//! ```toml
+//! [[accepted]]
+//! rule = "KH302"
+//! subject = "org-user:https://contoso.crm4.dynamics.com:5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c04"
+//! reason = "the vendor's installer needs it until the migration is over"
+//! until = "2027-03-31"
+//! ```
+
+use std::path::Path;
+use std::time::Duration;
+
+use keyholder_foundation::Timestamp;
+use keyholder_platform::read_bounded;
+use serde::Serialize;
+
+use super::finding::Finding;
+use super::rules;
+use crate::declaration::document::{At, Reader};
+use crate::declaration::shape::{Key, Kind, Table, Text};
+use crate::declaration::{LARGEST_FILE, Mistakes, ReadError};
+
+/// How long the entries of a new baseline hold when nobody says otherwise.
+const SPAN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What a new baseline has for a reason; a file that still says so is not taken.
+const TO_BE_FILLED_IN: &str = "TODO: why is this accepted?";
+
+static FILE: Table = Table {
+    title: "baseline",
+    keys: &[Key {
+        name: "accepted",
+        kind: Kind::OneOrMore(&ACCEPTED),
+        is_required: false,
+        about: "Findings that do not count.",
+    }],
+    choices: &[],
+};
+
+static ACCEPTED: Table = Table {
+    title: "accepted finding",
+    keys: &[
+        required("rule", "The rule's id, `KH302`, or its name."),
+        required("subject", "The subject's key, as the report has it."),
+        required("reason", "Why it is accepted."),
+        required("until", "The last day on which it is: `2027-03-31` (UTC)."),
+    ],
+    choices: &[],
+};
+
+const fn required(name: &'static str, about: &'static str) -> Key {
+    Key { name, kind: Kind::Text(Text::Any), is_required: true, about }
+}
+
+/// Why a finding does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acceptance {
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds, `2027-03-31`.
+    pub until: String,
+}
+
+/// An entry of a baseline that accepts nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unused {
+    /// The rule.
+    pub rule: String,
+    /// The subject.
+    pub subject: String,
+    /// Why it accepts nothing: a sentence without a full stop.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Accepted {
+    rule: &'static str,
+    subject: String,
+    acceptance: Acceptance,
+    /// The end of its last day.
+    ends: Timestamp,
+}
+
+/// Accepted findings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Baseline {
+    accepted: Vec<Accepted>,
+}
+
+impl Baseline {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ReadError`]; all mistakes together.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        Ok(Self::parse(&read_bounded(path, LARGEST_FILE)?, path)?)
+    }
+
+    /// Reads the text of the file `place`.
+    ///
+    /// # Errors
+    /// All mistakes together.
+    pub fn parse(text: &str, place: &Path) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(text);
+        let root = reader.parse(text);
+        let root = At::root(&root);
+        if reader.mistakes.is_empty() {
+            reader.check(&FILE, &root);
+        }
+        let mut accepted: Vec<Accepted> = Vec::new();
+        for at in root.one_or_more("accepted") {
+            let Some(read) = entry(&mut reader, &at) else { continue };
+            if accepted.iter().any(|known| (known.rule, &known.subject) == (read.rule, &read.subject)) {
+                reader.mistake(at.at, format!("{} of `{}` is accepted twice", read.rule, read.subject));
+            }
+            accepted.push(read);
+        }
+        if reader.mistakes.is_empty() {
+            Ok(Self { accepted })
+        } else {
+            Err(Mistakes::new(Some(place), reader.mistakes))
+        }
+    }
+
+    /// Marks the findings that are accepted, and gives the entries that accept nothing (any more).
+    pub fn apply(&self, findings: &mut [Finding], now: Timestamp) -> Vec<Unused> {
+        let mut unused = Vec::new();
+        for entry in &self.accepted {
+            let is_it = |finding: &&mut Finding| finding.rule == entry.rule && finding.subject.key == entry.subject;
+            let mut found = findings.iter_mut().filter(is_it).peekable();
+            let why = match (found.peek().is_some(), entry.ends > now) {
+                (true, true) => {
+                    found.for_each(|finding| finding.accepted = Some(entry.acceptance.clone()));
+                    continue;
+                }
+                (true, false) => format!("it was accepted until {}: it counts again", entry.acceptance.until),
+                (false, _) => "there is no such finding any more: take the entry out".to_owned(),
+            };
+            unused.push(Unused { rule: entry.rule.to_owned(), subject: entry.subject.clone(), why });
+        }
+        unused
+    }
+
+    /// The text of a baseline that accepts these findings, with reasons to be filled in.
+    #[must_use]
+    pub fn print<'a>(findings: impl Iterator<Item = &'a Finding>, now: Timestamp) -> String {
+        let until = now.plus(SPAN).date();
+        let mut text =
+            "# Findings of `keyholder audit` that are accepted. Write why, and until when, or take the entry out.\n"
+                .to_owned();
+        for finding in findings {
+            text.push_str(&format!(
+                "\n# {}: {}\n[[accepted]]\nrule = {}\nsubject = {}\nreason = {}\nuntil = {}\n",
+                finding.severity.name(),
+                one_line(&finding.message),
+                quoted(finding.rule),
+                quoted(&finding.subject.key),
+                quoted(TO_BE_FILLED_IN),
+                quoted(&until),
+            ));
+        }
+        text
+    }
+}
+
+fn entry(reader: &mut Reader<'_>, at: &At<'_, '_>) -> Option<Accepted> {
+    let (rule, subject) = (at.text("rule")?, at.text("subject")?);
+    let (reason, until) = (at.text("reason")?.trim(), at.text("until")?.trim());
+    let known = rules::find(rule);
+    if known.is_none() {
+        reader.mistake(at.place_of("rule"), format!("there is no rule `{}`", one_line(rule)));
+    }
+    if reason.is_empty() || reason == TO_BE_FILLED_IN {
+        reader.mistake(at.place_of("reason"), "an accepted finding has a reason: say why it is accepted".to_owned());
+    }
+    let day = Timestamp::parse(until).ok().filter(|_| until.len() == 10);
+    if day.is_none() {
+        let message = format!("`until` is `{}`, and must be a day like `2027-03-31`", one_line(until));
+        reader.mistake(at.place_of("until"), message);
+    }
+    let acceptance = Acceptance { reason: reason.to_owned(), until: until.to_owned() };
+    Some(Accepted { rule: known?.id, subject: subject.to_owned(), acceptance, ends: day?.plus(DAY) })
+}
+
+/// The text without what would end its line.
+fn one_line(text: &str) -> String {
+    text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A text as a basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            other if other.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(other))),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::{Severity, Subject, SubjectKind};
+    use super::*;
+
+    fn finding(key: &str, message: &str) -> Finding {
+        Finding {
+            rule: "KH302",
+            name: "system-administrator",
+            severity: Severity::Warning,
+            subject: Subject { kind: SubjectKind::OrgUser, key: key.to_owned(), name: "x".to_owned() },
+            message: message.to_owned(),
+            orgs: Vec::new(),
+            programs: Vec::new(),
+            consequence: None,
+            when: None,
+            mend: Vec::new(),
+            accepted: None,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Baseline, String> {
+        Baseline::parse(text, Path::new("b.toml")).map_err(|mistakes| mistakes.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_read_once_there_are_reasons() {
+        let now = Timestamp::parse("2026-11-28T10:00:00Z").unwrap();
+        let wild = finding("org-user:a\"b\\c", "a \"name\"\n[[accepted]]");
+        let text = Baseline::print([&wild].into_iter(), now);
+        let refused = parse(&text).unwrap_err();
+        assert!(refused.contains("has a reason"), "{refused}");
+        let filled = text.replace(TO_BE_FILLED_IN, "it is for the migration");
+        let baseline = parse(&filled).unwrap();
+        let mut findings = [wild, finding("org-user:other", "x")];
+        assert_eq!(baseline.apply(&mut findings, now), []);
+        assert_eq!(findings[0].accepted.as_ref().unwrap().until, "2027-02-26");
+        assert!(!findings[0].counts() && findings[1].counts());
+    }
+
+    #[test]
+    fn an_expired_entry_and_one_for_nothing_are_said() {
+        let entry = |subject: &str| {
+            format!(
+                "[[accepted]]\nrule = \"system-administrator\"\nsubject = \"{subject}\"\nreason = \"r\"\nuntil = \"2026-11-28\"\n"
+            )
+        };
+        let baseline = parse(&(entry("a") + &entry("b"))).unwrap();
+        let mut findings = [finding("a", "x")];
+        let last = Timestamp::parse("2026-11-28T23:59:59Z").unwrap();
+        assert_eq!(baseline.apply(&mut findings, last).len(), 1);
+        assert!(!findings[0].counts());
+        let mut findings = [finding("a", "x")];
+        let unused = baseline.apply(&mut findings, last.plus(Duration::from_secs(1)));
+        assert!(findings[0].counts());
+        assert!(unused[0].why.contains("counts again") && unused[1].why.contains("no such finding"), "{unused:?}");
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_lines() {
+        let text = "[[accepted]]\nrule = \"KH999\"\nsubject = \"a\"\nreason = \" \"\nuntil = \"soon\"\nextra = 1\n";
+        let said = parse(text).unwrap_err();
+        for expected in ["line 2", "no rule `KH999`", "has a reason", "must be a day", "unknown key `extra`"] {
+            assert!(said.contains(expected), "{expected}: {said}");
+        }
+        let twice = "[[accepted]]\nrule = \"KH302\"\nsubject = \"a\"\nreason = \"r\"\nuntil = \"2027-01-01\"\n";
+        assert!(parse(&twice.repeat(2)).unwrap_err().contains("accepted twice"));
+        assert_eq!(parse("").unwrap(), Baseline::default());
+    }
+}

@@ -1,0 +1,287 @@
+//! Secrets and certificates: their ends, their lengths, their number.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use keyholder_foundation::Timestamp;
+
+use super::{DAY, Found, Judging, Rule, days, listed, of_application, shown};
+use crate::audit::facts::{ApplicationFacts, HeldCredential};
+use crate::audit::finding::{Severity, Subject, SubjectKind};
+use crate::kept::KeyKind;
+
+static EXPIRED: Rule = Rule {
+    id: "KH101",
+    name: "credential-expired",
+    severity: Severity::Error,
+    title: "An application's last credential has expired",
+    explanation: "Nothing that the application could sign in with works any more: its program gets no tokens \
+        (AADSTS7000222 for a secret, AADSTS700027 for a certificate).",
+    mend: "Give it a new credential with `keyholder credential add`, or let it accept another issuer's tokens.",
+};
+static EXPIRING: Rule = Rule {
+    id: "KH102",
+    name: "credential-expiring",
+    severity: Severity::Warning,
+    title: "An application's last credential expires soon",
+    explanation: "When it expires, the program that uses it stops, in every org at once. Only the last of several \
+        credentials counts, because a rotation leaves an older one to its end.",
+    mend: "Rotate it before: add a new one, let the program use it, revoke the old one.",
+};
+static TOO_LONG: Rule = Rule {
+    id: "KH103",
+    name: "credential-too-long-lived",
+    severity: Severity::Warning,
+    title: "A secret or certificate lives too long",
+    explanation: "Whoever gets hold of it can use it until its end. Shorter lives are safer, and rotation then is a habit.",
+    mend: "Replace it with one of a shorter life.",
+};
+static FEDERATION: Rule = Rule {
+    id: "KH104",
+    name: "secret-instead-of-federation",
+    severity: Severity::Note,
+    title: "An application signs in with a secret alone",
+    explanation: "A program that runs in GitHub Actions, Azure DevOps, Kubernetes or any place with an identity of its own \
+        can show that place's token instead of a secret: nothing is kept, nothing expires, nothing leaks. Whether this \
+        program runs in such a place, the directory does not tell.",
+    mend: "Where it does, let the application accept that issuer's tokens, and revoke the secret.",
+};
+static SEVERAL: Rule = Rule {
+    id: "KH105",
+    name: "several-live-secrets",
+    severity: Severity::Warning,
+    title: "Several secrets of an application live side by side",
+    explanation: "Two secrets overlap while one takes the other's place. Where they go on side by side, one of them is \
+        known to somebody and watched by nobody. Secrets that Keyholder wrote to different places are not counted \
+        together.",
+    mend: "Find out which one is in use, and revoke the other.",
+};
+static LEFT: Rule = Rule {
+    id: "KH106",
+    name: "expired-credential-left",
+    severity: Severity::Note,
+    title: "An expired secret or certificate was left on an application",
+    explanation: "It opens nothing any more, and hides what does.",
+    mend: "Remove it.",
+};
+static HIDDEN: Rule = Rule {
+    id: "KH107",
+    name: "credential-on-principal",
+    severity: Severity::Warning,
+    title: "A service principal has a credential of its own",
+    explanation: "It opens the application as well as the registration's credentials do, and the portals do not show it: a \
+        known way to stay in a tenant unseen.",
+    mend: "Remove it in Microsoft Graph, unless it is for SAML or somebody can say what it is for.",
+};
+static NONE: Rule = Rule {
+    id: "KH108",
+    name: "no-credential",
+    severity: Severity::Note,
+    title: "An application has nothing to sign in with",
+    explanation: "It has neither secret nor certificate and accepts no other issuer's tokens: its org user is a door \
+        without a key.",
+    mend: "Give it a credential, or remove it.",
+};
+
+pub(super) static RULES: &[&Rule] = &[&EXPIRED, &EXPIRING, &TOO_LONG, &FEDERATION, &SEVERAL, &LEFT, &HIDDEN, &NONE];
+
+pub(super) fn judge(judging: &mut Judging<'_>) {
+    for application in &judging.facts.applications {
+        // Of another tenant's application nobody here looks after credentials.
+        if application.registration.is_some() {
+            ends(judging, application);
+            each(judging, application);
+            several(judging, application);
+            federation(judging, application);
+        }
+        hidden(judging, application);
+    }
+}
+
+/// What ends later has no end: the year 9000.
+const ENDLESS: Timestamp = Timestamp::from_unix_seconds(221_845_392_000);
+
+/// What goes on working when a credential does not.
+fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
+    let now = judging.now();
+    let orgs = judging.orgs_of(application.client_id);
+    let name = shown(&application.name);
+    if !application.federations.is_empty() {
+        return;
+    }
+    if application.credentials.is_empty() {
+        if !orgs.is_empty() {
+            let message = format!("{name} has nothing to sign in with, and is a user of {}", listed(&orgs));
+            let found = Found::new(&NONE, of_application(application), message).in_orgs(orgs);
+            judging.add(
+                found
+                    .mend(add_secret(application))
+                    .mend(format!("or `keyholder app-user remove {}`", application.client_id)),
+            );
+        }
+        return;
+    }
+    // The one that works the longest; one without an end is there for good.
+    let Some(last) = application.credentials.iter().max_by_key(|held| (held.ends.is_none(), held.ends)) else { return };
+    let Some(end) = last.ends else { return };
+    let (rule, message, consequence) = if end <= now {
+        let message = format!("the last credential of {name}, a {}, expired on {}", last.kind.noun(), end.date());
+        (&EXPIRED, message, format!("the program has not reached {} since", listed(&orgs)))
+    } else if end.since(now) <= judging.limits.expiring {
+        let left = match end.since(now) {
+            left if left < DAY => "today".to_owned(),
+            // The day on which it ends is told too: half a day more is one more.
+            left => format!("in {}", days(left + DAY - Duration::from_millis(1))),
+        };
+        let message =
+            format!("the last credential of {name}, a {}, expires on {}, {left}", last.kind.noun(), end.date());
+        (&EXPIRING, message, format!("the program stops reaching {} then", listed(&orgs)))
+    } else {
+        return;
+    };
+    let found = Found::new(rule, of_application(application), message).program(&application.name).when(Some(end));
+    let found = if orgs.is_empty() { found } else { found.so(consequence).in_orgs(orgs) };
+    judging.add(
+        found.mend(format!("{}, let the program use it, then revoke the old one", add_secret(application))).mend(
+            format!(
+                "or one that never expires, where the program runs in a pipeline or cluster: {}",
+                add_trust(application)
+            ),
+        ),
+    );
+}
+
+/// What is to be said of each by itself.
+fn each(judging: &mut Judging<'_>, application: &ApplicationFacts) {
+    let now = judging.now();
+    let works =
+        application.federations.len() + application.credentials.iter().filter(|held| held.lives(now)).count() > 0;
+    for held in application.credentials.iter().filter(|held| !held.is_on_principal) {
+        let what = format!("the {} {} of {}", held.kind.noun(), described(held), shown(&application.name));
+        let revoke = format!("`keyholder credential revoke {} {}`", application.client_id, held.id);
+        if !held.lives(now) {
+            // Where nothing works any more, that is what there is to say.
+            if works {
+                let ended = held.ends.map(|ends| ends.date()).unwrap_or_default();
+                let message = format!("{what} expired on {ended} and is still there");
+                let found = Found::new(&LEFT, of_credential(application, held), message).when(held.ends);
+                judging.add(found.program(&application.name).mend(revoke));
+            }
+            continue;
+        }
+        let longest = judging.limits.longest_lifetime;
+        let is_endless = held.ends.is_none_or(|ends| ends > ENDLESS);
+        let life = held.starts.zip(held.ends).map(|(starts, ends)| ends.since(starts)).filter(|_| !is_endless);
+        if life.is_none_or(|life| life > longest) {
+            let life = life.map_or_else(|| "has no end".to_owned(), |life| format!("lives for {}", days(life)));
+            let message = format!("{what} {life}, and {} is the longest", days(longest));
+            let found = Found::new(&TOO_LONG, of_credential(application, held), message);
+            let orgs = judging.orgs_of(application.client_id);
+            let found =
+                found.program(&application.name).in_orgs(orgs).so("whoever gets hold of it can use it until then");
+            let found = found.mend(add_secret(application)).mend(format!("then {revoke}"));
+            // The local org gives its own administrator a secret without end, which opens nothing else.
+            let is_local = is_endless && judging.users_of(application.client_id).any(|(_, user)| user.is_caller);
+            judging.add_at_most(if is_local { Severity::Note } else { Severity::Error }, found);
+        }
+    }
+}
+
+fn several(judging: &mut Judging<'_>, application: &ApplicationFacts) {
+    let now = judging.now();
+    let is_live = |held: &&HeldCredential| held.kind == KeyKind::Secret && !held.is_on_principal && held.lives(now);
+    let mut places: BTreeMap<&str, Vec<&HeldCredential>> = BTreeMap::new();
+    for held in application.credentials.iter().filter(is_live) {
+        places.entry(held.place.as_deref().unwrap_or_default()).or_default().push(held);
+    }
+    // What bears no place could be a second one for any of them.
+    let unplaced = places.get("").map_or(0, Vec::len);
+    let crowded = places.iter().find(|(place, held)| held.len() + if place.is_empty() { 0 } else { unplaced } > 1);
+    let Some(_) = crowded else { return };
+    let live: Vec<&HeldCredential> = application.credentials.iter().filter(is_live).collect();
+    let newest = live.iter().filter_map(|held| held.starts).max();
+    let is_rotation = live.len() == 2 && newest.is_some_and(|newest| now.since(newest) <= judging.limits.overlap);
+    if is_rotation {
+        return;
+    }
+    let each: Vec<String> = live
+        .iter()
+        .map(|held| format!("{} until {}", described(held), held.ends.map_or("ever".to_owned(), |end| end.date())))
+        .collect();
+    let message =
+        format!("{} secrets of {} live side by side: {}", live.len(), shown(&application.name), listed(&each));
+    let orgs = judging.orgs_of(application.client_id);
+    let found = Found::new(&SEVERAL, of_application(application), message).program(&application.name).in_orgs(orgs);
+    judging.add(
+        found
+            .so("one of them may be known to somebody and is watched by nobody")
+            .mend(format!("`keyholder credential list {}` tells them apart", application.client_id))
+            .mend(format!("`keyholder credential revoke {} ID` for what is not used", application.client_id)),
+    );
+}
+
+fn federation(judging: &mut Judging<'_>, application: &ApplicationFacts) {
+    let now = judging.now();
+    let lives = |held: &&HeldCredential| held.lives(now);
+    let has = |kind: KeyKind| application.credentials.iter().filter(lives).any(|held| held.kind == kind);
+    let orgs = judging.orgs_of(application.client_id);
+    if !has(KeyKind::Secret) || has(KeyKind::Certificate) || !application.federations.is_empty() || orgs.is_empty() {
+        return;
+    }
+    let message = format!("{} signs in with a client secret, which can leak and expires", shown(&application.name));
+    let found = Found::new(&FEDERATION, of_application(application), message).program(&application.name).in_orgs(orgs);
+    judging.add(found.mend(format!(
+        "where its program runs in a pipeline or cluster: {}; then revoke the secret",
+        add_trust(application)
+    )));
+}
+
+fn hidden(judging: &mut Judging<'_>, application: &ApplicationFacts) {
+    let Some(principal) = &application.principal else { return };
+    // What Microsoft puts on its own applications and managed identities is its own to look after.
+    if application.is_microsofts || principal.is_managed_identity {
+        return;
+    }
+    let now = judging.now();
+    for held in application.credentials.iter().filter(|held| held.is_on_principal && held.lives(now)) {
+        let what = format!("the {} {}", held.kind.noun(), described(held));
+        let name = shown(&application.name);
+        let message = format!("the service principal of {name} has {what}, which its registration does not show");
+        let orgs = judging.orgs_of(application.client_id);
+        let found = Found::new(&HIDDEN, of_credential(application, held), message).program(&application.name);
+        let action = match held.kind {
+            KeyKind::Secret => "removePassword",
+            KeyKind::Certificate => "removeKey",
+        };
+        judging.add(found.in_orgs(orgs).so("it opens the same as the registration's own").when(held.ends).mend(
+            format!("Microsoft Graph: `POST /servicePrincipals/{}/{action}` with the id {}", principal.id, held.id),
+        ));
+    }
+}
+
+fn add_secret(application: &ApplicationFacts) -> String {
+    format!("`keyholder credential add {} --secret --lifetime 180d --save-env FILE`", application.client_id)
+}
+
+fn add_trust(application: &ApplicationFacts) -> String {
+    format!(
+        "`keyholder credential add {} --trust github --repository OWNER/NAME --branch main`, or another issuer's",
+        application.client_id
+    )
+}
+
+/// A credential by its name and id.
+fn described(held: &HeldCredential) -> String {
+    match held.name.as_deref().filter(|name| !name.is_empty()) {
+        Some(name) => format!("{} ({})", shown(name), held.id),
+        None => held.id.to_string(),
+    }
+}
+
+fn of_credential(application: &ApplicationFacts, held: &HeldCredential) -> Subject {
+    Subject {
+        kind: SubjectKind::Credential,
+        key: format!("credential:{}:{}", application.client_id, held.id),
+        name: format!("{}, {}", application.name, held.kind.noun()),
+    }
+}
