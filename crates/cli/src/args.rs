@@ -22,6 +22,7 @@ mod org;
 pub(crate) mod people;
 mod profile;
 mod roles;
+mod rotate;
 mod rows;
 mod subscriber;
 mod usage;
@@ -57,6 +58,7 @@ pub(crate) use org::{
 };
 pub(crate) use profile::{Profile, ProfileAdd, ProfileRemove, ProfileUse, SourceFlags};
 pub(crate) use roles::{Role, RoleCreate, RoleDiff, RoleExport};
+pub(crate) use rotate::Rotate;
 pub(crate) use rows::{BodyFlags, Call, Create, Delete, Get, Member, NameFlags, Write};
 pub(crate) use subscriber::{KnownFlags, Subscriber, SubscriberAdd, SubscriberList};
 pub(crate) use usage::{Entitlement, Usage};
@@ -181,6 +183,9 @@ pub(crate) enum Command {
     /// List, add and revoke what an application signs in with
     #[command(subcommand, arg_required_else_help = true)]
     Credential(Credential),
+    /// Replace credentials that work: one, or all that are due
+    #[command(long_about = rotate::ROTATE, after_long_help = rotate::EXAMPLES)]
+    Rotate(Box<Rotate>),
     /// Serve customers' tenants with one application: consent, their administrator's command, proof
     #[command(subcommand, arg_required_else_help = true)]
     Subscriber(Subscriber),

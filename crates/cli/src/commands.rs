@@ -26,6 +26,7 @@ pub(crate) mod query;
 pub(crate) mod quickstart;
 mod rehearsal;
 pub(crate) mod role;
+pub(crate) mod rotate;
 mod rows;
 pub(crate) mod schema;
 pub(crate) mod subscriber;

@@ -66,6 +66,7 @@ impl Leaves {
         Some(match command {
             Command::Org(Org::Start(_)) | Command::Quickstart(_) | Command::Load(_) => return None,
             Command::Doctor(arguments) if arguments.mend => Self::Part,
+            Command::Rotate(arguments) if arguments.dry_run => Self::Nothing,
             Command::Plan(_)
             | Command::Doctor(_)
             | Command::Audit(_)
@@ -85,6 +86,7 @@ impl Leaves {
             | Command::AppUser(_)
             | Command::Credential(_)
             | Command::Role(_)
+            | Command::Rotate(_)
             | Command::Subscriber(_)
             | Command::NonInteractive(_) => Self::Part,
             Command::Batch(_) => Self::Told,

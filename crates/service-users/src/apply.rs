@@ -37,7 +37,7 @@ use crate::sink::{Key, Sinks};
 
 pub use proof::{ProvedBy, Provisioned};
 
-pub(crate) use secret::Making;
+pub(crate) use secret::{Making, Replacing};
 
 pub(crate) use proof::tries;
 

@@ -132,7 +132,7 @@ pub async fn list(administrator: &Administrator, who: &str) -> Result<Credential
 
 /// The registration of an application; without one in this tenant there is nothing here that could be
 /// changed.
-async fn registration(administrator: &Administrator, who: &str) -> Result<(Found, Application), Error> {
+pub(crate) async fn registration(administrator: &Administrator, who: &str) -> Result<(Found, Application), Error> {
     let found = app_users::find(administrator, who).await?;
     match found.registration.clone() {
         Some(application) => Ok((found, application)),

@@ -5,7 +5,8 @@
 //! loan is recorded before it is taken and struck out after it was given back; what a killed run
 //! left, any later run finds here and gives back. One thing more cannot be observed: that a key on a
 //! new application, meant for a program that gives nothing back, is of a run from here. It is recorded
-//! until the application is in use, which then tells.
+//! until the application is in use, which then tells. And while a credential is being replaced its record's lock keeps
+//! a second run on this machine from replacing it too.
 //!
 //! Each loan is one file that only its owner may read, named after what is lent: recording the same
 //! loan twice is recording it once. Whoever works with a loan holds a lock of the operating system's
@@ -62,6 +63,15 @@ pub enum Loan {
         /// The application.
         client_id: ClientId,
     },
+    /// A credential that is being replaced from here: what it finds half done is this machine's to finish.
+    Rotation {
+        /// The tenant, by its authority.
+        tenant: String,
+        /// Whose: the application, or the person.
+        owner: Uuid,
+        /// The place that holds it.
+        place: String,
+    },
 }
 
 /// A file that holds an application's key.
@@ -81,6 +91,7 @@ impl Loan {
             Self::Licence { tenant, person, sku, .. } => format!("licence\0{tenant}\0{person}\0{sku}"),
             Self::Elevation { org, client_id, .. } => format!("elevation\0{org}\0{client_id}"),
             Self::Key { tenant, client_id } => format!("key\0{tenant}\0{client_id}"),
+            Self::Rotation { tenant, owner, place } => format!("rotation\0{tenant}\0{owner}\0{place}"),
         }
     }
 

@@ -51,6 +51,7 @@ pub mod plan;
 mod report;
 pub mod rights;
 pub mod roles;
+pub mod rotate;
 mod rules;
 mod sink;
 pub mod subscribers;

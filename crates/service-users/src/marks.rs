@@ -19,6 +19,12 @@ const DELIVERED: &str = "keyholder-delivered:";
 const LABEL_LIMIT: usize = 100;
 /// What every label starts with.
 const PREFIX: &str = "keyholder ";
+/// What stands at the end of the label of a credential that replaces another, before the last digits of that one's id
+/// and a closing bracket.
+const REPLACES: &str = " (for ";
+/// How many digits of an id tell the credentials of one registration apart: the last ones, for ids may begin with the
+/// time.
+const ID_DIGITS: usize = 8;
 
 /// The tag that says which declaration made a thing. Tags have no blanks.
 pub(crate) fn declaration_tag(declaration: &str) -> String {
@@ -140,9 +146,33 @@ impl Labels {
 
     /// The display name of secrets whose text goes to that place.
     pub(crate) fn print(place: &str, id: Option<&str>) -> String {
+        Self::print_with(place, id, "")
+    }
+
+    /// The same of one that is made to replace another: its label says so for as long as it is there, so that a
+    /// run which was stopped in between is gone on with from whichever machine.
+    pub(crate) fn print_for(place: &str, id: Option<&str>, replaced: KeyId) -> String {
+        let all = replaced.to_string();
+        let digits = all.get(all.len().saturating_sub(ID_DIGITS)..).unwrap_or(&all);
+        Self::print_with(place, id, &format!("{REPLACES}{digits})"))
+    }
+
+    fn print_with(place: &str, id: Option<&str>, end: &str) -> String {
         let start = id.map_or_else(|| PREFIX.to_owned(), |id| format!("{PREFIX}{id} "));
-        let cut = place.chars().count().saturating_sub(LABEL_LIMIT - start.len());
-        start + &place.chars().skip(cut).collect::<String>()
+        let cut = place.chars().count().saturating_sub(LABEL_LIMIT - start.len() - end.len());
+        start + &place.chars().skip(cut).collect::<String>() + end
+    }
+
+    /// Whether that is the label of a place, whatever its credential replaces.
+    fn is_of(name: &str, place: &str, id: Option<&str>) -> bool {
+        name == Self::print(place, id) || ending(name).is_some_and(|end| name == Self::print_with(place, id, end))
+    }
+
+    /// Whether a credential's label says that it replaces that other one.
+    pub(crate) fn replaces(label: Option<&str>, other: KeyId) -> bool {
+        let digits = label.filter(|label| is_labelled(Some(label))).and_then(ending);
+        let digits = digits.and_then(|end| end.strip_prefix(REPLACES)?.strip_suffix(')'));
+        digits.is_some_and(|digits| other.to_string().ends_with(&digits.to_ascii_lowercase()))
     }
 
     /// The id and the place that a label names, the place cut where it was too long; nothing for what is no
@@ -150,6 +180,7 @@ impl Labels {
     pub(crate) fn parse(label: &str) -> Option<(&str, &str)> {
         let (id, place) = label.strip_prefix(PREFIX)?.split_at_checked(PLACE_ID_LENGTH)?;
         let place = place.strip_prefix(' ')?;
+        let place = ending(place).and_then(|end| place.strip_suffix(end)).unwrap_or(place);
         id.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some((id, place))
     }
 
@@ -162,17 +193,25 @@ impl Labels {
     /// place holds.
     pub(crate) fn is_own(&self, credential: &Registered<'_>, held: Option<KeyId>) -> bool {
         let Some(name) = credential.name else { return false };
-        let is_labelled = self.id.as_deref().is_some_and(|id| name == Self::print(&self.place, Some(id)));
+        let is_labelled = self.id.as_deref().is_some_and(|id| Self::is_of(name, &self.place, Some(id)));
         let is_held = Some(credential.key_id) == held;
-        is_labelled || (is_held && name == Self::print(&self.place, None))
+        is_labelled || (is_held && Self::is_of(name, &self.place, None))
     }
 
     /// Whether a secret or certificate was made for a place of this path, perhaps on another machine.
     pub(crate) fn explain(&self, credential: &Registered<'_>) -> bool {
         let Some(name) = credential.name else { return false };
         let id = Self::parse(name).map(|(id, _)| id);
-        name == Self::print(&self.place, None) || id.is_some_and(|id| name == Self::print(&self.place, Some(id)))
+        Self::is_of(name, &self.place, None) || id.is_some_and(|id| Self::is_of(name, &self.place, Some(id)))
     }
+}
+
+/// The end of a label that says what is replaced, if it has one: ` (for 1a2b3c4d)`.
+fn ending(label: &str) -> Option<&str> {
+    let at = label.len().checked_sub(REPLACES.len() + ID_DIGITS + 1)?;
+    let end = label.get(at..)?;
+    let digits = end.strip_prefix(REPLACES)?.strip_suffix(')')?;
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(end)
 }
 
 /// The id of Keyholder's role of that name in that org.
@@ -246,6 +285,29 @@ mod tests {
         }
         let unnamed = Labels { id: None, place: "/data/app.env".to_owned() };
         assert!(!unnamed.is_own(&credential("keyholder 0123456789ab /data/app.env", one), None));
+    }
+
+    #[test]
+    fn a_label_says_what_is_replaced_and_is_still_the_places_own() {
+        let old = KeyId(Uuid::from_u128(0x1a2b_3c4d));
+        let other = KeyId(Uuid::from_u128(0x1a2b_3c4e));
+        let id = Some("0123456789ab");
+        for place in ["/data/app.env".to_owned(), format!("/{}/orders-sync.env", "ä".repeat(200))] {
+            let label = Labels::print_for(&place, id, old);
+            assert!(label.ends_with(" (for 1a2b3c4d)") && label.chars().count() <= LABEL_LIMIT, "{label}");
+            let labels = Labels { id: id.map(str::to_owned), place: place.clone() };
+            let one = KeyId(Uuid::from_u128(1));
+            assert!(labels.is_own(&credential(&label, one), None) && labels.explain(&credential(&label, one)));
+            assert!(Labels::replaces(Some(&label), old) && !Labels::replaces(Some(&label), other));
+            let (_, named) = Labels::parse(&label).unwrap();
+            assert!(place.ends_with(named) && named.ends_with(".env"), "{named}");
+            assert!(!Labels::replaces(Some(&Labels::print(&place, id)), old));
+        }
+        // A file may be called so.
+        let odd = Labels { id: id.map(str::to_owned), place: "/data/app (for 1a2b3c4d)".to_owned() };
+        let label = Labels::print(&odd.place, id);
+        assert!(odd.is_own(&credential(&label, other), None));
+        assert!(!Labels::replaces(Some("by hand (for 1a2b3c4d)"), old) && !Labels::replaces(None, old));
     }
 
     #[test]

@@ -76,10 +76,7 @@ pub async fn observe(
     let wishes = Wishes::of(declaration);
     let tenants: BTreeMap<String, String> =
         declaration.orgs.keys().filter_map(|org| Some((org.clone(), estate.tenant_of(org)?.to_owned()))).collect();
-    let read_directories = join_all(estate.directories().into_iter().map(|(tenant, graph)| {
-        let wanted = directory::Wanted::of(declaration, &tenants, &tenant, look);
-        async move { (tenant, directory::read(graph, &wanted).await) }
-    }));
+    let read_directories = directories(estate, declaration, &tenants, look);
     let read_orgs = join_all(estate.orgs().map(|(name, administrator)| {
         let wanted = org::Wanted::of(declaration, &wishes, name, look);
         async move {
@@ -91,8 +88,8 @@ pub async fn observe(
         }
     }));
     let read_people = non_interactive::declared::observe(estate, declaration);
-    let (directories, orgs, non_interactive) = futures::future::join3(read_directories, read_orgs, read_people).await;
-    let mut directories: BTreeMap<_, _> = directories.into_iter().collect();
+    let (mut directories, orgs, non_interactive) =
+        futures::future::join3(read_directories, read_orgs, read_people).await;
     directory::look_elsewhere(estate, declaration, &tenants, &mut directories).await;
     let now = estate.orgs().find_map(|(_, org)| org.ok()).map_or(Timestamp::EPOCH, crate::Administrator::now);
     let keys = keys::read(estate, declaration, sinks, &directories, &tenants, now).await;
@@ -105,4 +102,18 @@ pub async fn observe(
     let orgs = orgs.into_iter().collect();
     let begun = directories.keys().map(|tenant| (tenant.clone(), estate.begun_in(tenant))).collect();
     Ok(Observation { now, wishes, directories, orgs, tenants, keys, left, begun, non_interactive })
+}
+
+/// What each tenant's directory holds of a declaration.
+pub(crate) async fn directories(
+    estate: &Estate,
+    declaration: &Declaration,
+    tenants: &BTreeMap<String, String>,
+    look: Look,
+) -> BTreeMap<String, Result<DirectorySeen, ClientError>> {
+    let read = estate.directories().into_iter().map(|(tenant, graph)| {
+        let wanted = directory::Wanted::of(declaration, tenants, &tenant, look);
+        async move { (tenant, directory::read(graph, &wanted).await) }
+    });
+    join_all(read).await.into_iter().collect()
 }

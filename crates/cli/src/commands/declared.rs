@@ -175,6 +175,16 @@ impl Declared {
         }
     }
 
+    /// The declared orgs, signed in to.
+    pub(crate) fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
+    /// Where the declared credentials are kept.
+    pub(crate) fn sinks(&self) -> &Sinks {
+        &self.sinks
+    }
+
     /// What is declared.
     pub(crate) fn declaration(&self) -> &Declaration {
         &self.declaration

@@ -58,6 +58,10 @@ impl Asked {
                 let kind = if arguments.connection.place.url.is_some() { Kind::Org } else { Kind::Declared };
                 Self::with(&arguments.connection, arguments.local.is_some(), kind)
             }
+            Command::Rotate(arguments) if arguments.sink.sink().is_some() => {
+                Self::with(&arguments.declared.connection, arguments.declared.local.is_some(), Kind::Org)
+            }
+            Command::Rotate(arguments) => Self::of_declared(&arguments.declared),
             Command::Login(arguments) => Self::of_place(&arguments.place, &arguments.source),
             Command::Logout(arguments) => Self::of_place(&arguments.place, &arguments.source),
             Command::Subscriber(Subscriber::List(_))

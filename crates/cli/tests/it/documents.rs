@@ -20,6 +20,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/guide-load.md",
     "docs/application-users.md",
     "docs/credentials.md",
+    "docs/guide-rotate.md",
     "docs/roles.md",
     "docs/non-interactive-users.md",
     "docs/pipelines.md",
@@ -66,7 +67,15 @@ fn every_command_in_the_documents_works_as_shown() {
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::create_dir(folder.path().join("examples")).unwrap();
-    for example in ["keyholder.toml", "visits.xml", "visits.toml", "contacts.xml", "operations.jsonl", "contacts.csv"] {
+    for example in [
+        "keyholder.toml",
+        "rotate.toml",
+        "visits.xml",
+        "visits.toml",
+        "contacts.xml",
+        "operations.jsonl",
+        "contacts.csv",
+    ] {
         let example = Path::new("examples").join(example);
         fs::copy(root.join(&example), folder.path().join(&example)).unwrap();
     }

@@ -44,6 +44,8 @@ mod reading;
 mod refusals;
 mod rights;
 mod roles;
+mod rotate;
+mod rotate_killed;
 mod rows;
 mod segmented;
 mod serving;

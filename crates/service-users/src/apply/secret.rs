@@ -17,6 +17,7 @@ use crate::observe::{address, sign_in};
 use crate::patience::{Patience, key_not_seen, object_not_seen};
 use crate::plan::{Action, Change};
 use crate::report::{Outcome, Reporter};
+use crate::rotate;
 use crate::sink::{Kept, Key, SecretSink};
 
 pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> Result<Done, Error> {
@@ -25,7 +26,9 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
     let administrator = run.tenant(change)?.1;
     let home = run.declaration.home(name).ok_or_else(|| Error::Unplanned(format!("an org of `{name}`")))?;
     let address = address(administrator, &home.1.url, application.app_id)?;
-    let making = Making { administrator, reporter: run.reporter, name, application: &application, address: &address };
+    let reporter = run.reporter;
+    let making =
+        Making { administrator, reporter, name, application: &application, address: &address, replacing: None };
     match action {
         Action::MakeSecret { credential, lifetime_seconds, replaces, over } => {
             let sink = sink_of(run, name, *credential)?;
@@ -116,14 +119,34 @@ pub(crate) struct Making<'a> {
     pub(crate) application: &'a Application,
     /// The way in, still without a credential.
     pub(crate) address: &'a Key,
+    /// When it is made to replace one that works.
+    pub(crate) replacing: Option<Replacing<'a>>,
+}
+
+/// What a credential has to do more that is to replace one that works.
+#[derive(Clone, Copy)]
+pub(crate) struct Replacing<'a> {
+    /// Which one; its label says so.
+    pub(crate) id: Option<KeyId>,
+    /// The orgs that have to let it in, with their names.
+    pub(crate) orgs: &'a [(String, &'a Administrator)],
+    /// What was on the registration before.
+    pub(crate) known: &'a [KeyId],
 }
 
 impl Making<'_> {
+    fn label(&self, sink: &dyn SecretSink, id: &str) -> String {
+        match self.replacing.and_then(|replacing| replacing.id) {
+            Some(replaced) => Labels::print_for(sink.place(), Some(id), replaced),
+            None => Labels::print(sink.place(), Some(id)),
+        }
+    }
+
     fn id(&self) -> ObjectId {
         self.application.id
     }
 
-    fn patience(&self) -> Patience {
+    pub(crate) fn patience(&self) -> Patience {
         self.administrator.patience
     }
 
@@ -143,7 +166,7 @@ impl Making<'_> {
         let place = sink.claim_place_id()?;
         let (from, until) = certificate::validity(self.administrator.now(), lifetime);
         let wanted = NewPasswordCredential {
-            display_name: Some(Labels::print(sink.place(), Some(&place))),
+            display_name: Some(self.label(sink, &place)),
             start_date_time: Some(from),
             end_date_time: Some(until),
         };
@@ -181,7 +204,7 @@ impl Making<'_> {
     ) -> Result<(Key, Fresh), Error> {
         let http = &self.administrator.http;
         let place = sink.claim_place_id()?;
-        let label = Labels::print(sink.place(), Some(&place));
+        let label = self.label(sink, &place);
         let fresh = certificate::make(self.name, label, self.administrator.now(), lifetime)?;
         let what = "the directory to know the new registration everywhere";
         let id = self
@@ -205,8 +228,18 @@ impl Making<'_> {
     }
 
     async fn prove_and_save(&self, key: &Key, sink: &dyn SecretSink, gone: Option<ClientId>) -> Result<(), Error> {
+        if let Some(replacing) = self.replacing {
+            rotate::refuse_rival(self, sink, key, replacing).await?;
+        }
         self.prove(key).await?;
-        Ok(sink.save_over(key, gone).await?)
+        if let Some(replacing) = self.replacing {
+            rotate::prove_in(self, key, replacing.orgs).await?;
+        }
+        sink.save_over(key, gone).await?;
+        if self.replacing.is_some() {
+            rotate::read_back(sink, key).await?;
+        }
+        Ok(())
     }
 
     /// A file shows what it holds. Of a program only this tells the next run that it took the key: without,

@@ -113,7 +113,7 @@ async fn make(
     }
     let notes = rules.unreadable.iter().map(|reason| Finding::rules_unreadable(reason).message).collect();
     let address = address(administrator, &administrator.connection.url, application.app_id)?;
-    let making = Making { administrator, reporter, name: &found.name, application, address: &address };
+    let making = Making { administrator, reporter, name: &found.name, application, address: &address, replacing: None };
     let (before, lost) = earlier(application, sink).await?;
     let (key, fresh) = match kind {
         KeyKind::Secret => (making.secret(lifetime, sink, None).await?, None),

@@ -470,6 +470,6 @@ const NEW_PERSON: &str = "the directory to know the new person everywhere";
 fn sku_of(loan: &Loan) -> Option<Uuid> {
     match loan {
         Loan::Licence { sku, .. } => Some(*sku),
-        Loan::Elevation { .. } | Loan::Key { .. } => None,
+        Loan::Elevation { .. } | Loan::Key { .. } | Loan::Rotation { .. } => None,
     }
 }

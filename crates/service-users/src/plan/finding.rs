@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyholder_client::{Error as ClientError, ErrorKind};
-use keyholder_foundation::ClientId;
+use keyholder_foundation::{ClientId, KeyId};
 use serde::{Deserialize, Serialize};
 
 use crate::declaration::{Federation, print_lifetime};
@@ -309,6 +309,38 @@ impl Finding {
         let message = format!("it is the last credential of `{name}` that works: without it nothing signs in as it");
         Self::new(Severity::Stop, "lastCredential", name, message)
             .hint("add another one first (`keyholder credential add`), or say `--even-the-last`")
+    }
+
+    /// A place that holds no credential of the application, so that nothing says which one is to be replaced.
+    pub(crate) fn nothing_to_replace(name: &str, place: &str, there: &[String]) -> Self {
+        let has = if there.is_empty() { "no secret or certificate at all".to_owned() } else { there.join(", ") };
+        let message = format!(
+            "`{place}` holds no credential of `{name}`, so nothing says which one is to be replaced; it has {has}"
+        );
+        let finding = Self::new(Severity::Stop, "nothingToReplace", name, message);
+        if there.is_empty() {
+            finding.hint("`keyholder credential add` makes one")
+        } else {
+            finding.hint("say which one goes: `--replaces ID`; or make one more with `keyholder credential add`")
+        }
+    }
+
+    /// Another run is replacing the same credential.
+    pub(crate) fn rotation_under_way(name: &str, place: &str, who: &str) -> Self {
+        let message = format!("the credential of `{name}` in `{place}` is being replaced by another run: {who}");
+        Self::new(Severity::Stop, "rotationUnderWay", name, message).hint(
+            "nothing was changed: wait until that run has ended; one that was stopped is finished by running it again \
+             where it ran, or from anywhere a quarter of an hour later",
+        )
+    }
+
+    /// The credential that the caller is signed in with.
+    pub(crate) fn own_credential(name: &str, noun: &str, id: KeyId) -> Self {
+        let message = format!("the {noun} {id} of `{name}` is the one that this very command is signed in with");
+        Self::new(Severity::Stop, "ownCredential", name, message).hint(
+            "do it as another administrator, or say `--even-my-own`: the new one is then signed in with before this one \
+             is revoked, and later commands need the new one",
+        )
     }
 
     /// What stands where a key is to go must not be touched.

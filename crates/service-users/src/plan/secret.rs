@@ -16,6 +16,7 @@ use super::registration::{id, principal_id};
 use super::{Action, Change, Draft, Finding, Mark, Place};
 use crate::declaration::{ApplicationUser, Credential, Sink, Stance};
 use crate::kept::{self, KeyKind, Registered};
+use crate::marks::Labels;
 use crate::observe::{DirectorySeen, HeldKey, KeySeen};
 use crate::report::Step;
 
@@ -221,7 +222,14 @@ pub(super) fn plan(
                 let finding = Finding::expires_soon(name, kind.noun(), seen.labels.place(), &soon.date());
                 draft.findings.push(finding);
             }
-            keep(change.clone(), key, number, &ours)
+            // What an overlapping rotation has left working is not an orphan: `rotate` ends it.
+            let label = all().find(|one| Some(one.key_id) == held).and_then(|one| one.name);
+            let (overlapping, orphans): (Vec<KeyId>, Vec<KeyId>) =
+                ours.iter().partition(|id| Labels::replaces(label, **id));
+            let change = overlapping.iter().filter(|id| Some(**id) != held).fold(change.clone(), |change, id| {
+                change.because(format!("{id}, which it replaces, still works: `keyholder rotate` revokes it"))
+            });
+            keep(change, key, number, &orphans)
         }
         (None, _) => return,
     };

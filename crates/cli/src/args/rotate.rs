@@ -1,0 +1,67 @@
+//! `rotate`.
+
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use keyholder_foundation::KeyId;
+use keyholder_service_users::declaration::parse_lifetime;
+
+use super::Declared;
+use super::credential::SinkFlags;
+
+pub(super) const ROTATE: &str = "Replaces credentials that work, so that nothing stops working for it. For each: a new one is \
+    made, waited for until it works everywhere, proved by signing in and by WhoAmI in every org, and written to its place; \
+    then the old one is revoked. A new one that an org does not let in, or that its place does not take, is revoked, and the \
+    old one is left.\n\n\
+    With `--due` or `--all`, or an application and no place, it is about what keyholder.toml declares, in the declared \
+    places and orgs. With `--save-...` it is about the one that this place holds.\n\n\
+    A run that was stopped anywhere leaves a credential in the place that works: run it again, it goes on. Two runs never \
+    replace the same credential: the second one is refused. The credential that the command itself is signed in with is \
+    refused too, unless you say `--even-my-own`.";
+
+pub(super) const EXAMPLES: &str = "Examples:\n  \
+    keyholder rotate orders-sync --save-env orders-sync.env\n  \
+    keyholder rotate orders-sync --save-with 'vault kv put secret/orders value=-' --overlap 7d\n  \
+    keyholder rotate --due 30d --dry-run\n  \
+    keyholder rotate --due 30d --yes\n  \
+    keyholder rotate --all --overlap 1d --yes --output json";
+
+/// `rotate`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["who", "due", "all"]))]
+pub(crate) struct Rotate {
+    /// The application, by its name or its client id
+    #[arg(value_name = "APP", conflicts_with = "all")]
+    pub(crate) who: Option<String>,
+    /// Every declared credential that works no longer than this: 30d, 2w
+    #[arg(long, value_name = "TIME", value_parser = parse_lifetime)]
+    pub(crate) due: Option<Duration>,
+    /// Every declared credential, however long it works
+    #[arg(long, conflicts_with = "due")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) sink: SinkFlags,
+    /// The credential that goes, by its id, where the place does not tell
+    #[arg(long, value_name = "ID", requires = "sink")]
+    pub(crate) replaces: Option<KeyId>,
+    /// How long the new one works: 90d, 26w, 12h [default: as declared, or as long as the old one did]
+    #[arg(long, value_name = "TIME", value_parser = parse_lifetime)]
+    pub(crate) lifetime: Option<Duration>,
+    /// Let the old one work this long beside the new one; the same command, run later, revokes it
+    #[arg(long, value_name = "TIME", value_parser = parse_lifetime, conflicts_with = "keep_old")]
+    pub(crate) overlap: Option<Duration>,
+    /// Let the old one work until this command is run without this
+    #[arg(long)]
+    pub(crate) keep_old: bool,
+    /// Also the credential that this command is signed in with
+    #[arg(long)]
+    pub(crate) even_my_own: bool,
+    /// Say what would be done and when, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask before
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) declared: Declared,
+}

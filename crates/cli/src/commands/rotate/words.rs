@@ -1,0 +1,110 @@
+//! What `rotate` says.
+
+use std::path::Path;
+use std::time::Duration;
+
+use keyholder_foundation::{KeyId, Timestamp};
+use keyholder_service_users::declaration::print_lifetime;
+use keyholder_service_users::rotate::{Came, Next, Rotated, Turn};
+use serde_json::{Value, json};
+
+use super::Stopped;
+use crate::printer::Printer;
+use crate::progress::shown;
+
+/// What would be done, one line and its reasons for each credential.
+pub(super) fn plan(turns: &[Turn], due: Option<Duration>, printer: Printer) {
+    for turn in turns {
+        let sign = match turn.next {
+            Next::Replace => '+',
+            Next::Finish => '-',
+            Next::Leave | Next::NotDue | Next::Absent => '=',
+        };
+        let subject = format!("{} of `{}` in `{}`", turn.kind.noun(), turn.name, shown(Path::new(&turn.place)));
+        printer.sentence(&format!("  {sign} "), &subject);
+        for reason in reasons(turn) {
+            printer.sentence("      ", &reason);
+        }
+    }
+    let changes = turns.iter().filter(|turn| turn.next.is_change()).count();
+    match (turns.is_empty(), changes, due) {
+        (true, ..) => printer.line("There is no credential here that could be replaced."),
+        (_, 0, Some(due)) => printer.line(&format!("\nNothing to do: none ends within {}.", print_lifetime(due))),
+        (_, 0, None) => printer.line("\nNothing to do."),
+        _ => {}
+    }
+}
+
+fn reasons(turn: &Turn) -> Vec<String> {
+    let old = |ids: &[KeyId]| match ids {
+        [id] => format!("the old one ({id})"),
+        ids => {
+            format!("{} old ones ({})", ids.len(), ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+    };
+    let until = turn.ends.map(|end| format!("the one there works until {}", end.date()));
+    let goes = match turn.revoked_at {
+        Some(_) if turn.at_once => format!("then {} is revoked", old(&turn.revokes)),
+        None => format!("{} works until this is run without `--keep-old`", old(&turn.revokes)),
+        Some(at) => format!("{} is revoked on {at}, or when this is run after that", old(&turn.revokes)),
+    };
+    let proved = match turn.proved_in.as_slice() {
+        [] => String::new(),
+        orgs => format!(" and by WhoAmI in {}", orgs.join(", ")),
+    };
+    match turn.next {
+        Next::Replace => {
+            let end = turn.new_ends.map(|end| format!("; it works until {}", end.date())).unwrap_or_default();
+            let made = format!("a new one is made, proved by signing in{proved}, and written there{end}");
+            until.into_iter().chain([made, goes]).collect()
+        }
+        Next::Finish => {
+            let proved =
+                format!("a run before this one has put a new one there; it is proved again by signing in{proved}");
+            vec![proved, goes]
+        }
+        Next::Leave => vec!["a run before this one has put a new one there".to_owned(), goes],
+        Next::NotDue => until.into_iter().collect(),
+        Next::Absent => vec!["there is none yet: `keyholder apply` makes it".to_owned()],
+    }
+}
+
+/// How much there is to do.
+pub(super) fn summary(made: usize, finished: usize) -> String {
+    let made = (made > 0).then(|| format!("{made} to be replaced"));
+    let finished = (finished > 0).then(|| format!("of {finished} the old one to be revoked"));
+    made.into_iter().chain(finished).collect::<Vec<_>>().join(", ")
+}
+
+/// What came of one.
+pub(super) fn came(rotated: &Rotated, printer: Printer) {
+    let place = shown(Path::new(&rotated.place));
+    let end = rotated.ends.map(|end: Timestamp| format!(", which works until {}", end.date())).unwrap_or_default();
+    let id = rotated.id.map(|id| id.to_string()).unwrap_or_default();
+    let now = format!("`{}`: `{place}` holds the {} {id}{end}", rotated.name, rotated.kind.noun());
+    let old = match (rotated.came, rotated.revoked_at) {
+        (Came::Nothing, _) => return,
+        (Came::Replaced, _) => "; what it replaces is revoked".to_owned(),
+        (Came::Overlaps, Some(at)) => format!("; what it replaces works until this is run after {at}"),
+        (Came::Overlaps, None) => "; what it replaces works until this is run without `--keep-old`".to_owned(),
+    };
+    printer.sentence("", &format!("{now}{old}."));
+}
+
+/// What failed, for people.
+pub(super) fn tell_failures(stopped: &[Stopped], printer: Printer) {
+    // One alone is told as the failure of the command.
+    if stopped.len() < 2 {
+        return;
+    }
+    for (name, failure) in stopped {
+        printer.sentence("  FAILED   ", &format!("a credential of `{name}`"));
+        printer.line(&format!("           {}", failure.message().replace('\n', "\n           ")));
+    }
+}
+
+/// The same for programs.
+pub(super) fn failures(stopped: &[Stopped]) -> Vec<Value> {
+    let one = |(name, failure): &Stopped| json!({"name": name, "message": failure.message(), "hints": failure.hints()});
+    stopped.iter().map(one).collect()
+}

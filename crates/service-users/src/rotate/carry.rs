@@ -1,0 +1,212 @@
+//! One credential, replaced.
+
+use keyholder_foundation::{ClientId, KeyId, Timestamp};
+use serde::Serialize;
+
+use super::standing::Standing;
+use super::turn::{self, Next, Turn};
+use super::{Aim, Manner, own, proof};
+use crate::Administrator;
+use crate::apply::{Making, Replacing, keys};
+use crate::error::Error;
+use crate::journal::{Journal, JournalError, Recorded};
+use crate::kept::{self, KeyKind};
+use crate::observe::address;
+use crate::plan::Finding;
+use crate::report::{Event, Outcome, Reporter, Step};
+use crate::sink::Key;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Came {
+    /// The new one stands in its place, and the old one is revoked.
+    Replaced,
+    /// The new one stands in its place; the old one works until it is revoked by a later run.
+    Overlaps,
+    /// Nothing was to be done.
+    Nothing,
+}
+
+/// What was done about one credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotated {
+    /// The application, for people.
+    pub name: String,
+    /// What it signs in as.
+    pub client_id: ClientId,
+    /// What it is.
+    pub kind: KeyKind,
+    /// Where it was written.
+    pub place: String,
+    /// What came of it.
+    pub came: Came,
+    /// Whether anything is different from before.
+    pub changed: bool,
+    /// The id of the one that the place holds now.
+    pub id: Option<KeyId>,
+    /// Until when it works.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub ends: Option<Timestamp>,
+    /// The orgs that let it in.
+    pub proved_in: Vec<String>,
+    /// What was revoked.
+    pub revoked: Vec<KeyId>,
+    /// What works beside it.
+    pub overlapping: Vec<KeyId>,
+    /// When a later run revokes that; nothing when it is left open.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Replaces a credential, or finishes what an earlier run began.
+///
+/// When this fails, the place holds what it held before, and that works; unless the failure came after the new one was
+/// written: then the place holds that one, and the next run finishes.
+///
+/// # Errors
+/// [`Error::Stopped`] with what stands in the way, and what the services and the place said.
+pub async fn rotate(
+    aim: &Aim<'_>,
+    manner: Manner,
+    journal: &Journal,
+    reporter: &dyn Reporter,
+) -> Result<Rotated, Error> {
+    let is_ours = turn::is_ours(aim, journal)?;
+    let recorded = record(aim, journal)?;
+    let outcome = under_lock(aim, manner, is_ours, reporter).await;
+    // What may be half done is this machine's to finish; what surely is not needs no record.
+    let is_over = match &outcome {
+        Ok(_) => true,
+        Err(Error::Stopped(_) | Error::Sink(_)) => !is_ours,
+        Err(_) => false,
+    };
+    if is_over {
+        recorded.strike()?;
+    }
+    outcome
+}
+
+fn record(aim: &Aim<'_>, journal: &Journal) -> Result<Recorded, Error> {
+    journal.record(turn::loan(aim)?, aim.administrator.now()).map_err(|error| match error {
+        JournalError::InUse { .. } => {
+            let who = "it runs on this machine";
+            Error::Stopped(vec![Finding::rotation_under_way(&aim.name, aim.sink.place(), who)])
+        }
+        error => error.into(),
+    })
+}
+
+async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn Reporter) -> Result<Rotated, Error> {
+    let standing = Standing::read(aim, reporter).await?;
+    let turn = turn::of(aim, manner, &standing, is_ours)?;
+    let mut rotated = Rotated {
+        name: turn.name.clone(),
+        client_id: turn.client_id,
+        kind: turn.kind,
+        place: turn.place.clone(),
+        came: Came::Nothing,
+        changed: false,
+        id: turn.current,
+        ends: turn.ends,
+        proved_in: Vec::new(),
+        revoked: Vec::new(),
+        overlapping: Vec::new(),
+        revoked_at: turn.revoked_at,
+    };
+    let key = match turn.next {
+        Next::NotDue | Next::Absent => return Ok(rotated),
+        Next::Leave => {
+            rotated.came = Came::Overlaps;
+            rotated.overlapping = turn.revokes;
+            return Ok(rotated);
+        }
+        Next::Finish => match &standing.key {
+            Some(key) => {
+                proof::prove(aim.administrator, &aim.name, key, &aim.orgs, reporter).await?;
+                Some(key.clone())
+            }
+            // It was proved before it was handed over, and does not come back.
+            None => None,
+        },
+        Next::Replace => {
+            let key = make(aim, &turn, &standing, reporter).await?;
+            rotated.changed = true;
+            rotated.id = key.key_id;
+            rotated.ends = key.expires;
+            tell_made(aim, &key, reporter);
+            Some(key)
+        }
+    };
+    if key.is_some() {
+        rotated.proved_in = turn.proved_in.clone();
+    }
+    if !turn.at_once {
+        rotated.came = Came::Overlaps;
+        rotated.overlapping = turn.revokes;
+        return Ok(rotated);
+    }
+    let removed = revoke(aim, &standing, key.as_ref(), &turn.revokes).await?;
+    for id in &turn.revokes {
+        let Some(one) = standing.find(*id) else { continue };
+        let subject = format!("{} {id} of `{}`", one.kind.noun(), aim.name);
+        let mut event = Event::new(step(one.kind), Outcome::Removed, subject);
+        event.item.clone_from(&aim.name);
+        reporter.done(&event.fact(one.kind.fact(), id));
+    }
+    rotated.came = Came::Replaced;
+    rotated.changed |= removed > 0;
+    rotated.revoked = turn.revokes;
+    Ok(rotated)
+}
+
+/// Makes the new one, proves it everywhere and writes it to its place.
+async fn make(aim: &Aim<'_>, turn: &Turn, standing: &Standing, reporter: &dyn Reporter) -> Result<Key, Error> {
+    let application = &standing.application;
+    let address = address(aim.administrator, aim.url, application.app_id)?;
+    let known: Vec<KeyId> = kept::of(application).map(|one| one.key_id).collect();
+    let making = Making {
+        administrator: aim.administrator,
+        reporter,
+        name: &aim.name,
+        application,
+        address: &address,
+        replacing: Some(Replacing { id: turn.replaces, orgs: &aim.orgs, known: &known }),
+    };
+    match turn.kind {
+        KeyKind::Secret => making.secret(turn.lifetime, aim.sink, None).await,
+        KeyKind::Certificate => making.certificate(turn.lifetime, aim.sink, None).await.map(|(key, _)| key),
+    }
+}
+
+/// Takes the old ones from the registration; how many were there.
+async fn revoke(aim: &Aim<'_>, standing: &Standing, key: Option<&Key>, ids: &[KeyId]) -> Result<usize, Error> {
+    let mut caller: Administrator = aim.administrator.clone();
+    let is_own = ids.iter().filter_map(|id| standing.find(*id)).any(|one| own::is_own(aim, &one));
+    if let (true, Some(key)) = (is_own, key) {
+        caller = own::signed_in_anew(&caller, key).await?;
+    }
+    keys::remove(&caller, &standing.application, None, ids).await
+}
+
+fn step(kind: KeyKind) -> Step {
+    match kind {
+        KeyKind::Secret => Step::ClientSecret,
+        KeyKind::Certificate => Step::Certificate,
+    }
+}
+
+fn tell_made(aim: &Aim<'_>, key: &Key, reporter: &dyn Reporter) {
+    let kind = key.kind();
+    let subject = format!("{} of `{}` in `{}`", kind.noun(), aim.name, aim.sink.place());
+    let mut event = Event::new(step(kind), Outcome::Created, subject).fact("place", &aim.sink.place());
+    event.item.clone_from(&aim.name);
+    if let Some(end) = key.expires {
+        event = event.note(format!("expires on {}", end.date())).fact("expires", &end);
+    }
+    if let Some(id) = key.key_id {
+        event = event.fact(kind.fact(), &id);
+    }
+    reporter.done(&event);
+}

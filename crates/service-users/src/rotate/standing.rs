@@ -1,0 +1,122 @@
+//! What a place holds, and what else was made for it: from the directory and the place alone.
+
+use keyholder_entra::graph::Application;
+use keyholder_foundation::{KeyId, Timestamp};
+
+use super::Aim;
+use crate::certificate;
+use crate::error::{Error, While};
+use crate::kept::{self, KeyKind, Registered};
+use crate::marks::{Labels, is_delivered};
+use crate::observe::{address, sign_in};
+use crate::patience::object_not_seen;
+use crate::report::Reporter;
+use crate::sink::{Kept, Key, SEALED, SinkError};
+
+/// The waits before each further look at a directory that does not show yet what the place holds, in seconds.
+const WAITS: [u64; 5] = [1, 2, 4, 8, 15];
+
+/// A registration, and the place of one of its credentials.
+pub(super) struct Standing {
+    pub(super) application: Application,
+    /// The one that the place holds.
+    pub(super) held: Option<KeyId>,
+    /// The same with its text, where the place gives it back.
+    pub(super) key: Option<Key>,
+    /// What was made for the place before that: programs may still have it.
+    pub(super) older: Vec<KeyId>,
+    /// What was made for the place and is not known to have got there.
+    pub(super) newer: Vec<KeyId>,
+    /// When it was looked, by the server's clock.
+    pub(super) now: Timestamp,
+}
+
+impl Standing {
+    /// Looks. A directory that does not show yet what the place holds, and what still lets somebody in, is waited for.
+    pub(super) async fn read(aim: &Aim<'_>, reporter: &dyn Reporter) -> Result<Self, Error> {
+        let administrator = aim.administrator;
+        let mut waits = WAITS.iter();
+        loop {
+            let doing = || format!("read the registration of `{}`", aim.name);
+            let read = administrator
+                .patience
+                .wait_for(
+                    "the directory to know the registration",
+                    &administrator.http,
+                    reporter,
+                    object_not_seen,
+                    || administrator.graph.application_at(aim.registration),
+                )
+                .await;
+            let standing = Self::of(aim, read.while_doing(doing)?).await?;
+            let unlisted = standing.key.as_ref().filter(|_| standing.held.is_none());
+            let Some((key, wait)) = unlisted.zip(waits.next()) else { return Ok(standing) };
+            if sign_in(administrator, key).await.is_err() {
+                return Ok(standing);
+            }
+            let wait = std::time::Duration::from_secs(*wait);
+            reporter.waiting("the directory to show the credential that the place holds", wait);
+            administrator.http.sleep(wait).await;
+        }
+    }
+
+    async fn of(aim: &Aim<'_>, application: Application) -> Result<Self, Error> {
+        let sink = aim.sink;
+        sink.check_room().await?;
+        let labels = Labels::of(sink)?;
+        let foreign = |reason: String| SinkError::Foreign { place: sink.place().to_owned(), reason };
+        let anothers = || foreign("it holds the key of another application".to_owned());
+        let labels = &labels;
+        let own = |held| kept::of(&application).filter(move |one| labels.is_own(one, held));
+        let (held, key) = match sink.load().await? {
+            Kept::Nothing | Kept::Unusable(_) => (None, None),
+            Kept::Foreign(reason) => return Err(foreign(reason).into()),
+            Kept::Key { key, .. } if key.client_id != application.app_id => return Err(anothers().into()),
+            Kept::Key { key, .. } => {
+                let facts = certificate::facts_of(&key.secret);
+                (kept::registered(&application, key.key_id, facts.as_ref()), Some(*key))
+            }
+            Kept::Text { written: Some(of), .. } if of.client_id != application.app_id => {
+                return Err(anothers().into());
+            }
+            Kept::Text { text, .. } => {
+                let held = match certificate::facts_of(&text) {
+                    Some(facts) => kept::registered(&application, None, Some(&facts)),
+                    // By what it begins with: the directory shows no more of a secret.
+                    None => newest(own(None).filter(|one| {
+                        one.kind == KeyKind::Secret && one.hint.is_none_or(|hint| text.expose().starts_with(hint))
+                    })),
+                };
+                let address = address(aim.administrator, aim.url, application.app_id)?;
+                (held, Some(Key { secret: text, key_id: held.map(|held| held.key_id), ..address }))
+            }
+            Kept::Sealed if own(None).next().is_none() => return Err(foreign(SEALED.to_owned()).into()),
+            Kept::OutOfSight | Kept::Sealed => {
+                (newest(own(None).filter(|one| is_delivered(&application, one.key_id))), None)
+            }
+        };
+        let id = held.map(|held| held.key_id);
+        let others = own(id).filter(|one| Some(one.key_id) != id);
+        let is_newer = |one: &Registered<'_>| held.is_none_or(|held| one.starts > held.starts);
+        let (newer, older): (Vec<_>, Vec<_>) = others.partition(is_newer);
+        let ids = |all: Vec<Registered<'_>>| all.iter().map(|one| one.key_id).collect();
+        let (newer, older) = (ids(newer), ids(older));
+        let now = aim.administrator.now();
+        Ok(Self { held: id, key, older, newer, now, application })
+    }
+
+    /// A credential of the registration.
+    pub(super) fn find(&self, id: KeyId) -> Option<Registered<'_>> {
+        kept::of(&self.application).find(|one| one.key_id == id)
+    }
+
+    /// The one that the held one replaces by its label, while it is still there.
+    pub(super) fn replaced(&self) -> Option<Registered<'_>> {
+        let held = self.find(self.held?)?;
+        kept::of(&self.application).find(|one| one.key_id != held.key_id && Labels::replaces(held.name, one.key_id))
+    }
+}
+
+fn newest<'a>(all: impl Iterator<Item = Registered<'a>>) -> Option<Registered<'a>> {
+    all.max_by_key(|one| (one.starts, one.ends))
+}

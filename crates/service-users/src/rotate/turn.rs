@@ -1,0 +1,214 @@
+//! What there is to do about one credential: a pure function of what was looked at.
+
+use std::time::Duration;
+
+use keyholder_foundation::{ClientId, KeyId, Timestamp};
+use serde::Serialize;
+
+use super::standing::Standing;
+use super::{Aim, Manner, Overlap, own};
+use crate::error::Error;
+use crate::journal::{Journal, Loan};
+use crate::kept::{self, KeyKind, Registered};
+use crate::plan::Finding;
+use crate::report::Reporter;
+
+/// How long a new one works when neither the caller nor the old one says.
+const USUAL: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// A credential that its place does not hold, and that is younger than this, may be on its way there: longer than the
+/// directory's replication is waited for and a program may take.
+const YOUNG: Duration = Duration::from_secs(15 * 60);
+
+/// What is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Next {
+    /// A new one is made, and the old one revoked.
+    Replace,
+    /// The place holds the new one: the old one is revoked.
+    Finish,
+    /// The place holds the new one: the old one is left for a while.
+    Leave,
+    /// It works long enough.
+    NotDue,
+    /// There is none: `apply` makes it.
+    Absent,
+}
+
+impl Next {
+    /// Whether anything is to be done.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Replace | Self::Finish)
+    }
+}
+
+/// What there is to do about one credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Turn {
+    /// The application, for people.
+    pub name: String,
+    /// What it signs in as.
+    pub client_id: ClientId,
+    /// What the new one is, or the held one.
+    pub kind: KeyKind,
+    /// Where it is kept.
+    pub place: String,
+    /// What is next.
+    pub next: Next,
+    /// The one that the place holds.
+    pub current: Option<KeyId>,
+    /// Until when that works.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub ends: Option<Timestamp>,
+    /// Until when the new one would work, were it made now.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub new_ends: Option<Timestamp>,
+    /// What is revoked in the end: the old one, and what was made for the same place and is not in it.
+    pub revokes: Vec<KeyId>,
+    /// When that is; nothing when it is left until somebody says otherwise.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub revoked_at: Option<Timestamp>,
+    /// Whether that is as soon as the new one stands in its place.
+    pub at_once: bool,
+    /// The orgs in which the new one is proved.
+    pub proved_in: Vec<String>,
+    #[serde(skip)]
+    pub(super) replaces: Option<KeyId>,
+    #[serde(skip)]
+    pub(super) lifetime: Duration,
+}
+
+/// What [`rotate`](super::rotate()) would do about a credential.
+///
+/// # Errors
+/// [`Error::Stopped`] with what stands in the way, and what the services and the place said.
+pub async fn look(aim: &Aim<'_>, manner: Manner, journal: &Journal, reporter: &dyn Reporter) -> Result<Turn, Error> {
+    let is_ours = is_ours(aim, journal)?;
+    let standing = Standing::read(aim, reporter).await?;
+    of(aim, manner, &standing, is_ours)
+}
+
+/// The record of the rotation of a credential. A place that has no id yet gets one.
+pub(super) fn loan(aim: &Aim<'_>) -> Result<Loan, Error> {
+    let place = format!("{} {}", aim.sink.claim_place_id()?, aim.sink.place());
+    Ok(Loan::Rotation { tenant: aim.administrator.tenant(), owner: aim.client_id.0, place })
+}
+
+/// Whether a run from here was stopped in the midst of it.
+pub(super) fn is_ours(aim: &Aim<'_>, journal: &Journal) -> Result<bool, Error> {
+    if aim.sink.place_id()?.is_none() {
+        return Ok(false);
+    }
+    let loan = loan(aim)?;
+    Ok(journal.all()?.iter().any(|(known, _)| known.is_same(&loan)))
+}
+
+pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bool) -> Result<Turn, Error> {
+    let stopped = |finding| Err(Error::Stopped(vec![finding]));
+    let is_absent = standing.held.is_none() && aim.is_declared;
+    if !is_ours
+        && !is_absent
+        && let Some(rival) = young(standing)
+    {
+        let since = rival.starts.map(|start| format!(", made at {start}")).unwrap_or_default();
+        let who = format!("the {} {} is new and not in it yet{since}", rival.kind.noun(), rival.key_id);
+        return stopped(Finding::rotation_under_way(&aim.name, aim.sink.place(), &who));
+    }
+    let held = standing.held.and_then(|id| standing.find(id));
+    let replaced = standing.replaced().map(|one| one.key_id);
+    let mut turn = Turn {
+        name: aim.name.clone(),
+        client_id: aim.client_id,
+        kind: aim.kind.or(held.map(|held| held.kind)).unwrap_or(KeyKind::Secret),
+        place: aim.sink.place().to_owned(),
+        next: Next::Replace,
+        current: standing.held,
+        ends: held.and_then(|held| held.ends),
+        new_ends: None,
+        revokes: Vec::new(),
+        revoked_at: None,
+        at_once: false,
+        proved_in: aim.orgs.iter().map(|(name, _)| name.clone()).collect(),
+        replaces: None,
+        lifetime: Duration::ZERO,
+    };
+    let others = || standing.older.iter().chain(&standing.newer).copied();
+    if let (Some(held), Some(replaced)) = (held, replaced) {
+        turn.kind = held.kind;
+        turn.revokes = unique(std::iter::once(replaced).chain(others()));
+        turn.revoked_at = at(manner.overlap, held.starts.unwrap_or(standing.now), standing.now);
+        turn.at_once = turn.revoked_at == Some(standing.now);
+        turn.next = if turn.at_once { Next::Finish } else { Next::Leave };
+    } else {
+        let is_due = |due| held.and_then(|held| held.ends).is_some_and(|end| end <= standing.now.plus(due));
+        let before: Vec<KeyId> = unique(standing.held.into_iter().chain(aim.replaces).chain(others()));
+        if is_absent {
+            turn.next = Next::Absent;
+            return Ok(turn);
+        }
+        if let (Some(due), Some(_)) = (manner.due, held)
+            && !is_due(due)
+        {
+            turn.next = Next::NotDue;
+            return Ok(turn);
+        }
+        let missing = aim.replaces.filter(|id| standing.find(*id).is_none());
+        if let Some(id) = missing {
+            return stopped(Finding::no_such_credential(&aim.name, &id.to_string()));
+        }
+        let newest = before.iter().filter_map(|id| standing.find(*id)).max_by_key(|one| one.starts);
+        let Some(old) = held.or(newest) else {
+            let all: Vec<String> = kept::of(&standing.application).map(|one| shown(&one)).collect();
+            return stopped(Finding::nothing_to_replace(&aim.name, aim.sink.place(), &all));
+        };
+        let lasted = old.starts.zip(old.ends).map(|(start, end)| end.since(start)).filter(|time| !time.is_zero());
+        turn.kind = aim.kind.unwrap_or(old.kind);
+        turn.lifetime = aim.lifetime.or(lasted).unwrap_or(USUAL);
+        turn.new_ends = Some(standing.now.plus(turn.lifetime));
+        turn.replaces = Some(aim.replaces.unwrap_or(old.key_id));
+        turn.revokes = before;
+        turn.revoked_at = at(manner.overlap, standing.now, standing.now);
+        turn.at_once = turn.revoked_at == Some(standing.now);
+        if let Some(offence) = aim.rules.offence(Some(&standing.application), turn.kind, turn.lifetime) {
+            return stopped(Finding::against_rules(&aim.name, turn.kind, turn.lifetime, &offence, true));
+        }
+    }
+    if !manner.even_my_own
+        && let Some(own) = turn.revokes.iter().filter_map(|id| standing.find(*id)).find(|one| own::is_own(aim, one))
+    {
+        return stopped(Finding::own_credential(&aim.name, own.kind.noun(), own.key_id));
+    }
+    Ok(turn)
+}
+
+/// One for the same place that may be on its way there.
+fn young(standing: &Standing) -> Option<Registered<'_>> {
+    let newer = standing.newer.iter().filter_map(|id| standing.find(*id));
+    newer.max_by_key(|one| one.starts).filter(|one| one.starts.is_some_and(|start| start.plus(YOUNG) > standing.now))
+}
+
+/// When the old one goes, given since when the new one is there; nothing for open.
+fn at(overlap: Overlap, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    match overlap {
+        Overlap::None => Some(now),
+        Overlap::For(time) => Some(since.plus(time).max(now)),
+        Overlap::Open => None,
+    }
+}
+
+fn shown(one: &Registered<'_>) -> String {
+    let label = one.name.map(|label| format!(" (`{label}`)")).unwrap_or_default();
+    format!("the {} {}{label}", one.kind.noun(), one.key_id)
+}
+
+fn unique(all: impl Iterator<Item = KeyId>) -> Vec<KeyId> {
+    let mut each = Vec::new();
+    for id in all {
+        if !each.contains(&id) {
+            each.push(id);
+        }
+    }
+    each
+}
