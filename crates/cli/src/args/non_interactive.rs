@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use keyholder_service_users::declaration::KubernetesSecret;
+use keyholder_service_users::declaration::{KubernetesSecret, VaultSecret};
 
 use super::OrgPlace;
 use super::credential::{LifetimeFlag, SinkFlags, TrustFlags};
@@ -22,7 +22,7 @@ pub(crate) enum NonInteractive {
         back. The password is written where you say and never printed.\n\n\
         An org may have only seven of them. An application user has no limit, no password and no licence: take one \
         wherever the program on the other side allows it.")]
-    Create(NonInteractiveCreate),
+    Create(Box<NonInteractiveCreate>),
     /// Turn an existing user into a non-interactive one and free the licence
     #[command(long_about = "Turns a person of the directory into a non-interactive user, in five steps: they have a \
         licence (or borrow one), the org has a user for them, the access mode is set, the licences that let them \
@@ -114,7 +114,7 @@ pub(crate) struct NonInteractiveCreate {
 
 /// Where a generated password goes.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("password_place").required(true).args(["save_env", "save_password", "save_with", "save_kubernetes"]))]
+#[command(group = clap::ArgGroup::new("password_place").required(true).args(["save_env", "save_password", "save_with", "save_kubernetes", "save_key_vault"]))]
 #[group(skip)]
 pub(crate) struct PasswordPlace {
     /// Write the way in to an env file (NAME=value), readable by you alone: user name, password, org
@@ -130,8 +130,12 @@ pub(crate) struct PasswordPlace {
     #[arg(long, value_name = "FILE", requires = "kubernetes_secret")]
     pub(crate) save_kubernetes: Option<PathBuf>,
     /// The Kubernetes Secret; with --save-with, the program reads its manifest
-    #[arg(long, value_name = "[NAMESPACE/]NAME", conflicts_with_all = ["save_env", "save_password"])]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", conflicts_with_all = ["save_env", "save_password", "save_key_vault"])]
     pub(crate) kubernetes_secret: Option<KubernetesSecret>,
+    /// Keep the password in an Azure key vault, https://NAME.vault.azure.net/secrets/SECRET, which your own sign-in
+    /// opens
+    #[arg(long, value_name = "URL")]
+    pub(crate) save_key_vault: Option<VaultSecret>,
 }
 
 /// `non-interactive convert`.

@@ -5,6 +5,7 @@ mod words;
 use std::sync::Arc;
 
 use keyholder_foundation::OsRandom;
+use keyholder_service_users::Means;
 use keyholder_service_users::declaration::{Credential, Sink};
 use keyholder_service_users::non_interactive::{
     Access, NonInteractiveDefinition, PasswordFile, PasswordSink, Release, Successor, give_back_left, list, migrate,
@@ -39,8 +40,8 @@ pub(crate) async fn run(arguments: &NonInteractive, printer: Printer) -> Result<
 /// A person and a licence are in every local org from the start, so what makes things can begin with a new one.
 fn absent(arguments: &NonInteractive) -> Absent {
     match arguments {
-        NonInteractive::Create(NonInteractiveCreate { wish, .. })
-        | NonInteractive::Convert(NonInteractiveConvert { wish, .. }) => Absent::unless(wish.dry_run),
+        NonInteractive::Create(arguments) => Absent::unless(arguments.wish.dry_run),
+        NonInteractive::Convert(arguments) => Absent::unless(arguments.wish.dry_run),
         NonInteractive::Migrate(_) => Absent::Make,
         NonInteractive::List(_) | NonInteractive::Release(_) => Absent::Refuse,
     }
@@ -82,7 +83,7 @@ fn with_wish(definition: NonInteractiveDefinition, wish: &NonInteractiveWish) ->
 }
 
 async fn create(here: &Lending, arguments: &NonInteractiveCreate, printer: Printer) -> Result<Exit, Failure> {
-    let sink = sink(&arguments.password)?;
+    let sink = sink(&arguments.password, &here.access.means)?;
     let definition = NonInteractiveDefinition {
         display_name: arguments.display_name.clone(),
         roles: arguments.role.clone(),
@@ -100,7 +101,7 @@ async fn convert(here: &Lending, arguments: &NonInteractiveConvert, printer: Pri
     bring_about(here, &with_wish(definition, &arguments.wish), None, &arguments.wish, printer).await
 }
 
-fn sink(place: &PasswordPlace) -> Result<PasswordFile, Failure> {
+fn sink(place: &PasswordPlace, means: &Means) -> Result<PasswordFile, Failure> {
     let words = |text: &String| text.split_whitespace().map(str::to_owned).collect();
     let (file, secret) = (place.save_kubernetes.clone(), place.kubernetes_secret.clone());
     let sink = match (&place.save_env, &place.save_password, &place.save_with, file.zip(secret.clone())) {
@@ -111,9 +112,12 @@ fn sink(place: &PasswordPlace) -> Result<PasswordFile, Failure> {
             Some(secret) => Sink::ManifestCommand { words: words(text), secret },
             None => Sink::Command(words(text)),
         },
-        _ => return Err(Failure::new(Exit::Usage, "no place for the password was named")),
+        _ => match place.save_key_vault.clone() {
+            Some(secret) => Sink::KeyVault(secret),
+            None => return Err(Failure::new(Exit::Usage, "no place for the password was named")),
+        },
     };
-    Ok(PasswordFile::new(&sink).map_err(keyholder_service_users::Error::from)?)
+    Ok(PasswordFile::new(&sink, Some(means)).map_err(keyholder_service_users::Error::from)?)
 }
 
 async fn bring_about(

@@ -67,7 +67,7 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, index: usize) -> Res
     let access = declared::access(run.estate, declaration, user)?.ok_or_else(unplanned)?;
     let telling = Telling { run, item: &change.item, index };
     let definition = declared::definition(declaration, user, run.plan.leave.system_administrator);
-    let sink = PasswordFile::new(&user.password)?;
+    let sink = PasswordFile::new(&user.password, Some(&access.means))?;
     let made = provision(&access, &definition, Some(&sink), &telling).await?;
     let outcome = match (made.changed, change.mark) {
         (false, _) => Outcome::Found,

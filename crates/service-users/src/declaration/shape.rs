@@ -373,8 +373,8 @@ static NON_INTERACTIVE_USER: Table = Table {
 
 static PASSWORD: Table = Table {
     title: "password",
-    keys: &[ENV_FILE, FILE_SINK, COMMAND, KUBERNETES_FILE, KUBERNETES_SECRET],
-    choices: &[&["env-file", "file", "command", "kubernetes"]],
+    keys: &[ENV_FILE, FILE_SINK, COMMAND, KUBERNETES_FILE, KUBERNETES_SECRET, KEY_VAULT],
+    choices: &[&["env-file", "file", "command", "kubernetes", "key-vault"]],
 };
 
 static SUBSCRIBER: Table = Table {

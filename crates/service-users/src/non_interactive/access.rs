@@ -8,6 +8,7 @@ use keyholder_client::{Dataverse, Error as ClientError, Graph, Http, OrgUrl, Pow
 use keyholder_foundation::{Random, Timestamp, WallClock};
 
 use crate::journal::Journal;
+use crate::sink::Means;
 use crate::{Administrator, Patience};
 
 /// How long an org user is waited for when nothing else is said: "minutes to hours".
@@ -70,6 +71,8 @@ pub struct Access {
     pub random: Arc<dyn Random>,
     /// The CA file that goes with a way in, absolute.
     pub ca_file: Option<PathBuf>,
+    /// What it takes to reach places beyond this machine where passwords go.
+    pub means: Means,
 }
 
 impl Access {
@@ -88,6 +91,7 @@ impl Access {
             journal,
             random,
             ca_file: administrator.connection.ca_file.as_deref().and_then(|file| std::path::absolute(file).ok()),
+            means: administrator.means(),
         })
     }
 

@@ -61,7 +61,7 @@ pub(crate) async fn observe(
     let all = declaration.non_interactive_users.iter().map(|(name, user)| async move {
         let seen = async {
             let Some(access) = access(estate, declaration, user)? else { return Ok(None) };
-            let sink = PasswordFile::new(&user.password)?;
+            let sink = PasswordFile::new(&user.password, Some(&access.means))?;
             let wanted = definition(declaration, user, false);
             observe::observe(&access, &wanted, Some(&sink)).await.map(Some)
         };

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::declaration::{KubernetesSecret, Sink};
 use crate::sink::manifest::{self, Manifest};
-use crate::sink::{Answer, PATIENCE, SinkError, answer, aside, hand_over};
+use crate::sink::{Answer, KeyVaultSink, Means, PATIENCE, SinkError, answer, aside, hand_over};
 
 /// How many characters: 28 of 59 are more than 160 bits.
 const LENGTH: usize = 28;
@@ -118,20 +118,23 @@ pub trait PasswordSink: Send + Sync {
     fn save<'a>(&'a self, way_in: &'a WayIn) -> Answer<'a, ()>;
 }
 
-/// A password's place as declarations and command lines name it: an env file, a file of its own, or
-/// a program's standard input.
+/// A password's place as declarations and command lines name it: an env file, a file of its own, a Kubernetes manifest,
+/// a program's standard input, or a key vault.
 #[derive(Debug, Clone)]
 pub struct PasswordFile {
     sink: Sink,
     place: String,
+    /// The vault, where it is one.
+    vault: Option<KeyVaultSink>,
 }
 
 impl PasswordFile {
-    /// The place that was named.
+    /// The place that was named; a vault is reached by `means`.
     ///
     /// # Errors
-    /// When the current folder, to which a relative path relates, cannot be told.
-    pub fn new(sink: &Sink) -> Result<Self, SinkError> {
+    /// When the current folder, to which a relative path relates, cannot be told; [`SinkError::NoAccess`] for a vault
+    /// without means, and for GitHub, where nothing could say whose password it is.
+    pub fn new(sink: &Sink, means: Option<&Means>) -> Result<Self, SinkError> {
         let absolute = |path: &PathBuf| {
             let failed = |source| FileError::Io { doing: "find", path: path.clone(), source };
             std::path::absolute(path).map_err(failed)
@@ -141,20 +144,25 @@ impl PasswordFile {
             Sink::File(path) => Sink::File(absolute(path)?),
             Sink::Manifest { file, secret } => Sink::Manifest { file: absolute(file)?, secret: secret.clone() },
             Sink::Command(_) | Sink::ManifestCommand { .. } => sink.clone(),
-            // Nobody declares such a place for a password.
+            Sink::KeyVault(_) if means.is_some() => sink.clone(),
             Sink::GitHub(_) | Sink::KeyVault(_) => {
-                let reason = "it keeps no passwords of people".to_owned();
-                let mend = "choose an env file, a file, a program, or a Kubernetes manifest";
+                let reason = "it keeps no passwords of people here".to_owned();
+                let mend = "choose an env file, a file, a program, a Kubernetes manifest or, signed in, a key vault";
                 return Err(SinkError::NoAccess { place: sink.in_words(), reason, mend });
             }
+        };
+        let vault = match (&sink, means) {
+            (Sink::KeyVault(secret), Some(means)) => Some(KeyVaultSink::new(secret, means)),
+            _ => None,
         };
         let place = match &sink {
             Sink::Command(words) | Sink::ManifestCommand { words, .. } => {
                 format!("the program {}", words.first().map_or("", String::as_str))
             }
+            Sink::KeyVault(secret) => secret.to_string(),
             _ => sink.file().map(|path| path.display().to_string()).unwrap_or_default(),
         };
-        Ok(Self { sink, place })
+        Ok(Self { sink, place, vault })
     }
 
     fn foreign(&self, reason: &str) -> SinkError {
@@ -255,7 +263,7 @@ impl PasswordFile {
             Sink::Manifest { file, secret } => {
                 Ok(keyholder_platform::write_private(file, way_in.manifest(secret).expose().as_bytes())?)
             }
-            Sink::GitHub(_) | Sink::KeyVault(_) => Err(self.foreign("it keeps no passwords of people")),
+            Sink::GitHub(_) | Sink::KeyVault(_) => Err(self.foreign("it is not on this machine")),
             Sink::Command(words) | Sink::ManifestCommand { words, .. } => {
                 let line = Secret::new(format!("{}\n", way_in.password.expose()));
                 let about = [(names::USERNAME, way_in.user_name.clone()), (names::TENANT_ID, way_in.tenant.clone())];
@@ -276,11 +284,20 @@ impl PasswordSink for PasswordFile {
     }
 
     fn load<'a>(&'a self, user_name: &'a str) -> Answer<'a, KeptPassword> {
-        answer(self.held(user_name))
+        match &self.vault {
+            Some(vault) => Box::pin(async move {
+                Ok(vault.password_of(user_name).await?.map_or(KeptPassword::Nothing, KeptPassword::Held))
+            }),
+            None => answer(self.held(user_name)),
+        }
     }
 
     /// A program may think about it for a while, which keeps the caller's thread from no other work.
     fn save<'a>(&'a self, way_in: &'a WayIn) -> Answer<'a, ()> {
+        if let Some(vault) = &self.vault {
+            let about = || way_in.lines();
+            return Box::pin(async move { vault.keep_password(&way_in.user_name, &way_in.password, about()).await });
+        }
         if !matches!(self.sink, Sink::Command(_) | Sink::ManifestCommand { .. }) {
             return answer(self.keep(way_in));
         }
@@ -334,10 +351,10 @@ mod tests {
         std::fs::write(&path, "Somebody-Knows-This-1\n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         for sink in [Sink::File(path.clone()), Sink::EnvFile(path)] {
-            let refused = PasswordFile::new(&sink).unwrap().held("svc-orders@contoso.com").unwrap_err();
+            let refused = PasswordFile::new(&sink, None).unwrap().held("svc-orders@contoso.com").unwrap_err();
             assert!(refused.to_string().contains("others can read it"), "{refused}");
         }
-        let refused = PasswordFile::new(&Sink::File(folder.path().to_owned())).unwrap().held("x").unwrap_err();
+        let refused = PasswordFile::new(&Sink::File(folder.path().to_owned()), None).unwrap().held("x").unwrap_err();
         assert!(refused.to_string().contains("no regular file"), "{refused}");
     }
 
@@ -346,17 +363,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manifest = Sink::Manifest { file: folder.path().join("a.yaml"), secret: "prod/svc".parse().unwrap() };
         for sink in [Sink::EnvFile(folder.path().join("a.env")), Sink::File(folder.path().join("password")), manifest] {
-            let place = PasswordFile::new(&sink).unwrap();
+            let place = PasswordFile::new(&sink, None).unwrap();
             assert!(matches!(place.held("svc-orders@contoso.com").unwrap(), KeptPassword::Nothing));
             place.keep(&way_in("Pass-word-9")).unwrap();
             let held = place.held("SVC-orders@contoso.com").unwrap();
             assert!(matches!(&held, KeptPassword::Held(held) if held.matches("Pass-word-9")), "{held:?}");
             assert!(!format!("{held:?}").contains("Pass-word-9"));
         }
-        let place = PasswordFile::new(&Sink::EnvFile(folder.path().join("a.env"))).unwrap();
+        let place = PasswordFile::new(&Sink::EnvFile(folder.path().join("a.env")), None).unwrap();
         let of = |name: &str| Sink::Manifest { file: folder.path().join("a.yaml"), secret: name.parse().unwrap() };
         for (sink, user) in [(of("prod/svc"), "other@contoso.com"), (of("prod/other"), "svc-orders@contoso.com")] {
-            assert!(matches!(PasswordFile::new(&sink).unwrap().held(user), Err(SinkError::Foreign { .. })), "{user}");
+            assert!(
+                matches!(PasswordFile::new(&sink, None).unwrap().held(user), Err(SinkError::Foreign { .. })),
+                "{user}"
+            );
         }
         let error = place.held("other@contoso.com").unwrap_err().to_string();
         assert!(error.contains("another person") && error.contains("a.env"), "{error}");
@@ -367,7 +387,7 @@ mod tests {
     fn an_env_file_that_is_written_again_leads_where_the_new_way_does_and_keeps_what_is_somebody_elses() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.env");
-        let place = PasswordFile::new(&Sink::EnvFile(path.clone())).unwrap();
+        let place = PasswordFile::new(&Sink::EnvFile(path.clone()), None).unwrap();
         let local = WayIn {
             authority: Some("https://localhost:8443/".parse().unwrap()),
             ca_file: Some(folder.path().join("ca.pem")),
@@ -394,7 +414,7 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let script = format!("cat > /dev/null; read word < '{}'", pipe.display());
         let words = vec!["sh".to_owned(), "-c".to_owned(), script];
-        let place = PasswordFile::new(&Sink::Command(words)).unwrap();
+        let place = PasswordFile::new(&Sink::Command(words), None).unwrap();
         let beside = async { std::fs::write(&pipe, "go on\n").unwrap() };
         let way = way_in("Pass-word-9");
         let (saved, ()) = futures::join!(place.save(&way), beside);
@@ -406,13 +426,14 @@ mod tests {
     fn a_program_gets_the_password_on_its_standard_input_and_may_refuse_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("got").display().to_string();
-        let shell =
-            |script: String| PasswordFile::new(&Sink::Command(vec!["sh".to_owned(), "-c".to_owned(), script])).unwrap();
+        let shell = |script: String| {
+            PasswordFile::new(&Sink::Command(vec!["sh".to_owned(), "-c".to_owned(), script]), None).unwrap()
+        };
         shell(format!("cat > {file}")).keep(&way_in("Pass-word-9")).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "Pass-word-9\n");
         let words = vec!["sh".to_owned(), "-c".to_owned(), format!("cat > {file}")];
         let manifest = Sink::ManifestCommand { words, secret: "prod/svc".parse().unwrap() };
-        PasswordFile::new(&manifest).unwrap().keep(&way_in("Pass-word-8")).unwrap();
+        PasswordFile::new(&manifest, None).unwrap().keep(&way_in("Pass-word-8")).unwrap();
         let manifest = Manifest::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert!(manifest.get(names::PASSWORD).unwrap().matches("Pass-word-8"));
         let error = shell("cat > /dev/null; exit 3".to_owned()).keep(&way_in("Pass-word-9")).unwrap_err().to_string();

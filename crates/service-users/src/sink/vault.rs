@@ -12,7 +12,7 @@ use keyholder_client::connection::names;
 use keyholder_client::transport::is_loopback;
 use keyholder_client::{Authority, Error as ClientError, Tokens, cloud};
 use keyholder_entra::challenge::Challenge;
-use keyholder_foundation::{ClientId, Secret};
+use keyholder_foundation::{ClientId, Secret, Timestamp};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -28,6 +28,9 @@ const MOST_TAGS: usize = 15;
 const LONGEST_TAG: usize = 256;
 /// How the names of Keyholder's own tags begin.
 const OWN: &str = "KEYHOLDER_";
+
+/// What a secret or password is.
+const TEXT: &str = "text/plain";
 
 const LOOK: &str = "show what it holds";
 const KEEP: &str = "keep the credential";
@@ -222,38 +225,83 @@ impl KeyVaultSink {
         if let Some(reason) = standing.as_ref().and_then(|standing| standing.foreign(Some(&of))) {
             return Err(SinkError::Foreign { place: self.place.clone(), reason });
         }
-        let own = variables_of(key, None).into_iter().filter(|(_, value)| value.chars().count() <= LONGEST_TAG);
+        let content_type = match key.kind() {
+            KeyKind::Secret => TEXT,
+            KeyKind::Certificate => "application/x-pem-file",
+        };
+        self.put((&key.secret, content_type, key.expires), variables_of(key, None), standing).await
+    }
+
+    /// Makes a value the current version, and reads it back. What others wrote beside the one before stays.
+    async fn put(
+        &self,
+        (value, content_type, expires): (&Secret, &str, Option<Timestamp>),
+        about: Vec<(&'static str, String)>,
+        standing: Option<Standing>,
+    ) -> Result<(), SinkError> {
+        let own = about.into_iter().filter(|(_, value)| value.chars().count() <= LONGEST_TAG);
         let mut tags: Map<String, Value> = own.map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
-        // Each version has its own tags: what others put there goes on standing there.
+        // Each version has its own tags.
         let theirs = standing.map(|standing| standing.tags).unwrap_or_default();
         let theirs = theirs.into_iter().filter(|(name, _)| !name.starts_with(OWN));
         let room = MOST_TAGS.saturating_sub(tags.len());
         tags.extend(theirs.take(room));
-        let content_type = match key.kind() {
-            KeyKind::Secret => "text/plain",
-            KeyKind::Certificate => "application/x-pem-file",
-        };
         let mut attributes = json!({ "enabled": true });
-        if let Some(expires) = key.expires {
+        if let Some(expires) = expires {
             attributes["exp"] = json!(expires.unix_seconds());
         }
-        let value = key.secret.expose();
-        let body = json!({ "value": value, "contentType": content_type, "attributes": attributes, "tags": tags });
+        let text = value.expose();
+        let body = json!({ "value": text, "contentType": content_type, "attributes": attributes, "tags": tags });
         let answer = self.send(Method::PUT, Some(body), KEEP).await?;
         if answer.status() != StatusCode::OK {
-            return Err(self.refused(&answer, KEEP, Some(&key.secret)));
+            return Err(self.refused(&answer, KEEP, Some(value)));
         }
         let not_kept = |reason| SinkError::NotKept { place: self.place.clone(), reason };
         let Some(there) = self.standing().await? else {
             return Err(not_kept("the vault took it and does not show it"));
         };
-        if !key.secret.matches(there.value.expose()) {
+        if !value.matches(there.value.expose()) {
             return Err(not_kept("another value"));
         }
-        if there.expires != key.expires.map(|moment| moment.unix_seconds()) {
+        if there.expires != expires.map(Timestamp::unix_seconds) {
             return Err(not_kept("the right value with another end"));
         }
         Ok(())
+    }
+
+    /// The password of that person, if it is kept there.
+    ///
+    /// # Errors
+    /// [`SinkError::Foreign`] when something else is, and what the vault refused.
+    pub(crate) async fn password_of(&self, user_name: &str) -> Result<Option<Secret>, SinkError> {
+        let standing = self.standing().await?;
+        self.refuse_others(standing.as_ref(), user_name)?;
+        Ok(standing.map(|standing| standing.value))
+    }
+
+    /// Keeps a person's password, with what may be known about it.
+    ///
+    /// # Errors
+    /// As [`Self::password_of`].
+    pub(crate) async fn keep_password(
+        &self,
+        user_name: &str,
+        password: &Secret,
+        about: Vec<(&'static str, String)>,
+    ) -> Result<(), SinkError> {
+        let standing = self.standing().await?;
+        self.refuse_others(standing.as_ref(), user_name)?;
+        self.put((password, TEXT, None), about, standing).await
+    }
+
+    /// Refuses what is not that person's password.
+    fn refuse_others(&self, standing: Option<&Standing>, user_name: &str) -> Result<(), SinkError> {
+        let Some(standing) = standing else { return Ok(()) };
+        if standing.tag(names::USERNAME).is_some_and(|held| held.eq_ignore_ascii_case(user_name)) {
+            return Ok(());
+        }
+        let reason = "it holds something else than the password of this person".to_owned();
+        Err(SinkError::Foreign { place: self.place.clone(), reason })
     }
 
     async fn delete(&self) -> Result<bool, SinkError> {

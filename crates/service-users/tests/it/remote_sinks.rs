@@ -10,8 +10,9 @@ use keyholder_client::{Connection, ErrorKind, Http};
 use keyholder_foundation::{ManualClock, Secret, SeededRandom, Timestamp};
 use keyholder_service_users::credentials::{Added, Wanted, add, list};
 use keyholder_service_users::declaration::{Credential, Declaration, Sink};
+use keyholder_service_users::non_interactive::{KeptPassword, PasswordFile, PasswordSink, WayIn};
 use keyholder_service_users::plan::Leave;
-use keyholder_service_users::{Error, Event, GitHubAccess, Means, SecretSink, open_sink};
+use keyholder_service_users::{Error, Event, GitHubAccess, Means, SecretSink, SinkError, open_sink};
 use keyholder_testkit::services::{Fault, GITHUB_TOKEN, GitHub, KeyVault, Told};
 use serde_json::{Value, json};
 
@@ -363,4 +364,37 @@ async fn a_secret_that_somebody_deleted_is_made_again() {
     world.apply_by(&declaration, Some(&means)).await;
     assert_ne!(service.opened(REPOSITORY).unwrap(), first);
     assert_eq!(held(&world).await.len(), 1, "what was lost with it is removed");
+}
+
+#[tokio::test]
+async fn s25_a_vault_keeps_a_persons_password_and_gives_it_back_for_that_person_alone() {
+    let world = World::new();
+    let vault = KeyVault::start();
+    let means = means(&world, GitHubAccess::PUBLIC, Some(&vault));
+    let place = PasswordFile::new(&key_vault(&vault, "svc"), Some(&means)).unwrap();
+    let (user, password) = ("svc-orders@contoso.com", "Pass-word-9");
+    assert!(matches!(place.load(user).await.unwrap(), KeptPassword::Nothing));
+    let way_in = WayIn {
+        urls: vec!["https://contoso.crm4.dynamics.com".parse().unwrap()],
+        tenant: "contoso.com".to_owned(),
+        authority: None,
+        user_name: user.to_owned(),
+        password: Secret::new(password),
+        ca_file: None,
+    };
+    place.save(&way_in).await.unwrap();
+    let held = place.load("SVC-orders@contoso.com").await.unwrap();
+    assert!(matches!(&held, KeptPassword::Held(held) if held.matches(password)), "{held:?}");
+    let kept = vault.held("svc").unwrap();
+    assert_eq!((&kept["tags"]["KEYHOLDER_USERNAME"], &kept["value"]), (&json!(user), &json!(password)));
+    // Neither another person's nor a stranger's is read or replaced.
+    assert!(matches!(place.load("other@contoso.com").await, Err(SinkError::Foreign { .. })));
+    vault.put("svc", "a stranger's", &json!({}));
+    assert!(matches!(place.load(user).await, Err(SinkError::Foreign { .. })));
+    let error = place.save(&way_in).await.unwrap_err();
+    assert!(matches!(&error, SinkError::Foreign { .. }) && !error.to_string().contains(password), "{error}");
+    assert_eq!(vault.held("svc").unwrap()["value"], "a stranger's");
+    for sink in [github("contoso/orders#D365"), key_vault(&vault, "svc")] {
+        assert!(matches!(PasswordFile::new(&sink, None), Err(SinkError::NoAccess { .. })));
+    }
 }

@@ -170,7 +170,7 @@ impl House {
     }
 
     pub(crate) fn sink(&self, user_name: &str) -> PasswordFile {
-        PasswordFile::new(&Sink::EnvFile(self.env_file(user_name))).unwrap()
+        PasswordFile::new(&Sink::EnvFile(self.env_file(user_name)), None).unwrap()
     }
 
     /// The password in the env file of a user.
