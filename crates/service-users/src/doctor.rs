@@ -15,6 +15,7 @@ mod needs;
 mod org;
 mod proxy;
 mod reach;
+mod registration;
 mod seen;
 mod sign_in;
 mod step;
@@ -29,7 +30,9 @@ pub use judge::judge;
 pub use look::look;
 pub use needs::{Asked, CanSeen, Needed, Needs};
 pub use proxy::Proxy;
-pub use seen::{AnswerSeen, CredentialSeen, KeyDates, RoleHeld, Seen, TokenSeen, UserSeen, UserSource};
+pub use seen::{
+    AnswerSeen, CredentialSeen, KeyDates, RegistrationSeen, RoleHeld, Seen, TokenSeen, TrustSeen, UserSeen, UserSource,
+};
 pub use step::{Check, State, Step, Trouble};
 
 /// What is looked at, and by whom.

@@ -27,7 +27,9 @@ use crate::report::Step;
 pub use action::{Action, FederationWrite, Granted};
 pub use finding::{Finding, Severity};
 
-pub(crate) use registration::{Found, Trusted, find as find_registration, registration_id, trusted};
+pub(crate) use registration::{
+    Found, Trusted, declares_impersonation, find as find_registration, registration_id, trusted,
+};
 pub(crate) use role::SYSTEM_ADMINISTRATOR;
 pub(crate) use secret::key_change;
 pub(crate) use user::id as user_id;

@@ -51,9 +51,26 @@ impl Found {
         assert!(trouble["meaning"].as_str().is_some_and(|text| text.ends_with('.')), "{step:#}");
         assert!(!trouble["mends"].as_array().unwrap().is_empty() && trouble["who"].is_string(), "{step:#}");
         assert_eq!(trouble["code"].as_str(), code, "{step:#}");
+        if let Some(command) = trouble["command"].as_str() {
+            is_a_command(command);
+        }
         assert_eq!(self.told["isHealthy"], false);
         step
     }
+}
+
+/// A command that mends is one: explaining its settings reads all of it, and does nothing.
+#[track_caller]
+fn is_a_command(command: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let quoted = command.split('\'').enumerate();
+    let words = quoted.flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    let words: Vec<String> = words.skip(1).filter(|word| word != "--explain-config").collect();
+    let ended = ended(keyholder(folder.path()).args(words).arg("--explain-config"));
+    assert_ne!(ended.code(), 64, "{command}: {ended:#?}");
 }
 
 fn doctor(here: &Path, arguments: &[&str]) -> Found {
@@ -130,6 +147,8 @@ fn s14_s27_an_application_that_gets_in_has_no_finding_and_no_secret_is_told() {
     for check in ["dates", "access-mode", "licence", "roles", "can", "entitlement"] {
         assert!(seen.steps(check).iter().all(|step| step["state"] == "ok"), "{:#}", seen.told);
     }
+    // S6: quickstart declares the permission and consents to it, as the guides do.
+    assert_eq!(seen.step("consent")["facts"], json!({"userImpersonation": true, "isConsented": true}));
     assert!(seen.step("roles")["details"].to_string().contains("may read every contact"), "{:#}", seen.step("roles"));
     // The org's own administering application is as healthy.
     let own = run(here, &["doctor", "--local", "--output", "json"]).json();
@@ -159,6 +178,14 @@ fn s14_s24_what_is_in_the_way_of_reaching_the_org_is_named() {
     let stranger = rcgen::CertificateParams::new(vec!["stranger".to_owned()]).unwrap().self_signed(&stranger).unwrap();
     fs::write(here.join("stranger.pem"), stranger.pem()).unwrap();
     doctor(here, &["--ca-file", "stranger.pem"]).fails("tls", 78, None);
+
+    // Nobody is asked for the org: the proxy comes first.
+    let mut proxied = keyholder(here);
+    proxied.args(["doctor", "--env-file", ENV, "--url", "https://contoso.crm4.dynamics.com", "--output", "json"]);
+    proxied.env("HTTPS_PROXY", format!("http://me:hunter2@{}", free_port()));
+    let proxied = Found::of(&ended(&mut proxied));
+    proxied.fails("proxy", 69, None);
+    assert!(!proxied.told.to_string().contains("hunter2"), "{:#}", proxied.told);
 
     for (fault, check) in [("html", "org"), ("unavailable", "org"), ("drop-before", "connection")] {
         run(here, &["org", "fault", "add", fault, "--path", "*"]).done();

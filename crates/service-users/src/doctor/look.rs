@@ -1,6 +1,7 @@
 //! Looks along the way in, as far as it goes. Everything that is sent reads.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,18 +17,22 @@ use keyholder_client::{
     Tokens,
 };
 use keyholder_entra::openid::OpenIdConfiguration;
-use keyholder_foundation::{ObjectId, WallClock};
+use keyholder_foundation::{ObjectId, Secret, WallClock};
 use keyholder_security::Depth;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Patient;
 use super::needs::{Asked, CanSeen, needs};
-use super::seen::{AnswerSeen, CredentialSeen, KeyDates, RoleHeld, Seen, TokenSeen, UserSeen, UserSource};
+use super::registration;
+use super::seen::{AnswerSeen, CredentialSeen, RoleHeld, Seen, TokenSeen, TrustSeen, UserSeen, UserSource};
 use crate::claims;
 use crate::non_interactive::{AssignedRole, teams_of};
 use crate::usage::{Kind, entitled_to};
 use crate::{Administrator, Patience};
+
+/// No token is longer, in bytes.
+const LONGEST_TOKEN: u64 = 1 << 16;
 
 /// What is read of the user's row.
 const COLUMNS: [&str; 8] = [
@@ -58,7 +63,7 @@ pub async fn look(patient: &Patient<'_>) -> Seen {
         tenant: None,
         credential: Ok(CredentialSeen::default()),
         token: None,
-        dates: None,
+        registration: None,
         me: None,
         version: None,
         user: None,
@@ -113,7 +118,7 @@ async fn knock(connection: &Connection, http: &Http) -> Result<AnswerSeen, Error
 fn of_itself(connection: &Connection) -> Result<CredentialSeen, Error> {
     let certificate = |read: Result<ClientCertificate, _>| {
         let ends = Some(read.map_err(Error::Configuration)?.facts().not_after);
-        Ok(CredentialSeen { what: "the certificate", ends })
+        Ok(CredentialSeen { what: "the certificate", ends, presented: None })
     };
     let what = match &connection.credential {
         CredentialChoice::Certificate(file) => return certificate(ClientCertificate::read(connection.client_id, file)),
@@ -121,7 +126,10 @@ fn of_itself(connection: &Connection) -> Result<CredentialSeen, Error> {
             return certificate(ClientCertificate::read_protected(connection.client_id, file, password));
         }
         CredentialChoice::Secret(_) => "the client secret",
-        CredentialChoice::Federated(Federation::File(_)) => "the outside issuer's token",
+        CredentialChoice::Federated(Federation::File(file)) => {
+            let what = "the outside issuer's token";
+            return Ok(CredentialSeen { what, ends: None, presented: presented(file) });
+        }
         CredentialChoice::Federated(_) => "the pipeline's token",
         CredentialChoice::ManagedIdentity(_) => "the managed identity",
         CredentialChoice::Password { .. } => "the password",
@@ -129,7 +137,15 @@ fn of_itself(connection: &Connection) -> Result<CredentialSeen, Error> {
         CredentialChoice::AzureCli => "the Azure CLI's sign-in",
         _ => "the credential",
     };
-    Ok(CredentialSeen { what, ends: None })
+    Ok(CredentialSeen { what, ends: None, presented: None })
+}
+
+/// What an outside issuer's token says; nothing where the file has none, which the sign-in tells.
+fn presented(file: &Path) -> Option<TrustSeen> {
+    let text = Secret::new(keyholder_platform::read_bounded(file, LONGEST_TOKEN).ok()?);
+    let (_, body) = claims::read(text.expose().trim())?;
+    let claim = |name: &str| body.get(name).map(|value| claims::shown(name, value)).unwrap_or_default();
+    Some(TrustSeen { issuer: claim("iss"), subject: claim("sub"), audience: claim("aud") })
 }
 
 /// Which authority the org wants, and whether it knows the tenant.
@@ -300,7 +316,7 @@ async fn directory(patient: &Patient<'_>, org: Option<&Dataverse>, seen: &mut Se
     };
     let Some(asker) = patient.witness.or(own.as_ref()) else { return };
     if !seen.is_person {
-        seen.dates = Some(dates(asker, patient.connection, seen).await);
+        seen.registration = Some(registration::read(asker, patient.connection, seen.client).await);
     }
     if seen.me.as_ref().is_some_and(Result::is_ok) {
         let row = seen.user.as_ref().and_then(|row| row.as_ref().ok()?.as_ref());
@@ -313,26 +329,6 @@ async fn directory(patient: &Patient<'_>, org: Option<&Dataverse>, seen: &mut Se
         let object = row.and_then(|row| row.object).map(ObjectId);
         seen.entitled = Some(entitled_to(asker, kind, object, &Allowances::TODAY, 0).await);
     }
-}
-
-async fn dates(asker: &Administrator, connection: &Connection, seen: &Seen) -> Result<Vec<KeyDates>, Error> {
-    let Some(application) = asker.graph.application(seen.client).await? else { return Ok(Vec::new()) };
-    // The directory keeps the first three characters of a secret, so that people know which one it is.
-    let start: Option<String> = connection.credential.secret().map(|secret| secret.expose().chars().take(3).collect());
-    let secrets = application.password_credentials.iter().map(|key| KeyDates {
-        kind: "secret",
-        name: key.display_name.clone(),
-        ends: key.end_date_time,
-        is_own: start.as_ref().and_then(|start| Some(key.hint.as_ref()? == start)),
-    });
-    let certificates = application.key_credentials.iter().map(|key| KeyDates {
-        kind: "certificate",
-        name: key.display_name.clone(),
-        ends: key.end_date_time,
-        is_own: None,
-    });
-    let all = secrets.chain(certificates);
-    Ok(if start.is_some() { all.filter(|key| key.kind == "secret").collect() } else { all.collect() })
 }
 
 async fn can(asked: &Asked, patient: &Patient<'_>, org: Option<&Dataverse>, seen: &Seen) -> CanSeen {

@@ -37,8 +37,8 @@ pub struct Seen {
     pub credential: Result<CredentialSeen, Error>,
     /// The token.
     pub token: Option<Result<TokenSeen, Error>>,
-    /// What the registration has.
-    pub dates: Option<Result<Vec<KeyDates>, Error>>,
+    /// The registration; `None` inside where it is another tenant's.
+    pub registration: Option<Result<Option<RegistrationSeen>, Error>>,
     /// Who the org takes the caller for.
     pub me: Option<Result<WhoAmI, Error>>,
     /// The org's version.
@@ -82,6 +82,8 @@ pub struct CredentialSeen {
     pub what: &'static str,
     /// When a certificate ends, by its own word.
     pub ends: Option<Timestamp>,
+    /// What an outside issuer's token says, where it is in a file.
+    pub presented: Option<TrustSeen>,
 }
 
 /// What a token says.
@@ -91,6 +93,30 @@ pub struct TokenSeen {
     pub claims: Option<Map<String, Value>>,
     /// When it ends, as the token service said.
     pub expires: Timestamp,
+}
+
+/// An app registration, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RegistrationSeen {
+    /// Its secrets or certificates, whichever the caller has.
+    pub keys: Vec<KeyDates>,
+    /// Whose tokens it takes instead.
+    pub trusts: Vec<TrustSeen>,
+    /// Whether it declares Dynamics CRM `user_impersonation`.
+    pub is_declared: bool,
+    /// Whether somebody has consented to that for the tenant; nothing where the directory does not tell.
+    pub is_consented: Option<bool>,
+}
+
+/// Whose tokens are taken, or what such a token says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrustSeen {
+    /// Its issuer.
+    pub issuer: String,
+    /// Whom it is about.
+    pub subject: String,
+    /// Whom it is for.
+    pub audience: String,
 }
 
 /// A key of the registration.

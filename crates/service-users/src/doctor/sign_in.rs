@@ -6,13 +6,16 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::reach::span;
-use super::seen::{KeyDates, Seen, TokenSeen};
-use super::step::{Chart, Check, HERE, Trouble, code_of};
+use super::seen::{KeyDates, Seen, TokenSeen, TrustSeen};
+use super::step::{Chart, Check, HERE, Step, Trouble, code_of};
 use crate::claims;
 use crate::codes::Code;
 
 /// What ends sooner is told.
 const SOON: u64 = 30 * 86_400;
+
+/// More of those whom a registration trusts are not told.
+const MOST_TRUSTS: usize = 20;
 
 /// The audience by which tokens may name every org ("Dynamics CRM").
 const EVERY_ORG: &str = "00000007-0000-0000-c000-000000000000";
@@ -50,11 +53,31 @@ pub(super) fn judge(seen: &Seen, reached: Result<(), Check>, chart: &mut Chart) 
             let who = if seen.is_person { "the program" } else { "the application" };
             chart.ok(Check::Application, format!("{who} {} is known in the tenant", seen.client));
             chart.ok(Check::Credential, format!("{} was accepted", what(seen)));
-            chart.ok(Check::Consent, "the tenant gives tokens for the org");
+            consent(seen, chart);
             says(seen, token, chart)
         }
         Some(Err(error)) => Err(refused(seen, error, chart)),
     }
+}
+
+/// That there is a token says the most; what the registration declares is told beside it.
+fn consent(seen: &Seen, chart: &mut Chart) {
+    let step = chart.ok(Check::Consent, "the tenant gives tokens for the org");
+    let Some(Ok(Some(registration))) = &seen.registration else { return };
+    let told = match (registration.is_declared, registration.is_consented) {
+        (true, Some(true)) => {
+            "the registration declares Dynamics CRM user_impersonation, and it is consented to for the tenant"
+        }
+        (true, Some(false)) => {
+            "the registration declares Dynamics CRM user_impersonation, and nobody has consented for the tenant"
+        }
+        (true, None) => {
+            "the registration declares Dynamics CRM user_impersonation; whether that is consented to the directory does not tell"
+        }
+        (false, _) => "the registration declares no permission on Dynamics CRM",
+    };
+    step.detail(format!("{told}; server-to-server needs neither, programs that act for people need both"));
+    step.fact("userImpersonation", registration.is_declared).fact("isConsented", registration.is_consented);
 }
 
 /// Nobody was asked for a token; what is wrong with the credential itself shows all the same.
@@ -78,7 +101,10 @@ fn refused(seen: &Seen, error: &Error, chart: &mut Chart) -> Check {
     let trouble = Trouble::of(error, HERE).about(seen.client);
     for check in STEPS {
         if check == place {
-            chart.fail(check, error.to_string(), trouble.clone());
+            let step = chart.fail(check, error.to_string(), trouble.clone());
+            if check == Check::Credential {
+                compare(seen, step);
+            }
         } else if check < place || place == Check::Tenant {
             earlier(seen, check, place, chart);
         } else {
@@ -89,6 +115,22 @@ fn refused(seen: &Seen, error: &Error, chart: &mut Chart) -> Check {
         chart.fail(Check::Tenant, error.to_string(), trouble);
     }
     place
+}
+
+/// What an outside issuer's token says beside what the registration takes: they have to agree letter by letter.
+fn compare(seen: &Seen, step: &mut Step) {
+    let Some(presented) = seen.credential.as_ref().ok().and_then(|credential| credential.presented.as_ref()) else {
+        return;
+    };
+    let TrustSeen { issuer, subject, audience } = presented;
+    step.detail(format!("the token is of the issuer {issuer}, about {subject}, for {audience}"));
+    let Some(Ok(Some(registration))) = &seen.registration else { return };
+    if registration.trusts.is_empty() {
+        step.detail("the registration takes nobody's tokens");
+    }
+    for TrustSeen { issuer, subject, audience } in registration.trusts.iter().take(MOST_TRUSTS) {
+        step.detail(format!("the registration takes those of {issuer}, about {subject}, for {audience}"));
+    }
 }
 
 /// What comes before the step at which the token service refused.
@@ -196,7 +238,7 @@ pub(super) fn dates(seen: &Seen, chart: &mut Chart) {
         chart.unchecked(Check::Dates, "a person's sign-in has no date that can be read");
         return;
     }
-    match &seen.dates {
+    match &seen.registration {
         None => {
             chart.unchecked(Check::Dates, "nobody could be asked when the application's keys end");
         }
@@ -209,7 +251,10 @@ pub(super) fn dates(seen: &Seen, chart: &mut Chart) {
             };
             chart.unchecked(Check::Dates, why);
         }
-        Some(Ok(keys)) => registered(seen, keys, chart),
+        Some(Ok(Some(registration))) => registered(seen, &registration.keys, chart),
+        Some(Ok(None)) => {
+            chart.unchecked(Check::Dates, "the registration is another tenant's");
+        }
     }
 }
 
@@ -224,10 +269,7 @@ fn registered(seen: &Seen, keys: &[KeyDates], chart: &mut Chart) {
             judge_date(seen, &format!("the {}{name}", key.kind), ends, chart);
         }
         None => {
-            chart.unchecked(
-                Check::Dates,
-                "the registration has no key with an end: it is another tenant's, or trusts tokens",
-            );
+            chart.unchecked(Check::Dates, "the registration has no key with an end");
         }
     }
 }

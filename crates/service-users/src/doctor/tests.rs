@@ -34,9 +34,9 @@ fn healthy() -> Seen {
         answer: Ok(AnswerSeen { status: 401 }),
         discovered: Some(discovered()),
         tenant: Some(Ok("https://sts.windows.net/x/".to_owned())),
-        credential: Ok(CredentialSeen { what: "the client secret", ends: None }),
+        credential: Ok(CredentialSeen { what: "the client secret", ends: None, presented: None }),
         token: Some(Ok(TokenSeen { claims: claims.as_object().cloned(), expires: now })),
-        dates: Some(Ok(vec![key(Some(true), 90)])),
+        registration: Some(Ok(Some(registered(vec![key(Some(true), 90)])))),
         me: Some(Ok(WhoAmI {
             user_id: Uuid::from_u128(1),
             business_unit_id: Uuid::from_u128(2),
@@ -62,6 +62,10 @@ fn discovered() -> Result<keyholder_client::authority::Discovered, Error> {
 fn key(is_own: Option<bool>, days: i64) -> KeyDates {
     let ends = Some(Timestamp::from_unix_seconds(1_800_000_000 + days * 86_400));
     KeyDates { kind: "secret", name: Some("orders".to_owned()), ends, is_own }
+}
+
+fn registered(keys: Vec<KeyDates>) -> RegistrationSeen {
+    RegistrationSeen { keys, is_declared: true, is_consented: Some(true), trusts: Vec::new() }
 }
 
 fn user(mode: i64, application: Option<Uuid>) -> UserSeen {
@@ -248,7 +252,7 @@ fn a_token_that_the_org_would_not_take_is_told_by_its_claims() {
 fn keys_are_told_by_when_they_end() {
     let state = |dates: Vec<KeyDates>| {
         let mut seen = healthy();
-        seen.dates = Some(Ok(dates));
+        seen.registration = Some(Ok(Some(registered(dates))));
         step(&seen, Check::Dates).state
     };
     assert_eq!(state(vec![key(Some(true), -1), key(Some(false), 90)]), State::Failed);
@@ -256,10 +260,47 @@ fn keys_are_told_by_when_they_end() {
     assert_eq!(state(vec![key(None, 1), key(None, 90)]), State::Ok, "it could be either");
     assert_eq!(state(Vec::new()), State::NotChecked);
     let mut seen = healthy();
-    seen.dates = None;
-    seen.credential =
-        Ok(CredentialSeen { what: "the certificate", ends: Some(Timestamp::from_unix_seconds(1_700_000_000)) });
+    seen.registration = None;
+    seen.credential = Ok(CredentialSeen {
+        what: "the certificate",
+        ends: Some(Timestamp::from_unix_seconds(1_700_000_000)),
+        presented: None,
+    });
     assert_eq!(failed(&seen), [Check::Dates], "a certificate says so by itself");
+}
+
+#[test]
+fn s06_what_the_registration_declares_is_told_and_is_no_finding() {
+    for (is_declared, is_consented, words) in
+        [(true, Some(true), "consented to"), (true, Some(false), "nobody has"), (false, None, "no permission")]
+    {
+        let mut seen = healthy();
+        seen.registration =
+            Some(Ok(Some(RegistrationSeen { is_declared, is_consented, ..registered(vec![key(Some(true), 90)]) })));
+        let told = step(&seen, Check::Consent);
+        assert!(told.state == State::Ok && told.details[0].contains(words), "{told:?}");
+    }
+}
+
+#[test]
+fn a_token_of_an_outside_issuer_is_told_beside_those_that_are_taken() {
+    let trust = |subject: &str| TrustSeen {
+        issuer: "https://token.actions.githubusercontent.com".to_owned(),
+        subject: subject.to_owned(),
+        audience: "api://AzureADTokenExchange".to_owned(),
+    };
+    let mut seen = healthy();
+    seen.credential = Ok(CredentialSeen {
+        what: "the outside issuer's token",
+        ends: None,
+        presented: Some(trust("repo:contoso/orders:ref:refs/heads/next")),
+    });
+    let mut registration = registered(Vec::new());
+    registration.trusts = vec![trust("repo:contoso/orders:ref:refs/heads/main")];
+    seen.registration = Some(Ok(Some(registration)));
+    seen.token = Some(Err(aadsts(700_213, 401)));
+    let told = step(&seen, Check::Credential).details.join(" ");
+    assert!(told.contains("heads/next") && told.contains("takes those of") && told.contains("heads/main"), "{told}");
 }
 
 #[test]
