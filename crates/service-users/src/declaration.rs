@@ -28,6 +28,8 @@ use keyholder_security::{Depth, Verb};
 
 use keyholder_client::OrgUrl;
 
+use crate::audit::Switches;
+
 pub(crate) use check::is_entry_name;
 pub use lifetime::{parse_lifetime, print_lifetime};
 pub use mistakes::{Mistake, Mistakes, Position};
@@ -59,6 +61,8 @@ pub struct Declaration {
     pub subscribers: BTreeMap<String, Subscriber>,
     /// What shall not be, whoever asks for it.
     pub policies: Policies,
+    /// Where audits draw their lines.
+    pub audit: AuditLines,
 }
 
 /// A Microsoft Entra tenant.
@@ -235,6 +239,19 @@ pub struct Policies {
     pub longest_lifetime: Option<Duration>,
     /// How many non-interactive users an org may have, where it does not tell.
     pub non_interactive_limit: u32,
+}
+
+/// What `keyholder audit` is told once for all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditLines {
+    /// How long before its end a credential is told of.
+    pub expiring: Option<Duration>,
+    /// After how long without a sign-in something is not used.
+    pub unused: Option<Duration>,
+    /// How old the password of a non-interactive user may be.
+    pub password_age: Option<Duration>,
+    /// Rules with another severity, or off.
+    pub rules: Switches,
 }
 
 /// What becomes of something that is better not done.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use keyholder_service_users::audit::{self, Rule, Severity};
+use keyholder_service_users::audit::rules::parse_switch;
+use keyholder_service_users::audit::{Rule, Severity};
 use keyholder_service_users::declaration::parse_lifetime;
 
 use super::{CONNECTION, ConnectionFlags, DEFAULT_DATA};
@@ -72,16 +73,16 @@ pub(crate) struct JudgingFlags {
     /// Write a baseline that accepts everything found, with reasons to be filled in; never over a file
     #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     pub(crate) write_baseline: Option<PathBuf>,
-    /// Tell of credentials that end so soon [default: 30d]
+    /// Tell of credentials that end so soon [default: 30d, or what keyholder.toml says]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) expiring: Option<Duration>,
     /// The longest life of a secret or certificate [default: 366d, or what keyholder.toml's policies say]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) longest_lifetime: Option<Duration>,
-    /// After how long without a sign-in something is not used [default: 90d]
+    /// After how long without a sign-in something is not used [default: 90d, or what keyholder.toml says]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) unused: Option<Duration>,
-    /// How old the password of a non-interactive user may be [default: 365d]
+    /// How old the password of a non-interactive user may be [default: 365d, or what keyholder.toml says]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) password_age: Option<Duration>,
     /// How many non-interactive users an org may have: the org does not tell [default: 7, or what keyholder.toml's policies say]
@@ -118,13 +119,7 @@ pub(crate) struct Switch {
 }
 
 fn switch(text: &str) -> Result<Switch, String> {
-    let (rule, word) = text.split_once('=').ok_or("it is a rule and a weight, like KH104=off")?;
-    let rule = audit::rules::find(rule.trim())
-        .ok_or_else(|| format!("there is no rule `{}`; `keyholder audit --rules` lists them", rule.trim()))?;
-    let severity = match word.trim() {
-        "off" => None,
-        word => Some(Weight::from_str(word, false).map_err(|_| "the weight is off, note, warning or error")?.into()),
-    };
+    let (rule, severity) = parse_switch(text)?;
     Ok(Switch { rule, severity })
 }
 

@@ -8,9 +8,9 @@ use std::path::Path;
 use keyholder_foundation::{SystemClock, WallClock};
 use keyholder_platform::create_new;
 use keyholder_service_users::audit::{
-    Baseline, Finding, Limits, Reading, Report, Severity, Switches, TABLES, gather, judge, rules,
+    Baseline, Finding, Limits, Reading, Report, Severity, TABLES, gather, judge, rules,
 };
-use keyholder_service_users::declaration::Policies;
+use keyholder_service_users::declaration::Declaration;
 use serde_json::{Value, json};
 
 use crate::args::{self, JudgingFlags};
@@ -41,12 +41,12 @@ pub(crate) async fn run(arguments: &args::Audit, printer: Printer) -> Result<Exi
 async fn report(audited: &Audited, arguments: &args::Audit, baseline: Option<Baseline>) -> Report {
     let flags = &arguments.judging;
     let declaration = audited.declaration();
-    let limits = limits(flags, &declaration.policies);
+    let limits = limits(flags, declaration);
     let slots_limit = flags.limit.unwrap_or(declaration.policies.non_interactive_limit);
     let reading =
         Reading { slots_limit, activity: tables(arguments.activity.as_deref()), activity_span: limits.activity };
     let facts = gather(audited.estate(), declaration, &reading, SystemClock::new().now()).await;
-    let mut switches = Switches::default();
+    let mut switches = declaration.audit.rules.clone();
     flags.switches.iter().for_each(|switch| switches.set(switch.rule, switch.severity));
     let mut findings = judge(&facts, audited.declared(), &limits, &switches);
     let unused_acceptances = baseline.map(|baseline| baseline.apply(&mut findings, facts.now)).unwrap_or_default();
@@ -60,13 +60,14 @@ fn tables(asked: Option<&[String]>) -> Vec<String> {
     if named.is_empty() { TABLES.map(str::to_owned).to_vec() } else { named }
 }
 
-fn limits(flags: &JudgingFlags, policies: &Policies) -> Limits {
-    let usual = Limits::default();
+fn limits(flags: &JudgingFlags, declaration: &Declaration) -> Limits {
+    let (usual, lines) = (Limits::default(), &declaration.audit);
+    let longest = declaration.policies.longest_lifetime;
     Limits {
-        expiring: flags.expiring.unwrap_or(usual.expiring),
-        longest_lifetime: flags.longest_lifetime.or(policies.longest_lifetime).unwrap_or(usual.longest_lifetime),
-        unused: flags.unused.unwrap_or(usual.unused),
-        password_age: flags.password_age.unwrap_or(usual.password_age),
+        expiring: flags.expiring.or(lines.expiring).unwrap_or(usual.expiring),
+        longest_lifetime: flags.longest_lifetime.or(longest).unwrap_or(usual.longest_lifetime),
+        unused: flags.unused.or(lines.unused).unwrap_or(usual.unused),
+        password_age: flags.password_age.or(lines.password_age).unwrap_or(usual.password_age),
         ..usual
     }
 }

@@ -81,6 +81,52 @@ fn orgs_of_a_declaration_are_held_against_it() {
     assert_eq!(run_as(&["audit", "--rule", "KH999=off"]).code(), 64);
     let listed = run_as(&["audit", "--rules", "--output", "json"]).json();
     assert!(listed["rules"].as_array().unwrap().iter().any(|rule| rule["id"] == "KH403"), "{listed:#}");
+    // Nobody is at this address: that is what there is to tell.
+    let nowhere = run_as(&["audit", "--url", "https://localhost:1", "--fail-on", "error"]);
+    assert!(nowhere.code() == 3 && nowhere.out.contains("KH001"), "{nowhere:#?}");
+
+    // What the declaration says of rules holds, and flags win.
+    let text = fs::read_to_string(folder.join("keyholder.toml")).unwrap();
+    fs::write(folder.join("keyholder.toml"), text + "[audit]\nrules = [\"KH403=off\", \"KH104=warning\"]\n").unwrap();
+    let report = run_as(&["audit", "--output", "json"]).json();
+    assert!(!rules(&report).contains(&"KH403"), "{report:#}");
+    let report = run_as(&["audit", "--rule", "KH403=error", "--output", "json"]).json();
+    assert!(rules(&report).contains(&"KH403"), "{report:#}");
+}
+
+/// Whoever is told to run a command can run it: each is one that this program takes.
+#[test]
+fn what_mends_a_finding_is_a_real_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _org = RunningOrg::start(folder, &["--listen", &free_port()]);
+    let create = |name: &str, grant: &str| {
+        let fixed =
+            ["app-user", "create", name, "--grant", grant, "--save-env", &format!("{name}.env"), "--yes", "--local"];
+        run(folder, &fixed).done();
+    };
+    create("it's orders", "account=delete:organization");
+    create("impersonator", "prvActOnBehalfOfAnotherUser=organization");
+    let user = "svc-orders@keyholder.localhost";
+    run(folder, &["non-interactive", "create", user, "--usage-location", "DE", "--save-env", "svc.env", "--local"])
+        .done();
+    run(folder, &["org", "clock", "+400d"]).done();
+    let report = audit(folder, &["--limit", "2", "--output", "json"]).json();
+    let mut tried = std::collections::BTreeSet::new();
+    for found in report["findings"].as_array().unwrap() {
+        for mend in found["mend"].as_array().unwrap().iter().map(|mend| mend.as_str().unwrap()) {
+            for command in mend.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("keyholder ")) {
+                // It is read whole, and then nothing is done.
+                let shell = format!("{} {command} --explain-config", env!("CARGO_BIN_EXE_keyholder"));
+                let ended = ended(std::process::Command::new("sh").args(["-c", &shell]).current_dir(folder));
+                assert_ne!(ended.code(), 64, "{found:#}: {ended:#?}");
+                tried.insert(found["rule"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    for rule in ["KH101", "KH104", "KH303", "KH304", "KH401", "KH501", "KH503", "KH504", "KH507"] {
+        assert!(tried.contains(rule), "{rule}: {tried:?}");
+    }
 }
 
 #[test]

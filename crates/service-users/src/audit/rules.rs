@@ -79,11 +79,9 @@ impl Switches {
         self.0.insert(rule.id, severity);
     }
 
-    /// These, but for what others say.
-    #[must_use]
-    pub fn under(mut self, stronger: &Self) -> Self {
-        self.0.extend(&stronger.0);
-        self
+    /// All that is said.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Option<Severity>)> + '_ {
+        self.0.iter().map(|(rule, severity)| (*rule, *severity))
     }
 
     fn of(&self, rule: &Rule) -> Option<Severity> {
@@ -112,6 +110,22 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn find(text: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.id.eq_ignore_ascii_case(text) || rule.name.eq_ignore_ascii_case(text))
+}
+
+/// Reads what somebody says of a rule: `KH104=off`, `unused=error`.
+///
+/// # Errors
+/// What is wrong with the text: a sentence about "it".
+pub fn parse_switch(text: &str) -> Result<(&'static Rule, Option<Severity>), String> {
+    let (rule, word) = text.split_once('=').ok_or("it is a rule and a weight, like `KH104=off`")?;
+    let (rule, word) = (rule.trim(), word.trim());
+    let known =
+        find(rule).ok_or_else(|| format!("there is no rule {}; `keyholder audit --rules` lists them", shown(rule)))?;
+    let all = [Severity::Note, Severity::Warning, Severity::Error];
+    match all.into_iter().find(|severity| severity.name() == word) {
+        None if word != "off" => Err("the weight of a rule is off, note, warning or error".to_owned()),
+        severity => Ok((known, severity)),
+    }
 }
 
 /// Holds all rules against the facts; the gravest findings come first.
@@ -244,6 +258,16 @@ fn of_user(org: &OrgFacts, user: &ServiceUser) -> Subject {
 fn shown(text: &str) -> String {
     let clean: String = text.chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!("`{clean}`")
+}
+
+/// A name as one word of a shell's.
+fn for_shell(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
+    format!("'{}'", clean.replace('\'', "'\\''"))
 }
 
 /// A span in whole days.

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::audit::Severity;
+
 use super::lifetime::print_lifetime;
 use super::rights::print_rights;
-use super::{Credential, Declaration, Policies, RoleSource, Sink, Stance, Subscriber};
+use super::{AuditLines, Credential, Declaration, Policies, RoleSource, Sink, Stance, Subscriber};
 
 /// The text of a `keyholder.toml`. `remark` gives the comment above an entry, by its table and name;
 /// empty for none.
@@ -74,6 +76,7 @@ pub fn print_declaration(declaration: &Declaration, remark: impl Fn(&str, &str) 
         text.subscriber(subscriber);
     }
     text.policies(&declaration.policies);
+    text.audit(&declaration.audit);
     text.out
 }
 
@@ -171,6 +174,25 @@ impl Text {
         }
         if policies.non_interactive_limit != usual.non_interactive_limit {
             self.pair("non-interactive-limit", &policies.non_interactive_limit.to_string());
+        }
+    }
+
+    fn audit(&mut self, audit: &AuditLines) {
+        if *audit == AuditLines::default() {
+            return;
+        }
+        self.header(&["audit"], "");
+        let lengths = [("expiring", audit.expiring), ("unused", audit.unused), ("password-age", audit.password_age)];
+        for (key, length) in lengths {
+            if let Some(length) = length {
+                self.pair(key, &quoted(&print_lifetime(length)));
+            }
+        }
+        let word = |severity: Option<Severity>| severity.map_or("off", Severity::name);
+        let rules: Vec<String> =
+            audit.rules.iter().map(|(rule, severity)| quoted(&format!("{rule}={}", word(severity)))).collect();
+        if !rules.is_empty() {
+            self.pair("rules", &format!("[{}]", rules.join(", ")));
         }
     }
 }

@@ -7,14 +7,17 @@ use std::time::Duration;
 use keyholder_platform::read_bounded;
 use uuid::Uuid;
 
+use crate::audit::Switches;
+use crate::audit::rules::parse_switch;
+
 use super::document::{At, Reader, number, shown};
 use super::federation::{self, GitHubRef};
 use super::lifetime::parse_lifetime;
 use super::mistakes::Mistakes;
 use super::rights::{parse_rights, read_role_file};
 use super::{
-    ApplicationUser, Credential, Declaration, Federation, KubernetesSecret, NonInteractiveUser, Org, Policies, Right,
-    Role, RoleSource, Sink, Stance, Subscriber, Tenant, check, shape,
+    ApplicationUser, AuditLines, Credential, Declaration, Federation, KubernetesSecret, NonInteractiveUser, Org,
+    Policies, Right, Role, RoleSource, Sink, Stance, Subscriber, Tenant, check, shape,
 };
 
 /// Longest file, in bytes: room for some ten thousand entries.
@@ -131,6 +134,9 @@ impl<'t> Reading<'t, '_> {
         }
         if let Some(at) = root.below_table("policies") {
             declaration.policies = self.policies(&at);
+        }
+        if let Some(at) = root.below_table("audit") {
+            declaration.audit = self.audit(&at);
         }
         declaration
     }
@@ -515,6 +521,22 @@ impl<'t> Reading<'t, '_> {
             password: password?,
             change_first_password: at.flag("change-first-password"),
         })
+    }
+
+    fn audit(&mut self, at: &At<'_, 't>) -> AuditLines {
+        let mut rules = Switches::default();
+        for (text, place) in at.texts("rules").unwrap_or_default() {
+            match parse_switch(text) {
+                Ok((rule, severity)) => rules.set(rule, severity),
+                Err(problem) => self.reader.mistake(place, format!("`{}`: {problem}", shown(text))),
+            }
+        }
+        AuditLines {
+            expiring: self.parsed(at, "expiring", parse_lifetime),
+            unused: self.parsed(at, "unused", parse_lifetime),
+            password_age: self.parsed(at, "password-age", parse_lifetime),
+            rules,
+        }
     }
 
     fn policies(&mut self, at: &At<'_, 't>) -> Policies {

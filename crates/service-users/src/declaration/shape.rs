@@ -98,6 +98,7 @@ pub(crate) static FILE: Table = Table {
              them alone; `keyholder subscriber list` looks at them with the application's own key.",
         ),
         optional("policies", Kind::Table(&POLICIES), "What shall not be, whoever asks for it."),
+        optional("audit", Kind::Table(&AUDIT), "Where `keyholder audit` draws its lines."),
     ],
     choices: &[],
 };
@@ -395,6 +396,23 @@ static SUBSCRIBER: Table = Table {
     ],
     choices: &[],
 };
+
+static AUDIT: Table = Table {
+    title: "audit",
+    keys: &[
+        optional("expiring", LENGTH, "How long before its end a credential is told of. Without: 30 days."),
+        optional("unused", LENGTH, "After how long without a sign-in something is not used. Without: 90 days."),
+        optional("password-age", LENGTH, "How old the password of a non-interactive user may be. Without: 365 days."),
+        optional(
+            "rules",
+            Kind::Texts(Text::Any),
+            "Rules with another severity, by id or name, or off: `[\"KH104=off\", \"unused=error\"]`.",
+        ),
+    ],
+    choices: &[],
+};
+
+const LENGTH: Kind = Kind::Text(Text::Duration);
 
 static POLICIES: Table = Table {
     title: "policies",

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keyholder_security::{Depth, Verb};
+use keyholder_service_users::audit::Severity;
 use keyholder_service_users::declaration::{
     Credential, Declaration, Federation, ReadError, Right, RoleSource, Sink, Stance, json_schema, print_declaration,
 };
@@ -79,6 +80,12 @@ application = "orders-cloud"
 out-of-the-box-roles = "allow"
 longest-lifetime = "90d"
 non-interactive-limit = 5
+
+[audit]
+expiring = "60d"
+unused = "52w"
+password-age = "182d"
+rules = ["KH104=off", "unused=error"]
 "#;
 
 fn parse(text: &str) -> Result<Declaration, String> {
@@ -150,6 +157,13 @@ fn s25_a_file_is_read_whole() {
     assert_eq!((litware.url.as_ref(), litware.application.as_str()), (None, "orders-cloud"));
     assert_eq!(declaration.policies.out_of_the_box_roles, Stance::Allow);
     assert_eq!(declaration.policies.non_interactive_limit, 5);
+    let said: Vec<_> = declaration.audit.rules.iter().map(|(rule, to)| (rule, to.map(Severity::name))).collect();
+    assert_eq!(said, [("KH104", None), ("KH401", Some("error"))]);
+    let unused = "rules = [\"KH1=off\", \"KH104=loud\", \"KH104\"]";
+    let mistakes = parse(&format!("[audit]\n{unused}\n")).unwrap_err();
+    for expected in ["line 2, column 10", "no rule `KH1`", "off, note, warning or error", "a rule and a weight"] {
+        assert!(mistakes.contains(expected), "{expected}: {mistakes}");
+    }
 }
 
 #[test]

@@ -51,11 +51,12 @@ impl Audited {
                 Ok(Self::new(declaration, true, orgs, None))
             }
             None => {
-                let administrator = settings::administrator(&arguments.connection, printer).await?;
-                let url = administrator.connection.url.clone();
+                let connection = settings::connection(&arguments.connection, printer).await?;
+                let http = settings::http(connection.ca_file.clone())?;
+                let (name, url) = (connection.url.to_string(), connection.url.clone());
                 let mut declaration = Declaration::default();
-                declaration.orgs.insert(url.to_string(), Org { url: url.clone(), tenant: None, environment: None });
-                let orgs = BTreeMap::from([(url.to_string(), Ok(administrator))]);
+                declaration.orgs.insert(name.clone(), Org { url, tenant: None, environment: None });
+                let orgs = connect(vec![(name, connection)], &http).await;
                 Ok(Self::new(declaration, false, orgs, None))
             }
         }

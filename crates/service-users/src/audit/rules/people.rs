@@ -101,7 +101,10 @@ fn slots(judging: &mut Judging<'_>, org: &OrgFacts) {
         found
             .so("the org refuses the next one".to_owned())
             .mend(format!("`keyholder non-interactive list --url {}` shows who takes them", org.url))
-            .mend("`keyholder non-interactive migrate USER` for what an application user can do".to_owned()),
+            .mend(format!(
+                "`keyholder non-interactive migrate USER --save-env FILE --url {}` for what an application user can do",
+                org.url
+            )),
     );
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Found, Judging, Rule, listed, of_user, shown};
+use keyholder_foundation::ClientId;
+
+use super::{Found, Judging, Rule, for_shell, listed, of_user, shown};
 use crate::audit::facts::{OrgFacts, ServiceUser, UserKind};
 use crate::audit::finding::Severity;
 use crate::declaration::{Right, in_words};
@@ -95,7 +97,7 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
         let found = found(&NO_ROLE, message).so(format!("{place} refuses whatever its program asks for"));
         judging.add(match user.application {
             Some(client) => found
-                .mend(format!("`keyholder app-user create {client} --role NAME --url {}`", org.url))
+                .mend(format!("{}, with the least role that it needs", give_role(org, user, client)))
                 .mend(format!("or `keyholder app-user remove {client} --url {}`", org.url)),
             None => {
                 found.mend(format!("`keyholder non-interactive convert {} --role NAME --url {}`", user.name, org.url))
@@ -144,9 +146,14 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
 fn narrower(org: &OrgFacts, user: &ServiceUser) -> String {
     let create = format!("`keyholder role create NAME --grant 'contact=read:organization' --url {}`", org.url);
     match user.application {
-        Some(client) => format!("{create}, then `keyholder app-user create {client} --role NAME --url {}`", org.url),
+        Some(client) => format!("{create}, then {}", give_role(org, user, client)),
         None => format!("{create}, then give it that role alone"),
     }
+}
+
+fn give_role(org: &OrgFacts, user: &ServiceUser, client: ClientId) -> String {
+    let name = for_shell(&user.name);
+    format!("`keyholder app-user create {name} --adopt {client} --role NAME --url {}`", org.url)
 }
 
 /// What a right comes to, where it is one of administration; by some of these one gets all the others.
