@@ -239,6 +239,9 @@ fn s14_what_is_wrong_with_the_sign_in_is_named() {
     run(here, &add).done();
     let soon = doctor(here, &["--certificate-file", "orders.pem"]);
     assert_eq!((soon.code, soon.with_state("warning")), (0, vec!["dates"]), "{:#}", soon.told);
+    let command = soon.step("dates")["trouble"]["command"].as_str().unwrap();
+    assert!(command.starts_with("keyholder rotate "), "{command}");
+    is_a_command(command);
     run(here, &["org", "clock", "+25d"]).done();
     let ended = doctor(here, &["--certificate-file", "orders.pem"]);
     assert_eq!(ended.with_state("failed"), ["credential", "dates"], "{:#}", ended.told);

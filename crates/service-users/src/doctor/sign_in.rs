@@ -276,10 +276,17 @@ fn registered(seen: &Seen, keys: &[KeyDates], chart: &mut Chart) {
 
 fn judge_date(seen: &Seen, what: &str, ends: Timestamp, chart: &mut Chart) {
     let left = ends.since(seen.now).as_secs();
-    let command = format!("keyholder credential add {} --secret --save-env {}.env", seen.client, seen.client);
+    let is_certificate = what.contains("certificate");
+    // What works is rotated; what has ended has nothing to be replaced from.
+    let command = match (ends <= seen.now, is_certificate) {
+        (true, false) => "keyholder credential add orders-sync --secret --save-env orders-sync.env",
+        (true, true) => "keyholder credential add orders-sync --certificate --save-key orders-sync.pem",
+        (false, false) => "keyholder rotate orders-sync --save-env orders-sync.env",
+        (false, true) => "keyholder rotate orders-sync --certificate --save-key orders-sync.pem",
+    };
     let trouble = |meaning: &str, kind| {
         let mend = "Add a new one, move the programs over, then revoke the old one; `--trust` gives a credential that never ends.";
-        Trouble::new(kind, meaning, mend, REGISTRATION).with_command(&command)
+        Trouble::new(kind, meaning, mend, REGISTRATION).with_command(command).about(seen.client)
     };
     let step = if ends <= seen.now {
         let told = format!("{what} ended at {ends}");
