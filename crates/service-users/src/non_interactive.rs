@@ -34,6 +34,7 @@ mod predecessor;
 mod problem;
 mod proof;
 mod release;
+mod renew;
 mod rows;
 
 pub use access::{Access, OrgAccess};
@@ -52,6 +53,7 @@ pub(crate) use predecessor::teams_of;
 pub use predecessor::{StillUsed, Team};
 pub use problem::Problem;
 pub use release::{Release, Released, release};
+pub use renew::{PasswordSeen, Renewal, Renewed};
 pub(crate) use rows::{ADMINISTRATIVE, DELEGATED_ADMINISTRATOR, NON_INTERACTIVE};
 pub use rows::{AssignedRole, OrgUser, Slots};
 

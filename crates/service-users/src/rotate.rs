@@ -28,6 +28,7 @@ mod own;
 mod proof;
 mod standing;
 mod turn;
+mod used;
 
 pub use aim::{Aim, Manner, Overlap};
 pub use carry::{Came, Rotated, rotate};

@@ -8,13 +8,15 @@ use keyholder_service_users::declaration::parse_lifetime;
 
 use super::Declared;
 use super::credential::SinkFlags;
+use super::org::short_time;
 
 pub(super) const ROTATE: &str = "Replaces credentials that work, so that nothing stops working for it. For each: a new one is \
     made, waited for until it works everywhere, proved by signing in and by WhoAmI in every org, and written to its place; \
     then the old one is revoked. A new one that an org does not let in, or that its place does not take, is revoked, and the \
     old one is left.\n\n\
     With `--due` or `--all`, or an application and no place, it is about what keyholder.toml declares, in the declared \
-    places and orgs. With `--save-...` it is about the one that this place holds.\n\n\
+    places and orgs: secrets, certificates, and the passwords of non-interactive users (with `--due` those that \
+    `--passwords-older-than` names). With `--save-...` it is about the one that this place holds.\n\n\
     A run that was stopped anywhere leaves a credential in the place that works: run it again, it goes on. Two runs never \
     replace the same credential: the second one is refused. The credential that the command itself is signed in with is \
     refused too, unless you say `--even-my-own`.";
@@ -25,6 +27,10 @@ pub(super) const EXAMPLES: &str = "Examples:\n  \
     keyholder rotate --due 30d --dry-run\n  \
     keyholder rotate --due 30d --yes\n  \
     keyholder rotate --all --overlap 1d --yes --output json";
+
+fn waiting_time(text: &str) -> Result<Duration, String> {
+    short_time(text, Duration::from_secs(60 * 60)).or_else(|_| parse_lifetime(text))
+}
 
 /// `rotate`.
 #[derive(Debug, Args)]
@@ -53,6 +59,13 @@ pub(crate) struct Rotate {
     /// Let the old one work until this command is run without this
     #[arg(long)]
     pub(crate) keep_old: bool,
+    /// Revoke the old one only once somebody else has signed in with the new one, as the directory's report on credentials
+    /// shows, and look for that this long (it may be hours behind); the same command, run later, goes on looking
+    #[arg(long, value_name = "TIME", value_parser = waiting_time)]
+    pub(crate) wait_for_use: Option<Duration>,
+    /// With `--due`: also the passwords of declared non-interactive users that were set longer ago than this
+    #[arg(long, value_name = "TIME", value_parser = parse_lifetime, requires = "due", conflicts_with = "all")]
+    pub(crate) passwords_older_than: Option<Duration>,
     /// Also the credential that this command is signed in with
     #[arg(long)]
     pub(crate) even_my_own: bool,

@@ -1,10 +1,12 @@
 //! `keyholder rotate`: credentials that work are replaced.
 
+mod passwords;
 mod words;
 
 use futures::future::join_all;
 use keyholder_foundation::ClientId;
-use keyholder_service_users::rotate::{self, Aim, Manner, Next, Overlap, Turn};
+use keyholder_service_users::non_interactive::Renewal;
+use keyholder_service_users::rotate::{self, Aim, Came, Manner, Next, Overlap, Turn};
 use keyholder_service_users::{Journal, KeyKind, open_sink};
 use serde_json::{Value, json};
 
@@ -45,7 +47,7 @@ impl Rotate {
             None if self.keep_old => Overlap::Open,
             None => Overlap::None,
         };
-        Manner { due: self.due, overlap, wait_for_use: None, even_my_own: self.even_my_own }
+        Manner { due: self.due, overlap, wait_for_use: self.wait_for_use, even_my_own: self.even_my_own }
     }
 }
 
@@ -71,7 +73,7 @@ async fn in_place(here: &Here, arguments: &Rotate, who: &str, printer: Printer) 
         lifetime: arguments.lifetime,
         ..found.aim(&here.administrator, sink.as_ref(), arguments.replaces)
     };
-    carry_out(&[aim], Vec::new(), arguments, &here.journal, printer).await
+    carry_out(&[aim], &[], Vec::new(), arguments, &here.journal, printer).await
 }
 
 /// What keyholder.toml declares.
@@ -90,8 +92,9 @@ async fn of_declared(declared: &Declared, arguments: &Rotate, printer: Printer) 
     };
     if let Some(who) = &arguments.who
         && !declaration.application_users.iter().any(|(name, user)| wanted(name, user))
+        && !declaration.non_interactive_users.iter().any(|(name, user)| name == who || user.user_name == *who)
     {
-        let message = format!("`{}` declares no application user `{who}`", arguments.declared.file.display());
+        let message = format!("`{}` declares no service user `{who}`", arguments.declared.file.display());
         return Err(Failure::new(Exit::BadConfiguration, message)
             .hint("name one that it declares, or say where the credential is: `--save-env FILE` and its like"));
     }
@@ -104,7 +107,8 @@ async fn of_declared(declared: &Declared, arguments: &Rotate, printer: Printer) 
             Err((name, error)) => stopped.push((name, error.into())),
         }
     }
-    carry_out(&aims, stopped, arguments, &borrowing.journal, printer).await
+    let passwords = passwords::of_declared(declared, arguments, &mut stopped).await;
+    carry_out(&aims, &passwords, stopped, arguments, &borrowing.journal, printer).await
 }
 
 fn is_id(who: &str, id: ClientId) -> bool {
@@ -117,6 +121,7 @@ const AT_ONCE: usize = 16;
 /// Looks, tells, asks, does it and tells how it went.
 async fn carry_out(
     aims: &[Aim<'_>],
+    renewals: &[(Renewal, bool)],
     mut stopped: Vec<Stopped>,
     arguments: &Rotate,
     journal: &Journal,
@@ -139,41 +144,51 @@ async fn carry_out(
             }
         }
     }
-    words::plan(&turns, arguments.due, printer);
+    let (due, seen) = passwords::due(renewals, &mut stopped).await;
+    words::plan(&turns, &seen, arguments.due, printer);
     if arguments.dry_run {
-        let mut document = json!({"plan": turns, "failures": words::failures(&stopped)});
+        let mut document = json!({"plan": turns, "passwords": seen, "failures": words::failures(&stopped)});
         words::tell_failures(&stopped, printer);
         let failed = failed(&stopped, 0).map(|failed| failed.within(&mut document));
         printer.json(&document);
         return match failed {
             Some(failed) => Err(failed),
-            None if next.is_empty() => Ok(Exit::Done),
+            None if next.is_empty() && due.is_empty() => Ok(Exit::Done),
             None => Ok(Exit::Changes),
         };
     }
     let mut came: Vec<Value> = Vec::new();
     let mut done = 0;
-    if !next.is_empty() {
+    let (mut renewed, mut unused) = (Vec::new(), 0);
+    if !next.is_empty() || !due.is_empty() {
         let finished = turns.iter().filter(|turn| turn.next == Next::Finish).count();
-        confirm(arguments.yes, &words::summary(next.len() - finished, finished), printer).await?;
+        confirm(arguments.yes, &words::summary(next.len() - finished, finished, due.len()), printer).await?;
         printer.line("");
         let next: Vec<Aim<'_>> = next.into_iter().map(again).collect();
         for (aim, rotated) in next.iter().zip(rotate::rotate_all(&next, manner, journal, &lines).await) {
             match rotated {
                 Ok(rotated) => {
                     done += usize::from(rotated.changed);
+                    unused += usize::from(rotated.came == Came::Unused);
                     words::came(&rotated, printer);
                     came.push(serde_json::to_value(&rotated).unwrap_or_default());
                 }
                 Err(error) => stopped.push((aim.name.clone(), error.into())),
             }
         }
+        renewed = passwords::renew(&due, &lines, &mut stopped, printer).await;
+        done += renewed.len();
+    }
+    if let (1.., Some(time)) = (unused, arguments.wait_for_use) {
+        stopped.push(words::unused(unused, time));
     }
     words::tell_failures(&stopped, printer);
     let mut document = json!({
         "changed": done > 0,
         "plan": turns,
+        "passwords": seen,
         "rotated": came,
+        "renewed": renewed,
         "failures": words::failures(&stopped),
         "steps": lines.events(),
     });

@@ -186,7 +186,7 @@ fn s08_what_is_declared_and_due_is_replaced_and_proved_in_every_org() {
     assert_ne!(held(places[1]), before[1]);
     let told = rotate(here, &["--all", "--yes", "--output", "json"]).json();
     assert_eq!(told["rotated"].as_array().unwrap().len(), 3, "{told:#}");
-    assert!(rotate(here, &["nobody", "--yes"]).failed(78).contains("declares no application user `nobody`"));
+    assert!(rotate(here, &["nobody", "--yes"]).failed(78).contains("declares no service user `nobody`"));
 
     // A wrong clock of the org's moves what is due, as everything goes by it.
     run(here, &["org", "clock", "+280d"]).done();
@@ -330,6 +330,101 @@ fn the_credential_of_the_command_itself_is_replaced_only_when_that_is_said() {
 }
 
 #[test]
+fn s08_the_old_one_goes_once_somebody_else_has_used_the_new_one() {
+    let (folder, _org) = world(&[]);
+    let here = folder.path();
+    let wait = [&ENV[..], &["--wait-for-use", "1ms", "--yes"]].concat();
+    let said = rotate(here, &wait).failed(1);
+    assert!(said.contains("no sign-in of somebody else's was seen"), "{said}");
+    let new = held_id(here);
+    assert_eq!(ids(here).len(), 2);
+    // The proof of the new one does not count.
+    rotate(here, &wait).failed(1);
+    assert_eq!((ids(here).len(), held_id(here)), (2, new.clone()));
+    run(here, &["org", "clock", "+10m"]).done();
+    lets_in(here, "orders.env");
+    let told = rotate(here, &[&wait[..], &["--output", "json"]].concat()).json();
+    assert!(told["rotated"][0]["used"].is_string(), "{told:#}");
+    assert_eq!(ids(here), [new]);
+}
+
+/// A declaration with a non-interactive user whose password goes there.
+fn with_person(url: &str, user_name: &str, password: &str) -> String {
+    format!(
+        "[orgs.prod]\nurl = \"{url}\"\n\n[roles.orders]\nname = \"Orders\"\n\
+         privileges = {{ contact = \"read:organization\" }}\n\n[non-interactive-users.legacy]\n\
+         user-name = \"{user_name}\"\nroles = [\"orders\"]\nusage-location = \"DE\"\npassword = {password}\n"
+    )
+}
+
+/// What the journal's folder keeps of passwords.
+fn pending(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().file_name());
+    names.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".password.env")).collect()
+}
+
+#[test]
+fn s08_the_password_of_a_non_interactive_user_is_replaced_when_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let file =
+        with_person("https://contoso.crm4.dynamics.com", "svc-legacy@contoso.com", "{ env-file = \"legacy.env\" }");
+    fs::write(here.join("keyholder.toml"), file).unwrap();
+    let _org = RunningOrg::start(here, &["--listen", &free_port()]);
+    run(here, &["apply", "--local", "--yes"]).done();
+    let env = ".keyholder/rehearsal/legacy/legacy.env";
+    fs::copy(here.join(env), here.join("old.env")).unwrap();
+    assert_eq!(rotate(here, &["--due", "30d", "--dry-run"]).code(), 0, "a password has no end");
+    run(here, &["org", "clock", "+100d"]).done();
+    let older = |age: &'static str| ["--due", "30d", "--passwords-older-than", age];
+    assert_eq!(rotate(here, &[&older("200d")[..], &["--dry-run"]].concat()).code(), 0);
+    let dry = rotate(here, &[&older("90d")[..], &["--dry-run"]].concat());
+    assert!(dry.code() == 2 && dry.out.contains("ends the old one at once"), "{dry:#?}");
+    lets_in(here, env);
+
+    let said = rotate(here, &[&older("90d")[..], &["--yes"]].concat()).done();
+    assert!(said.contains("proved   WhoAmI as `legacy` in prod") && said.contains("holds the new password"), "{said}");
+    lets_in(here, env);
+    run(here, &["whoami", "--env-file", "old.env"]).failed(77);
+    assert_eq!(rotate(here, &[&older("90d")[..], &["--dry-run"]].concat()).code(), 0, "it is new now");
+    let password = fs::read_to_string(here.join(env)).unwrap();
+    let told = rotate(here, &["legacy", "--yes", "--output", "json"]).json();
+    assert_eq!(told["renewed"][0]["provedIn"], serde_json::json!(["prod"]), "{told:#}");
+    assert_ne!(fs::read_to_string(here.join(env)).unwrap(), password);
+    lets_in(here, env);
+    assert!(pending(&here.join(".keyholder/journal")).is_empty());
+    assert_eq!(run(here, &["plan", "--local"]).code(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_that_its_program_does_not_take_is_kept_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", &free_port()]);
+    let script = "cat > got\nif test -e sealed; then echo the vault is sealed >&2; exit 3; fi\ncp got vault\n";
+    fs::write(here.join("vault.sh"), script).unwrap();
+    let url = org.ready["orgUrl"].as_str().unwrap();
+    let file = with_person(url, "svc-legacy@keyholder.localhost", "{ command = [\"sh\", \"vault.sh\"] }");
+    fs::write(here.join("keyholder.toml"), file).unwrap();
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    let first = fs::read_to_string(here.join("vault")).unwrap();
+    fs::write(here.join("sealed"), "").unwrap();
+    let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"])).failed(1);
+    assert!(said.contains("the vault is sealed") && said.contains(".password.env` holds it"), "{said}");
+    let journal = here.join("state/keyholder/journal");
+    let [kept] = pending(&journal).try_into().unwrap();
+    assert!(keyholder_platform::is_private(&journal.join(&kept)).unwrap());
+    lets_in(here, &journal.join(&kept).display().to_string());
+    fs::remove_file(here.join("sealed")).unwrap();
+    let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"])).done();
+    assert!(said.contains("a run before this one was stopped"), "{said}");
+    assert!(pending(&journal).is_empty());
+    let new = fs::read_to_string(here.join("vault")).unwrap();
+    assert!(new != first && !said.contains(new.trim()));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_before_anything_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
@@ -342,6 +437,8 @@ fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         (&[APP, "--replaces", "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001"], "required"),
         (&[APP, "--save-env", "x", "--keep-old", "--overlap", "1d"], "cannot be used with"),
         (&[APP, "--save-env", "x", "--overlap", "3 months"], "no fixed length"),
+        (&["--all", "--passwords-older-than", "90d"], "cannot be used with"),
+        (&[APP, "--passwords-older-than", "90d"], "required"),
     ] {
         let said = rotate(here, arguments).failed(64);
         assert!(said.contains(expected), "{arguments:?}: {said}");

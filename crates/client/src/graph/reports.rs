@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use keyholder_foundation::{ClientId, Timestamp};
+use keyholder_foundation::{ClientId, KeyId, Timestamp};
 use serde::Deserialize;
 use url::Url;
 
 use super::Graph;
+use crate::dataverse::{encode, quote};
 use crate::error::Error;
 
 /// One row of the report.
@@ -16,6 +17,15 @@ struct Activity {
     app_id: ClientId,
     #[serde(default)]
     last_sign_in_activity: Option<Moment>,
+}
+
+/// One row of the report on credentials.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CredentialActivity {
+    key_id: String,
+    #[serde(default)]
+    sign_in_activity: Option<Moment>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +43,7 @@ impl Graph {
     /// What the requests came to: 403 without the right to read audit logs (`AuditLog.Read.All`), or
     /// without a plan that has them.
     pub async fn last_sign_ins(&self) -> Result<BTreeMap<ClientId, Timestamp>, Error> {
-        let rows: Vec<Activity> = self.list(self.beta("reports/servicePrincipalSignInActivities")).await?;
+        let rows: Vec<Activity> = self.list(self.beta("reports/servicePrincipalSignInActivities", None)).await?;
         let moment = |row: Activity| {
             let last = row.last_sign_in_activity?.last_sign_in_date_time?;
             Some((row.app_id, Timestamp::parse(&last).ok()?))
@@ -41,9 +51,25 @@ impl Graph {
         Ok(rows.into_iter().filter_map(moment).collect())
     }
 
+    /// When each secret and certificate of an application was signed in with last; those that never were are not in it.
+    /// The report may be hours behind.
+    ///
+    /// # Errors
+    /// As [`Graph::last_sign_ins`].
+    pub async fn credential_sign_ins(&self, client: ClientId) -> Result<BTreeMap<KeyId, Timestamp>, Error> {
+        let filter = encode(&format!("appId eq {}", quote(&client.to_string())));
+        let url = self.beta("reports/appCredentialSignInActivities", Some(&format!("$filter={filter}")));
+        let rows: Vec<CredentialActivity> = self.list(url).await?;
+        let moment = |row: CredentialActivity| {
+            let last = row.sign_in_activity?.last_sign_in_date_time?;
+            Some((row.key_id.parse().ok()?, Timestamp::parse(&last).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(moment).collect())
+    }
+
     /// A path of the beta version.
-    fn beta(&self, path: &str) -> Url {
-        let mut url = self.api.url(path, None);
+    fn beta(&self, path: &str, query: Option<&str>) -> Url {
+        let mut url = self.api.url(path, query);
         url.set_path(&format!("/beta/{path}"));
         url
     }

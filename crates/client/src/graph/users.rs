@@ -13,7 +13,7 @@ use crate::wire::json;
 
 /// What is asked of a person: all that service users need to know, and nothing of their life.
 const SELECTED: &str = "id,accountEnabled,displayName,userPrincipalName,mail,usageLocation,assignedLicenses,\
-    licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime";
+    licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime,lastPasswordChangeDateTime";
 /// How many ids one filter names; Graph takes fifteen.
 const IDS_AT_ONCE: usize = 15;
 

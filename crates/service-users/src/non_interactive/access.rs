@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyholder_client::{Dataverse, Error as ClientError, Graph, Http, OrgUrl, PowerPlatform};
-use keyholder_foundation::{Random, Timestamp, WallClock};
+use keyholder_foundation::{Random, Secret, Timestamp, WallClock};
 
+use super::password::WayIn;
+use crate::error::Error;
 use crate::journal::Journal;
 use crate::sink::Means;
 use crate::{Administrator, Patience};
@@ -97,5 +99,21 @@ impl Access {
 
     pub(super) fn now(&self) -> Timestamp {
         self.http.clock().now()
+    }
+
+    /// A person's way into the orgs, the first of them above all.
+    pub(super) fn way_in(&self, tenant: &str, user_name: &str, password: Secret) -> Result<WayIn, Error> {
+        let first = self.orgs.first().ok_or_else(|| Error::Unplanned("an org".to_owned()))?;
+        let login = first.org.tokens().authority().login();
+        let is_known =
+            keyholder_client::cloud::is_microsoft_login(login) || keyholder_client::transport::is_loopback(login);
+        Ok(WayIn {
+            urls: self.orgs.iter().map(|org| org.url.clone()).collect(),
+            tenant: tenant.to_owned(),
+            authority: (!is_known).then(|| login.clone()),
+            user_name: user_name.to_owned(),
+            password,
+            ca_file: self.ca_file.clone(),
+        })
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::standing::Standing;
 use super::turn::{self, Next, Turn};
-use super::{Aim, Manner, own, proof};
+use super::{Aim, Manner, own, proof, used};
 use crate::Administrator;
 use crate::apply::{Making, Replacing, keys};
 use crate::error::Error;
@@ -24,6 +24,8 @@ pub enum Came {
     Replaced,
     /// The new one stands in its place; the old one works until it is revoked by a later run.
     Overlaps,
+    /// The new one stands in its place; nobody but this command was seen to use it, so that the old one works on.
+    Unused,
     /// Nothing was to be done.
     Nothing,
 }
@@ -51,6 +53,9 @@ pub struct Rotated {
     pub ends: Option<Timestamp>,
     /// The orgs that let it in.
     pub proved_in: Vec<String>,
+    /// When somebody else signed in with it, where that was waited for.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub used: Option<Timestamp>,
     /// What was revoked.
     pub revoked: Vec<KeyId>,
     /// What works beside it.
@@ -111,6 +116,7 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
         id: turn.current,
         ends: turn.ends,
         proved_in: Vec::new(),
+        used: None,
         revoked: Vec::new(),
         overlapping: Vec::new(),
         revoked_at: turn.revoked_at,
@@ -123,7 +129,10 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
             return Ok(rotated);
         }
         Next::Finish => match &standing.key {
+            // Others' use of it proves it; a sign-in from here would hide theirs in the report.
+            Some(key) if manner.wait_for_use.is_some() => Some(key.clone()),
             Some(key) => {
+                rotated.proved_in.clone_from(&turn.proved_in);
                 proof::prove(aim.administrator, &aim.name, key, &aim.orgs, reporter).await?;
                 Some(key.clone())
             }
@@ -133,19 +142,27 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
         Next::Replace => {
             let key = make(aim, &turn, &standing, reporter).await?;
             rotated.changed = true;
+            rotated.proved_in.clone_from(&turn.proved_in);
             rotated.id = key.key_id;
             rotated.ends = key.expires;
             tell_made(aim, &key, reporter);
             Some(key)
         }
     };
-    if key.is_some() {
-        rotated.proved_in = turn.proved_in.clone();
-    }
     if !turn.at_once {
         rotated.came = Came::Overlaps;
         rotated.overlapping = turn.revokes;
         return Ok(rotated);
+    }
+    if let (Some(at_most), Some(id)) = (manner.wait_for_use, rotated.id) {
+        let made = standing.find(id).and_then(|one| one.starts).unwrap_or(standing.now);
+        rotated.used = used::wait(aim, (id, made), at_most, reporter).await?;
+        if rotated.used.is_none() {
+            rotated.came = Came::Unused;
+            rotated.overlapping = turn.revokes;
+            rotated.revoked_at = None;
+            return Ok(rotated);
+        }
     }
     let removed = revoke(aim, &standing, key.as_ref(), &turn.revokes).await?;
     for id in &turn.revokes {

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use keyholder_foundation::{KeyId, Timestamp};
 use keyholder_service_users::declaration::print_lifetime;
+use keyholder_service_users::non_interactive::{PasswordSeen, Renewed};
 use keyholder_service_users::rotate::{Came, Next, Rotated, Turn};
 use serde_json::{Value, json};
 
 use super::Stopped;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::progress::shown;
 
 /// What would be done, one line and its reasons for each credential.
-pub(super) fn plan(turns: &[Turn], due: Option<Duration>, printer: Printer) {
+pub(super) fn plan(turns: &[Turn], passwords: &[PasswordSeen], due: Option<Duration>, printer: Printer) {
     for turn in turns {
         let sign = match turn.next {
             Next::Replace => '+',
@@ -26,8 +29,25 @@ pub(super) fn plan(turns: &[Turn], due: Option<Duration>, printer: Printer) {
             printer.sentence("      ", &reason);
         }
     }
-    let changes = turns.iter().filter(|turn| turn.next.is_change()).count();
-    match (turns.is_empty(), changes, due) {
+    for seen in passwords {
+        let place = shown(Path::new(&seen.place));
+        printer.sentence("  + ", &format!("password of `{}` ({}) in `{place}`", seen.name, seen.user_name));
+        let reason = match (seen.is_begun, seen.set) {
+            (true, _) => "a run before this one was stopped in the midst of it".to_owned(),
+            (false, Some(set)) => format!("the one there was set on {}", set.date()),
+            (false, None) => "when the one there was set is not told".to_owned(),
+        };
+        printer.sentence("      ", &reason);
+        let orgs = seen.proved_in.join(", ");
+        printer.sentence(
+            "      ",
+            &format!(
+                "a new one is set, which ends the old one at once; it is proved by WhoAmI in {orgs}, and written there"
+            ),
+        );
+    }
+    let changes = turns.iter().filter(|turn| turn.next.is_change()).count() + passwords.len();
+    match (turns.is_empty() && passwords.is_empty(), changes, due) {
         (true, ..) => printer.line("There is no credential here that could be replaced."),
         (_, 0, Some(due)) => printer.line(&format!("\nNothing to do: none ends within {}.", print_lifetime(due))),
         (_, 0, None) => printer.line("\nNothing to do."),
@@ -70,10 +90,11 @@ fn reasons(turn: &Turn) -> Vec<String> {
 }
 
 /// How much there is to do.
-pub(super) fn summary(made: usize, finished: usize) -> String {
+pub(super) fn summary(made: usize, finished: usize, passwords: usize) -> String {
     let made = (made > 0).then(|| format!("{made} to be replaced"));
     let finished = (finished > 0).then(|| format!("of {finished} the old one to be revoked"));
-    made.into_iter().chain(finished).collect::<Vec<_>>().join(", ")
+    let passwords = (passwords > 0).then(|| format!("{passwords} password(s) to be replaced"));
+    made.into_iter().chain(finished).chain(passwords).collect::<Vec<_>>().join(", ")
 }
 
 /// What came of one.
@@ -85,10 +106,30 @@ pub(super) fn came(rotated: &Rotated, printer: Printer) {
     let old = match (rotated.came, rotated.revoked_at) {
         (Came::Nothing, _) => return,
         (Came::Replaced, _) => "; what it replaces is revoked".to_owned(),
+        (Came::Unused, _) => "; what it replaces works until somebody has signed in with the new one".to_owned(),
         (Came::Overlaps, Some(at)) => format!("; what it replaces works until this is run after {at}"),
         (Came::Overlaps, None) => "; what it replaces works until this is run without `--keep-old`".to_owned(),
     };
     printer.sentence("", &format!("{now}{old}."));
+}
+
+/// What came of a password.
+pub(super) fn renewed(renewed: &Renewed, printer: Printer) {
+    let place = shown(Path::new(&renewed.place));
+    printer.sentence("", &format!("`{}`: `{place}` holds the new password of {}.", renewed.name, renewed.user_name));
+    for unproved in &renewed.unproved {
+        printer.note(&format!("it could not be proved in {unproved}"));
+    }
+}
+
+/// The failure of those that nobody else was seen to use.
+pub(super) fn unused(number: usize, time: Duration) -> Stopped {
+    let message = format!(
+        "of {number} new credential(s) no sign-in of somebody else's was seen within {} s: the old one works on",
+        time.as_secs()
+    );
+    let hint = "run the same command again later; or without `--wait-for-use`, which revokes the old one at once";
+    ("several".to_owned(), Failure::new(Exit::Failed, message).hint(hint))
 }
 
 /// What failed, for people.

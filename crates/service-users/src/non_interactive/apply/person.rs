@@ -25,19 +25,7 @@ impl Run<'_> {
     }
 
     fn way_in(&self, password: Secret) -> Result<WayIn, Error> {
-        let (first, _) = self.org(0)?;
-        let authority = first.org.tokens().authority();
-        let login = authority.login();
-        let is_known =
-            keyholder_client::cloud::is_microsoft_login(login) || keyholder_client::transport::is_loopback(login);
-        Ok(WayIn {
-            urls: self.access.orgs.iter().map(|org| org.url.clone()).collect(),
-            tenant: self.observed.tenant.id.to_string(),
-            authority: (!is_known).then(|| login.clone()),
-            user_name: self.definition.user_name.clone(),
-            password,
-            ca_file: self.access.ca_file.clone(),
-        })
+        self.access.way_in(&self.observed.tenant.id.to_string(), &self.definition.user_name, password)
     }
 
     pub(super) async fn create_person(&mut self, usage_location: Option<String>) -> Result<(), Error> {
