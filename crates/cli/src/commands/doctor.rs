@@ -77,7 +77,7 @@ async fn diagnose(
     for step in &steps {
         words::tell(step, printer);
     }
-    printer.line(&format!("\n{}", words::summary(&steps)));
+    words::summary(&steps, printer);
     let mut document = json!({
         "url": connection.url.to_string(),
         "clientId": seen.client,

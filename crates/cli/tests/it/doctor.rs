@@ -223,6 +223,8 @@ fn s14_what_is_wrong_with_the_sign_in_is_named() {
     for words in ["FAILED", "AADSTS7000215", "means", "mend", "an owner of the app registration"] {
         assert!(text.out.contains(words), "no {words} in {}", text.out);
     }
+    let is_short = |line: &str| line.chars().count() <= 100 || line.contains("such as  keyholder ");
+    assert!(text.out.lines().all(is_short), "{}", text.out);
     assert!(!text.out.contains("nobody~may~see") && !text.err.contains("nobody~may~see"), "{text:#?}");
 
     let add = [

@@ -72,20 +72,22 @@ fn names(steps: &[Step], state: State) -> Vec<&'static str> {
     names
 }
 
-pub(super) fn summary(steps: &[Step]) -> String {
+/// What is in the way, and what was not looked at, by names alone.
+pub(super) fn summary(steps: &[Step], printer: Printer) {
     let failed = names(steps, State::Failed);
     let warned = names(steps, State::Warning);
     let unchecked = names(steps, State::NotChecked);
-    let mut text = match failed.as_slice() {
+    let first = match failed.as_slice() {
         [] => "Nothing is in the way.".to_owned(),
         failed => format!("In the way: {}.", failed.join(", ")),
     };
+    printer.line("");
+    lines("", &first, printer);
     for (what, names) in [("Worth a look", warned), ("Not checked", unchecked)] {
         if !names.is_empty() {
-            text.push_str(&format!("\n{what}: {}.", names.join(", ")));
+            lines("", &format!("{what}: {}.", names.join(", ")), printer);
         }
     }
-    text
 }
 
 /// The first step that failed, as why the command ends so.
