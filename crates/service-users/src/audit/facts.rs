@@ -14,6 +14,9 @@ use crate::non_interactive::HeldLicence;
 
 pub(super) use crate::report::moment;
 
+/// What is not known where federated credentials could not be read.
+pub(super) const FEDERATIONS: &str = "whose tokens applications accept instead of secrets";
+
 /// Everything that was read, and what could not be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -364,6 +367,12 @@ impl Facts {
     #[must_use]
     pub fn tenant(&self, authority: &str) -> Option<&TenantFacts> {
         self.tenants.iter().find(|tenant| tenant.authority == authority)
+    }
+
+    /// Whether it was read whose tokens the applications of a tenant accept: without, each may accept any.
+    #[must_use]
+    pub fn federations_are_known(&self, tenant: &str) -> bool {
+        !self.unread.iter().any(|unread| unread.tenant.as_deref() == Some(tenant) && unread.what == FEDERATIONS)
     }
 
     /// Every user of every org, with its org.

@@ -27,6 +27,11 @@ async fn nothing_is_wrong_with_what_is_sound() {
     audited.user_in(&application, &["home"]).await;
     let all = audited.findings().await;
     assert!(rules_of(&all, "nightly").is_empty(), "{all:#?}");
+    // A secret that ends beside them may still be the one in use.
+    audited.secret(&application, "old", -100, 5).await;
+    let all = audited.findings().await;
+    let found = finding(&all, "KH102", "nightly");
+    assert!(found.severity == Severity::Note && found.consequence.as_ref().unwrap().contains("unless"), "{found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,6 +213,24 @@ async fn what_cannot_be_read_is_a_finding_and_hides_no_other() {
     let all = audited.findings().await;
     assert!(finding(&all, "KH001", "home").message.contains("429"), "{all:#?}");
     assert_eq!(finding(&all, "KH002", "").orgs, ["home"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_sign_in_by_what_was_not_read_is_not_called_dead() {
+    let audited = Audited::new().await;
+    let expired = audited.registered("expired").await;
+    audited.secret(&expired, "old", -200, -3).await;
+    let keyless = audited.registered("keyless").await;
+    for one in [&expired, &keyless] {
+        audited.user_in(one, &["home"]).await;
+    }
+    audited.answer_instead(|what| {
+        let refusal = json!({"error": {"code": "Authorization_RequestDenied", "message": "no"}});
+        what.contains("/v1.0/$batch").then_some((403, refusal))
+    });
+    let all = audited.findings().await;
+    assert!(finding(&all, "KH003", "").message.contains("whose tokens applications accept"), "{all:#?}");
+    assert!(!rules_of(&all, "expired").contains(&"KH101") && !rules_of(&all, "keyless").contains(&"KH108"), "{all:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::{Notes, Wanted, trouble};
 use crate::Administrator;
 use crate::audit::facts::{
-    AcceptedIssuer, ApplicationFacts, HeldCredential, PersonFacts, Principal, Registration, TenantFacts, Unread,
+    AcceptedIssuer, ApplicationFacts, FEDERATIONS, HeldCredential, PersonFacts, Principal, Registration, TenantFacts,
+    Unread,
 };
 use crate::kept::{self, Registered};
 use crate::marks::{Labels, is_ours};
@@ -75,7 +76,7 @@ async fn applications(
     .await;
     let mut principals: BTreeMap<ClientId, ServicePrincipal> =
         principals?.into_iter().map(|one| (one.app_id, one)).collect();
-    let federations = notes.take("whose tokens applications accept instead of secrets", &[], federations);
+    let federations = notes.take(FEDERATIONS, &["the Microsoft Graph permission Application.Read.All"], federations);
     let mut federations = federations.unwrap_or_default();
     let sign_ins = notes.take("when applications signed in last", &SIGN_INS, sign_ins);
     let last = |client: ClientId| sign_ins.as_ref().and_then(|all| all.get(&client).copied());

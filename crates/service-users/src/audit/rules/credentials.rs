@@ -8,6 +8,7 @@ use keyholder_foundation::Timestamp;
 use super::{DAY, Found, Judging, Rule, days, listed, of_application, shown};
 use crate::audit::facts::{ApplicationFacts, HeldCredential};
 use crate::audit::finding::{Severity, Subject, SubjectKind};
+use crate::declaration::ApplicationUser;
 use crate::kept::KeyKind;
 
 static EXPIRED: Rule = Rule {
@@ -26,7 +27,7 @@ static EXPIRING: Rule = Rule {
     title: "An application's last credential expires soon",
     explanation: "When it expires, the program that uses it stops, in every org at once. Only the last of several \
         credentials counts, because a rotation leaves an older one to its end.",
-    mend: "Rotate it before: add a new one, let the program use it, revoke the old one.",
+    mend: "Replace it before, with `keyholder rotate`.",
 };
 static TOO_LONG: Rule = Rule {
     id: "KH103",
@@ -34,7 +35,7 @@ static TOO_LONG: Rule = Rule {
     severity: Severity::Warning,
     title: "A secret or certificate lives too long",
     explanation: "Whoever gets hold of it can use it until its end. Shorter lives are safer, and rotation then is a habit.",
-    mend: "Replace it with one of a shorter life.",
+    mend: "Replace it with one of a shorter life, with `keyholder rotate`.",
 };
 static FEDERATION: Rule = Rule {
     id: "KH104",
@@ -106,11 +107,10 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
     let now = judging.now();
     let orgs = judging.orgs_of(application.client_id);
     let name = shown(&application.name);
-    if !application.federations.is_empty() {
-        return;
-    }
+    // What accepts another issuer's tokens, or may, can go on without any of its own.
+    let is_federated = may_be_federated(judging, application);
     if application.credentials.is_empty() {
-        if !orgs.is_empty() {
+        if !orgs.is_empty() && !is_federated {
             let message = format!("{name} has nothing to sign in with, and is a user of {}", listed(&orgs));
             let found = Found::new(&NONE, of_application(application), message).in_orgs(orgs);
             judging.add(
@@ -124,7 +124,9 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
     // The one that works the longest; one without an end is there for good.
     let Some(last) = application.credentials.iter().max_by_key(|held| (held.ends.is_none(), held.ends)) else { return };
     let Some(end) = last.ends else { return };
-    let (rule, message, consequence) = if end <= now {
+    let (rule, message, consequence) = if end <= now && is_federated {
+        return;
+    } else if end <= now {
         let message = format!("the last credential of {name}, a {}, expired on {}", last.kind.noun(), end.date());
         (&EXPIRED, message, format!("the program has not reached {} since", listed(&orgs)))
     } else if end.since(now) <= judging.limits.expiring {
@@ -135,20 +137,19 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
         };
         let message =
             format!("the last credential of {name}, a {}, expires on {}, {left}", last.kind.noun(), end.date());
-        (&EXPIRING, message, format!("the program stops reaching {} then", listed(&orgs)))
+        let unless = if is_federated { ", unless it signs in with another issuer's tokens" } else { "" };
+        (&EXPIRING, message, format!("the program stops reaching {} then{unless}", listed(&orgs)))
     } else {
         return;
     };
     let found = Found::new(rule, of_application(application), message).program(&application.name).when(Some(end));
     let found = if orgs.is_empty() { found } else { found.so(consequence).in_orgs(orgs) };
-    judging.add(
-        found.mend(format!("{}, let the program use it, then revoke the old one", add_secret(application))).mend(
-            format!(
-                "or one that never expires, where the program runs in a pipeline or cluster: {}",
-                add_trust(application)
-            ),
-        ),
-    );
+    let found = if end <= now { found.mend(add_secret(application)) } else { found.mend(rotate(judging, application)) };
+    let found = found.mend(format!(
+        "or one that never expires, where the program runs in a pipeline or cluster: {}",
+        add_trust(application)
+    ));
+    judging.add_at_most(if is_federated { Severity::Note } else { Severity::Error }, found);
 }
 
 /// What is to be said of each by itself.
@@ -179,7 +180,7 @@ fn each(judging: &mut Judging<'_>, application: &ApplicationFacts) {
             let orgs = judging.orgs_of(application.client_id);
             let found =
                 found.program(&application.name).in_orgs(orgs).so("whoever gets hold of it can use it until then");
-            let found = found.mend(add_secret(application)).mend(format!("then {revoke}"));
+            let found = found.mend(rotate(judging, application));
             // The local org gives its own administrator a secret without end, which opens nothing else.
             let is_local = is_endless && judging.users_of(application.client_id).any(|(_, user)| user.is_caller);
             judging.add_at_most(if is_local { Severity::Note } else { Severity::Error }, found);
@@ -225,7 +226,8 @@ fn federation(judging: &mut Judging<'_>, application: &ApplicationFacts) {
     let lives = |held: &&HeldCredential| held.lives(now);
     let has = |kind: KeyKind| application.credentials.iter().filter(lives).any(|held| held.kind == kind);
     let orgs = judging.orgs_of(application.client_id);
-    if !has(KeyKind::Secret) || has(KeyKind::Certificate) || !application.federations.is_empty() || orgs.is_empty() {
+    let others = has(KeyKind::Certificate) || may_be_federated(judging, application);
+    if !has(KeyKind::Secret) || others || orgs.is_empty() {
         return;
     }
     let message = format!("{} signs in with a client secret, which can leak and expires", shown(&application.name));
@@ -256,6 +258,22 @@ fn hidden(judging: &mut Judging<'_>, application: &ApplicationFacts) {
         judging.add(found.in_orgs(orgs).so("it opens the same as the registration's own").when(held.ends).mend(
             format!("Microsoft Graph: `POST /servicePrincipals/{}/{action}` with the id {}", principal.id, held.id),
         ));
+    }
+}
+
+fn may_be_federated(judging: &Judging<'_>, application: &ApplicationFacts) -> bool {
+    !application.federations.is_empty() || !judging.facts.federations_are_known(&application.tenant)
+}
+
+/// Replaces what works, without a gap.
+fn rotate(judging: &Judging<'_>, application: &ApplicationFacts) -> String {
+    let client = application.client_id;
+    let is_it = |one: &ApplicationUser| one.client_id.map_or(one.name == application.name, |id| id == client);
+    match judging.declared.is_some_and(|declared| declared.application_users.values().any(is_it)) {
+        true => format!("`keyholder rotate {client} --lifetime 180d`"),
+        false => {
+            format!("`keyholder rotate {client} --lifetime 180d --save-env FILE`, with the file that holds it now")
+        }
     }
 }
 
