@@ -80,11 +80,8 @@ impl From<ConfigurationError> for Failure {
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         let exit = match error {
-            FileError::Io { .. } | FileError::NotOwn { .. } => Exit::CannotCreate,
-            FileError::TooLarge { .. }
-            | FileError::NotText { .. }
-            | FileError::NotRegular { .. }
-            | FileError::Link { .. } => Exit::BadData,
+            FileError::Io { .. } | FileError::NotOwn { .. } | FileError::Link { .. } => Exit::CannotCreate,
+            FileError::TooLarge { .. } | FileError::NotText { .. } | FileError::NotRegular { .. } => Exit::BadData,
         };
         Self::new(exit, error.to_string())
     }

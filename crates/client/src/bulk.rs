@@ -67,7 +67,7 @@ pub use writing::{Batched, Writing, write};
 pub const MARKS: [&str; 3] = ["keyholder_row", "keyholder_reason", "keyholder_line"];
 /// How many rows go in a `$batch`.
 const MOST_IN_BATCH: usize = 100;
-/// So long at most what the journal says is not on the disk: rows that a power cut takes out of it are done again, and
+/// How often at most what the journal says is sent to the disk: rows that a power cut takes out of it are done again, and
 /// waiting for the disk after each request would hold up all the others.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// How many rejected rows [`check`] keeps to be told.
@@ -275,7 +275,11 @@ pub async fn load(
     let outcome = run.go(&mut rows, &mut ledger, sizes).await;
     let is_kept = match outcome {
         Ok(()) => ledger.journal.over(),
-        Err(error) => ledger.journal.sync().and(Err(error)),
+        Err(error) => {
+            // Why it ended is told, and not what came of that: rows that the journal does not have are found by their ids.
+            let _ = ledger.journal.sync();
+            Err(error)
+        }
     };
     let failed = is_kept.err();
     Ok(Ended { progress: ledger.progress, was_continued, was_over: false, failed })

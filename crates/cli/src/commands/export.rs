@@ -169,8 +169,7 @@ async fn write(
         && select.is_empty()
         && journal.columns.is_none()
     {
-        // Who may not read definitions has the columns of the first page.
-        form = form.expecting(org.fetch_columns(document).await.unwrap_or_default());
+        form = form.expecting(rows::columns_of_fetch(org, document).await?);
     }
     let mut pages = match &journal.next {
         Some(bookmark) => Some(org.query_from(query, bookmark)),

@@ -53,8 +53,7 @@ async fn show(org: &Dataverse, arguments: &Query, document: Option<&str>, printe
     let query = if arguments.annotations { query.annotated() } else { query };
     let mut shown = Shown::new(arguments, printer);
     if let Some(document) = document.filter(|_| printer.is_csv()) {
-        // Who may not read definitions has the columns of the first page.
-        let expected = org.fetch_columns(document).await.unwrap_or_default();
+        let expected = rows::columns_of_fetch(org, document).await?;
         shown.csv = shown.csv.expecting(expected);
     }
     let mut pages = org.query(query);

@@ -23,6 +23,16 @@ const LONGEST_BODY: u64 = 128 << 20;
 /// A JSON object whose values stay as they were written: no number loses a digit.
 pub(crate) type Body = std::collections::BTreeMap<String, Box<RawValue>>;
 
+/// The columns that rows of a FetchXML document can have; none where the caller may not read, or the org does not have, the
+/// table's definition: the first page's are taken then.
+pub(crate) async fn columns_of_fetch(org: &Dataverse, document: &str) -> Result<Vec<String>, Failure> {
+    match org.fetch_columns(document).await {
+        Ok(columns) => Ok(columns),
+        Err(Error::Dataverse(refusal)) if matches!(refusal.status, 400 | 403 | 404) => Ok(Vec::new()),
+        Err(error) => Err(refused(error, org).await),
+    }
+}
+
 /// The columns that `--data` and `--set` give.
 pub(crate) async fn body(flags: &BodyFlags, place: &OrgPlace) -> Result<Body, Failure> {
     object(flags.data.as_deref(), &flags.set, place).await

@@ -223,6 +223,44 @@ async fn rows_are_given_to_users_and_teams() {
     assert_eq!(case.load(&mapped).done(), "loaded 2 rows into contacts\n");
 }
 
+/// A lookup into several tables from a column for each: of each row one names the row, and it is emptied once.
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_of_several_tables_are_loaded_from_a_column_for_each() {
+    let case = Case::new().await;
+    let made = |path: &str, body: &str| {
+        let made = case.run(&["create", path, "--data", body, "--output", "json"]).json();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let account = made("accounts", r#"{"name":"Contoso"}"#);
+    let contact = made("contacts", r#"{"lastname":"Parent"}"#);
+    let customers = format!(
+        "lastname,parentcustomerid:account,parentcustomerid:contact\nOne,{account},\nTwo,,{contact}\nNone,,\nBoth,{account},{contact}\n"
+    );
+    case.file("of.csv", customers);
+    let ended = case.load(&["of.csv", "--empty-as-null"]);
+    assert_eq!(ended.out, "loaded 3 rows into contacts, 1 rejected: see of.csv.rejects.csv\n");
+    let rejects = case.read("of.csv.rejects.csv");
+    assert!(rejects.contains("4,`parentcustomerid:contact` names a second row for the same lookup,Both"), "{rejects}");
+    let parent = |name: &str| {
+        let found = case.query(&format!("contacts?$select=_parentcustomerid_value&$filter=lastname eq '{name}'"));
+        found[0]["_parentcustomerid_value"].as_str().map(str::to_owned)
+    };
+    let parents = [parent("One"), parent("Two"), parent("None")];
+    assert_eq!(parents, [Some(account.clone()), Some(contact.clone()), None]);
+
+    // A null beside the one that is named says nothing; the first line that is a row tells which columns have to be known.
+    let lines = [
+        "oops".to_owned(),
+        r#"{"keyholder_line":"oops"}"#.to_owned(),
+        r#"{"lastname":"Three","parentcustomerid:account.name":"Contoso","parentcustomerid:contact":null}"#.to_owned(),
+        format!(r#"{{"lastname":"Four","parentcustomerid:account":null,"parentcustomerid:contact":"{contact}"}}"#),
+    ];
+    case.file("of.jsonl", lines.join("\n"));
+    assert_eq!(case.load(&["of.jsonl"]).code(), 65);
+    assert_eq!(case.read("of.jsonl.rejects.jsonl").lines().count(), 2);
+    assert_eq!([parent("Three"), parent("Four")], [Some(account), Some(contact)]);
+}
+
 /// What keeps a load from beginning is said, and nothing is sent or written.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_loaded_is_refused_by_name() {
@@ -242,6 +280,11 @@ async fn what_cannot_be_loaded_is_refused_by_name() {
             b"lastname\nx\n",
             &["--map", "Name=lastname"],
             "`Name` is mapped, and the first line of `bad.csv` does not name it",
+        ),
+        (
+            b"lastname,keyholder_row\nx,1\n",
+            &["--map", "keyholder_row=jobtitle"],
+            "maps `keyholder_row`, which is what a load writes of a row that it rejects",
         ),
         (b"lastname,createdon\nx,y\n", &[], "which the org fills itself"),
         (b"lastname,parentcustomerid\nx,y\n", &[], "`parentcustomerid:account`, `parentcustomerid:contact`"),

@@ -64,8 +64,8 @@ pub(super) enum Use {
     Key(usize),
     /// It is sent: `,"emailaddress1":` and its value.
     Member { start: Vec<u8>, kind: Kind },
-    /// It is looked for: the so-manieth of the lookups, by a value that is no longer than this. It is sent as that member.
-    Sought { lookup: usize, longest: u32, start: Vec<u8> },
+    /// It is looked for: the so-manieth of the lookups, by a value that is no longer than this.
+    Sought { lookup: usize, longest: u32 },
 }
 
 /// One column of the file.
@@ -76,6 +76,8 @@ pub(super) struct Bound {
     pub(super) used: Use,
     /// Whether it always has a value: what is empty sends nothing.
     pub(super) is_kept: bool,
+    /// The lookup of the table that it is, whichever table it leads into; nothing for what is none.
+    pub(super) lookup: Option<String>,
 }
 
 impl Bound {
@@ -90,15 +92,6 @@ impl Bound {
             ) => start == others && kind == other,
             (Use::Member { start, .. }, Use::Member { start: others, .. }) => start == others,
             (used, others) => used == others,
-        }
-    }
-
-    /// The member by which a lookup is sent; nothing for what is none.
-    pub(super) fn lookup(&self) -> Option<&[u8]> {
-        match &self.used {
-            Use::Member { start, kind: Kind::RowById { .. } | Kind::RowByKey { .. } | Kind::Address }
-            | Use::Sought { start, .. } => Some(start),
-            _ => None,
         }
     }
 }
@@ -176,13 +169,30 @@ impl Columns {
             None if MARKS.contains(&header) => (String::new(), String::new()),
             None => (header.trim().to_owned(), "the file".to_owned()),
         };
+        if MARKS.contains(&header) && !name.is_empty() {
+            // What stands before a rejected row is put there anew by each load: it would not be the file's.
+            let problem = format!("{place} maps `{header}`, which is what a load writes of a row that it rejects");
+            return Err(LoadError::input(problem).hint("give the file's column another name"));
+        }
         if name.is_empty() && (map.is_some() || MARKS.contains(&header)) {
-            return Ok(Bound { name, used: Use::Left, is_kept: false });
+            return Ok(Bound { name, used: Use::Left, is_kept: false, lookup: None });
         }
         let used = self.used(&name, &place)?;
-        let column = name.split([':', '@']).next().unwrap_or_default();
-        let is_kept = self.table.columns.get(plain(column)).is_some_and(|column| column.kind == "Owner");
-        Ok(Bound { name, used, is_kept })
+        let column = match name.strip_suffix("@odata.bind") {
+            Some(property) => {
+                let lookup = self.table.lookups.iter().find(|lookup| lookup.navigation_property == property);
+                lookup.map_or(property, |lookup| lookup.column.as_str())
+            }
+            None => plain(name.split(':').next().unwrap_or_default()),
+        };
+        let is_kept = self.table.columns.get(column).is_some_and(|column| column.kind == "Owner");
+        let is_lookup = match &used {
+            Use::Member { kind, .. } => matches!(kind, Kind::RowById { .. } | Kind::RowByKey { .. } | Kind::Address),
+            Use::Sought { .. } => true,
+            Use::Left | Use::Key(_) => false,
+        };
+        let lookup = is_lookup.then(|| column.to_owned());
+        Ok(Bound { name, used, is_kept, lookup })
     }
 
     fn used(&mut self, name: &str, place: &str) -> Result<Use, LoadError> {
@@ -296,7 +306,6 @@ impl Columns {
             let kind = Kind::RowByKey { set, column: by.to_owned(), is_text };
             return Ok(Use::Member { start: member.into_bytes(), kind });
         }
-        let start = member.clone().into_bytes();
         let rule = LookupRule {
             member,
             set: lookup.entity_set.clone(),
@@ -314,7 +323,7 @@ impl Columns {
             self.lookups.push(rule);
             self.lookups.len() - 1
         });
-        Ok(Use::Sought { lookup: at, longest, start })
+        Ok(Use::Sought { lookup: at, longest })
     }
 }
 

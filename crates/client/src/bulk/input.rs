@@ -111,19 +111,28 @@ impl Opened {
         Ok(opened)
     }
 
-    /// The names of the members of the first row of JSON lines; none where it is no object: that is told of it in its turn.
+    /// The names of the members of the first row of JSON lines that is an object, and no line that an earlier load could not
+    /// read; none where there is no such row in what may be seen at once.
     fn read_first_row(&mut self) -> Result<(), LoadError> {
+        let mut from = 0;
         loop {
-            let seen = self.window.seen();
-            let from = seen.len() - seen.trim_ascii_start().len();
-            let row = seen.get(from..).unwrap_or_default();
+            let rest = self.window.seen().get(from..).unwrap_or_default();
+            from += rest.len() - rest.trim_ascii_start().len();
+            let row = rest.trim_ascii_start();
+            if row.is_empty() && self.window.is_over() {
+                return Ok(());
+            }
             match json_lines::scan(row, self.window.is_over()) {
-                Found::Record { length, .. } => {
+                Found::Record { length, with_end, .. } => {
                     let text = row.get(..length).and_then(|row| std::str::from_utf8(row).ok()).unwrap_or_default();
                     let members = json_lines::members(text).unwrap_or_default();
-                    self.names = members.into_iter().map(|(name, _)| name.into_owned()).collect();
-                    return Ok(());
+                    if !members.is_empty() && members.iter().all(|(name, _)| name != MARKS[2]) {
+                        self.names = members.into_iter().map(|(name, _)| name.into_owned()).collect();
+                        return Ok(());
+                    }
+                    from += with_end;
                 }
+                // What was seen of it stays where it was: nothing is consumed.
                 Found::More if self.window.widen()? => {}
                 Found::More => return Ok(()),
             }

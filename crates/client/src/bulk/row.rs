@@ -51,14 +51,26 @@ impl RowWriter {
         };
         let draft = block.begin(&self.target, &known);
         let mut reasons = Reasons::default();
-        let mut lookups: Vec<&[u8]> = Vec::new();
-        for (bound, given) in items {
-            if let Some(member) = bound.lookup().filter(|_| !is_nothing(&given)) {
-                if lookups.contains(&member) {
-                    reasons.add(&bound.name, "names a second row for the same lookup");
+        let mut lookups: Vec<&str> = Vec::new();
+        for (bound, given) in items.clone() {
+            if let Some(lookup) = bound.lookup.as_deref() {
+                let is_empty = is_nothing(&given);
+                if lookups.contains(&lookup) {
+                    if !is_empty {
+                        reasons.add(&bound.name, "names a second row for the same lookup");
+                    }
                     continue;
                 }
-                lookups.push(member);
+                // Of the tables that a lookup leads into, each in a column of its own, one names the row; it is emptied once.
+                let names = |(other, given): (&Bound, Given<'_>)| {
+                    other.lookup.as_deref() == Some(lookup) && !is_nothing(&given)
+                };
+                if is_empty && (bound.is_kept || items.clone().any(names)) {
+                    continue;
+                }
+                if !is_empty || self.empties || matches!(given, Given::Null) {
+                    lookups.push(lookup);
+                }
             } else if bound.is_kept {
                 continue;
             }
@@ -71,7 +83,7 @@ impl RowWriter {
                         reasons.add(&bound.name, &reason);
                     }
                 }
-                Use::Sought { lookup, longest, .. } => {
+                Use::Sought { lookup, longest } => {
                     let (text, has_quotes) = match given {
                         Given::Nothing if !self.empties => continue,
                         Given::Text { text, has_quotes } if !text.trim().is_empty() => (text.trim(), has_quotes),

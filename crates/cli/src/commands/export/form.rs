@@ -1,7 +1,6 @@
 //! Rows as a file has them. Values stand as the org wrote them: no number loses a digit.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -105,17 +104,11 @@ impl Form {
 
     /// The columns of a page's rows, in the order in which they come.
     fn columns_of<'a>(&self, rows: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failure> {
-        let mut columns = self.expected.clone();
-        let mut known: HashSet<String> = columns.iter().cloned().collect();
+        let mut found = Vec::new();
         for row in rows {
-            for (name, _) in self.members(row)?.wanted(false) {
-                if !known.contains(name) {
-                    known.insert(name.to_owned());
-                    columns.push(name.to_owned());
-                }
-            }
+            found.extend(self.members(row)?.wanted(false).map(|(name, _)| name.to_owned()));
         }
-        Ok(columns)
+        Ok(csv::joined(&self.expected, found.iter().map(String::as_str)))
     }
 
     fn push_cells(&self, text: &mut String, row: &Members<'_>) -> Result<(), Failure> {
