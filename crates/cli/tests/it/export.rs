@@ -154,11 +154,12 @@ async fn columns_of_fetch_xml_that_are_first_filled_on_a_later_page_have_their_p
         fs::write(case.at("fetch.xml"), document).unwrap();
         let output = format!("{name}.csv");
         // Definitions that cannot be had now are no reason to do with the first page's columns.
-        let fault = ["org", "fault", "add", "unavailable", "--retry-after", "0", "--requests", "50"];
-        case.run(&[&fault[..], &["--path", "/api/data/*EntityDefinitions*/Attributes*"]].concat()).done();
+        let definitions = "/api/data/*EntityDefinitions*/Attributes*";
+        let order = json!({"fault": "unavailable", "path": definitions, "retryAfter": 0, "requests": 50});
+        case.control("POST", "faults", &order).await;
         case.run(&["export", "--fetch", "fetch.xml", "--output-file", &output]).failed(69);
         assert!(!case.at(&output).exists());
-        case.run(&["org", "fault", "clear"]).done();
+        case.control("DELETE", "faults", &Value::Null).await;
         case.run(&["export", "--fetch", "fetch.xml", "--output-file", &output]).done();
         let written = case.text(&output);
         assert_eq!(case.run(&["query", "--fetch", "fetch.xml", "--output", "csv"]).done(), written, "{name}");

@@ -240,7 +240,10 @@ async fn customers_of_several_tables_are_loaded_from_a_column_for_each() {
     let ended = case.load(&["of.csv", "--empty-as-null"]);
     assert_eq!(ended.out, "loaded 3 rows into contacts, 1 rejected: see of.csv.rejects.csv\n");
     let rejects = case.read("of.csv.rejects.csv");
-    assert!(rejects.contains("4,`parentcustomerid:contact` names a second row for the same lookup,Both"), "{rejects}");
+    assert!(
+        rejects.contains("4,\"`parentcustomerid:contact` names a second row for the same lookup\",Both"),
+        "{rejects}"
+    );
     let parent = |name: &str| {
         let found = case.query(&format!("contacts?$select=_parentcustomerid_value&$filter=lastname eq '{name}'"));
         found[0]["_parentcustomerid_value"].as_str().map(str::to_owned)
