@@ -401,7 +401,7 @@ impl Rows {
                 return block.reject(number, place, reason);
             }
             let items = self.bound.iter().zip(&self.cells).map(|(bound, cell)| (bound, given(text, *cell)));
-            return self.writer.write(block, number, place, items);
+            return self.writer.write(block, number, place, &items);
         }
         let members = match json_lines::members(text) {
             Ok(members) => members,
@@ -429,7 +429,7 @@ impl Rows {
                 None => {}
             }
         }
-        self.writer.write(block, number, place, items.iter().copied());
+        self.writer.write(block, number, place, &items.iter().copied());
     }
 }
 

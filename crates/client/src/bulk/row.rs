@@ -38,9 +38,9 @@ impl RowWriter {
         block: &mut Block,
         number: u64,
         place: Place,
-        items: impl Iterator<Item = (&'a Bound, Given<'a>)> + Clone,
+        items: &(impl Iterator<Item = (&'a Bound, Given<'a>)> + Clone),
     ) {
-        let key = match self.key(&items) {
+        let key = match self.key(items) {
             Ok(key) => key,
             Err(reason) => return block.reject(number, place, reason),
         };
