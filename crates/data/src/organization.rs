@@ -59,6 +59,8 @@ pub(crate) struct Core {
     pub(crate) non_interactive_limit: u32,
     /// Whether applications may be given custom roles only.
     custom_roles_only: AtomicBool,
+    /// What it says its version is.
+    pub(crate) version: &'static str,
     directory: Arc<dyn Directory>,
     pub(crate) epochs: EpochStatements,
     pub(crate) callers: Callers,
@@ -100,6 +102,7 @@ impl Organization {
             row_ids: RowIds::default(),
             non_interactive_limit: config.non_interactive_limit,
             custom_roles_only: AtomicBool::new(config.role_policy == RolePolicy::CustomRolesOnly),
+            version: config.version,
             directory: config.directory,
             epochs,
             callers: Callers::default(),

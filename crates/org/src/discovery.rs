@@ -16,6 +16,7 @@ use keyholder_identity::{Audience, VerifiedToken, bearer};
 use serde_json::{Map, Value, json};
 
 use crate::door::token_facts;
+use crate::folder::Pretence;
 use crate::world::{OpenOrg, State};
 
 /// What a token for it is for; one for the origin is as good.
@@ -180,7 +181,7 @@ fn instance(org: &OpenOrg, is_administrator: bool) -> Map<String, Value> {
         Value::Null,
         json!(short),
         json!(short),
-        json!(keyholder_data::VERSION),
+        json!(org.pretend.map_or(keyholder_data::VERSION, Pretence::version)),
         json!(org.url),
     ];
     PROPERTIES.into_iter().map(ToOwned::to_owned).zip(values).collect()

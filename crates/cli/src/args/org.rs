@@ -264,6 +264,8 @@ pub(super) fn short_time(text: &str, longest: Duration) -> Result<Duration, Stri
 pub(crate) enum Pretence {
     /// An org on a server of one's own, behind Windows authentication: no token opens it
     OnPremises,
+    /// An org from before the December 2016 update (8.1), by the version that it tells of itself alone
+    Older,
 }
 
 /// The data folder alone.

@@ -193,10 +193,24 @@ fn s14_s24_what_is_in_the_way_of_reaching_the_org_is_named() {
         run(here, &["org", "fault", "clear"]).done();
     }
     drop(org);
-    let _org = RunningOrg::start(here, &["--listen", &port, "--pretend", "on-premises"]);
+}
+
+/// What stands on a server of one's own, and what is older than application users, is told as what it is.
+#[test]
+fn s24_s27_an_org_that_has_no_application_users_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, port) = (folder.path(), free_port());
+    run(here, &["quickstart", "--listen", &port]).done();
+    let org = RunningOrg::start(here, &["--listen", &port, "--pretend", "on-premises"]);
     let found = doctor(here, &[]);
     let step = found.fails("org", 78, None);
     assert!(step["trouble"]["meaning"].as_str().unwrap().contains("on honour"), "{step:#}");
+    drop(org);
+    let _org = RunningOrg::start(here, &["--listen", &port, "--pretend", "older"]);
+    let found = doctor(here, &[]);
+    let step = found.fails("version", 78, None);
+    assert_eq!(step["facts"]["version"], "8.1.0.512", "{step:#}");
+    assert!(step["trouble"]["meaning"].as_str().unwrap().contains("December 2016 (8.2)"), "{step:#}");
 }
 
 #[test]

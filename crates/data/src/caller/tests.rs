@@ -31,6 +31,7 @@ pub(crate) async fn organization(database: DatabaseOptions) -> (Organization, Ca
         directory: Arc::new(Empty),
         non_interactive_limit: 7,
         role_policy: crate::RolePolicy::AnyRole,
+        version: crate::VERSION,
         sample_rows: 0,
         trouble: None,
     })

@@ -42,7 +42,7 @@ pub(crate) fn function(
         }
         Function::RetrieveVersion => {
             let mut body = opened(session, "RetrieveVersionResponse");
-            let _ = write!(body, ",\"Version\":\"{VERSION}\"}}");
+            let _ = write!(body, ",\"Version\":\"{}\"}}", session.core.version);
             Ok(Answer::json(StatusCode::OK, body))
         }
         Function::RetrieveRolePrivilegesRole { role, .. } => {
@@ -205,7 +205,7 @@ fn current_organization(session: &Session<'_>) -> Answer {
         "Detail": {
             "OrganizationId": core.organization,
             "FriendlyName": core.name,
-            "OrganizationVersion": VERSION,
+            "OrganizationVersion": core.version,
             "EnvironmentId": core.organization,
             "DatacenterId": "local",
             "Geo": "NA",

@@ -47,6 +47,8 @@ pub struct OrganizationConfig {
     pub non_interactive_limit: u32,
     /// Which roles applications may be given.
     pub role_policy: RolePolicy,
+    /// What it says its version is: [`VERSION`](crate::VERSION), unless it pretends to be another.
+    pub version: &'static str,
     /// How many sample accounts and contacts a new organization starts with.
     pub sample_rows: u32,
     /// Is told what goes wrong inside.

@@ -121,6 +121,7 @@ pub(crate) fn config(directory: Arc<MemoryDirectory>, clock: Arc<ManualClock>) -
         directory,
         non_interactive_limit: 7,
         role_policy: keyholder_data::RolePolicy::AnyRole,
+        version: keyholder_data::VERSION,
         sample_rows: 10,
         // Nothing may go wrong inside while tests ask only what callers ask.
         trouble: Some(Arc::new(|error| panic!("inside the org: {error}"))),

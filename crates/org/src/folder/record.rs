@@ -187,4 +187,17 @@ pub struct SecurityGroup {
 pub enum Pretence {
     /// An org on a server of one's own, behind Windows authentication: no token opens it.
     OnPremises,
+    /// An org from before the December 2016 update, by the version that it tells of itself.
+    Older,
+}
+
+impl Pretence {
+    /// The version that such an org tells.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::OnPremises => keyholder_data::VERSION,
+            Self::Older => "8.1.0.512",
+        }
+    }
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Answered, POWER_PLATFORM, Refusal, administers, body, caller, check_administers, check_query, is, ok};
 use crate::door::token_facts;
+use crate::folder::Pretence;
 use crate::propagation;
 use crate::world::{OpenOrg, OpenWorld, State};
 
@@ -166,7 +167,7 @@ fn environment(world: &OpenWorld, org: &OpenOrg, as_administrator: bool) -> Valu
                 "friendlyName": org.name,
                 "uniqueName": short,
                 "domainName": short,
-                "version": keyholder_data::VERSION,
+                "version": org.pretend.map_or(keyholder_data::VERSION, Pretence::version),
                 "instanceUrl": format!("{}/", org.url),
                 "instanceApiUrl": org.url,
                 "baseLanguage": 1033,

@@ -201,6 +201,7 @@ impl Opening<'_> {
             entry.port = Some(port);
             with_port(self.origin, port)
         };
+        let pretend = entry.pretend.or(self.options.settings.pretend.filter(|_| is_first));
         let organization = Organization::open(OrganizationConfig {
             database: self.rows(folder, entry.id)?,
             organization: entry.id,
@@ -213,6 +214,7 @@ impl Opening<'_> {
             directory: Arc::new(DirectoryDoor::new(Arc::clone(identity), tenant)),
             non_interactive_limit: self.options.settings.non_interactive_limit,
             role_policy: self.options.settings.role_policy,
+            version: pretend.map_or(keyholder_data::VERSION, Pretence::version),
             sample_rows: FIRST_SAMPLE_ROWS,
             trouble: self.options.trouble.clone(),
         })
@@ -225,7 +227,7 @@ impl Opening<'_> {
             url,
             security_group: RwLock::new(entry.security_group.as_ref().map(|group| group.id)),
             opened: self.options.clocks.now().whole_seconds(),
-            pretend: entry.pretend.or(self.options.settings.pretend.filter(|_| is_first)),
+            pretend,
             organization,
         }))
     }

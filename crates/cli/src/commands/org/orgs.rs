@@ -115,6 +115,7 @@ impl From<Pretence> for keyholder_org::Pretence {
     fn from(pretence: Pretence) -> Self {
         match pretence {
             Pretence::OnPremises => Self::OnPremises,
+            Pretence::Older => Self::Older,
         }
     }
 }

@@ -131,6 +131,7 @@ mod in_a_store {
             directory: Arc::new(Nobody),
             non_interactive_limit: 7,
             role_policy: crate::RolePolicy::AnyRole,
+            version: crate::VERSION,
             sample_rows: 0,
             trouble: None,
         };
