@@ -21,6 +21,11 @@
 //! **No request is refused** while no more are sent than that many, those under way and those answered in the last window
 //! together. For what the server has in its window when it lets a request in was sent before; the last of it to be sent
 //! was sent when all the others were under way, or had been answered less than a window ago.
+//!
+//! **Others' requests leave the window, too**, and nobody tells when. Where they were seen to be there, a client that has
+//! used up its own part asks for one request more now and then, which alone may be refused; see [`others`].
+
+mod others;
 
 use std::time::Duration;
 
@@ -28,6 +33,7 @@ use keyholder_foundation::Timestamp;
 
 use crate::sliding::Sliding;
 use crate::{Limit, Limits};
+use others::Others;
 
 /// When the next request may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +106,7 @@ pub struct Pacer {
     untold: Sliding,
     /// How many of the client's own requests a window takes, as far as answers told.
     own: Option<u64>,
+    others: Others,
     /// The execution time that the last answer left, and when that was.
     execution: Option<(Duration, i64)>,
     parallelism: Option<u32>,
@@ -119,6 +126,7 @@ impl Pacer {
             sent_ever: 0,
             untold: Sliding::default(),
             own: None,
+            others: Others::default(),
             execution: None,
             parallelism: None,
             held_until: None,
@@ -169,11 +177,15 @@ impl Pacer {
         let own = self.own().saturating_sub(self.in_flight.into());
         if self.answered.requests() >= own {
             // What is under way, or others', leaves no window of ours by itself.
-            return match (own, self.in_flight) {
-                (0, 0) => Next::At(Timestamp::from_millis(at.saturating_add(1_000))),
-                (0, _) => Next::AfterAnAnswer,
-                _ => Next::At(Timestamp::from_millis(self.answered.room_at(at, window, own, u64::MAX))),
-            };
+            let room = (own > 0).then(|| self.answered.room_at(at, window, own, u64::MAX));
+            let probe = if self.own() < self.limits.requests.into() { self.others.probe_at(at, window) } else { None };
+            match (room, probe) {
+                (_, Some(probe)) if probe <= at => {}
+                (Some(room), Some(probe)) => return Next::At(Timestamp::from_millis(room.min(probe))),
+                (Some(moment), None) | (None, Some(moment)) => return Next::At(Timestamp::from_millis(moment)),
+                (None, None) if self.in_flight > 0 => return Next::AfterAnAnswer,
+                (None, None) => return Next::At(Timestamp::from_millis(at.saturating_add(1_000))),
+            }
         }
         match self.execution_room(at, window) {
             Some(at) => Next::At(Timestamp::from_millis(at)),
@@ -187,6 +199,8 @@ impl Pacer {
         self.answered.advance(now, window);
         let at = self.sent.advance(now, window);
         self.sent.add(at, 1, 0);
+        let is_beyond = self.used() >= self.own();
+        self.others.sent(at, self.sent_ever.saturating_add(1), is_beyond);
         let ended = self.sent_ever.saturating_sub(self.in_flight.into());
         self.sent_ever = self.sent_ever.saturating_add(1);
         self.in_flight = self.in_flight.saturating_add(1);
@@ -203,6 +217,10 @@ impl Pacer {
             self.learn_own(now, sent, left.into(), told.refused.is_none());
         }
         self.in_flight = self.in_flight.saturating_sub(1);
+        if told.refused == Some(Limit::Requests) {
+            self.learn_of_others(at, told.retry_after);
+        }
+        self.others.answered(sent.sent, told, window);
         if told.refused.is_none() {
             self.answered.add(at, 1, 0);
         }
@@ -226,16 +244,36 @@ impl Pacer {
     /// let in, without it. Why these are bounds stands above.
     fn learn_own(&mut self, now: Timestamp, sent: Sent, left: u64, is_let_in: bool) {
         let window = self.limits.window_millis();
-        self.sent.advance(now, window);
+        let at = self.sent.advance(now, window);
         self.untold.advance(now, window);
         // Of those that have left the window some may have had no answer yet: so fewer are left than there were.
         let gone = self.sent_ever.saturating_sub(self.sent.requests()) + self.untold.requests();
         let least = left + u64::from(is_let_in) + sent.ended.saturating_sub(gone);
         let most = left + sent.used + self.sent_ever.saturating_sub(sent.sent);
+        if self.own.is_some_and(|own| own > most) {
+            // They take more than they did.
+            self.others.seen(at, window);
+        }
+        self.others.left(at, least, most, window);
         self.own = Some(match self.own {
             Some(own) if own <= most => own.max(least),
             _ => least,
         });
+    }
+
+    /// Learns from a refusal whether others fill the window: where none of the client's own requests can be in it, or
+    /// there will be room before the first of them leaves it.
+    fn learn_of_others(&mut self, at: i64, retry_after: Option<Duration>) {
+        let window = self.limits.window_millis();
+        let is_none_ours = self.answered.is_empty() && self.in_flight == 0;
+        // The server let the first in before it was answered: by less than a tenth of the window, unless the line is bad.
+        let ours = self.answered.oldest().unwrap_or(at).saturating_add(window - window / 10);
+        let is_before_ours = retry_after
+            .and_then(|wait| i64::try_from(wait.as_millis()).ok())
+            .is_some_and(|wait| at.saturating_add(wait) < ours);
+        if is_none_ours || is_before_ours {
+            self.others.seen(at, window);
+        }
     }
 
     /// How many of its own requests the client may have in a window.

@@ -93,6 +93,11 @@ impl Sliding {
         at
     }
 
+    /// When the first was counted of what is counted now.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.buckets.front().map(|bucket| bucket.at)
+    }
+
     /// Whether nothing is counted.
     pub(crate) fn is_empty(&self) -> bool {
         self.buckets.is_empty()

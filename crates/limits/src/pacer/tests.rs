@@ -29,18 +29,21 @@ struct Client<'a> {
     /// The delays of its line, there and back, which repeat.
     delays: &'a [(i64, i64)],
     parallel: usize,
+    /// When it begins.
+    begins: i64,
 }
 
-/// Lets it ask for `millis`; another has sent so many requests for the same user when it begins.
-fn run(limits: Limits, client: &Client<'_>, before: u32, millis: i64) -> Ran {
+/// Lets it ask until `millis`; another sends a request for the same user at each of these moments.
+fn run(limits: Limits, client: &Client<'_>, others: &[i64], millis: i64) -> Ran {
     let (mut pacer, mut window) = (Pacer::new(client.known), Window::default());
     let mut flights: Vec<Flight> = Vec::new();
     let (mut let_in, mut refused, mut sent) = (0, Vec::new(), 0_usize);
-    for _ in 0..before {
-        window.admit(&limits, at(0)).unwrap();
-        window.finish(&limits, at(0), Duration::ZERO);
-    }
+    let mut others = others.iter().peekable();
     for now in 0..millis {
+        while others.next_if(|other| **other <= now).is_some() {
+            window.admit(&limits, at(now)).unwrap();
+            window.finish(&limits, at(now), Duration::ZERO);
+        }
         for flight in flights.iter_mut().filter(|flight| flight.arrives == now) {
             flight.told = Some(match window.admit(&limits, at(now)) {
                 Ok(left) => {
@@ -61,7 +64,7 @@ fn run(limits: Limits, client: &Client<'_>, before: u32, millis: i64) -> Ran {
             }
             !is_back
         });
-        while flights.len() < client.parallel && pacer.next(at(now)) == Next::Now {
+        while now >= client.begins && flights.len() < client.parallel && pacer.next(at(now)) == Next::Now {
             let (there, back) = client.delays[sent % client.delays.len()];
             let (arrives, returns) = (now + there, now + there + back);
             flights.push(Flight { sent: pacer.sent(at(now)), arrives, returns, told: None });
@@ -81,7 +84,7 @@ proptest! {
         delays in prop::collection::vec((1i64..40, 1i64..40), 1..9),
     ) {
         let limits = Limits { requests, window: Duration::from_secs(window), concurrent: 9, ..Limits::TODAY };
-        let Ran { let_in, refused } = run(limits, &Client { known: limits, delays: &delays, parallel }, 0, 9_000);
+        let Ran { let_in, refused } = run(limits, &Client { known: limits, delays: &delays, parallel, begins: 0 }, &[], 9_000);
         prop_assert!(refused.is_empty(), "{refused:?}");
         // And it is not timid: three quarters at least of what the window and the line allow, since with few requests
         // in a window each that is on its way at its end weighs much.
@@ -102,18 +105,56 @@ proptest! {
         before in 0u32..80,
     ) {
         let limits = Limits { requests, window: Duration::from_secs(2), concurrent: 9, ..Limits::TODAY };
-        let known = Client { known: limits, delays: &delays, parallel };
+        let known = Client { known: limits, delays: &delays, parallel, begins: 0 };
         let finding = Client { known: Limits { requests: 6_000, ..limits }, ..known };
-        let found = run(limits, &finding, 0, 20_000);
+        let found = run(limits, &finding, &[], 20_000);
         prop_assert!(found.refused.is_empty(), "{:?}", found.refused);
-        let known = run(limits, &known, 0, 20_000);
+        let known = run(limits, &known, &[], 20_000);
         prop_assert!(100 * found.let_in >= 95 * known.let_in, "{} and {}", found.let_in, known.let_in);
         // Another's requests leave the window little by little; how many are left is known to within those under way.
         let before = before.min(requests);
-        let shared = run(limits, &finding, before, 20_000);
+        let shared = run(limits, &finding, &vec![0; before as usize], 20_000);
         prop_assert!(shared.refused.iter().all(|at| *at < 2_000), "{:?}", shared.refused);
         prop_assert!(4 * (shared.let_in + before) >= 3 * known.let_in, "{} and {}", shared.let_in, known.let_in);
     }
+}
+
+/// A minute's window of 600, which another fills from 0 to 12 s, and a client that begins at 40 s.
+fn late(others: &[i64], parallel: usize, until: i64) -> Ran {
+    let limits = Limits { requests: 600, window: Duration::from_secs(60), ..Limits::TODAY };
+    run(limits, &Client { known: limits, delays: &[(20, 20), (5, 30)], parallel, begins: 40_000 }, others, until)
+}
+
+#[test]
+fn the_room_that_others_leave_is_used_as_they_leave() {
+    let burst: Vec<i64> = (0..600).map(|number| number * 20).collect();
+    for parallel in [1, 8, 20] {
+        // At 66 s half of them have left, and at 72 s all; the line carries no more than one in 40 ms each.
+        let (half, line) = (late(&burst, parallel, 66_000).let_in, 150 * u32::try_from(parallel).unwrap());
+        assert!(100 * half >= 80 * line.min(300), "{parallel} at once: {half} of {}", line.min(300));
+        let ended = late(&burst, parallel, 78_000 + 24_000 / i64::try_from(parallel).unwrap());
+        assert!(100 * ended.let_in >= 95 * 600, "{parallel} at once: {} of 600", ended.let_in);
+        // Those of the beginning, when it knows nothing, and of the moment at which it was told to come again.
+        assert!(ended.refused.iter().all(|at| *at < 60_100), "{:?}", ended.refused);
+        assert!(ended.refused.len() <= 3 * parallel, "{} refusals", ended.refused.len());
+    }
+}
+
+#[test]
+fn others_who_leave_slowly_or_stay_cost_few_probes() {
+    // One leaves at 41 s, and the others a minute later.
+    let mut others = vec![39_000; 600];
+    others[0] = -19_000;
+    others.sort_unstable();
+    let stayed = late(&others, 4, 99_000);
+    assert!(stayed.refused.len() <= 12, "{:?}", stayed.refused);
+    // One leaves every three seconds, always.
+    let limits = Limits { requests: 20, window: Duration::from_secs(60), ..Limits::TODAY };
+    let others: Vec<i64> = (0..20).map(|number| number * 3_000).collect();
+    let client = Client { known: limits, delays: &[(20, 20)], parallel: 1, begins: 59_000 };
+    let slow = run(limits, &client, &others, 118_000);
+    assert!(slow.let_in >= 17, "{} of 20", slow.let_in);
+    assert!(slow.refused.len() <= 4, "{:?}", slow.refused);
 }
 
 #[test]
