@@ -116,7 +116,7 @@ pub(crate) enum Output {
     Json,
     /// JSON, one line for each thing that happens and one for the result, or for each row of it
     Jsonl,
-    /// Rows with commas between their values (`query` alone)
+    /// Rows with commas between their values (`query` and `usage`)
     Csv,
 }
 
@@ -238,20 +238,7 @@ pub(crate) enum Command {
     #[command(long_about = load::LOAD)]
     Load(Load),
     /// Tell how much each user asks for, against the limits and what they are entitled to in a day
-    #[command(
-        long_about = "Tells how many requests each user of the local org has sent today (UTC) and in the last five \
-        minutes, what they are entitled to (Microsoft's entitlement limits: an allowance for each licensed user, a pool for \
-        all users without a licence), and where the day is heading. Nothing is refused for it.\n\nOf a real org it tells \
-        what the org says is left to the caller of the last five minutes, and what the tenant's licences entitle the caller \
-        to, which takes the right to read them (Organization.Read.All). How much of a day's entitlement is used, and by \
-        whom, no public API tells: an administrator downloads that report from the Power Platform admin \
-        center.\n\nExamples:\n  \
-        keyholder usage\n  \
-        keyholder usage --local\n  \
-        keyholder usage --local --plot\n  \
-        keyholder usage --local --entitlement 2019 --add-ons 2\n  \
-        keyholder usage --local --output json"
-    )]
+    #[command(long_about = usage::USAGE)]
     Usage(Usage),
     /// Find out why an application does not get in, or what it may not do, and what mends that
     #[command(long_about = doctor::DOCTOR)]

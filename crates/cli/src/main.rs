@@ -54,9 +54,9 @@ fn main() -> ExitCode {
         _ => Unread::GoesOn,
     };
     let printer = Printer::new(arguments.output, arguments.quiet, unread);
-    if arguments.output == Output::Csv && !matches!(arguments.command, Command::Query(_)) {
-        let failure =
-            Failure::new(Exit::Usage, "only rows are written as CSV: `--output csv` is for `keyholder query`");
+    if arguments.output == Output::Csv && !matches!(arguments.command, Command::Query(_) | Command::Usage(_)) {
+        let message = "only rows are written as CSV: `--output csv` is for `keyholder query` and `keyholder usage`";
+        let failure = Failure::new(Exit::Usage, message);
         printer.failure(&failure);
         return failure.exit().into();
     }

@@ -196,7 +196,7 @@ pub(crate) fn escaped(json: &str) -> Cow<'_, str> {
 }
 
 /// The text with its line ends written out.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.replace('\n', "\\n")
 }
 

@@ -57,6 +57,7 @@ use target::RowIds;
 
 pub use block::{Place, Rejected};
 pub use columns::Mapped;
+pub use csv::records;
 pub use error::LoadError;
 pub use input::Form;
 pub use stop::Stop;

@@ -153,7 +153,7 @@ pub use error::{
     SignInError, TokenRefusal,
 };
 pub use graph::Graph;
-pub use keyholder_limits::{Limit, Limits, Told, entitlement};
+pub use keyholder_limits::{Limit, Limits, Told, entitlement, history};
 pub use keyholder_platform::EnvFile;
 pub use pacing::{Pool, UserLoad};
 pub use power_platform::PowerPlatform;

@@ -54,4 +54,4 @@ pub use organization::{Organization, OrganizationConfig, RolePolicy, Trouble, sh
 pub use people::{PersonFacts, Presence};
 pub use sample::Sampled;
 pub use seed::Administrator;
-pub use usage::UserUsage;
+pub use usage::{DAYS_KEPT as USAGE_DAYS_KEPT, UserUsage};

@@ -25,7 +25,7 @@ use crate::platform::Platform;
 
 pub(crate) const TABLE: &str = "keyholder_usage";
 /// For how many days counts are kept.
-const KEPT: i64 = 90;
+pub const DAYS_KEPT: u16 = 90;
 
 /// A user, and how many operations they asked for by day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Organization {
                     tx.execute(&statements.first, &row)?;
                 }
             }
-            tx.execute(&statements.forget, &[newest.saturating_sub(KEPT).into()])?;
+            tx.execute(&statements.forget, &[newest.saturating_sub(DAYS_KEPT.into()).into()])?;
             Ok::<_, keyholder_store::Error>(())
         };
         match self.core().database.write(write).await {

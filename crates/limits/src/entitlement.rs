@@ -156,9 +156,32 @@ impl Allowances {
 /// did. In a day's first five minutes those count as its first five minutes.
 #[must_use]
 pub fn forecast(now: Timestamp, so_far: u64) -> u64 {
-    let passed = now.as_millis().saturating_sub(Day::of(now).start().as_millis()).clamp(LEAST, DAY);
+    let passed = passed(now);
     let whole = u128::from(so_far) * u128::from(DAY.unsigned_abs()) / u128::from(passed.unsigned_abs());
     u64::try_from(whole).unwrap_or(u64::MAX)
+}
+
+/// When today's allowance is used up, when `so_far` were counted until `now` and it goes on as it did; nothing when it
+/// lasts. What is used up already was so before `now`.
+#[must_use]
+pub fn used_up(now: Timestamp, so_far: u64, allowance: u64) -> Option<Timestamp> {
+    if forecast(now, so_far) <= allowance {
+        return None;
+    }
+    let needed = u128::from(allowance) * u128::from(passed(now).unsigned_abs()) / u128::from(so_far.max(1));
+    let start = Day::of(now).start().as_millis();
+    Some(Timestamp::from_millis(start.saturating_add(i64::try_from(needed).unwrap_or(DAY).min(DAY))))
+}
+
+/// How much of its day has passed, in milliseconds.
+fn passed(now: Timestamp) -> i64 {
+    now.as_millis().saturating_sub(Day::of(now).start().as_millis()).clamp(LEAST, DAY)
+}
+
+/// How much of a whole a part is, to a millionth; of nothing, nothing.
+#[must_use]
+pub fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { (part as f64 / whole as f64 * 1_000_000.0).round() / 1_000_000.0 }
 }
 
 #[cfg(test)]
@@ -195,6 +218,10 @@ mod tests {
         let after = |hours: i64| Timestamp::from_millis(day.as_millis() + hours * 3_600_000);
         assert_eq!(forecast(after(6), 1_000), 4_000);
         assert_eq!(forecast(day, 10), 2_880, "as many in each five minutes");
+        assert_eq!(used_up(after(6), 1_000, 4_000), None, "it may be used up, not more");
+        assert_eq!(used_up(after(6), 1_000, 2_000), Some(after(12)));
+        assert_eq!(used_up(after(6), 1_000, 500), Some(after(3)), "it is used up already");
+        assert_eq!((share(1, 3), share(3, 2), share(7, 0)), (0.333333, 1.5, 0.0));
         assert_eq!((Day::of(after(23)), Day::of(after(24))), (Day::of(day), Day(Day::of(day).0 + 1)));
     }
 
@@ -203,6 +230,11 @@ mod tests {
         fn a_forecast_is_never_below_what_was_counted(millis: i64, so_far: u64) {
             let now = Timestamp::from_millis(millis);
             prop_assert!(forecast(now, so_far) >= so_far);
+            for allowance in [0, so_far / 2, so_far, so_far.saturating_mul(3)] {
+                let when = used_up(now, so_far, allowance);
+                prop_assert_eq!(when.is_some(), forecast(now, so_far) > allowance);
+                prop_assert!(when.is_none_or(|when| when >= Day::of(now).start()));
+            }
             prop_assert!(Day::of(now).start() <= now || now.as_millis() < -62_135_510_400_000);
         }
     }

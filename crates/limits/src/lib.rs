@@ -7,7 +7,8 @@
 //! - [`Window`]: what one user asked for in the last five minutes, and whether one more request is
 //!   let in; the server's side;
 //! - [`Pacer`]: when the next request may go so that it is not refused; the client's side;
-//! - [`entitlement`]: what a user or a pool of users is entitled to in a day, and where a day is heading.
+//! - [`entitlement`]: what a user or a pool of users is entitled to in a day, and where a day is heading;
+//! - [`history`] and [`outlook`]: days that were counted, where they lead, and when an allowance runs out.
 //!
 //! The windows slide exactly, to the millisecond, and forget nothing early: a request counts until its
 //! window has passed and not a millisecond longer. Nothing here reads a clock: every function is told
@@ -17,7 +18,9 @@
 //! "Requests limits and allocations".
 
 pub mod entitlement;
+pub mod history;
 mod limits;
+pub mod outlook;
 mod pacer;
 mod sliding;
 mod window;

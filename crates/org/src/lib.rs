@@ -44,6 +44,6 @@ pub use keyholder_store::Durability;
 pub use listen::Listen;
 pub use running::{LocalOrg, Options, Place};
 pub use world::{
-    Entitled, Entitlement, ListedOrg, ListedTenant, NewOrg, OpenWorld, Settings, SharedDatabase, Taken, WorldOptions,
-    WrittenPersona,
+    Account, DAYS_TOLD, Entitled, Entitlement, ListedOrg, ListedTenant, MOST_DAYS_TOLD, NewOrg, OpenWorld, Settings,
+    SharedDatabase, Taken, WorldOptions, WrittenPersona,
 };

@@ -44,7 +44,7 @@ pub use shared::SharedDatabase;
 pub use snapshots::Taken;
 pub(crate) use state::{OpenOrg, State};
 pub use tenants::{ListedOrg, ListedTenant, NewOrg};
-pub use usage::{Entitled, Entitlement};
+pub use usage::{Account, DAYS_TOLD, Entitled, Entitlement, MOST_DAYS_TOLD};
 
 /// The domain of the first tenant. Names below `localhost` belong to nobody else (RFC 6761).
 pub const TENANT_DOMAIN: &str = "keyholder.localhost";

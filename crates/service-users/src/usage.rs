@@ -2,7 +2,9 @@
 //!
 //! The org tells by the headers of an answer how much is left of the caller's window ("Service protection API
 //! limits"); the tenant's licences say how large its pool is ("Requests limits and allocations"). How much of a day's
-//! entitlement is used, Microsoft tells in reports that an administrator downloads, and by no public API.
+//! entitlement is used, Microsoft tells in reports that an administrator downloads ([`report`]), and by no public API.
+
+pub mod report;
 
 use keyholder_client::dataverse::{Query, Row};
 use keyholder_client::entitlement::{Allowances, Owned, Plan};

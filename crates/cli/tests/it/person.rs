@@ -32,10 +32,18 @@ impl Person {
     /// Opens the address that a program showed, and signs in as the world's administrator. Gives
     /// where that leads.
     pub(crate) async fn sign_in(&mut self, world: &World, address: &str) -> Led {
-        let page = self.go(world, "GET", address, "").await.page();
         let admin = world.admin();
-        let fields =
-            [("username", admin.username.as_str()), ("password", admin.password.expose()), ("action", "sign-in")];
+        self.led(world, address, &admin.username, admin.password.expose()).await
+    }
+
+    /// Opens a page of the org's and signs in. Gives the page that comes then.
+    pub(crate) async fn sign_in_as(&mut self, world: &World, address: &str, name: &str, password: &str) -> Answer {
+        self.led(world, address, name, password).await.page()
+    }
+
+    async fn led(&mut self, world: &World, address: &str, name: &str, password: &str) -> Led {
+        let page = self.go(world, "GET", address, "").await.page();
+        let fields = [("username", name), ("password", password), ("action", "sign-in")];
         self.submit(world, &page, &fields).await
     }
 

@@ -1,5 +1,7 @@
 //! CSV (RFC 4180), record by record, where it was read: nothing is copied, and an empty cell is told from an empty text.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr2};
 
 /// One cell of a record: where it is in the record's bytes.
@@ -95,6 +97,27 @@ fn quoted(bytes: &[u8], at: usize, is_over: bool, cells: &mut Vec<Cell>) -> Opti
     }
 }
 
+/// The records of a whole text, with commas between their cells, each with the line that it begins on; `None` for one that
+/// is no record (a quote that is not closed, something behind a closing one), which is the last.
+pub fn records(text: &str) -> impl Iterator<Item = (usize, Option<Vec<Cow<'_, str>>>)> {
+    let (mut rest, mut line, mut cells) = (text, 1, Vec::new());
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Found::Record { with_end, flaw, .. } = scan(rest.as_bytes(), true, b',', &mut cells) else { return None };
+        let (record, begun) = (rest.get(..with_end)?, line);
+        line += record.matches('\n').count();
+        // What follows a record that is none cannot be told from it.
+        rest = if flaw.is_none() { rest.get(with_end..)? } else { "" };
+        let text = |cell: &Cell| match record.get(cell.start..cell.end).unwrap_or_default() {
+            text if cell.has_quotes => Cow::Owned(text.replace("\"\"", "\"")),
+            text => Cow::Borrowed(text),
+        };
+        Some((begun, flaw.is_none().then(|| cells.iter().map(text).collect())))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +152,14 @@ mod tests {
         let mut found = Vec::new();
         scan(b",\"\"", true, b',', &mut found);
         assert_eq!(found.iter().map(|cell| cell.is_quoted).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn records_of_a_text_bear_the_line_that_they_begin_on() {
+        let read: Vec<_> = records("a,b\r\n\"1\n\"\"2\",3\n4\n\"5\"x\n6").collect();
+        let of = |cells: &[&str]| Some(cells.iter().map(|cell| Cow::from((*cell).to_owned())).collect::<Vec<_>>());
+        assert_eq!(read, [(1, of(&["a", "b"])), (2, of(&["1\n\"2", "3"])), (4, of(&["4"])), (5, None)]);
+        assert_eq!(records("").count(), 0);
     }
 
     proptest! {

@@ -3,11 +3,14 @@
 //! Told, and never held against anybody. A tenant's users without a licence share one pool over all its orgs, as
 //! Microsoft's page on request limits has it; a licensed user has an allowance of their own.
 
+mod account;
+
 use keyholder_data::UserUsage;
 use keyholder_entra::licences;
 use keyholder_foundation::{ObjectId, TenantId, Timestamp};
 use keyholder_identity::Licences;
-use keyholder_limits::entitlement::{Allowances, Day, Owned, Plan, forecast};
+use keyholder_limits::entitlement::{Allowances, Day, Owned, Plan, share};
+use keyholder_limits::history::History;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,8 +18,12 @@ use super::{OpenWorld, State};
 use crate::error::StartError;
 use crate::protection::{Protection, User};
 
-/// How many days are told of.
-const DAYS_TOLD: i64 = 30;
+pub use account::Account;
+
+/// How many days are told of where nothing else is asked for.
+pub const DAYS_TOLD: u16 = 30;
+/// How many can be told of: counts are kept no longer.
+pub const MOST_DAYS_TOLD: u16 = keyholder_data::USAGE_DAYS_KEPT;
 
 /// Allowances by the name that they are asked for with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,17 +57,25 @@ impl Entitlement {
     }
 }
 
-/// What usage is held against: the query of `GET /_keyholder/usage`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What usage is held against, and how much of it is told: the query of `GET /_keyholder/usage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entitled {
     /// Whose allowances.
     pub entitlement: Entitlement,
     /// How many capacity add-ons the tenant has bought.
     pub add_ons: u32,
+    /// How many days are told of, today the last of them.
+    pub days: u16,
+}
+
+impl Default for Entitled {
+    fn default() -> Self {
+        Self { entitlement: Entitlement::Today, add_ons: 0, days: DAYS_TOLD }
+    }
 }
 
 impl Entitled {
-    /// Reads `entitlement=today|2019&add-ons=N`, both of which may be left out.
+    /// Reads `entitlement=today|2019&add-ons=N&days=N`, each of which may be left out.
     ///
     /// # Errors
     /// What is wrong with it, for its writer.
@@ -74,7 +89,11 @@ impl Entitled {
                 ("add-ons", number) => {
                     read.add_ons = number.parse().map_err(|_| "add-ons is a whole number".to_owned())?;
                 }
-                _ => return Err("there are: entitlement, add-ons".to_owned()),
+                ("days", number) => {
+                    let days = number.parse().ok().filter(|days| (1..=MOST_DAYS_TOLD).contains(days));
+                    read.days = days.ok_or_else(|| format!("days is 1 to {MOST_DAYS_TOLD}"))?;
+                }
+                _ => return Err("there are: entitlement, add-ons, days".to_owned()),
             }
         }
         Ok(read)
@@ -83,7 +102,7 @@ impl Entitled {
     /// The query that [`Entitled::from_query`] reads.
     #[must_use]
     pub fn to_query(self) -> String {
-        format!("entitlement={}&add-ons={}", self.entitlement.name(), self.add_ons)
+        format!("entitlement={}&add-ons={}&days={}", self.entitlement.name(), self.add_ons, self.days)
     }
 }
 
@@ -127,6 +146,7 @@ impl OpenWorld {
             "day": now.date(),
             "entitlement": entitled.entitlement.name(),
             "addOns": entitled.add_ons,
+            "daysTold": entitled.days,
             "windowSeconds": protection.and_then(Protection::limits).map(|limits| limits.window.as_secs()),
             "tenants": tenants,
         }))
@@ -142,48 +162,47 @@ impl OpenWorld {
     ) -> Result<Value, StartError> {
         let (licences, today) = (state.identity.licences(tenant).await?, Day::of(now));
         let allowances = entitled.entitlement.allowances();
-        let (mut pooled, mut users) = (0_u64, Vec::new());
+        let pool = allowances.of_pool(owned(&licences), entitled.add_ons.into());
+        let (mut pooled, mut counted) = (History::default(), Vec::new());
         for org in state.orgs.iter().filter(|org| org.tenant == tenant) {
-            for user in org.organization.usage(Day(today.0 - (DAYS_TOLD - 1))).await? {
-                let count = user.days.get(&today).copied().unwrap_or(0);
+            // All that is kept: where days lead is told by all of them, however many are shown.
+            for user in org.organization.usage(Day(today.0 - i64::from(MOST_DAYS_TOLD))).await? {
                 let plans = plans_of(&licences, ObjectId(user.principal));
                 // A person whose licence is for something else is no better off than one without.
                 let allowance = (user.is_licensed && !plans.is_empty()).then(|| allowances.of_user(&plans));
+                let history = History::from(user.days.clone());
                 if allowance.is_none() {
-                    pooled = pooled.saturating_add(count);
+                    pooled.merge(&history);
                 }
-                let used = protection.and_then(|protection| protection.used(User::known(org.id, user.principal)));
-                users.push(json!({
-                    "org": org.name,
-                    "url": org.url,
-                    "user": user.user,
-                    "name": user.full_name,
-                    "kind": kind(&user),
-                    "accessMode": user.access_mode.to_string(),
-                    "window": used.map(|used| json!({
-                        "requests": used.requests,
-                        "executionSeconds": used.execution.as_secs_f64(),
-                        "underWay": used.active,
-                    })),
-                    "day": count,
-                    "days": days_of(&user, today),
-                    "allowance": allowance,
-                    "forecast": forecast(now, count),
-                    "isForecastBeyond": allowance.map(|allowance| forecast(now, count) > allowance),
-                }));
+                counted.push((org, user, history, allowance));
             }
         }
-        let pool = allowances.of_pool(owned(&licences), entitled.add_ons.into());
-        Ok(json!({
-            "tenantId": tenant,
-            "pool": {
-                "allowance": pool,
-                "day": pooled,
-                "forecast": forecast(now, pooled),
-                "isForecastBeyond": forecast(now, pooled) > pool,
-            },
-            "users": users,
-        }))
+        let (days, last, now) = (entitled.days, today, Some(now));
+        let of_pool = pooled.total(today, days);
+        let mut users = Vec::with_capacity(counted.len());
+        for (org, user, history, allowance) in counted {
+            let used = protection.and_then(|protection| protection.used(User::known(org.id, user.principal)));
+            let (of_own, is_shared) = (allowance.or(Some(pool)), allowance.is_none());
+            let account = Account { history: &history, allowance: of_own, is_shared, days, last, now };
+            users.push(account.told(json!({
+                "org": org.name,
+                "url": org.url,
+                "user": user.user,
+                "name": user.full_name,
+                "kind": kind(&user),
+                "accessMode": user.access_mode.to_string(),
+                "window": used.map(|used| json!({
+                    "requests": used.requests,
+                    "executionSeconds": used.execution.as_secs_f64(),
+                    "underWay": used.active,
+                })),
+                "allowance": allowance,
+                "shareOfPool": is_shared.then(|| share(history.total(today, days), of_pool)),
+            })));
+        }
+        let account = Account { history: &pooled, allowance: Some(pool), is_shared: false, days, last, now };
+        let pool = account.told(json!({ "allowance": pool }));
+        Ok(json!({ "tenantId": tenant, "pool": pool, "users": users }))
     }
 
     /// Writes down what was counted of the users' operations.
@@ -194,13 +213,6 @@ impl OpenWorld {
             }
         }
     }
-}
-
-/// The days that are told of, today last.
-fn days_of(user: &UserUsage, today: Day) -> Vec<Value> {
-    let days = (today.0 - (DAYS_TOLD - 1)..=today.0).map(Day);
-    let told = |day: Day| json!({ "day": day.start().date(), "requests": user.days.get(&day).copied().unwrap_or(0) });
-    days.map(told).collect()
 }
 
 fn kind(user: &UserUsage) -> &'static str {
@@ -225,11 +237,11 @@ mod tests {
     #[test]
     fn what_usage_is_held_against_is_read_as_it_is_written() {
         for entitlement in [Entitlement::Today, Entitlement::Of2019] {
-            let entitled = Entitled { entitlement, add_ons: 3 };
+            let entitled = Entitled { entitlement, add_ons: 3, days: 7 };
             assert_eq!(Entitled::from_query(&entitled.to_query()), Ok(entitled));
         }
         assert_eq!(Entitled::from_query(""), Ok(Entitled::default()));
-        for bad in ["entitlement=2018", "add-ons=-1", "add-ons=many", "colour=red"] {
+        for bad in ["entitlement=2018", "add-ons=-1", "add-ons=many", "colour=red", "days=0", "days=91", "days=x"] {
             assert!(Entitled::from_query(bad).is_err(), "{bad}");
         }
     }

@@ -88,6 +88,16 @@ async fn s20_days_are_those_of_utc_and_nothing_is_blocked() {
     world.advance(Duration::from_secs(12 * 3_600));
     let told = usage(&world, "").await;
     assert_eq!((&told["day"], &told["tenants"][0]["pool"]["day"]), (&json!("2027-02-01"), &json!(0)), "{told}");
+    // The days before stay known, for the pool as for each user.
+    let told = usage(&world, "?days=2").await;
+    let day = json!({"day": "2027-01-31", "requests": 3, "share": 0.000002});
+    let (worker, pool) = (user(&told, "worker"), &told["tenants"][0]["pool"]);
+    assert_eq!((&worker["days"][0], worker["days"].as_array().unwrap().len()), (&day, 2), "{told}");
+    assert!(pool["days"][0]["requests"].as_u64() >= Some(3) && pool["total"] == pool["days"][0]["requests"], "{told}");
+    assert_eq!(worker["outlook"], json!({"daysKnown": 1, "unknown": "too little is known (1 day)"}), "{told}");
+    for bad in ["days=0", "days=91", "days=x"] {
+        assert_eq!(control(&world, "GET", &format!("usage?{bad}"), Value::Null).await.status, 400, "{bad}");
+    }
 }
 
 #[tokio::test]

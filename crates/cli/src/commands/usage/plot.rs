@@ -2,6 +2,10 @@
 
 use serde_json::Value;
 
+use super::days::{POOL, days_of, requests_of};
+use super::shown::text;
+use crate::printer::{one_line, visible};
+
 /// From nothing to the most, in eighths.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The same where the terminal shows ASCII alone.
@@ -13,11 +17,13 @@ pub(super) fn shows_blocks(environment: impl Fn(&'static str) -> Option<String>)
     cfg!(windows) || locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"))
 }
 
-/// The lines of a tenant's users; none where nobody asked for anything. All have one scale, so that they can be compared.
-pub(super) fn lines(users: &[Value], shows_blocks: bool) -> Vec<String> {
+/// The lines of a tenant's users and their pool; none where nobody asked for anything. All have one scale, so that they
+/// can be compared.
+pub(super) fn lines(users: &[Value], pool: Option<&Value>, shows_blocks: bool) -> Vec<String> {
     let rows: Vec<(&str, Vec<(&str, u64)>)> = users
         .iter()
-        .map(|user| (user.get("name").and_then(Value::as_str).unwrap_or_default(), days(user)))
+        .map(|user| (text(user, "name"), days(user)))
+        .chain(pool.map(|pool| (POOL, days(pool))))
         .filter(|(_, days)| days.iter().any(|(_, requests)| *requests > 0))
         .collect();
     let most = rows.iter().flat_map(|(_, days)| days).map(|(_, requests)| *requests).max().unwrap_or(0);
@@ -39,13 +45,11 @@ pub(super) fn lines(users: &[Value], shows_blocks: bool) -> Vec<String> {
 
 /// A name that steers no terminal and leaves room for the plot.
 fn shown(name: &str) -> String {
-    crate::printer::visible(name).chars().take(40).collect()
+    visible(&one_line(name)).chars().take(40).collect()
 }
 
 fn days(user: &Value) -> Vec<(&str, u64)> {
-    let days = user.get("days").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let of = |day: &'_ Value| day.get("requests").and_then(Value::as_u64).unwrap_or(0);
-    days.iter().map(|day| (day.get("day").and_then(Value::as_str).unwrap_or_default(), of(day))).collect()
+    days_of(user).iter().map(|day| (text(day, "day"), requests_of(day))).collect()
 }
 
 /// How high: anything at all is seen.
@@ -73,15 +77,17 @@ mod tests {
         let users =
             [user("orders", &[0, 1, 4_000, 8_000]), user("né\u{1b}w", &[2_000, 0, 0, 0]), user("idle", &[0, 0, 0, 0])];
         assert_eq!(
-            lines(&users, true),
+            lines(&users, None, true),
             [
                 "Requests a day from 2026-11-01 to 2026-11-04 (UTC); █ is 8,000:",
                 "orders     | ▁▄█|  most 8,000 on 2026-11-04",
                 "né\\u{1b}w  |▂   |  most 2,000 on 2026-11-01",
             ]
         );
-        assert!(lines(&users, false)[1].contains("| .=#|"), "{:?}", lines(&users, false));
-        assert!(lines(&users[2..], true).is_empty() && lines(&[], true).is_empty());
+        assert!(lines(&users, None, false)[1].contains("| .=#|"), "{:?}", lines(&users, None, false));
+        assert!(lines(&users[2..], None, true).is_empty() && lines(&[], None, true).is_empty());
+        let pool = user("", &[2_000, 1, 4_000, 8_000]);
+        assert_eq!(lines(&users, Some(&pool), true)[3], "(the pool)  |▂▁▄█|  most 8,000 on 2026-11-04");
         assert_eq!((level(u64::MAX, u64::MAX), level(0, 0), level(1, u64::MAX)), (8, 0, 1));
     }
 

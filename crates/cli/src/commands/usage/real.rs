@@ -14,7 +14,8 @@ use crate::settings;
 
 /// What no public API tells.
 const NOT_TOLD: &str = "how much of a day's entitlement is used, and by whom, no public API tells: an administrator \
-                        downloads the report \"Microsoft Power Platform requests\" from the Power Platform admin center";
+                        downloads the report \"Microsoft Power Platform requests\" from the Power Platform admin center, and \
+                        `keyholder usage --report FILE` tells what it says";
 
 pub(super) async fn run(arguments: &Usage, entitled: Entitled, printer: Printer) -> Result<(), Failure> {
     let caller = settings::administrator(&arguments.connection, printer).await?;
