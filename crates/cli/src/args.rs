@@ -58,7 +58,7 @@ pub(crate) use org::{
 };
 pub(crate) use profile::{Profile, ProfileAdd, ProfileRemove, ProfileUse, SourceFlags};
 pub(crate) use roles::{Role, RoleCreate, RoleDiff, RoleExport};
-pub(crate) use rotate::Rotate;
+pub(crate) use rotate::{Rotate, To};
 pub(crate) use rows::{BodyFlags, Call, Create, Delete, Get, Member, NameFlags, Write};
 pub(crate) use subscriber::{KnownFlags, Subscriber, SubscriberAdd, SubscriberList};
 pub(crate) use usage::{Entitlement, Usage};

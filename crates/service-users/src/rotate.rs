@@ -22,6 +22,7 @@
 mod aim;
 mod carry;
 mod declared;
+mod federate;
 mod found;
 mod many;
 mod own;
@@ -33,6 +34,7 @@ mod used;
 pub use aim::{Aim, Manner, Overlap};
 pub use carry::{Came, Rotated, rotate};
 pub use declared::{Directories, declared, directories};
+pub use federate::{Federated, federate, to_be_federated};
 pub use found::{Found, find};
 pub use many::rotate_all;
 pub use turn::{Next, Turn, look};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use keyholder_foundation::KeyId;
 use keyholder_service_users::declaration::parse_lifetime;
 
 use super::Declared;
-use super::credential::SinkFlags;
+use super::credential::{SinkFlags, TrustFlags};
 use super::org::short_time;
 
 pub(super) const ROTATE: &str = "Replaces credentials that work, so that nothing stops working for it. For each: a new one is \
@@ -24,9 +24,17 @@ pub(super) const ROTATE: &str = "Replaces credentials that work, so that nothing
 pub(super) const EXAMPLES: &str = "Examples:\n  \
     keyholder rotate orders-sync --save-env orders-sync.env\n  \
     keyholder rotate orders-sync --save-with 'vault kv put secret/orders value=-' --overlap 7d\n  \
+    keyholder rotate orders-sync --to federated --trust github --repository contoso/orders --environment production\n  \
     keyholder rotate --due 30d --dry-run\n  \
     keyholder rotate --due 30d --yes\n  \
     keyholder rotate --all --overlap 1d --yes --output json";
+
+/// What a secret or certificate is replaced by for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum To {
+    /// Tokens of another issuer: no secret at all
+    Federated,
+}
 
 fn waiting_time(text: &str) -> Result<Duration, String> {
     short_time(text, Duration::from_secs(60 * 60)).or_else(|_| parse_lifetime(text))
@@ -47,8 +55,17 @@ pub(crate) struct Rotate {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) sink: SinkFlags,
+    /// Replace a secret or certificate for good: by tokens of the issuer that `--trust` names. It is revoked once a sign-in
+    /// with such a token stands in the directory's log
+    #[arg(long, value_enum, value_name = "KIND", requires_all = ["who", "trust"], conflicts_with_all = ["sink", "due", "lifetime", "overlap", "keep_old"])]
+    pub(crate) to: Option<To>,
+    /// With `--to federated`: revoke it at once, whether or not the application gets in with a token
+    #[arg(long, requires = "to", conflicts_with = "wait_for_use")]
+    pub(crate) without_proof: bool,
+    #[command(flatten)]
+    pub(crate) trust: TrustFlags,
     /// The credential that goes, by its id, where the place does not tell
-    #[arg(long, value_name = "ID", requires = "sink")]
+    #[arg(long, value_name = "ID", requires = "who")]
     pub(crate) replaces: Option<KeyId>,
     /// How long the new one works: 90d, 26w, 12h [default: as declared, or as long as the old one did]
     #[arg(long, value_name = "TIME", value_parser = parse_lifetime)]

@@ -58,7 +58,7 @@ impl Asked {
                 let kind = if arguments.connection.place.url.is_some() { Kind::Org } else { Kind::Declared };
                 Self::with(&arguments.connection, arguments.local.is_some(), kind)
             }
-            Command::Rotate(arguments) if arguments.sink.sink().is_some() => {
+            Command::Rotate(arguments) if arguments.sink.sink().is_some() || arguments.to.is_some() => {
                 Self::with(&arguments.declared.connection, arguments.declared.local.is_some(), Kind::Org)
             }
             Command::Rotate(arguments) => Self::of_declared(&arguments.declared),

@@ -1,5 +1,6 @@
 //! `keyholder rotate`: credentials that work are replaced.
 
+mod federated;
 mod passwords;
 mod words;
 
@@ -10,7 +11,7 @@ use keyholder_service_users::rotate::{self, Aim, Came, Manner, Next, Overlap, Tu
 use keyholder_service_users::{Journal, KeyKind, open_sink};
 use serde_json::{Value, json};
 
-use crate::args::{OrgPlace, Rotate};
+use crate::args::{OrgPlace, Rotate, To};
 use crate::commands::apply::confirm;
 use crate::commands::declared::Declared;
 use crate::exit::Exit;
@@ -26,6 +27,7 @@ type Stopped = (String, Failure);
 pub(crate) async fn run(arguments: &Rotate, printer: Printer) -> Result<Exit, Failure> {
     check(arguments)?;
     match &arguments.who {
+        Some(who) if arguments.to.is_some() => one(arguments, who, printer).await,
         Some(who) if arguments.sink.sink().is_some() => one(arguments, who, printer).await,
         _ => declared(arguments, printer).await,
     }
@@ -36,6 +38,13 @@ fn check(arguments: &Rotate) -> Result<(), Failure> {
     if arguments.sink.sink().is_some() && (arguments.who.is_none() || arguments.due.is_some()) {
         return Err(Failure::new(Exit::Usage, "`--save-...` is about one application, by its name or client id")
             .hint("leave it out: what is declared goes to its declared place"));
+    }
+    let needs_more = |flag: &str, other: &str| Failure::new(Exit::Usage, format!("`{flag}` needs {other}"));
+    if arguments.to.is_none() && arguments.trust.trust.is_some() {
+        return Err(needs_more("--trust", "`--to federated`"));
+    }
+    if arguments.replaces.is_some() && arguments.to.is_none() && arguments.sink.sink().is_none() {
+        return Err(needs_more("--replaces", "the place of the new one (`--save-...`), or `--to federated`"));
     }
     Ok(())
 }
@@ -55,7 +64,10 @@ impl Rotate {
 async fn one(arguments: &Rotate, who: &str, printer: Printer) -> Result<Exit, Failure> {
     let place = OrgPlace { local: arguments.declared.local.clone(), connection: arguments.declared.connection.clone() };
     let here = Here::find(&place, Absent::Refuse, printer).await?;
-    let outcome = in_place(&here, arguments, who, printer).await;
+    let outcome = match arguments.to {
+        Some(To::Federated) => federated::run(&here, arguments, who, printer).await,
+        None => in_place(&here, arguments, who, printer).await,
+    };
     here.end().await;
     outcome
 }

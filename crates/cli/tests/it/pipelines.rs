@@ -25,21 +25,21 @@ fn example(name: &str) -> PathBuf {
 }
 
 /// An issuer outside: its key, and how it publishes it.
-struct Issuer(rcgen::KeyPair);
+pub(crate) struct Issuer(rcgen::KeyPair);
 
 impl Issuer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap())
     }
 
     /// A JWK set with the one key. The modulus of an RSA key of 2048 bits stands from the tenth byte on in
     /// its DER form (RFC 8017, appendix A.1.1), and the exponent is 65537.
-    fn keys(&self) -> Value {
+    pub(crate) fn keys(&self) -> Value {
         let modulus = URL_SAFE_NO_PAD.encode(&self.0.public_key_raw()[9..265]);
         json!({"keys": [{"kty": "RSA", "use": "sig", "kid": "one", "n": modulus, "e": "AQAB"}]})
     }
 
-    fn token(&self, issuer: &str, subject: &str) -> String {
+    pub(crate) fn token(&self, issuer: &str, subject: &str) -> String {
         let claims = json!({
             "iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange",
             "iat": 1_700_000_000, "nbf": 1_700_000_000, "exp": 4_000_000_000_i64,

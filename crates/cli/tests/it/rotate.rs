@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::pipelines::Issuer;
 use crate::program::{Ended, RunningOrg, as_administrator, ended, free_port, run};
 
 const APP: &str = "orders-sync";
@@ -348,6 +349,53 @@ fn s08_the_old_one_goes_once_somebody_else_has_used_the_new_one() {
     assert_eq!(ids(here), [new]);
 }
 
+#[test]
+fn s08_a_secret_is_replaced_for_good_once_a_token_of_the_issuer_lets_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let (issuer, github) = (Issuer::new(), "https://token.actions.githubusercontent.com");
+    fs::write(here.join("keys.json"), issuer.keys().to_string()).unwrap();
+    let keys = format!("{github}=keys.json");
+    let org = RunningOrg::start(here, &["--listen", &free_port(), "--issuer-keys", &keys]);
+    let create = ["app-user", "create", APP, "--grant", "contact=read:organization", "--save-env", "orders.env"];
+    run(here, &[&create[..], &["--yes", "--local"]].concat()).done();
+    let old = ids(here);
+    let to = [APP, "--to", "federated", "--trust", "github", "--repository", "contoso/orders", "--branch", "main"];
+    let dry = rotate(here, &[&to[..], &["--dry-run"]].concat());
+    assert!(dry.code() == 2 && dry.out.contains(&old[0]), "{dry:#?}");
+    let said = rotate(here, &[&to[..], &["--yes"]].concat()).failed(1);
+    assert!(said.contains("no sign-in of `orders-sync` with a token") && said.contains("--without-proof"), "{said}");
+    lets_in(here, "orders.env");
+    assert_eq!(ids(here).len(), 2);
+
+    let client = run(here, &["credential", "list", APP, "--local", "--output", "json"]).json()["clientId"].clone();
+    fs::write(here.join("token"), issuer.token(github, "repo:contoso/orders:ref:refs/heads/main")).unwrap();
+    let (url, ca) = (org.ready["orgUrl"].as_str().unwrap(), org.ready["caFile"].as_str().unwrap());
+    let whoami = ["whoami", "--url", url, "--ca-file", ca, "--client-id", client.as_str().unwrap()];
+    let whoami = [&whoami[..], &["--federated-token-file", "token"]].concat();
+    run(here, &whoami).done();
+    let told = rotate(here, &[&to[..], &["--yes", "--output", "json"]].concat()).json();
+    assert_eq!(told["federated"]["revoked"], serde_json::json!(old), "{told:#}");
+    assert!(told["federated"]["used"].is_string());
+    run(here, &["whoami", "--env-file", "orders.env"]).failed(77);
+    run(here, &whoami).done();
+    assert_eq!(list(here).iter().map(|one| one["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["federated"]);
+    // Again there is nothing left to revoke.
+    let again = rotate(here, &[&to[..], &["--yes", "--output", "json"]].concat()).json();
+    assert_eq!(again["changed"], false, "{again:#}");
+
+    // Of several it has to be said which one goes; and nothing is looked for where that is said.
+    for env in ["one.env", "other.env"] {
+        run(here, &["credential", "add", APP, "--secret", "--save-env", env, "--local"]).done();
+    }
+    let said = rotate(here, &[&to[..], &["--yes"]].concat()).failed(78);
+    assert!(said.contains("--replaces ID"), "{said}");
+    let id = ids(here).into_iter().find(|id| fs::read_to_string(here.join("one.env")).unwrap().contains(id)).unwrap();
+    rotate(here, &[&to[..], &["--replaces", &id, "--without-proof", "--yes"]].concat()).done();
+    run(here, &["whoami", "--env-file", "one.env"]).failed(77);
+    lets_in(here, "other.env");
+}
+
 /// A declaration with a non-interactive user whose password goes there.
 fn with_person(url: &str, user_name: &str, password: &str) -> String {
     format!(
@@ -434,7 +482,9 @@ fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         (&["--all", "--save-env", "x"], "about one application"),
         (&[APP, "--due", "30d", "--save-env", "x"], "about one application"),
         (&[APP, "--save-env", "x", "--save-secret", "y"], "cannot be used with"),
-        (&[APP, "--replaces", "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001"], "required"),
+        (&[APP, "--replaces", "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001"], "needs the place"),
+        (&[APP, "--to", "federated"], "required"),
+        (&[APP, "--trust", "github", "--save-env", "x"], "needs `--to federated`"),
         (&[APP, "--save-env", "x", "--keep-old", "--overlap", "1d"], "cannot be used with"),
         (&[APP, "--save-env", "x", "--overlap", "3 months"], "no fixed length"),
         (&["--all", "--passwords-older-than", "90d"], "cannot be used with"),

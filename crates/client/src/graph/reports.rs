@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyholder_foundation::{ClientId, KeyId, Timestamp};
+use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
 use serde::Deserialize;
 use url::Url;
 
@@ -26,6 +26,17 @@ struct CredentialActivity {
     key_id: String,
     #[serde(default)]
     sign_in_activity: Option<Moment>,
+}
+
+/// One entry of the log, of an application.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FederatedSignIn {
+    created_date_time: String,
+    #[serde(default)]
+    client_credential_type: Option<String>,
+    #[serde(default)]
+    service_principal_credential_key_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +76,33 @@ impl Graph {
             Some((row.key_id.parse().ok()?, Timestamp::parse(&last).ok()?))
         };
         Ok(rows.into_iter().filter_map(moment).collect())
+    }
+
+    /// When an application last signed in, since a moment, with a token of another issuer that this federated credential
+    /// accepted; where the log does not tell which one did, that any did. The log may be hours behind.
+    ///
+    /// # Errors
+    /// As [`Graph::last_sign_ins`].
+    pub async fn last_federated_sign_in(
+        &self,
+        client: ClientId,
+        credential: ObjectId,
+        since: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let filter = format!(
+            "signInEventTypes/any(t:t eq 'servicePrincipal') and appId eq {} and status/errorCode eq 0 and createdDateTime ge {}",
+            quote(&client.to_string()),
+            since.whole_seconds(),
+        );
+        let url = self.beta("auditLogs/signIns", Some(&format!("$filter={}", encode(&filter))));
+        let rows: Vec<FederatedSignIn> = self.list(url).await?;
+        let id = credential.to_string();
+        let is_it = |row: &&FederatedSignIn| {
+            row.client_credential_type.as_deref() == Some("federatedIdentityCredential")
+                && row.service_principal_credential_key_id.as_ref().is_none_or(|key| key.eq_ignore_ascii_case(&id))
+        };
+        let moments = rows.iter().filter(is_it).filter_map(|row| Timestamp::parse(&row.created_date_time).ok());
+        Ok(moments.max())
     }
 
     /// A path of the beta version.

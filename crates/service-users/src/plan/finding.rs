@@ -325,6 +325,12 @@ impl Finding {
         }
     }
 
+    /// Several secrets or certificates, of which one is to go.
+    pub(crate) fn which_to_replace(name: &str, there: &[String]) -> Self {
+        let message = format!("`{name}` has several that could be replaced: {}", there.join(", "));
+        Self::new(Severity::Stop, "whichToReplace", name, message).hint("say which one goes: `--replaces ID`")
+    }
+
     /// Another run is replacing the same credential.
     pub(crate) fn rotation_under_way(name: &str, place: &str, who: &str) -> Self {
         let message = format!("the credential of `{name}` in `{place}` is being replaced by another run: {who}");

@@ -1,6 +1,7 @@
 //! The credential that the caller itself is signed in with.
 
 use keyholder_client::{ClientCertificate, Connection, CredentialChoice, Error as ClientError};
+use keyholder_foundation::ClientId;
 
 use super::Aim;
 use crate::Administrator;
@@ -11,8 +12,13 @@ use crate::sink::Key;
 
 /// Whether the caller is signed in with that one; where it cannot be told, it is taken for it.
 pub(super) fn is_own(aim: &Aim<'_>, one: &Registered<'_>) -> bool {
-    let connection = &aim.administrator.connection;
-    if connection.client_id != aim.client_id {
+    is_callers(aim.administrator, aim.client_id, one)
+}
+
+/// The same of a credential of that application.
+pub(super) fn is_callers(caller: &Administrator, of: ClientId, one: &Registered<'_>) -> bool {
+    let connection = &caller.connection;
+    if connection.client_id != of {
         return false;
     }
     match &connection.credential {

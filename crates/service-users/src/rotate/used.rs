@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyholder_client::{Error as ClientError, Http};
 use keyholder_foundation::{KeyId, Timestamp};
 
 use super::Aim;
@@ -22,17 +23,31 @@ pub(super) async fn wait(
     at_most: Duration,
     reporter: &dyn Reporter,
 ) -> Result<Option<Timestamp>, Error> {
-    let (graph, http) = (&aim.administrator.graph, &aim.administrator.http);
+    let administrator = aim.administrator;
+    let ask = || async {
+        let all = administrator.graph.credential_sign_ins(aim.client_id).await?;
+        Ok(all.get(&key).copied().filter(|last| *last > made.plus(OWN)))
+    };
+    let what = "a sign-in of somebody else's with the new credential";
+    let seen = until_seen(&administrator.http, (what, at_most), reporter, ask).await;
+    seen.while_doing(|| format!("read when the credentials of `{}` were used last", aim.name))
+}
+
+/// Asks again and again until something is seen, for so long at most.
+pub(super) async fn until_seen<F: Future<Output = Result<Option<Timestamp>, ClientError>>>(
+    http: &Http,
+    (what, at_most): (&str, Duration),
+    reporter: &dyn Reporter,
+    ask: impl Fn() -> F,
+) -> Result<Option<Timestamp>, ClientError> {
     let (mut waited, mut pause) = (Duration::ZERO, PAUSES.0);
     loop {
-        let doing = || format!("read when the credentials of `{}` were used last", aim.name);
-        let all = graph.credential_sign_ins(aim.client_id).await.while_doing(doing)?;
-        let used = all.get(&key).copied().filter(|last| *last > made.plus(OWN));
-        if used.is_some() || waited >= at_most {
-            return Ok(used);
+        let seen = ask().await?;
+        if seen.is_some() || waited >= at_most {
+            return Ok(seen);
         }
         let this = pause.min(at_most.saturating_sub(waited));
-        reporter.waiting("a sign-in of somebody else's with the new credential", this);
+        reporter.waiting(what, this);
         http.sleep(this).await;
         waited = waited.saturating_add(this);
         pause = pause.saturating_mul(2).min(PAUSES.1);

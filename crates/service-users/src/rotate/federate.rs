@@ -1,0 +1,125 @@
+//! A secret or certificate replaced for good: by tokens of another issuer, of which nothing is kept.
+
+use std::time::Duration;
+
+use keyholder_client::Error as ClientError;
+use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
+use serde::Serialize;
+
+use super::{Manner, own, used};
+use crate::Administrator;
+use crate::apply::keys;
+use crate::credentials::{Wanted, add, registration};
+use crate::declaration::Federation;
+use crate::error::{Error, While};
+use crate::kept;
+use crate::plan::Finding;
+use crate::report::{Event, Outcome, Reporter, Step};
+
+/// How far back the log is asked for a sign-in.
+const BACK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Federated {
+    /// The application's name.
+    pub name: String,
+    /// What it signs in as.
+    pub client_id: ClientId,
+    /// The federated credential's id.
+    pub id: Option<ObjectId>,
+    /// Whether anything is different from before.
+    pub changed: bool,
+    /// When it was seen to let the application in.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub used: Option<Timestamp>,
+    /// What was revoked.
+    pub revoked: Vec<KeyId>,
+    /// What works on, because no sign-in with a token was seen.
+    pub left: Vec<KeyId>,
+}
+
+/// The secret or certificate that goes: the one of that id, or the only one.
+///
+/// # Errors
+/// [`Error::Stopped`] when there is no such application or credential, several of them, or it is the caller's own; and
+/// what the services said.
+pub async fn to_be_federated(
+    administrator: &Administrator,
+    who: &str,
+    replaces: Option<KeyId>,
+    manner: Manner,
+) -> Result<Vec<KeyId>, Error> {
+    let (found, application) = registration(administrator, who).await?;
+    let stopped = |finding| Err(Error::Stopped(vec![finding]));
+    let all: Vec<_> = kept::of(&application).collect();
+    let goes: Vec<_> = match replaces {
+        // One that is gone was revoked by a run before this one.
+        Some(id) => all.iter().filter(|one| one.key_id == id).collect(),
+        None if all.len() > 1 => {
+            let shown = all.iter().map(|one| format!("the {} {}", one.kind.noun(), one.key_id)).collect::<Vec<_>>();
+            return stopped(Finding::which_to_replace(&found.name, &shown));
+        }
+        None => all.iter().collect(),
+    };
+    let is_own = |one: &&&kept::Registered<'_>| own::is_callers(administrator, application.app_id, one);
+    match goes.iter().find(is_own) {
+        Some(one) if !manner.even_my_own => stopped(Finding::own_credential(&found.name, one.kind.noun(), one.key_id)),
+        _ => Ok(goes.iter().map(|one| one.key_id).collect()),
+    }
+}
+
+/// Lets an application in by tokens of another issuer, and revokes what these replace: once a sign-in with one is seen
+/// in the directory's log, or at once where `without_proof`.
+///
+/// # Errors
+/// As [`to_be_federated`]'s and [`add`]'s.
+pub async fn federate(
+    administrator: &Administrator,
+    who: &str,
+    (federation, goes): (Federation, &[KeyId]),
+    (manner, without_proof): (Manner, bool),
+    reporter: &dyn Reporter,
+) -> Result<Federated, Error> {
+    let added = add(administrator, who, Wanted::Federated(federation), reporter).await?;
+    let (found, application) = registration(administrator, who).await?;
+    let id = added.id.map(ObjectId);
+    let mut federated = Federated {
+        name: found.name.clone(),
+        client_id: application.app_id,
+        id,
+        changed: added.changed,
+        used: None,
+        revoked: Vec::new(),
+        left: Vec::new(),
+    };
+    if goes.is_empty() {
+        return Ok(federated);
+    }
+    if !without_proof {
+        let since = administrator.now().minus(BACK);
+        let ask = || async {
+            match id {
+                Some(id) => administrator.graph.last_federated_sign_in(application.app_id, id, since).await,
+                None => Ok::<_, ClientError>(None),
+            }
+        };
+        let at_most = manner.wait_for_use.unwrap_or_default();
+        let what = "a sign-in with a token of that issuer";
+        let seen = used::until_seen(&administrator.http, (what, at_most), reporter, ask).await;
+        federated.used = seen.while_doing(|| format!("read the log of the sign-ins of `{}`", found.name))?;
+        if federated.used.is_none() {
+            federated.left = goes.to_vec();
+            return Ok(federated);
+        }
+    }
+    let removed = keys::remove(administrator, &application, None, goes).await?;
+    federated.changed |= removed > 0;
+    for id in goes {
+        let subject = format!("secret or certificate {id} of `{}`", found.name);
+        reporter.done(&Event::new(Step::ClientSecret, Outcome::Removed, subject).fact("credentialId", id));
+    }
+    federated.revoked = goes.to_vec();
+    Ok(federated)
+}
