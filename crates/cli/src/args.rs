@@ -34,7 +34,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyholder_foundation::ClientId;
 
 pub(crate) use app_user::{AppUser, AppUserCreate, AppUserList, AppUserOne, AppUserRemove, RightsFlags};
-pub(crate) use audit::{Audit, JudgingFlags};
+pub(crate) use audit::{Audit, JudgingFlags, ReportFlags};
 pub(crate) use batch::Batch;
 pub(crate) use connection::{
     CONNECTION, CallerFlags, ConnectionFlags, FederatedSource, Login, Logout, OrgPlace, PlaceFlags,

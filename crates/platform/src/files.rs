@@ -259,7 +259,7 @@ pub fn is_private(path: &Path) -> Result<bool, FileError> {
 /// # Errors
 /// [`FileError::Io`]; the old content then still stands.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    write(path, content, true)
+    write(path, content, true, system::create_private_file)
 }
 
 /// As [`write_private`], for what means nothing after the machine's power is gone: not waiting for
@@ -268,10 +268,30 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError::Io`]; the old content then still stands.
 pub fn write_private_passing(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    write(path, content, false)
+    write(path, content, false, system::create_private_file)
 }
 
-fn write(path: &Path, content: &[u8], durable: bool) -> Result<(), FileError> {
+/// Writes `content` to a file that others may read as far as the user's new files let them, or as far as the file that is there
+/// did; whole or not at all, as [`write_private`].
+///
+/// # Errors
+/// [`FileError::Io`]; the old content then still stands.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    write(path, content, true, |beside| {
+        let file = File::create_new(beside)?;
+        if let Ok(there) = std::fs::metadata(path) {
+            file.set_permissions(there.permissions())?;
+        }
+        Ok(file)
+    })
+}
+
+fn write(
+    path: &Path,
+    content: &[u8],
+    durable: bool,
+    make: impl FnOnce(&Path) -> io::Result<File>,
+) -> Result<(), FileError> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -283,7 +303,7 @@ fn write(path: &Path, content: &[u8], durable: bool) -> Result<(), FileError> {
     // A killed run with the same process id may have left one.
     let _ = std::fs::remove_file(&beside);
     let written = (|| {
-        let mut file = system::create_private_file(&beside)?;
+        let mut file = make(&beside)?;
         file.write_all(content)?;
         if durable {
             file.sync_all()?;

@@ -9,7 +9,7 @@ mod baseline;
 pub mod facts;
 mod finding;
 mod gather;
-mod report;
+pub mod report;
 pub mod rules;
 
 pub use baseline::{Acceptance, Baseline, Unused};

@@ -21,6 +21,7 @@ pub(super) const EXAMPLES: &str = "Examples:\n  \
     keyholder audit --fail-on warning --baseline audit-baseline.toml\n  \
     keyholder audit --url https://contoso.crm4.dynamics.com --who\n  \
     keyholder audit --local --rule KH104=off --rule KH102=error --expiring 60d\n  \
+    keyholder audit --html audit.html --sarif audit.sarif --ics expiries.ics\n  \
     keyholder audit --rules\n\n\
     Exit codes: 0 when it was done, whatever was found; with --fail-on, 3 when there is a finding of that weight or more that \
     is not accepted.";
@@ -53,6 +54,8 @@ pub(crate) struct Audit {
     pub(crate) rules: bool,
     #[command(flatten)]
     pub(crate) judging: JudgingFlags,
+    #[command(flatten)]
+    pub(crate) reports: ReportFlags,
     #[command(flatten)]
     pub(crate) connection: ConnectionFlags,
 }
@@ -88,6 +91,27 @@ pub(crate) struct JudgingFlags {
     /// How many non-interactive users an org may have: the org does not tell [default: 7, or what keyholder.toml's policies say]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u32>,
+}
+
+/// Where the report goes in further forms. Each file is written whole or not at all, over the one that is there.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(crate) struct ReportFlags {
+    /// Also write the findings as SARIF 2.1.0, for code-scanning pages
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// Also write the findings as JUnit's XML; those of the weight of --fail-on fail, or else warnings and errors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Also write a calendar of what expires (iCalendar), each with alarms 30 and 7 days before
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ics: Option<PathBuf>,
+    /// Also write metrics in Prometheus' text form, as its textfile collector reads them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prometheus: Option<PathBuf>,
+    /// Also write one page for people: findings, a time-line, requests, who may do what
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// A weight of findings.

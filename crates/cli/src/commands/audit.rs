@@ -1,5 +1,6 @@
 //! `keyholder audit`: which service users there are, what they may do, and what is wrong with it.
 
+mod files;
 mod orgs;
 mod words;
 
@@ -17,6 +18,7 @@ use crate::args::{self, JudgingFlags};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
+use files::Files;
 use orgs::Audited;
 
 pub(crate) async fn run(arguments: &args::Audit, printer: Printer) -> Result<Exit, Failure> {
@@ -26,9 +28,13 @@ pub(crate) async fn run(arguments: &args::Audit, printer: Printer) -> Result<Exi
     }
     // What is wrong with the baseline is told before minutes of reading.
     let baseline = arguments.judging.baseline.as_deref().map(Baseline::read).transpose().map_err(of_baseline)?;
+    let files = Files::find(&arguments.reports)?;
     let audited = Audited::find(arguments, printer).await?;
     let report = report(&audited, arguments, baseline).await;
+    let requests = if files.show_requests() { audited.requests(printer).await } else { None };
+    let written = files.write(&report, &audited, requests.as_ref(), arguments.judging.fail_on.map(Severity::from));
     audited.end().await;
+    written?.iter().for_each(|path| printer.note(&format!("wrote `{}`", path.display())));
     if let Some(path) = &arguments.judging.write_baseline {
         write_baseline(path, &report, printer)?;
     }

@@ -144,3 +144,84 @@ fn s22_all_orgs_of_all_tenants_of_the_local_org_are_audited() {
     );
     assert!(report["orgs"].as_array().unwrap().iter().all(|org| org.get("trouble").is_none()), "{report:#}");
 }
+
+#[test]
+fn the_report_goes_to_files_in_every_form_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let port = free_port();
+    run(folder, &["quickstart", "--listen", &port]).done();
+    let _org = RunningOrg::start(folder, &["--listen", &port]);
+    let flags =
+        ["--sarif", "a.sarif", "--junit", "a.xml", "--ics", "a.ics", "--prometheus", "a.prom", "--html", "a.html"];
+    let said = audit(folder, &[&flags[..], &["--output", "json"]].concat());
+    assert_eq!(said.code(), 0, "{said:#?}");
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let log: Value = serde_json::from_str(&read("a.sarif")).unwrap();
+    let found = report["findings"].as_array().unwrap().len();
+    assert_eq!((&log["version"], log["runs"][0]["results"].as_array().unwrap().len()), (&"2.1.0".into(), found));
+    assert!(read("a.xml").contains("failures=\"0\""), "{}", read("a.xml"));
+    assert!(read("a.ics").contains("SUMMARY:The client secret of orders-sync expires"), "{}", read("a.ics"));
+    // What the local org counts is held against what the tenant may.
+    let (metrics, page) = (read("a.prom"), read("a.html"));
+    let allowance = metrics.split("keyholder_pool_requests_allowance{tenant=\"keyholder.localhost\"} ").nth(1);
+    let allowance = allowance.and_then(|rest| rest.lines().next()?.parse::<u64>().ok());
+    assert!(allowance.is_some_and(|allowance| allowance >= 500_000), "{metrics}");
+    assert!(page.contains("The pool of keyholder.localhost") && page.contains("orders-sync"), "{page}");
+    // Nothing secret is in any of them.
+    let env = fs::read_to_string(folder.join(".keyholder/orders-sync.env")).unwrap();
+    let secret = env.lines().find_map(|line| line.strip_prefix("KEYHOLDER_CLIENT_SECRET=")).unwrap().trim_matches('"');
+    assert!(secret.len() > 20);
+    for name in flags.into_iter().filter(|flag| !flag.starts_with("--")) {
+        assert!(!read(name).contains(secret), "{name}");
+    }
+    // A file that is there is replaced; nothing is left beside it.
+    fs::write(folder.join("a.html"), "old").unwrap();
+    assert_eq!(audit(folder, &["--html", "a.html", "--fail-on", "note"]).code(), 3);
+    assert_eq!(read("a.html").lines().next(), Some("<!DOCTYPE html>"));
+    let left = fs::read_dir(folder)
+        .unwrap()
+        .filter(|one| one.as_ref().unwrap().file_name().to_string_lossy().ends_with(".new"));
+    assert_eq!(left.count(), 0);
+    // What cannot be written is told before anything is read.
+    assert!(audit(folder, &["--html", "gone/a.html"]).failed(73).contains("there is no folder `gone`"));
+    assert!(audit(folder, &["--ics", "."]).failed(73).contains("--ics"));
+    assert!(audit(folder, &["--sarif", "one", "--junit", "one"]).failed(64).contains("by another flag"));
+    assert!(audit(folder, &["--prometheus", "-"]).failed(64).contains("is none"));
+}
+
+#[test]
+fn the_example_for_a_weekly_audit_works_as_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let org = RunningOrg::start(folder, &["--listen", &free_port()]);
+    let origin = org.ready["origin"].as_str().unwrap();
+    let declaration = format!(
+        "# one\n[orgs.prod]\nurl = \"{origin}\"\n[roles.reader.privileges]\ncontact = \"read:organization\"\n\
+         [application-users.declared]\norgs = [\"prod\"]\nroles = [\"reader\"]\ncredential.secret.env-file = \"declared.env\"\n"
+    );
+    fs::write(folder.join("keyholder.toml"), declaration).unwrap();
+    fs::write(folder.join("audit-baseline.toml"), "").unwrap();
+    let run_as = |arguments: &[&str]| ended(as_administrator(folder).args(arguments).env_remove("KEYHOLDER_ORG_URL"));
+    run_as(&["apply", "--yes"]).done();
+    let workflow = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/audit.yml");
+    let workflow = fs::read_to_string(workflow).unwrap();
+    let mut steps = workflow.lines().filter_map(|line| line.trim().strip_prefix("- run: keyholder "));
+    let arguments: Vec<&str> = steps.next().unwrap().split(' ').collect();
+    assert_eq!(steps.next(), None);
+    let ended = run_as(&arguments);
+    assert!([0, 3].contains(&ended.code()), "{ended:#?}");
+    for file in ["audit.sarif", "audit.html", "expiries.ics"] {
+        assert!(folder.join(file).is_file() && workflow.matches(file).count() > 1, "{file}: {ended:#?}");
+    }
+    let log: Value = serde_json::from_str(&fs::read_to_string(folder.join("audit.sarif")).unwrap()).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let of_declared =
+        results.iter().find(|one| one["message"]["text"].as_str().unwrap().contains("`declared`")).unwrap();
+    let place = &of_declared["locations"][0]["physicalLocation"];
+    assert_eq!(
+        (&place["artifactLocation"]["uri"], &place["region"]["startLine"]),
+        (&"keyholder.toml".into(), &6.into())
+    );
+}

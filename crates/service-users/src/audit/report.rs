@@ -1,8 +1,29 @@
-//! What an audit comes to: the facts, and what the rules found in them.
+//! What an audit comes to: the facts, and what the rules found in them; and its forms for other programs and for people,
+//! each a pure function of the report to a text.
+
+mod calendar;
+mod expiries;
+mod html;
+mod junit;
+mod metrics;
+mod places;
+mod requests;
+mod sarif;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
+pub use calendar::calendar;
+pub use html::html;
+pub use junit::junit;
+pub use metrics::prometheus;
+pub use places::Declared;
+pub use requests::{Asked, Requests, TenantRequests};
+pub use sarif::sarif;
 
 use super::baseline::Unused;
 use super::facts::Facts;

@@ -20,6 +20,8 @@ use super::facts::{ApplicationFacts, Facts, OrgFacts, ServiceUser};
 use super::finding::{Finding, Severity, Subject, SubjectKind};
 use crate::declaration::Declaration;
 
+pub(in crate::audit) use rights::far_reaching;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A rule.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use futures::stream::{self, StreamExt};
 use keyholder_client::connection::{Given, Origin};
 use keyholder_client::{Connection, Error as ClientError, Http};
+use keyholder_org::Entitled;
+use keyholder_service_users::audit::report::{Asked, Requests, TenantRequests};
 use keyholder_service_users::declaration::{Declaration, Org, ReadError};
 use keyholder_service_users::{Administrator, Estate};
 use serde_json::Value;
@@ -25,8 +27,8 @@ const DECLARATION: &str = "keyholder.toml";
 /// Orgs, signed in to.
 pub(super) struct Audited {
     declaration: Declaration,
-    /// Whether somebody declared it: then what is not in it is unknown.
-    is_declared: bool,
+    /// The file in which somebody declared it: then what is not in it is unknown.
+    file: Option<PathBuf>,
     estate: Estate,
     /// The local org that runs as long as this command.
     place: Option<LocalPlace>,
@@ -38,7 +40,7 @@ impl Audited {
         if let Some(folder) = &arguments.local {
             let place = LocalPlace::find(folder, Absent::Refuse, printer).await?;
             return match all_local(&place).await {
-                Ok((declaration, orgs)) => Ok(Self::new(declaration, false, orgs, Some(place))),
+                Ok((declaration, orgs)) => Ok(Self::new(declaration, None, orgs, Some(place))),
                 Err(failure) => {
                     place.end().await;
                     Err(failure)
@@ -48,7 +50,7 @@ impl Audited {
         match declared(arguments)? {
             Some((file, declaration)) => {
                 let orgs = all_declared(arguments, &file, &declaration, printer).await?;
-                Ok(Self::new(declaration, true, orgs, None))
+                Ok(Self::new(declaration, Some(file), orgs, None))
             }
             None => {
                 let connection = settings::connection(&arguments.connection, printer).await?;
@@ -57,19 +59,19 @@ impl Audited {
                 let mut declaration = Declaration::default();
                 declaration.orgs.insert(name.clone(), Org { url, tenant: None, environment: None });
                 let orgs = connect(vec![(name, connection)], &http).await;
-                Ok(Self::new(declaration, false, orgs, None))
+                Ok(Self::new(declaration, None, orgs, None))
             }
         }
     }
 
     fn new(
         declaration: Declaration,
-        is_declared: bool,
+        file: Option<PathBuf>,
         orgs: BTreeMap<String, Result<Administrator, ClientError>>,
         place: Option<LocalPlace>,
     ) -> Self {
         let estate = Estate::new(&declaration, orgs);
-        Self { declaration, is_declared, estate, place }
+        Self { declaration, file, estate, place }
     }
 
     pub(super) fn estate(&self) -> &Estate {
@@ -83,7 +85,28 @@ impl Audited {
 
     /// What somebody declared.
     pub(super) fn declared(&self) -> Option<&Declaration> {
-        self.is_declared.then_some(&self.declaration)
+        self.file.as_ref().map(|_| &self.declaration)
+    }
+
+    /// The file of that.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// What the users of a local org asked for today; a real one tells no program.
+    pub(super) async fn requests(&self, printer: Printer) -> Option<Requests> {
+        let folder = self.place.as_ref()?.folder().path();
+        let told = match local::running(folder) {
+            Ok(control) => control.get(&format!("usage?{}", Entitled::default().to_query())).await,
+            Err(failure) => Err(failure),
+        };
+        match told {
+            Ok(told) => Some(requests_of(&told)),
+            Err(failure) => {
+                printer.note(&format!("what was asked for today is not known: {}", failure.message()));
+                None
+            }
+        }
     }
 
     /// Stops the local org, if one was started.
@@ -158,6 +181,25 @@ async fn all_local(
     Ok((declaration, connect(orgs, &http).await))
 }
 
+fn requests_of(told: &Value) -> Requests {
+    let asked = |value: &Value| {
+        let number = |member: &str| value.get(member).and_then(Value::as_u64);
+        let (today, forecast) = (number("day").unwrap_or_default(), number("forecast").unwrap_or_default());
+        Asked { today, forecast, allowance: number("allowance") }
+    };
+    let tenants = listed(told, "tenants").map(|tenant| TenantRequests {
+        name: text(tenant, "domain").to_owned(),
+        pool: asked(tenant.get("pool").unwrap_or(&Value::Null)),
+        users: listed(tenant, "users")
+            .filter_map(|user| {
+                let id = text(user, "user").parse().ok()?;
+                Some(((text(user, "url").trim_end_matches('/').to_owned(), id), asked(user)))
+            })
+            .collect(),
+    });
+    Requests { day: text(told, "day").to_owned(), tenants: tenants.collect() }
+}
+
 /// Signs in to each, a bounded number at once.
 async fn connect(orgs: Vec<(String, Connection)>, http: &Http) -> BTreeMap<String, Result<Administrator, ClientError>> {
     let signing_in: Vec<_> = orgs
@@ -168,6 +210,10 @@ async fn connect(orgs: Vec<(String, Connection)>, http: &Http) -> BTreeMap<Strin
         })
         .collect();
     stream::iter(signing_in).buffer_unordered(AT_ONCE).collect().await
+}
+
+fn listed<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(member).and_then(Value::as_array).into_iter().flatten()
 }
 
 fn text<'a>(value: &'a Value, member: &str) -> &'a str {

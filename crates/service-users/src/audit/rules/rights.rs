@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use keyholder_foundation::ClientId;
 
 use super::{Found, Judging, Rule, for_shell, listed, of_user, shown};
-use crate::audit::facts::{OrgFacts, ServiceUser, UserKind};
+use crate::audit::facts::{OrgFacts, Rights, ServiceUser, UserKind};
 use crate::audit::finding::Severity;
 use crate::declaration::{Right, in_words};
 use keyholder_security::{Depth, Verb};
@@ -154,6 +154,13 @@ fn narrower(org: &OrgFacts, user: &ServiceUser) -> String {
 fn give_role(org: &OrgFacts, user: &ServiceUser, client: ClientId) -> String {
     let name = for_shell(&user.name);
     format!("`keyholder app-user create {name} --adopt {client} --role NAME --url {}`", org.url)
+}
+
+/// What of some rights reaches far, in words: administration, and every row of core tables.
+pub(in crate::audit) fn far_reaching(rights: &Rights) -> Vec<String> {
+    let administering: BTreeSet<&str> = rights.rights.iter().filter_map(administers).collect();
+    let core: Vec<Right> = rights.rights.iter().filter(|right| is_far_reaching(right)).cloned().collect();
+    administering.into_iter().map(str::to_owned).chain(in_words(&core)).collect()
 }
 
 /// What a right comes to, where it is one of administration; by some of these one gets all the others.
