@@ -38,6 +38,15 @@ pub(crate) struct Arguments {
     /// How many requests each client has under way at once.
     #[arg(long, default_value_t = 4, value_name = "N")]
     pub(crate) at_once: usize,
+    /// How many orgs are audited, in five tenants.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(5..))]
+    pub(crate) orgs: u16,
+    /// How many application users they have together; measured also with a tenth of them.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(5..))]
+    pub(crate) users: u32,
+    /// How many secrets are rotated.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) secrets: u16,
     /// The folder with dynamics-web-api, installed by `npm --prefix interop/node install`.
     #[arg(long, value_name = "DIR", default_value = "interop/node")]
     pub(crate) node_clients: PathBuf,
@@ -70,6 +79,10 @@ pub(crate) enum Part {
     Import,
     /// Making service users, beside the Azure CLI.
     Provisioning,
+    /// Auditing many application users in many orgs and tenants.
+    Audit,
+    /// Replacing many secrets, beside the Azure CLI.
+    Rotate,
     /// Tokens and their checking inside this process.
     InProcess,
 }

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use keyholder_foundation::{SystemClock, WallClock};
 use keyholder_org::Settings;
 use keyholder_org::certificates::Authority;
-use keyholder_org::serve::{self, Admission, Answer, BoxFuture};
+use keyholder_org::serve::{self, Admission, Admitted, Answer, BoxFuture};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -31,7 +31,7 @@ impl Answer for Constant {
 
     fn admit<'a>(&'a self, _: &'a request::Parts) -> Admission<'a> {
         // It reads no bodies.
-        Box::pin(std::future::ready(Ok(0)))
+        Box::pin(std::future::ready(Ok(Admitted { limit: 0, known: false })))
     }
 }
 

@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use keyholder_foundation::{SystemClock, WallClock};
 use keyholder_org::Settings;
 use keyholder_org::certificates::Authority;
-use keyholder_org::serve::{self, Admission, Answer, BoxFuture};
+use keyholder_org::serve::{self, Admission, Admitted, Answer, BoxFuture};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -139,7 +139,7 @@ impl Answer for Server {
     }
 
     fn admit<'a>(&'a self, _: &'a request::Parts) -> Admission<'a> {
-        Box::pin(std::future::ready(Ok(LARGEST)))
+        Box::pin(std::future::ready(Ok(Admitted { limit: LARGEST, known: true })))
     }
 }
 

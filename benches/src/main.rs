@@ -11,6 +11,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a report is what this program is for")]
 
 mod arguments;
+mod audit;
+mod azure_cli;
 mod cap;
 mod certified;
 mod clients;
@@ -18,6 +20,7 @@ mod command;
 mod constant;
 mod counted;
 mod data;
+mod estate;
 mod free;
 mod http_client;
 mod import;
@@ -32,6 +35,7 @@ mod provisioning;
 mod raw_sql;
 mod report;
 mod requests;
+mod rotate;
 mod rows;
 mod server;
 mod start;
@@ -66,6 +70,8 @@ async fn main() -> Result<(), Failure> {
             Part::Limits => limits::measure(&keyholder, &arguments, &mut report).await?,
             Part::Import => import::measure(&keyholder, &arguments, &mut report).await?,
             Part::Provisioning => provisioning::measure(&keyholder, &arguments, &mut report).await?,
+            Part::Audit => audit::measure(&keyholder, &arguments, &mut report).await?,
+            Part::Rotate => rotate::measure(&keyholder, &arguments, &mut report).await?,
             Part::InProcess => in_process::measure(&arguments, &mut report).await?,
         }
     }

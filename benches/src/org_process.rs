@@ -1,6 +1,6 @@
 //! A local org as a process of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use keyholder_foundation::{MonotonicClock, SystemClock};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -22,6 +23,35 @@ pub(crate) struct Org {
     /// From the process's start to its first answered request, in milliseconds.
     pub(crate) first_answer_millis: f64,
     environment: Vec<(String, String)>,
+    data: PathBuf,
+}
+
+/// How many requests the local org has had, without those of this program.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Requests {
+    /// Those to the token service.
+    pub(crate) login: f64,
+    /// Those to Microsoft Graph.
+    pub(crate) directory: f64,
+    /// Those to orgs.
+    pub(crate) org: f64,
+    /// Those to Power Platform, Azure Resource Manager and the discovery service.
+    pub(crate) management: f64,
+}
+
+impl Requests {
+    pub(crate) fn all(&self) -> f64 {
+        self.login + self.directory + self.org + self.management
+    }
+
+    pub(crate) fn since(&self, earlier: Self) -> Self {
+        Self {
+            login: self.login - earlier.login,
+            directory: self.directory - earlier.directory,
+            org: self.org - earlier.org,
+            management: self.management - earlier.management,
+        }
+    }
 }
 
 impl Org {
@@ -53,12 +83,8 @@ impl Org {
         let request = Request::get("/common/.well-known/openid-configuration").header(header::HOST, "localhost");
         send(&mut target.connect().await?, request.body(Full::default())?).await?;
         let first_answer_millis = clock.elapsed().as_secs_f64() * 1e3;
-        let environment = std::fs::read_to_string(data.join("org.env"))?
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
-            .collect();
-        Ok(Self { server: Server::new(started, target), first_answer_millis, environment })
+        let environment = env_file(&data.join("org.env"))?;
+        Ok(Self { server: Server::new(started, target), first_answer_millis, environment, data })
     }
 
     fn setting(&self, name: &str) -> &str {
@@ -111,18 +137,45 @@ impl Org {
         Ok(self.origin().rsplit(':').next().unwrap_or_default().parse()?)
     }
 
-    /// How many requests it has had, without those of this program: all of them, and those to orgs.
-    pub(crate) async fn requests(&self) -> Result<(f64, f64), Failure> {
-        let status = self.control("GET", "status", None).await?;
-        let counts = status["requests"].as_object().ok_or("no counts of requests")?;
-        let of_orgs = counts.get("org").and_then(Value::as_f64).ok_or("no count of requests to orgs")?;
-        Ok((counts.values().filter_map(Value::as_f64).sum(), of_orgs))
+    /// How many requests it has had.
+    pub(crate) async fn requests(&self) -> Result<Requests, Failure> {
+        let mut status = self.control("GET", "status", None).await?;
+        Ok(serde_json::from_value(status["requests"].take())?)
     }
 
-    /// Adds an org to the tenant; gives its URL.
+    /// The folder that it keeps everything in.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Adds a tenant of this domain.
+    pub(crate) async fn add_tenant(&self, domain: &str) -> Result<(), Failure> {
+        self.control("POST", "tenants", Some(&json!({"domain": domain}))).await.map(drop)
+    }
+
+    /// The environment of a `keyholder` that acts as the administering application of a tenant that was added.
+    pub(crate) fn administrator_of(&self, domain: &str) -> Result<Vec<(String, String)>, Failure> {
+        let settings = env_file(&self.data.join(format!("{domain}.env")))?;
+        let find = |wanted: &str| {
+            let found = settings.iter().find(|(name, _)| name == wanted);
+            found.map(|(_, value)| value.clone()).ok_or_else(|| format!("no {wanted} of {domain}"))
+        };
+        Ok(vec![
+            ("KEYHOLDER_CA_FILE".to_owned(), self.ca_file().to_owned()),
+            ("KEYHOLDER_TENANT_ID".to_owned(), find("KEYHOLDER_TENANT_ID")?),
+            ("KEYHOLDER_CLIENT_ID".to_owned(), find("KEYHOLDER_ADMIN_CLIENT_ID")?),
+            ("KEYHOLDER_CLIENT_SECRET".to_owned(), find("KEYHOLDER_ADMIN_CLIENT_SECRET")?),
+        ])
+    }
+
+    /// Adds an org to its own tenant; gives its URL.
     pub(crate) async fn add_org(&self, name: &str) -> Result<String, Failure> {
-        let wish = json!({"name": name, "tenant": self.setting("KEYHOLDER_TENANT_ID")});
-        let made = self.control("POST", "orgs", Some(&wish)).await?;
+        self.add_org_to(self.setting("KEYHOLDER_TENANT_ID"), name).await
+    }
+
+    /// Adds an org to a tenant, by its domain or id; gives its URL.
+    pub(crate) async fn add_org_to(&self, tenant: &str, name: &str) -> Result<String, Failure> {
+        let made = self.control("POST", "orgs", Some(&json!({"name": name, "tenant": tenant}))).await?;
         Ok(made["url"].as_str().ok_or("no new org")?.to_owned())
     }
 
@@ -233,6 +286,13 @@ impl Org {
     pub(crate) async fn stop(self) -> Result<(), Failure> {
         self.server.stop().await
     }
+}
+
+/// The settings of an env file as the local org writes it.
+pub(crate) fn env_file(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let text = std::fs::read_to_string(path)?;
+    let settings = text.lines().filter_map(|line| line.split_once('='));
+    Ok(settings.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect())
 }
 
 /// A form that is posted.

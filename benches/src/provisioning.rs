@@ -1,13 +1,14 @@
 //! What making service users costs: the seed job beside the same scripted with the Azure CLI, near and far, and a
 //! plan over many orgs.
 
-use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use keyholder_foundation::{MonotonicClock, SystemClock};
 
 use crate::arguments::Arguments;
+use crate::azure_cli::AzureCli;
+use crate::estate::{Estate, In};
 use crate::org_process::Org;
 use crate::report::Report;
 use crate::{Failure, process};
@@ -87,12 +88,12 @@ impl Bench {
 
     /// Does a job and says what it took.
     async fn time(&self, command: &mut Command, job: &mut Job) -> Result<(), Failure> {
-        let ((before, before_orgs), clock) = (self.org.requests().await?, SystemClock::new());
+        let (before, clock) = (self.org.requests().await?, SystemClock::new());
         let status = command.status()?;
         job.millis.push(clock.elapsed().as_secs_f64() * 1e3);
-        let (after, after_orgs) = self.org.requests().await?;
-        job.requests.push(after - before);
-        job.org_requests.push(after_orgs - before_orgs);
+        let requests = self.org.requests().await?.since(before);
+        job.requests.push(requests.all());
+        job.org_requests.push(requests.org);
         if status.success() { Ok(()) } else { Err(format!("{command:?} failed: {status}").into()) }
     }
 
@@ -102,7 +103,8 @@ impl Bench {
         let cpu = process::children_cpu_millis()?;
         for round in 0..rounds {
             let file = format!("seed-{round}.toml");
-            let declaration = Estate { orgs: vec![self.org.url().to_owned()], users: 1, name: format!("seed-{round}") };
+            let orgs = vec![self.org.url().to_owned()];
+            let declaration = Estate { orgs, users: 1, each_in: In::All, name: format!("seed-{round}") };
             std::fs::write(self.folder.path().join(&file), declaration.to_string())?;
             self.time(&mut self.command(&["apply", "--yes", "--quiet", "--file", &file]), &mut job).await?;
         }
@@ -112,45 +114,11 @@ impl Bench {
 
     /// The same by the Azure CLI, without the proof; nothing where that is not installed.
     async fn azure_cli(&self, az: &Path) -> Result<Option<Job>, Failure> {
-        let Ok(az) = az.canonicalize() else { return Ok(None) };
-        let script = Path::new("benches/azure-cli/seed.sh").canonicalize()?;
-        let az_command = |program: &Path, arguments: &[&str]| {
-            let mut command = Command::new(program);
-            command.args(arguments).stdout(Stdio::null()).env("AZ", &az);
-            command.env("AZURE_CONFIG_DIR", self.folder.path().join("azure")).env("FOLDER", self.folder.path());
-            command.env("ORG", self.org.url()).env("REQUESTS_CA_BUNDLE", self.org.ca_file());
-            for setting in ["COLLECT_TELEMETRY", "INSTANCE_DISCOVERY", "USE_MSAL_HTTP_CACHE", "ENCRYPT_TOKEN_CACHE"] {
-                command.env(format!("AZURE_CORE_{setting}"), "false");
-            }
-            command
-        };
-        let (client, secret, tenant) = self.org.administrator_login();
-        let origin = self.org.origin();
-        let setup: [&[&str]; 3] = [
-            &["cloud", "register", "--name", "Keyholder", "--endpoint-resource-manager", origin],
-            &["cloud", "set", "--name", "Keyholder"],
-            &[
-                "login",
-                "--service-principal",
-                "-u",
-                client,
-                "-p",
-                secret,
-                "--tenant",
-                tenant,
-                "--allow-no-subscriptions",
-            ],
-        ];
-        for arguments in setup {
-            let ran = az_command(&az, arguments).status()?;
-            if !ran.success() {
-                return Err(format!("az {} failed: {ran}", arguments[0]).into());
-            }
-        }
+        let Some(az) = AzureCli::sign_in(az, &self.org, self.folder.path())? else { return Ok(None) };
         let mut job = Job::default();
         let cpu = process::children_cpu_millis()?;
         for round in 0..AZURE_CLI_ROUNDS {
-            self.time(&mut az_command(&script, &[&format!("az-seed-{round}")]), &mut job).await?;
+            self.time(&mut az.script("seed.sh", &[&format!("az-seed-{round}")])?, &mut job).await?;
         }
         job.cpu_millis = (process::children_cpu_millis()? - cpu) / AZURE_CLI_ROUNDS as f64;
         Ok(Some(job))
@@ -165,7 +133,7 @@ async fn over_many_orgs(keyholder: &Path, arguments: &Arguments, report: &mut Re
         orgs.push(bench.org.add_org(&format!("Org {number}")).await?);
     }
     for users in USERS {
-        let declaration = Estate { orgs: orgs.clone(), users, name: "many".to_owned() };
+        let declaration = Estate { orgs: orgs.clone(), users, each_in: In::All, name: "many".to_owned() };
         std::fs::write(bench.folder.path().join("many.toml"), declaration.to_string())?;
         let mut made = Job::default();
         bench.time(&mut bench.command(&["apply", "--yes", "--quiet", "--file", "many.toml"]), &mut made).await?;
@@ -182,28 +150,4 @@ async fn over_many_orgs(keyholder: &Path, arguments: &Arguments, report: &mut Re
         report.figure(&format!("plan over {name}, requests to each org"), &of_each, "", "the same for all");
     }
     bench.org.stop().await
-}
-
-/// A declaration of as many users, each in all orgs.
-struct Estate {
-    orgs: Vec<String>,
-    users: usize,
-    name: String,
-}
-
-impl fmt::Display for Estate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names = String::new();
-        for (number, url) in self.orgs.iter().enumerate() {
-            writeln!(f, "[orgs.org-{number}]\nurl = \"{url}\"")?;
-            write!(names, "\"org-{number}\", ")?;
-        }
-        let name = &self.name;
-        writeln!(f, "[roles.{name}]\nprivileges = {{ contact = \"read:organization\" }}")?;
-        for user in 0..self.users {
-            writeln!(f, "[application-users.{name}-{user}]\norgs = [{names}]\nroles = [\"{name}\"]")?;
-            writeln!(f, "user-impersonation = true\ncredential.secret = {{ env-file = \"{name}-{user}.env\" }}")?;
-        }
-        Ok(())
-    }
 }
