@@ -1,4 +1,4 @@
-//! `keyholder query`: pages are printed as they arrive, so memory holds one. While it is printed, the org works on the next.
+//! `keyholder query`: pages are printed as they arrive, so memory holds two: while one is printed, the next comes.
 
 use std::borrow::Cow;
 

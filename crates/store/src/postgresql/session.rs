@@ -41,6 +41,11 @@ const INDEX_COLUMNS: &str = "SELECT t.relname::text, a.attname::text FROM pg_cat
      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number \
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1 ORDER BY k.place";
 
+/// The shorter of the times that a statement may wait for a lock and take in all where a session sets nothing else, in
+/// milliseconds; nothing where both have no end.
+const LONGEST_WAIT: &str = "SELECT min(nullif(reset_val::bigint, 0)) FROM pg_catalog.pg_settings \
+     WHERE name IN ('lock_timeout', 'statement_timeout')";
+
 /// A connection that knows its schema.
 pub(crate) struct Session {
     runtime: Arc<Runtime>,
@@ -226,6 +231,17 @@ impl Session {
             Failure::Lost(_) => Failure::Broken(Error::Undecided { path: self.place.clone() }),
             failure => failure,
         })
+    }
+
+    /// How long a statement may wait for a lock by what the server's address or [`Server`] gives it; nothing where that is
+    /// for ever. Asked outside of a transaction.
+    pub(super) fn longest_wait(&self) -> Result<Option<Duration>, Error> {
+        let asked = self.runtime.block_on(async {
+            let row = self.client.query_one(LONGEST_WAIT, &[]).await?;
+            row.try_get::<_, Option<i64>>(0)
+        });
+        let milliseconds = asked.map_err(|error| self.failed(&error, LONGEST_WAIT))?;
+        Ok(milliseconds.map(|wait| Duration::from_millis(u64::try_from(wait).unwrap_or_default())))
     }
 
     /// From here on each change gets a savepoint, or no more.

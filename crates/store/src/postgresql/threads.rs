@@ -33,12 +33,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// One snapshot for the whole closure.
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-/// What the sessions of reading threads are set to. A statement that takes half a second makes its read a long one; so
-/// short is it only where it works: who waits for a lock says so first.
+/// What the sessions of reading threads are set to, also where the server's address says less: a statement that takes half a
+/// second makes its read a long one, and ends as the address says where it is done then. So short is it only where it
+/// works: who waits for a lock says so first, after [`LOCK_WAIT`].
 const SHORT: &str = "SET statement_timeout TO '500ms'; SET lock_timeout TO '400ms'";
-/// As [`READ`], for who has met a lock: others change the tables, and that takes as long as it does.
-const READ_BEHIND_A_LOCK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
-     SET LOCAL statement_timeout TO DEFAULT; SET LOCAL lock_timeout TO DEFAULT";
+/// How long a statement of a reading thread waits for a lock at once.
+const LOCK_WAIT: Duration = Duration::from_millis(400);
 /// The lock comes before the snapshot (LOCK takes none), so that the snapshot has all that earlier
 /// writers committed, and nobody else writes until this one has.
 const WRITE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE keyholder_writer IN EXCLUSIVE MODE";
@@ -235,11 +235,11 @@ fn run_reads(desk: &mut Desk, reads: &Queue<Read>, handover: Option<&Handover>) 
             continue;
         }
         let done = desk.repeat(|session| {
-            let mut failure = read_as_expected(session, &mut *job, READ);
-            if matches!(failure, Some(Failure::Broken(Error::Contended { .. }))) {
-                session.roll_back();
-                failure = read_as_expected(session, &mut *job, READ_BEHIND_A_LOCK);
-            }
+            let failure = match handover {
+                Some(_) => read_behind_locks(session, &mut *job),
+                // Here a statement waits for a lock as long as it may.
+                None => read_as_expected(session, &mut *job),
+            };
             match failure {
                 // Nothing is written, so nothing can violate an index.
                 None | Some(Failure::Violated | Failure::Unsent(_)) => Ok(()),
@@ -262,22 +262,47 @@ fn run_reads(desk: &mut Desk, reads: &Queue<Read>, handover: Option<&Handover>) 
     }
 }
 
+/// Runs a read, and again for as long as it meets locks, until that took as long as a statement may wait: others change the
+/// tables, which takes as long as it does. Each time is as short as the first, so that a read which turns out long once the
+/// lock is gone keeps no other from this thread.
+fn read_behind_locks(session: &Session, job: &mut dyn ReadJob) -> Option<Failure> {
+    let mut failure = read_as_expected(session, job);
+    let (mut waited, mut longest) = (LOCK_WAIT, None);
+    while matches!(failure, Some(Failure::Broken(Error::Contended { .. }))) && job.is_wanted() {
+        session.roll_back();
+        let longest = match longest {
+            Some(known) => known,
+            None => match session.longest_wait() {
+                Ok(wait) => *longest.insert(wait),
+                // What became of the connection is noted.
+                Err(error) => return Some(session.take_failure().unwrap_or(Failure::Broken(error))),
+            },
+        };
+        if longest.is_some_and(|longest| waited >= longest) {
+            return failure;
+        }
+        failure = read_as_expected(session, job);
+        waited = waited.saturating_add(LOCK_WAIT);
+    }
+    failure
+}
+
 /// Runs a read, and once more when what it expected may not be so.
-fn read_as_expected(session: &Session, job: &mut dyn ReadJob, begin: &str) -> Option<Failure> {
-    let failure = read(session, job, begin, true)?;
+fn read_as_expected(session: &Session, job: &mut dyn ReadJob) -> Option<Failure> {
+    let failure = read(session, job, true)?;
     // What takes too long or waits too long does so whatever was expected.
     if !session.has_expected() || matches!(failure, Failure::Broken(Error::TooLong { .. } | Error::Contended { .. })) {
         return Some(failure);
     }
     // It was not so, or nobody knows whether what failed did so because it is not.
     session.roll_back();
-    read(session, job, begin, false)
+    read(session, job, false)
 }
 
 /// Runs a read on a snapshot of its own, where it may expect something or not.
-fn read(session: &Session, job: &mut dyn ReadJob, begin: &str, may_expect: bool) -> Option<Failure> {
+fn read(session: &Session, job: &mut dyn ReadJob, may_expect: bool) -> Option<Failure> {
     job.forget();
-    session.begin(begin);
+    session.begin(READ);
     if may_expect {
         session.may_expect();
     }

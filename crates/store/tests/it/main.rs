@@ -70,7 +70,13 @@ impl Store {
 
 /// The server, as the store knows it.
 fn server(cluster: &Cluster) -> Server {
-    Server::parse(&Secret::new(cluster.url("postgres")), Arc::new(OsRandom), Arc::new(RuntimeSleep)).unwrap()
+    server_with(cluster, "")
+}
+
+/// The server by its address with something behind it.
+fn server_with(cluster: &Cluster, rest: &str) -> Server {
+    let url = format!("{}{rest}", cluster.url("postgres"));
+    Server::parse(&Secret::new(url), Arc::new(OsRandom), Arc::new(RuntimeSleep)).unwrap()
 }
 
 /// Makes a test on each engine of each of these functions.

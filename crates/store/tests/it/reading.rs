@@ -9,7 +9,7 @@ use keyholder_store::{Database, DatabaseOptions, Error, Kind, Prepared, Snapshot
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::{add, ephemeral, migrations, server};
+use crate::{add, ephemeral, migrations, server, server_with};
 
 /// More rows than a read may go through on the thread that asks.
 const MANY: i64 = 20_000;
@@ -248,12 +248,8 @@ async fn a_long_read_that_is_under_way_is_done_before_the_database_is_closed() {
     }
 }
 
-#[tokio::test]
-async fn on_postgresql_a_read_that_waits_for_a_lock_is_no_long_one() {
-    let Some(options) = on_postgresql() else { return };
-    let database = Database::open(&options.readers(1), &migrations()).unwrap();
-    fill(&database, 3).await;
-    // Somebody changes the table and does not come to an end.
+/// Changes a table, and keeps it locked until what holds it is dropped.
+async fn lock_notes(database: &Database) -> (mpsc::Sender<()>, JoinHandle<Result<(), Error>>) {
     let (changed, is_changed) = tokio::sync::oneshot::channel();
     let (hold, gate) = mpsc::channel::<()>();
     let (changed, gate) = (Mutex::new(Some(changed)), Mutex::new(gate));
@@ -270,6 +266,15 @@ async fn on_postgresql_a_read_that_waits_for_a_lock_is_no_long_one() {
         writes.write(work).await
     });
     is_changed.await.unwrap();
+    (hold, change)
+}
+
+#[tokio::test]
+async fn on_postgresql_a_read_that_waits_for_a_lock_is_no_long_one() {
+    let Some(options) = on_postgresql() else { return };
+    let database = Database::open(&options.readers(1), &migrations()).unwrap();
+    fill(&database, 3).await;
+    let (hold, change) = lock_notes(&database).await;
     let (tell, mut begun) = unbounded_channel();
     let reads = database.clone();
     let read = tokio::spawn(async move {
@@ -279,11 +284,46 @@ async fn on_postgresql_a_read_that_waits_for_a_lock_is_no_long_one() {
         };
         reads.read(work).await
     });
-    // The second time it waits as long as it takes, on the same thread.
-    for _ in 0..2 {
+    // It waits on the same thread, however often it begins.
+    for _ in 0..3 {
         assert_eq!(begun.recv().await.unwrap().as_deref(), Some(SHORT));
     }
     drop(hold);
     change.await.unwrap().unwrap();
     assert_eq!(read.await.unwrap(), Ok((3, Some(SHORT.to_owned()))));
+}
+
+#[tokio::test]
+async fn on_postgresql_a_long_read_that_has_waited_for_a_lock_keeps_no_short_one_waiting() {
+    let Some(cluster) = keyholder_cluster::server() else { return };
+    // What is not given up on the only reading thread would be there for ever.
+    let server = server_with(cluster, "?options=-c%20statement_timeout%3D0");
+    let options = DatabaseOptions::postgresql(&server, cluster.fresh_schema());
+    let mut long = LongReads::on(options.readers(1)).await;
+    let (hold, change) = lock_notes(&long.database).await;
+    let asked = long.ask();
+    for _ in 0..2 {
+        long.begins_on(SHORT).await;
+    }
+    drop(hold);
+    change.await.unwrap().unwrap();
+    long.begins_on(LONG).await;
+    assert_eq!(long.database.read(count).await, Ok((SOME as usize, Some(SHORT.to_owned()))));
+    assert!(!asked.is_finished());
+    drop(long.hold);
+    assert_eq!(asked.await.unwrap(), Ok(Some(COUNTED)));
+}
+
+#[tokio::test]
+async fn on_postgresql_a_read_waits_for_a_lock_as_long_as_the_address_says() {
+    let Some(cluster) = keyholder_cluster::server() else { return };
+    let server = server_with(cluster, "?options=-c%20lock_timeout%3D900ms");
+    let options = DatabaseOptions::postgresql(&server, cluster.fresh_schema());
+    let database = Database::open(&options.readers(1), &migrations()).unwrap();
+    let (hold, change) = lock_notes(&database).await;
+    let refused = database.read(count).await;
+    assert!(matches!(refused, Err(Error::Contended { .. })), "{refused:?}");
+    drop(hold);
+    change.await.unwrap().unwrap();
+    assert_eq!(database.read(count).await, Ok((0, Some(SHORT.to_owned()))));
 }
