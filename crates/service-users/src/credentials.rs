@@ -159,7 +159,7 @@ fn of(
     let keys = kept::of(application).map(|key| listed(&key, now));
     let trusts = federated.iter().map(trust);
     let mut credentials: Vec<Listed> = keys.chain(trusts).collect();
-    credentials.sort_by_key(|one| (one.ends.is_none(), one.ends));
+    credentials.sort_by_key(|one| (one.ends.is_none(), one.ends, one.starts, one.id));
     Credentials { name: found.name.clone(), client_id: found.client_id, registration_id: application.id, credentials }
 }
 
