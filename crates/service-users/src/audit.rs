@@ -1,6 +1,6 @@
 //! An audit: which program has which way into which orgs, how much that opens, when it ends, and what is wrong with it.
 //!
-//! Three stages, as elsewhere: [`gather`] reads, side by side and changing nothing; [`judge`] holds the rules against
+//! Three stages, as elsewhere: [`gather()`] reads, side by side and changing nothing; [`judge`] holds the rules against
 //! what was read, without any I/O; [`Baseline`] marks what somebody has accepted. [`Report`] is all of it, as plain
 //! data. An org or tenant that cannot be read is a finding, and so is each single fact: no rule is silent without that
 //! being said.

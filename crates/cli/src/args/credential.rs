@@ -43,7 +43,7 @@ pub(crate) struct SinkFlags {
     /// (OWNER/REPO@ENVIRONMENT#NAME), or of an organization (ORG#NAME); the token is in GH_TOKEN
     #[arg(long, value_name = "OWNER/REPO#NAME")]
     pub(crate) save_github: Option<GitHubSecret>,
-    /// Make a client secret, and keep it in an Azure key vault, https://NAME.vault.azure.net/secrets/SECRET, which your
+    /// Make a client secret, and keep it in an Azure key vault, `https://NAME.vault.azure.net/secrets/SECRET`, which your
     /// own sign-in opens
     #[arg(long, value_name = "URL")]
     pub(crate) save_key_vault: Option<VaultSecret>,

@@ -132,7 +132,7 @@ pub(crate) struct PasswordPlace {
     /// The Kubernetes Secret; with --save-with, the program reads its manifest
     #[arg(long, value_name = "[NAMESPACE/]NAME", conflicts_with_all = ["save_env", "save_password", "save_key_vault"])]
     pub(crate) kubernetes_secret: Option<KubernetesSecret>,
-    /// Keep the password in an Azure key vault, https://NAME.vault.azure.net/secrets/SECRET, which your own sign-in
+    /// Keep the password in an Azure key vault, `https://NAME.vault.azure.net/secrets/SECRET`, which your own sign-in
     /// opens
     #[arg(long, value_name = "URL")]
     pub(crate) save_key_vault: Option<VaultSecret>,

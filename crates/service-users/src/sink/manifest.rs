@@ -41,7 +41,7 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Reads what [`print`] printed; nothing for any other text.
+    /// Reads what [`print()`] printed; nothing for any other text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix('#')?.split_once('\n')?.1.strip_prefix(HEAD)?;
         let (name, rest) = rest.strip_prefix("  name: ")?.split_once('\n')?;
