@@ -68,7 +68,7 @@ async fn lists_are_filtered_by_quoted_names_and_paged() {
 
     // A name is one segment, whatever it says.
     script.expect(
-        "GET /v1.0/users/a%2F..%2Fb@contoso.com?$select=id,accountEnabled,displayName,userPrincipalName,mail,usageLocation,assignedLicenses,licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime",
+        "GET /v1.0/users/a%2F..%2Fb@contoso.com?$select=id,accountEnabled,displayName,userPrincipalName,mail,usageLocation,assignedLicenses,licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime,lastPasswordChangeDateTime",
         answer(404, &[], r#"{"error":{"code":"Request_ResourceNotFound","message":"none"}}"#),
     );
     assert!(graph.user("a/../b@contoso.com").await.unwrap().is_none());
@@ -95,7 +95,7 @@ async fn people_are_found_by_name_licensed_and_nothing_of_a_password_is_left_in_
     );
     let id = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b002";
     let selected = "$select=id,accountEnabled,displayName,userPrincipalName,mail,usageLocation,assignedLicenses,\
-        licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime";
+        licenseAssignmentStates,employeeType,passwordPolicies,createdDateTime,lastPasswordChangeDateTime";
     let person = serde_json::json!({"id": id, "userPrincipalName": "o'brien#1@contoso.com"}).to_string();
     script.expect(&format!("GET /v1.0/users/o'brien%231@contoso.com?{selected}"), answer(200, &[], &person));
     let found = graph.user("o'brien#1@contoso.com").await.unwrap().unwrap();
