@@ -96,7 +96,7 @@ const EXIT_CODES: &str = "Start here:  keyholder quickstart\n\n\
 Exit codes:\n  \
   0  done\n  \
   1  failed for a reason that none of the others names\n  \
-  2  `plan`, `--dry-run`: there are changes\n  \
+  2  `plan`, and `--dry-run` of what makes a plan: there are changes\n  \
   3  `audit --fail-on`: there are findings of that weight or more\n  \
  64  the command line is wrong\n  \
  65  data that was given or received is wrong\n  \

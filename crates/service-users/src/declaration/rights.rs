@@ -146,6 +146,12 @@ fn check_table(key: &str) -> Result<(), String> {
 }
 
 fn parse_part<'t>(table: &str, part: &'t str) -> Result<(&'t str, Right), String> {
+    if part.contains(',') {
+        return Err(format!(
+            "`{table}` says `{part}`: each verb has a depth of its own, with spaces between them, like \
+             `create:organization read:organization`"
+        ));
+    }
     let Some((word, depth)) = part.split_once(':') else {
         return Err(format!("`{table}` says `{part}` without a depth: write it like `read:organization`"));
     };
@@ -269,6 +275,8 @@ mod tests {
         let mistakes = |key, text| parse_rights(key, text).unwrap_err().join("\n");
         let two = mistakes("contact", "raed:organization write:busines-unit");
         assert!(two.contains("`raed`, which is no verb; did you mean `read`?"), "{two}");
+        let comma = parse_grant("contact=create,read:organization").unwrap_err().join("; ");
+        assert!(comma.contains("like `create:organization read:organization`"), "{comma}");
         assert!(two.contains("`busines-unit`, which is no depth; did you mean `business-unit`?"), "{two}");
         for (key, text, reason) in [
             ("contact", "read", "without a depth"),
