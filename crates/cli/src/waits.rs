@@ -29,6 +29,11 @@ fn in_words(wait: &Wait, caller: &str) -> String {
             };
             format!("{caller} waits {seconds} s, until {until}, for room under {limit}")
         }
+        WaitReason::OutOfReach => {
+            format!(
+                "the org is out of reach, or something else answers in its place: tried again for {seconds} s, until {until}"
+            )
+        }
         _ => format!("waiting {seconds} s, until {until}: the service cannot be asked before"),
     }
 }

@@ -246,6 +246,21 @@ impl Error {
         }
     }
 
+    /// Whether the reason may pass by itself: the service is out of reach, or something in between answers.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Protocol { .. } => true,
+            Self::Dataverse(_) | Self::TokenRefused(_) => self.kind() == ErrorKind::OutOfReach,
+            _ => false,
+        }
+    }
+
+    /// Whether the org failed, which may pass by itself, and may be for the row.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.dataverse().is_some_and(|refusal| refusal.status == 500 || refusal.status > 504)
+    }
+
     /// The AADSTS number, when the token service refused with one.
     #[must_use]
     pub fn aadsts(&self) -> Option<u32> {

@@ -120,6 +120,7 @@ pub mod discovery;
 pub mod error;
 pub mod graph;
 mod pacing;
+mod patience;
 pub mod power_platform;
 pub mod profiles;
 pub mod retry;
@@ -156,6 +157,7 @@ pub use graph::Graph;
 pub use keyholder_limits::{Limit, Limits, Told, entitlement, history};
 pub use keyholder_platform::EnvFile;
 pub use pacing::{Pool, UserLoad};
+pub use patience::Patience;
 pub use power_platform::PowerPlatform;
 
 pub use retry::RetryPolicy;

@@ -32,7 +32,12 @@ pub enum WaitReason {
     Limit(Option<Limit>),
     /// A service that cannot be asked now: it said so, or did not answer.
     Service,
+    /// An org that stays out of reach: it is tried again and again until then.
+    OutOfReach,
 }
+
+/// Who waits, and for what.
+type Told = (Option<ClientId>, WaitReason);
 
 type Teller = Box<dyn Fn(&Wait) + Send + Sync>;
 
@@ -40,8 +45,8 @@ type Teller = Box<dyn Fn(&Wait) + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Waits {
     teller: OnceLock<Teller>,
-    /// When the wait ends that was told last.
-    told: Mutex<Option<Timestamp>>,
+    /// When the wait ends that was told last, of each caller and for each reason.
+    told: Mutex<Vec<(Told, Timestamp)>>,
 }
 
 impl fmt::Debug for Waits {
@@ -62,10 +67,12 @@ impl Waits {
         {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             // Many requests wait for the same.
-            if told.is_some_and(|told| wait.until < told.plus(LONG)) {
-                return;
+            let this = (wait.client_id, wait.reason);
+            match told.iter_mut().find(|(known, _)| *known == this) {
+                Some((_, until)) if wait.until < until.plus(LONG) => return,
+                Some((_, until)) => *until = wait.until,
+                None => told.push((this, wait.until)),
             }
-            *told = Some(wait.until);
         }
         teller(wait);
     }
@@ -80,19 +87,24 @@ mod tests {
     #[test]
     fn long_waits_are_told_once_for_all_that_wait_for_the_same() {
         let (waits, told) = (Waits::default(), Arc::new(Mutex::new(Vec::new())));
-        let wait = |from: i64, seconds: u64| Wait {
+        let wait_for = |reason, from: i64, seconds: u64| Wait {
             client_id: None,
-            reason: WaitReason::Service,
+            reason,
             duration: Duration::from_secs(seconds),
             until: Timestamp::from_unix_seconds(from).plus(Duration::from_secs(seconds)),
         };
+        let wait = |from, seconds| wait_for(WaitReason::Service, from, seconds);
         waits.begin(&wait(0, 100));
         let to = told.clone();
         waits.tell(Box::new(move |wait| to.lock().unwrap().push(wait.until)));
         for (from, seconds) in [(0, 2), (0, 10), (1, 9), (2, 10), (8, 4), (12, 3), (20, 3)] {
             waits.begin(&wait(from, seconds));
         }
-        let ends: Vec<_> = [10, 15, 23].map(Timestamp::from_unix_seconds).into();
+        // A long one hides no other's.
+        waits.begin(&wait_for(WaitReason::OutOfReach, 20, 100));
+        waits.begin(&wait_for(WaitReason::Limit(None), 20, 30));
+        waits.begin(&wait_for(WaitReason::OutOfReach, 21, 100));
+        let ends: Vec<_> = [10, 15, 23, 120, 50].map(Timestamp::from_unix_seconds).into();
         assert_eq!(*told.lock().unwrap(), ends);
     }
 }

@@ -1,9 +1,11 @@
 //! `export`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::load::patience;
 use super::{NameFlags, OrgPlace};
 
 /// The long help of `export`.
@@ -40,6 +42,9 @@ pub(crate) struct Export {
     /// So many rows in a page at most; the org's own limit is 5,000
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub(crate) page_size: Option<u32>,
+    /// How long an org that is out of reach, or answers nonsense, is tried again, like 90s or 5m
+    #[arg(long, value_name = "TIME", value_parser = patience, default_value = "2m")]
+    pub(crate) wait: Duration,
     /// Put it in the place of a file that is there
     #[arg(long)]
     pub(crate) overwrite: bool,

@@ -1,11 +1,13 @@
 //! `load`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use keyholder_client::bulk::Mapped;
 
 use super::OrgPlace;
+use super::org::delay;
 
 /// The long help of `load`.
 pub(super) const LOAD: &str = "Loads the rows of a file into a table: makes them, or with `--key` makes and changes them, or with \
@@ -66,9 +68,10 @@ pub(crate) struct Load {
     /// No more requests at once than this; with 1 the rows keep their order [default: as many as do well]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) at_once: Option<u16>,
-    /// How long an org that is out of reach is tried again, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub(crate) wait: u32,
+    /// How long an org that is out of reach is tried again, like 90s or 5m; when it is given, or the load was begun before,
+    /// also until the load begins [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = patience)]
+    pub(crate) wait: Option<Duration>,
     /// The env file of another service user that shares the load, with everything that its sign-in needs; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) also_env_file: Vec<PathBuf>,
@@ -94,6 +97,11 @@ pub(crate) enum LoadMode {
     Batch,
     /// Each row by itself
     Single,
+}
+
+/// How long something is tried again: `90s`, `5m`, or a number of seconds.
+pub(super) fn patience(text: &str) -> Result<Duration, String> {
+    text.parse::<u32>().map_or_else(|_| delay(text), |seconds| Ok(Duration::from_secs(seconds.into())))
 }
 
 fn delimiter(text: &str) -> Result<char, String> {

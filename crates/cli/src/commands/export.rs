@@ -7,8 +7,8 @@ mod members;
 use std::fs::File;
 use std::path::Path;
 
-use keyholder_client::Dataverse;
 use keyholder_client::dataverse;
+use keyholder_client::{Dataverse, Patience};
 use serde_json::json;
 
 use self::form::Form;
@@ -19,6 +19,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::here::Asked;
 use crate::printer::Printer;
+
+/// What is done about an export that ended before its end.
+const GOES_ON: &str = "run the same command again, and it goes on behind them";
 
 pub(crate) async fn run(arguments: &Export, printer: Printer) -> Result<(), Failure> {
     if arguments.output_file == Path::new("-") {
@@ -171,18 +174,32 @@ async fn write(
     {
         form = form.expecting(rows::columns_of_fetch(org, document).await?);
     }
-    let mut pages = match &journal.next {
-        Some(bookmark) => Some(org.query_from(query, bookmark)),
+    let rest = |journal: &Journal| match &journal.next {
+        Some(bookmark) => Some(org.query_from(query.clone(), bookmark)),
         // The last page is in the file already, and its end is missing.
         None if journal.pages > 0 => None,
-        None => Some(org.query(query)),
+        None => Some(org.query(query.clone())),
     };
-    while let Some(pages) = &mut pages {
+    let patience = Patience::new(job.arguments.wait);
+    let (mut left, mut asked) = (patience.clone(), rest(journal));
+    while let Some(pages) = &mut asked {
         let page = match pages.next_text().await {
             Ok(Some(page)) => page,
             Ok(None) => break,
-            Err(error) => return Err(rows::refused(error, org).await),
+            Err(error) => match left.wait(org.http(), &error) {
+                Some(wait) => {
+                    org.http().sleep(wait).await;
+                    asked = rest(journal);
+                    continue;
+                }
+                None if error.may_pass() => {
+                    let failure = rows::refused(error, org).await;
+                    return Err(behind_what_is_there(failure, journal, job.files.part()));
+                }
+                None => return Err(rows::refused(error, org).await),
+            },
         };
+        left = patience.clone();
         let next = pages.bookmark();
         if next.is_none() && !pages.is_over() {
             // What follows cannot be asked for: the page is not taken for the last one.
@@ -204,12 +221,13 @@ async fn write(
 }
 
 fn to_be_gone_on_with(failure: Failure, journal: &Journal, part: &Path) -> Failure {
-    if journal.rows == 0 || failure.exit() == Exit::BadData {
+    // Bad data stays as it is.
+    if failure.exit() == Exit::BadData { failure } else { behind_what_is_there(failure, journal, part) }
+}
+
+fn behind_what_is_there(failure: Failure, journal: &Journal, part: &Path) -> Failure {
+    if journal.rows == 0 || failure.hints().iter().any(|hint| hint.ends_with(GOES_ON)) {
         return failure;
     }
-    failure.hint(format!(
-        "{} rows are in `{}`: run the same command again, and it goes on behind them",
-        journal.rows,
-        part.display()
-    ))
+    failure.hint(format!("{} rows are in `{}`: {GOES_ON}", journal.rows, part.display()))
 }

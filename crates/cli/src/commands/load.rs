@@ -8,7 +8,8 @@ use keyholder_client::bulk::{self, Checked, Ended, Form, LoadError, Mode, Option
 use keyholder_client::dataverse::TableInfo;
 use keyholder_client::{Dataverse, Limits, Pool};
 use keyholder_dataverse::error::grouped;
-use keyholder_foundation::{MonotonicClock, OsRandom, SystemClock};
+use keyholder_foundation::{MonotonicClock, OsRandom, Sleep, SystemClock};
+use keyholder_platform::RuntimeSleep;
 use keyholder_service_users::declaration::nearest;
 use serde_json::json;
 
@@ -23,6 +24,8 @@ use crate::settings;
 
 /// How often the line that tells of the progress changes.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
+/// The longest wait for an org that is out of reach before the load begins.
+const LONGEST_WAIT: Duration = Duration::from_secs(16);
 
 pub(crate) async fn run(arguments: &Load, printer: Printer) -> Result<Exit, Failure> {
     let mut interruption = interruption::listen()?;
@@ -46,6 +49,40 @@ async fn perform(arguments: &Load, stop: &Stop, printer: Printer) -> Result<Exit
         return Err(Failure::new(Exit::Usage, message)
             .hint("write them to a file first; one that is called `-` is named `./-`"));
     }
+    // An org that was never reached is more often a typing mistake than an outage.
+    let is_expected = arguments.wait.is_some() || options(arguments).journal.exists();
+    let mut left = if is_expected { patience(arguments) } else { Duration::ZERO };
+    let mut wait = Duration::from_secs(1);
+    let mut is_told = false;
+    loop {
+        let failure = match begin(arguments, stop, printer).await {
+            Ok(ended) => return ended,
+            Err(failure) => failure,
+        };
+        if failure.exit() != Exit::OutOfReach || left.is_zero() {
+            return Err(failure);
+        }
+        if !is_told {
+            is_told = true;
+            printer.note(&format!("{}; tried again for {} s", failure.message(), left.as_secs()));
+        }
+        let this = wait.min(left);
+        tokio::select! {
+            () = RuntimeSleep.sleep(this) => {}
+            () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
+        }
+        left -= this;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// How long an org that is out of reach is tried again.
+fn patience(arguments: &Load) -> Duration {
+    arguments.wait.unwrap_or(Options::new("").patience)
+}
+
+/// Begins the load, and gives how it ended; fails where it did not begin.
+async fn begin(arguments: &Load, stop: &Stop, printer: Printer) -> Result<Result<Exit, Failure>, Failure> {
     let asked = tokio::select! {
         asked = Asked::find(&arguments.place, printer) => asked?,
         () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
@@ -55,7 +92,12 @@ async fn perform(arguments: &Load, stop: &Stop, printer: Printer) -> Result<Exit
     outcome
 }
 
-async fn on(org: &Dataverse, arguments: &Load, stop: &Stop, printer: Printer) -> Result<Exit, Failure> {
+async fn on(
+    org: &Dataverse,
+    arguments: &Load,
+    stop: &Stop,
+    printer: Printer,
+) -> Result<Result<Exit, Failure>, Failure> {
     let options = options(arguments);
     // What takes requests is given up at once: nothing was begun.
     let (table, pool) = tokio::select! {
@@ -64,14 +106,14 @@ async fn on(org: &Dataverse, arguments: &Load, stop: &Stop, printer: Printer) ->
     };
     if arguments.dry_run {
         let checked = bulk::check(org, &pool, table, &options, stop).await?;
-        return Ok(tell_checked(arguments, &checked, printer));
+        return Ok(Ok(tell_checked(arguments, &checked, printer)));
     }
     let clock = SystemClock::new();
     let mut line =
         Line { printer, pool: pool.clone(), org, clock: &clock, told: None, is_watched: printer.is_watched() };
     let ended = bulk::load(org, &pool, table, &options, &OsRandom, stop, &mut |progress| line.tell(progress)).await;
     line.end();
-    tell(arguments, &options, ended?, org, clock.elapsed(), printer)
+    Ok(tell(arguments, &options, ended?, org, clock.elapsed(), printer))
 }
 
 fn options(arguments: &Load) -> Options {
@@ -103,7 +145,7 @@ fn options(arguments: &Load) -> Options {
         },
         rows_a_request: arguments.chunk.map(usize::from),
         at_once: arguments.at_once.map(usize::from),
-        patience: Duration::from_secs(arguments.wait.into()),
+        patience: patience(arguments),
         journal: arguments.journal.clone().unwrap_or(defaults.journal.clone()),
         rejects: arguments.rejects.clone().unwrap_or_else(|| beside.into()),
         ..defaults
@@ -297,6 +339,16 @@ impl From<LoadError> for Failure {
             _ => Exit::BadData,
         };
         let mut failure = Self::new(exit, error.to_string());
+        if let LoadError::Columns { problems, .. } = &error {
+            for problem in problems {
+                let LoadError::UnknownColumn { column, known, .. } = problem else { continue };
+                if let Some(meant) = nearest(column, known.iter().map(String::as_str).collect::<Vec<_>>()) {
+                    failure = failure.hint(format!(
+                        "by `{column}`, did you mean `{meant}`? `--map 'COLUMN OF THE FILE={meant}'` says so"
+                    ));
+                }
+            }
+        }
         if let LoadError::UnknownColumn { column, known, .. } = &error {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             failure = match nearest(column, known) {

@@ -267,6 +267,25 @@ async fn an_export_that_is_killed_again_and_again_has_each_row_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_that_something_else_answers_are_asked_for_again() {
+    let case = Case::new().await;
+    case.run(&["export", QUERY, "--output-file", "whole.csv"]).done();
+    let export = ["export", QUERY, "--page-size", "1", "--output-file", "a.csv"];
+    let order = json!({
+        "fault": "html", "method": "GET", "path": "*/contacts", "requests": 1, "probability": 0.4, "seed": 0,
+    });
+    case.control("POST", "faults", &order).await;
+    let said = case.run(&[&export[..], &["--wait", "0"]].concat()).failed(65);
+    assert!(said.contains("an HTML page"), "{said}");
+    assert_eq!(said.matches("run the same command again").count(), 1, "{said}");
+    case.control("DELETE", "faults", &Value::Null).await;
+    case.control("POST", "faults", &order).await;
+    case.run(&[&export[..], &["--restart"]].concat()).done();
+    assert_eq!(case.control("GET", "faults", &Value::Null).await["faults"][0]["struck"], 1);
+    assert_eq!(case.text("a.csv"), case.text("whole.csv"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_journal_goes_on_with_its_own_export_alone() {
     let case = Case::new().await;
     // Some pages are there by then.

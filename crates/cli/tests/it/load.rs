@@ -113,6 +113,19 @@ async fn rows_of_csv_are_made_once() {
     assert!(said.contains("its reading"), "{said}");
 }
 
+/// Spreadsheets end a file with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_delimiters_alone_are_no_rows() {
+    let case = Case::new().await;
+    case.file("rows.csv", "firstname;lastname;jobtitle\nA;B;empty\n;;\r\n;\n;E\n\"\";;\n;;\n\";;\n;;");
+    let ended = case.load(&["rows.csv", "--delimiter", ";"]);
+    assert_eq!(ended.out, "loaded 2 rows into contacts, 2 rejected: see rows.csv.rejects.csv\n");
+    let rejects = case.read("rows.csv.rejects.csv");
+    assert!(rejects.contains("2;\"has 2 cells, and the first line has 3\";;E\n"), "{rejects}");
+    assert!(rejects.contains("4;\"has a quote that is opened and never closed\""), "{rejects}");
+    assert_eq!(case.query("contacts?$select=lastname&$filter=jobtitle eq 'empty'").len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_made_and_changed_by_a_key() {
     let case = Case::new().await;
@@ -262,6 +275,51 @@ async fn customers_of_several_tables_are_loaded_from_a_column_for_each() {
     assert_eq!(case.load(&["of.jsonl"]).code(), 65);
     assert_eq!(case.read("of.jsonl.rejects.jsonl").lines().count(), 2);
     assert_eq!([parent("Three"), parent("Four")], [Some(account), Some(contact)]);
+}
+
+/// All columns that do not fit are told at once, and how they are left out; what an export wrote goes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_columns_that_do_not_fit_are_told_at_once() {
+    let case = Case::new().await;
+    case.file("bad.csv", "lastname,fistname,createdon,Shoe size,parentcustomerid,Name\nA,B,C,D,E,F\n");
+    let maps = ["bad.csv", "--key", "contactid", "--map", "Name=lastname", "--map", "Gone=fax"];
+    let said = case.load(&maps).failed(65);
+    for part in [
+        "`Gone` is mapped, and the first line of `bad.csv` does not name it",
+        "names the column `fistname`, which",
+        "by `fistname`, did you mean `firstname`?",
+        "names `createdon`, which the org fills itself",
+        "names the column `Shoe size`, which",
+        "say into which: `parentcustomerid:account`, `parentcustomerid:contact`",
+        "has `lastname` twice: as `lastname` and as `Name`",
+        "has no column `contactid`",
+        "`--map 'fistname=' --map 'createdon=' --map 'Shoe size=' --map 'parentcustomerid=' --map 'Name='`",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("leave the column out"), "{said}");
+
+    case.run(&["export", "contacts", "--output-file", "all.csv"]).done();
+    let back =
+        ["all.csv", "--key", "contactid", "--update", "--map", "_parentcustomerid_value=parentcustomerid:account"];
+    let said = case.load(&back).failed(65);
+    let (_, rest) = said.split_once("left out with `").unwrap();
+    let left_out = rest.split('`').next().unwrap().replace('\'', "");
+    let left_out: Vec<&str> = left_out.split(' ').collect();
+    assert!(left_out.len() > 20, "{said}");
+    let told = case.load(&[&back[..], &left_out].concat());
+    assert_eq!(told.done(), "loaded 10 rows into contacts\n");
+}
+
+/// A token that is good may not be accepted for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_outlasts_some_answers_that_do_not_accept_the_token() {
+    let case = Case::new().await;
+    case.file("rows.csv", "lastname,jobtitle\nA,accepted\n");
+    let order = json!({"fault": "expired-token", "method": "POST", "path": "/api/data/v9.2/contacts*", "requests": 3});
+    case.order(&order).await;
+    assert_eq!(case.load(&["rows.csv"]).done(), "loaded 1 rows into contacts\n");
+    assert_eq!(case.query("contacts?$select=lastname&$filter=jobtitle eq 'accepted'").len(), 1);
 }
 
 /// What keeps a load from beginning is said, and nothing is sent or written.

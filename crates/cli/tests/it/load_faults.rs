@@ -13,7 +13,7 @@ use keyholder_testkit::World;
 use tokio::sync::{Notify, watch};
 
 use crate::load::Case;
-use crate::program::{Ended, ended, keyholder, run};
+use crate::program::{Ended, RunningOrg, ended, free_port, keyholder, run};
 
 /// Bad rows of every kind go to the reject file; mended there, they are loaded.
 #[tokio::test(flavor = "multi_thread")]
@@ -365,4 +365,36 @@ async fn service_users_share_a_load_and_must_be_of_one_org() {
     let told = run(case.path(), &["load", "rows.csv", "--table", "contacts", "--env-file", "reader.env"]).failed(77);
     assert!(told.contains("prvCreateContact") && told.contains("run the same command again"), "{told}");
     assert!(!case.path().join("rows.csv.rejects.csv").exists());
+}
+
+/// Whoever says how long to wait, waits before the load begins as well; other loads begin at once or not at all.
+#[test]
+fn a_load_waits_for_its_org_to_begin_where_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    run(folder.path(), &["quickstart", "--listen", &port]).done();
+    let settings = fs::read_to_string(folder.path().join(".keyholder/org.env")).unwrap();
+    let setting = |name: &str| {
+        let value = settings.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
+        value.trim_matches('\'').to_owned()
+    };
+    fs::write(folder.path().join("rows.csv"), "lastname\nWaits\n").unwrap();
+    let load = |more: &[&str]| {
+        let mut command = keyholder(folder.path());
+        command.args(["load", "rows.csv", "--table", "contacts"]).args(more);
+        command.env("KEYHOLDER_ORG_URL", format!("https://localhost:{}", port.rsplit(':').next().unwrap()));
+        command.env("KEYHOLDER_CLIENT_ID", setting("KEYHOLDER_ADMIN_CLIENT_ID"));
+        command.env("KEYHOLDER_CLIENT_SECRET", setting("KEYHOLDER_ADMIN_CLIENT_SECRET"));
+        command.env("KEYHOLDER_CA_FILE", folder.path().join(".keyholder/ca.pem"));
+        command
+    };
+    let said = ended(&mut load(&[])).failed(69);
+    assert!(said.contains("the connection was refused") && !said.contains("tried again"), "{said}");
+    let mut child = load(&["--wait", "10m"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stderr.as_mut().unwrap()), &mut line).unwrap();
+    assert!(line.starts_with("note: could not reach ") && line.ends_with("; tried again for 600 s\n"), "{line}");
+    let _org = RunningOrg::start(folder.path(), &["--listen", &port]);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "loaded 1 rows into contacts\n");
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::error::LEAVE_OUT;
 use super::target::{Target, Verb};
 use super::value::Kind;
 use super::{LoadError, MARKS};
@@ -140,9 +141,9 @@ impl Columns {
         Target::new(&self.table, self.verb.clone())
     }
 
-    /// A mapped column that none of these is.
-    pub(super) fn unknown_map(&self, names: &[String]) -> Option<String> {
-        self.maps.iter().map(|map| &map.from).find(|from| !names.contains(from)).cloned()
+    /// The mapped columns that none of these is.
+    pub(super) fn unknown_maps(&self, names: &[String]) -> Vec<String> {
+        self.maps.iter().map(|map| &map.from).filter(|from| !names.contains(from)).cloned().collect()
     }
 
     /// Binds what the first row of JSON lines names, as far as it can be; what cannot be is told of the rows.
@@ -230,7 +231,7 @@ impl Columns {
             let table = &self.table.logical_name;
             let problem =
                 format!("{place} names `{column}`, which the org fills itself: `{table}` takes no value for it");
-            return Err(LoadError::input(problem).hint("leave the column out"));
+            return Err(LoadError::input(problem).hint(LEAVE_OUT));
         }
         if matches!(known.kind.as_str(), "Lookup" | "Customer" | "Owner") {
             return self.lookup(column, other, place);
@@ -243,7 +244,7 @@ impl Columns {
             Some(kind) => Ok(Use::Member { start: member(column), kind }),
             None => {
                 Err(LoadError::input(format!("{place} names `{column}`, whose type {} cannot be loaded", known.kind))
-                    .hint("leave the column out"))
+                    .hint(LEAVE_OUT))
             }
         }
     }
@@ -262,7 +263,7 @@ impl Columns {
                 None => format!("{place} names the lookup `{column}`, which may point into several tables"),
             };
             return Err(LoadError::input(problem).hint(if all.is_empty() {
-                "leave the column out".to_owned()
+                LEAVE_OUT.to_owned()
             } else {
                 format!("say into which: {all}")
             }));

@@ -7,6 +7,9 @@ use keyholder_platform::{FileError, LockError};
 
 use crate::error::{Error, ErrorKind};
 
+/// What is done about a column that cannot be loaded.
+pub(super) const LEAVE_OUT: &str = "leave the column out";
+
 /// Why a load ended before its end, or never began. What was done until then is in the journal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -46,6 +49,16 @@ pub enum LoadError {
         table: String,
         /// What the table has.
         known: Vec<String>,
+    },
+    /// Several columns that the file names, or should name, do not fit the table.
+    #[error("the columns of the file do not fit the table:{}", listed(problems, *more))]
+    Columns {
+        /// What is wrong, column by column.
+        problems: Vec<LoadError>,
+        /// How many more problems there are that are not told.
+        more: usize,
+        /// Those columns of the file, as it calls them.
+        columns: Vec<String>,
     },
     /// The journal is another load's.
     #[error("`{}` is the journal of another load: {difference}", path.display())]
@@ -87,6 +100,12 @@ pub enum LoadError {
     /// Somebody asked to stop.
     #[error("stopped before all rows were loaded")]
     Stopped,
+}
+
+fn listed(problems: &[LoadError], more: usize) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+    let more = if more == 0 { String::new() } else { format!("\n  and {more} more") };
+    lines.concat() + &more
 }
 
 impl From<FileError> for LoadError {
@@ -134,9 +153,11 @@ impl LoadError {
             Self::Unreadable(_) | Self::File { .. } | Self::InUse { .. } | Self::JournalGone { .. } | Self::Stopped => {
                 ErrorKind::Other
             }
-            Self::Input { .. } | Self::UnknownColumn { .. } | Self::AllRefused { .. } | Self::Changed { .. } => {
-                ErrorKind::BadData
-            }
+            Self::Input { .. }
+            | Self::UnknownColumn { .. }
+            | Self::Columns { .. }
+            | Self::AllRefused { .. }
+            | Self::Changed { .. } => ErrorKind::BadData,
             Self::OtherLoad { .. } => ErrorKind::Configuration,
         }
     }
@@ -147,6 +168,20 @@ impl LoadError {
         match self {
             Self::Org(error) => error.hints(),
             Self::Input { hints, .. } => hints.clone(),
+            Self::Columns { problems, columns, .. } => {
+                let mut hints: Vec<String> = Vec::new();
+                for hint in problems.iter().flat_map(Self::hints) {
+                    // That is said of all together.
+                    if hint != LEAVE_OUT && !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                if !columns.is_empty() {
+                    let maps: Vec<String> = columns.iter().map(|column| format!("--map '{column}='")).collect();
+                    hints.push(format!("those columns are left out with `{}`", maps.join(" ")));
+                }
+                hints
+            }
             Self::OtherLoad { .. } => {
                 vec![
                     "give this load a journal of its own, or delete that one if its load is not to be continued"

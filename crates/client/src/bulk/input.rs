@@ -19,6 +19,9 @@ use super::value::Given;
 use super::window::{LONGEST_ROW, Window};
 use super::{LoadError, MARKS, json_lines};
 
+/// Most things that are told of a file's columns.
+const MOST_MISFITS: usize = 200;
+
 /// How the rows of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -257,6 +260,34 @@ pub(super) struct Rows {
     cells: Vec<Cell>,
 }
 
+/// What is wrong with the columns of a file: all of it is told at once.
+#[derive(Default)]
+struct Misfits {
+    problems: Vec<LoadError>,
+    columns: Vec<String>,
+    more: usize,
+}
+
+impl Misfits {
+    /// Takes what is wrong, and the file's column that it is about, which could be left out.
+    fn add(&mut self, column: Option<&str>, problem: LoadError) {
+        if self.problems.len() >= MOST_MISFITS {
+            self.more += 1;
+            return;
+        }
+        self.problems.push(problem);
+        self.columns.extend(column.map(str::to_owned));
+    }
+
+    fn end(mut self) -> Result<(), LoadError> {
+        match self.problems.len() {
+            0 => Ok(()),
+            1 => Err(self.problems.remove(0)),
+            _ => Err(LoadError::Columns { problems: self.problems, more: self.more, columns: self.columns }),
+        }
+    }
+}
+
 /// A row that was found in the window.
 enum Next {
     Row { length: usize, with_end: usize, flaw: Option<Flaw> },
@@ -269,24 +300,33 @@ impl Rows {
         let shown = self.opened.path.display().to_string();
         if self.opened.form.is_csv() {
             let names = self.opened.names.clone();
-            if let Some(map) = self.columns.unknown_map(&names) {
-                return Err(LoadError::input(format!(
-                    "`{map}` is mapped, and the first line of `{shown}` does not name it"
-                )));
+            let (mut misfits, mut named) = (Misfits::default(), Vec::new());
+            for map in self.columns.unknown_maps(&names) {
+                let problem = format!("`{map}` is mapped, and the first line of `{shown}` does not name it");
+                misfits.add(None, LoadError::input(problem));
             }
             for name in &names {
-                let bound = self.columns.bind(name)?;
-                if let Some(other) = self.bound.iter().position(|other| other.is_same(&bound)) {
-                    let other = names.get(other).map(String::as_str).unwrap_or_default();
+                let bound = match self.columns.bind(name) {
+                    Ok(bound) => bound,
+                    Err(error @ (LoadError::Input { .. } | LoadError::UnknownColumn { .. })) => {
+                        misfits.add(Some(name), error);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                if let Some((other, _)) = named.iter().zip(&self.bound).find(|(_, other)| other.is_same(&bound)) {
                     let problem = format!("`{shown}` has `{}` twice: as `{other}` and as `{name}`", bound.name);
-                    return Err(LoadError::input(problem));
+                    misfits.add(Some(name), LoadError::input(problem));
                 }
+                named.push(name);
                 self.bound.push(bound);
             }
             if let Some(missing) = self.writer.missing_key(&self.bound) {
                 let problem = format!("`{shown}` has no column `{missing}`, by which its rows are known");
-                return Err(LoadError::input(problem).hint(format!("map one to it: `--map FILE-COLUMN={missing}`")));
+                let error = LoadError::input(problem).hint(format!("map one to it: `--map FILE-COLUMN={missing}`"));
+                misfits.add(None, error);
             }
+            misfits.end()?;
         } else {
             self.columns.bind_first(&self.opened.names.clone());
         }
@@ -357,8 +397,12 @@ impl Rows {
             match found {
                 Found::Record { length, with_end, flaw } => {
                     let line = seen.get(..length).unwrap_or_default();
-                    let is_blank =
-                        if self.opened.form.is_csv() { line.is_empty() } else { line.trim_ascii().is_empty() };
+                    // Spreadsheets write rows without anything as delimiters alone.
+                    let is_blank = if self.opened.form.is_csv() {
+                        flaw.is_none() && self.cells.iter().all(|cell| cell.start == cell.end && !cell.is_quoted)
+                    } else {
+                        line.trim_ascii().is_empty()
+                    };
                     return Ok(if is_blank { Next::Blank { with_end } } else { Next::Row { length, with_end, flaw } });
                 }
                 Found::More if self.opened.window.widen()? => {}

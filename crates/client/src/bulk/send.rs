@@ -21,14 +21,12 @@ use super::MOST_IN_BATCH;
 use super::block::{Rejected, Sealed, Span};
 use super::stop::Stop;
 use super::target::{Mode, RowIds, Target, Verb};
-use crate::RetryPolicy;
 use crate::dataverse::{Batch, Change, Dataverse, Filter, Outcome, Query, Repeat, Row, segment};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::{Patience, RetryPolicy};
 
 /// How many rows are looked for with one request.
 pub(super) const MOST_SOUGHT: usize = 50;
-/// The longest wait for an org that is out of reach, before it is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(16);
 /// What is told of a refusal, in characters.
 const LONGEST_REASON: usize = 500;
 
@@ -68,7 +66,7 @@ impl Sender {
             // Where it fails for many rows, fewer may do.
             let try_once = || async {
                 match self.org.execute(&change).await {
-                    Err(error) if is_failure(&error) => Ok(Some(error)),
+                    Err(error) if error.is_failure() => Ok(Some(error)),
                     outcome => outcome.map(|_| None),
                 }
             };
@@ -128,7 +126,7 @@ impl Sender {
         // Done again it is the same: what was made before is found by its id.
         let try_once = || async {
             let outcomes = self.org.batch(batch).await?;
-            let unsettled = outcomes.iter().find_map(|outcome| outcome.error().filter(|error| may_pass(error)));
+            let unsettled = outcomes.iter().find_map(|outcome| outcome.error().filter(|error| error.may_pass()));
             if let Some(error) = unsettled { Err(error.clone()) } else { Ok(outcomes) }
         };
         let mut tries = 0;
@@ -144,10 +142,10 @@ impl Sender {
             });
             tries += 1;
             let policy = RetryPolicy::default();
-            let most = if doubtful().any(is_failure) { policy.attempts } else { 2 };
+            let most = if doubtful().any(Error::is_failure) { policy.attempts } else { 2 };
             match is_alive {
                 true if tries >= most => return Ok(outcomes),
-                false if tries >= most || !is_failure(error) => return Err(error.clone()),
+                false if tries >= most || !error.is_failure() => return Err(error.clone()),
                 _ => {}
             }
             if self.waited(policy.backoff(tries)).await {
@@ -238,31 +236,20 @@ impl Sender {
         self.stop.is_asked()
     }
 
-    /// Tries again while the org is out of reach, as long as there is patience and nobody asks to stop; and a few times where it
-    /// fails without a reason.
+    /// Tries again as long as there is patience and nobody asks to stop.
     pub(super) async fn patiently<T, F: Future<Output = Result<T, Error>>>(
         &self,
         mut work: impl FnMut() -> F,
     ) -> Result<T, Error> {
-        let (mut left, mut wait) = (self.patience, Duration::from_secs(1));
-        let (policy, mut failures) = (RetryPolicy::default(), 0);
+        let mut patience = Patience::new(self.patience);
         loop {
-            match work().await {
-                Err(error) if is_failure(&error) => {
-                    failures += 1;
-                    if failures >= policy.attempts || self.waited(policy.backoff(failures)).await {
-                        return Err(error);
-                    }
-                }
-                Err(error) if may_pass(&error) && !left.is_zero() => {
-                    let this = wait.min(left);
-                    if self.waited(this).await {
-                        return Err(error);
-                    }
-                    left -= this;
-                    wait = (wait * 2).min(LONGEST_WAIT);
-                }
-                outcome => return outcome,
+            let error = match work().await {
+                Err(error) => error,
+                done => return done,
+            };
+            match patience.wait(self.org.http(), &error) {
+                Some(wait) if !self.waited(wait).await => {}
+                _ => return Err(error),
             }
         }
     }
@@ -321,20 +308,6 @@ fn is_any(code: &str, codes: &[u32]) -> bool {
     codes.iter().any(|known| Code(*known).to_string() == code)
 }
 
-/// Whether the org failed, which may pass by itself, and may be for the row.
-fn is_failure(error: &Error) -> bool {
-    error.dataverse().is_some_and(|refusal| refusal.status == 500 || refusal.status > 504)
-}
-
-/// Whether the reason may pass by itself: the org is out of reach, or something in between answers.
-fn may_pass(error: &Error) -> bool {
-    match error {
-        Error::Unreachable { .. } | Error::Protocol { .. } => true,
-        Error::Dataverse(_) | Error::TokenRefused(_) => error.kind() == ErrorKind::OutOfReach,
-        _ => false,
-    }
-}
-
 fn refused(span: &Span, error: &Error) -> Rejected {
     let said = match error.dataverse() {
         Some(refusal) if refusal.code.is_empty() => format!("{} (HTTP {})", refusal.message, refusal.status),
@@ -383,7 +356,7 @@ mod tests {
             let body = serde_json::json!({ "error": { "code": code, "message": message } }).to_string();
             let refusal = DataverseRefusal::read("POST contacts", &answer(status, &[], &body)).unwrap();
             let error = Error::Dataverse(Box::new(refusal));
-            assert_eq!((about(&error), is_failure(&error)), (wanted, status == 500), "{status} {code}");
+            assert_eq!((about(&error), error.is_failure()), (wanted, status == 500), "{status} {code}");
         }
         assert_eq!(about(&Error::Closed), About::All);
     }
