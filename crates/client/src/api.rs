@@ -115,7 +115,9 @@ impl Api {
             }
             match self.http.retries().wait(method, attempt, &outcome, self.http.server_now()) {
                 None => return outcome,
-                Some(wait) => self.http.wait_before_repeating(wait, &outcome).await,
+                Some(wait) => {
+                    self.http.wait_before_repeating(wait, &outcome, Some(tokens.credential().client_id())).await;
+                }
             }
             attempt += 1;
         }
@@ -144,7 +146,8 @@ impl Api {
     }
 
     async fn send(&self, method: &Method, call: &Call<'_>, token: HeaderValue) -> Result<Response<Bytes>, Error> {
-        self.http.send_as(method, &self.request(call, token)?).await
+        let caller = Some(self.tokens.credential().client_id());
+        self.http.send_as(method, &self.request(call, token)?, caller).await
     }
 
     fn request(&self, call: &Call<'_>, token: HeaderValue) -> Result<Request<Bytes>, Error> {

@@ -97,8 +97,8 @@ pub struct UserLoad {
 
 enum Choice {
     User(usize, Sent),
-    /// That user may go from then on, and none before.
-    At(Timestamp, usize),
+    /// That user may go from then on; and none before, unless another is merely busy (`true`) and is answered.
+    At(Timestamp, usize, bool),
     AfterAnAnswer,
 }
 
@@ -187,7 +187,7 @@ impl Pool {
     /// Waits until a user has room.
     pub(crate) async fn turn<'a>(&'a self, http: &'a Http) -> Result<Turn<'a>, Error> {
         let came = http.local_now();
-        let (mut has_waited, mut is_told) = (false, false);
+        let mut has_waited = false;
         let front = match self.front.try_lock() {
             Ok(front) => front,
             Err(_) => {
@@ -201,11 +201,12 @@ impl Pool {
                 Some(Choice::User(user, sent)) => {
                     break Turn { pool: self, http, user, sent, sent_at: now, is_open: true };
                 }
-                Some(Choice::At(moment, user)) => {
+                Some(Choice::At(moment, user, is_another_busy)) => {
                     has_waited = true;
                     // The millisecond that is under way counts whole.
                     let wait = moment.since(now).max(Duration::from_millis(1));
-                    if !std::mem::replace(&mut is_told, true) {
+                    // While another works on, nothing stands still.
+                    if !is_another_busy {
                         http.waits().begin(&self.wait(user, now, moment));
                     }
                     futures::future::select(http.sleep(wait).boxed(), self.answered.notified().boxed()).await;
@@ -245,7 +246,8 @@ impl Pool {
             return None;
         }
         let mut best: Option<(usize, u32)> = None;
-        let mut wait: Option<Choice> = None;
+        let mut first: Option<(Timestamp, usize)> = None;
+        let mut is_one_busy = false;
         for (user, load) in loads.iter_mut().enumerate() {
             let next = load.pacer.next(now);
             let is_busy = load.pacer.in_flight() >= load.concurrency.allowed();
@@ -256,16 +258,17 @@ impl Pool {
                         best = Some((user, room));
                     }
                 }
-                Next::At(moment) => {
-                    wait = Some(match wait {
-                        Some(Choice::At(earlier, other)) if earlier <= moment => Choice::At(earlier, other),
-                        _ => Choice::At(moment, user),
-                    });
-                }
-                _ => wait = Some(wait.unwrap_or(Choice::AfterAnAnswer)),
+                Next::At(moment) if first.is_none_or(|(earlier, _)| moment < earlier) => first = Some((moment, user)),
+                Next::At(_) => {}
+                Next::Now | Next::AfterAnAnswer => is_one_busy = true,
             }
         }
-        let Some((user, load)) = best.and_then(|(user, _)| Some((user, loads.get_mut(user)?))) else { return wait };
+        let Some((user, load)) = best.and_then(|(user, _)| Some((user, loads.get_mut(user)?))) else {
+            return Some(match first {
+                Some((moment, user)) => Choice::At(moment, user, is_one_busy),
+                None => Choice::AfterAnAnswer,
+            });
+        };
         load.sent += 1;
         Some(Choice::User(user, load.pacer.sent(now)))
     }

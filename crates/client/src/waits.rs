@@ -7,14 +7,14 @@ use std::time::Duration;
 use keyholder_foundation::{ClientId, Timestamp};
 use keyholder_limits::Limit;
 
-/// Shorter waits are not told. Two that end within this time of one another are told as one.
+/// Shorter waits are not told. Two of one caller's for the same that end within this time of one another are told as one.
 const LONG: Duration = Duration::from_secs(3);
 
 /// A wait of several seconds that begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wait {
-    /// The application whose requests wait, where a pool has several.
+    /// The application whose requests wait for a limit; none where it is the service that cannot be asked.
     pub client_id: Option<ClientId>,
     /// What for.
     pub reason: WaitReason,
@@ -106,5 +106,28 @@ mod tests {
         waits.begin(&wait_for(WaitReason::OutOfReach, 21, 100));
         let ends: Vec<_> = [10, 15, 23, 120, 50].map(Timestamp::from_unix_seconds).into();
         assert_eq!(*told.lock().unwrap(), ends);
+    }
+
+    #[test]
+    fn a_long_wait_keeps_no_other_callers_and_no_other_limits_back() {
+        let (waits, told) = (Waits::default(), Arc::new(Mutex::new(Vec::new())));
+        let to = told.clone();
+        waits.tell(Box::new(move |wait| to.lock().unwrap().push((wait.client_id, wait.reason))));
+        let [one, two] = [1, 2].map(|id| Some(uuid::Uuid::from_u128(id).to_string().parse().unwrap()));
+        let limit = |limit| WaitReason::Limit(Some(limit));
+        let all = [
+            (one, limit(Limit::Requests), 300),
+            (two, limit(Limit::Requests), 60),
+            (one, limit(Limit::Execution), 30),
+            (None, WaitReason::Service, 10),
+        ];
+        for _ in 0..2 {
+            for (client_id, reason, seconds) in all {
+                let duration = Duration::from_secs(seconds);
+                let until = Timestamp::from_unix_seconds(0).plus(duration);
+                waits.begin(&Wait { client_id, reason, duration, until });
+            }
+        }
+        assert_eq!(*told.lock().unwrap(), all.map(|(client_id, reason, _)| (client_id, reason)));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
-use keyholder_foundation::{SystemClock, Timestamp, WallClock};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use keyholder_foundation::{ClientId, SystemClock, Timestamp, WallClock};
 use url::Url;
 
 use crate::counters::{Counted, Counters};
@@ -115,7 +115,7 @@ impl Http {
     /// # Errors
     /// What the transport's last try came to; an answer of any status is none.
     pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
-        self.send_as(request.method(), request).await
+        self.send_as(request.method(), request, None).await
     }
 
     /// The same for a request that may be carried out twice whatever its method says: one for a token, one that puts a
@@ -124,29 +124,42 @@ impl Http {
     /// # Errors
     /// As [`Http::send`].
     pub async fn send_repeatable(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
-        self.send_as(&Method::GET, request).await
+        self.send_as(&Method::GET, request, None).await
     }
 
-    /// The same for a request that may be repeated as one of `method` may.
-    pub(crate) async fn send_as(&self, method: &Method, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
+    /// The same for a request of this caller's that may be repeated as one of `method` may.
+    pub(crate) async fn send_as(
+        &self,
+        method: &Method,
+        request: &Request<Bytes>,
+        caller: Option<ClientId>,
+    ) -> Result<Response<Bytes>, Error> {
         let mut attempt = 1;
         loop {
             let outcome = self.send_once(request).await;
             match self.policy.wait(method, attempt, &outcome, self.clock.now()) {
                 None => return outcome,
-                Some(wait) => self.wait_before_repeating(wait, &outcome).await,
+                Some(wait) => self.wait_before_repeating(wait, &outcome, caller).await,
             }
             attempt += 1;
         }
     }
 
-    /// Waits before a request is sent again that came to that.
-    pub(crate) async fn wait_before_repeating(&self, wait: Duration, outcome: &Result<Response<Bytes>, Error>) {
-        let reason = match outcome {
-            Ok(answer) if answer.status() == http::StatusCode::TOO_MANY_REQUESTS => WaitReason::Limit(named(answer)),
-            _ => WaitReason::Service,
+    /// Waits before a request of this caller's is sent again that came to that.
+    pub(crate) async fn wait_before_repeating(
+        &self,
+        wait: Duration,
+        outcome: &Result<Response<Bytes>, Error>,
+        caller: Option<ClientId>,
+    ) {
+        // Other services refuse for limits of their own, which are not the org's.
+        let limit =
+            outcome.as_ref().ok().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS).and_then(named);
+        let (client_id, reason) = match limit {
+            Some(limit) => (caller, WaitReason::Limit(Some(limit))),
+            None => (None, WaitReason::Service),
         };
-        self.waits.begin(&Wait { client_id: None, reason, duration: wait, until: self.local_now().plus(wait) });
+        self.waits.begin(&Wait { client_id, reason, duration: wait, until: self.local_now().plus(wait) });
         self.counters.repeated();
         self.counters.waited(wait);
         self.sleep.sleep(wait).await;

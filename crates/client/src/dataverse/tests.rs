@@ -136,6 +136,7 @@ async fn a_throttled_write_waits_as_long_as_it_is_told() {
     let told = told.lock().unwrap();
     assert_eq!((told.len(), told[0].until), (1, before.plus(waited)));
     assert_eq!(told[0].reason, crate::WaitReason::Limit(Some(crate::Limit::Requests)));
+    assert_eq!(told[0].client_id, Some(org.tokens().credential().client_id()));
     assert_eq!(script.seen().last().unwrap().headers()["if-match"], "*");
 }
 

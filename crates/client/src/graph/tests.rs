@@ -44,6 +44,19 @@ async fn another_directory_must_be_the_authority_itself() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_another_service_is_not_told_as_a_limit_of_the_org() {
+    let (script, http) = Script::http();
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let to = told.clone();
+    http.tell_waits(move |wait| to.lock().unwrap().push((wait.client_id, wait.reason)));
+    let refusal = r#"{"error":{"code":"TooManyRequests","message":"Too many requests"}}"#;
+    script.expect(OPENID, answer(429, &[("retry-after", "17")], refusal));
+    script.expect(OPENID, openid("localhost:8443"));
+    Graph::connect(tokens(LOCAL, &http), None, http).await.unwrap();
+    assert_eq!(*told.lock().unwrap(), [(None, crate::WaitReason::Service)]);
+}
+
+#[tokio::test]
 async fn lists_are_filtered_by_quoted_names_and_paged() {
     let (script, http) = Script::http();
     let graph = Graph::connect(tokens("https://login.windows.net", &http), None, http).await.unwrap();

@@ -90,6 +90,23 @@ fn s22_who_waits_for_which_limit_is_told_once_a_wait() {
 }
 
 #[test]
+fn s22_a_user_that_waits_is_not_told_while_another_works_on() {
+    let limits = limits("300,60,52,15");
+    for (rows, times) in [(200, 0), (400, 1)] {
+        // The first user has to wait for seven seconds. The other can do 300 rows meanwhile; then all wait.
+        let service = Service::new(limits, 40, None, Faults::storm(7));
+        let (org, pool) = service.org(2, limits);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let to = told.clone();
+        org.http().tell_waits(move |wait| to.lock().unwrap().push(*wait));
+        service.time.run(load(&org, rows, pool.most_at_once()));
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), times, "{rows} rows: {told:?}");
+        assert!(told.iter().all(|wait| wait.client_id == Some(org.tokens().credential().client_id())));
+    }
+}
+
+#[test]
 fn s22_limits_that_nobody_told_are_found_with_hardly_a_refusal() {
     for users in [1, 2, 4] {
         // Some at once as they come, and a busy org whose workers have to take turns.
