@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use keyholder_platform::{FileLock, narrow, regular_file};
@@ -149,6 +149,16 @@ pub(super) struct Journal {
     pub(super) is_continued: bool,
 }
 
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Waits until the name of a new file is on the disk: that is its folder's.
+pub(super) fn sync_name(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
 impl Journal {
     /// Opens the journal of the load `now`; one that there is keeps its load's id, another has to be begun.
     pub(super) fn open(path: &Path, now: Identity) -> Result<Self, LoadError> {
@@ -186,7 +196,7 @@ impl Journal {
     }
 
     fn folder(&self) -> &Path {
-        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        folder_of(&self.path)
     }
 
     /// Writes down which load it is of, on the disk; nothing where an earlier run did.
@@ -197,8 +207,8 @@ impl Journal {
         let identity = serde_json::to_string(&self.identity).unwrap_or_default();
         self.append(&format!("{MAGIC}{identity}"))?;
         self.sync()?;
-        // The name of a new file is its folder's.
-        let _ = File::open(self.folder()).and_then(|folder| folder.sync_all());
+        // Some file systems sync no folders: the load goes on there.
+        let _ = sync_name(&self.path);
         Ok(())
     }
 
@@ -315,6 +325,17 @@ fn record(text: &str) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_is_on_the_disk_when_its_folder_is() {
+        let folder = tempfile::tempdir().unwrap();
+        sync_name(&folder.path().join("rejects.csv")).unwrap();
+        // The folder where one is.
+        sync_name(Path::new("rejects.csv")).unwrap();
+        let missing = sync_name(&folder.path().join("none").join("rejects.csv")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
 
     fn identity(load: u128) -> Identity {
         Identity {

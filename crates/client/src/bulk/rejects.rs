@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::block::Rejected;
 use super::csv::{self, Cell, Found};
 use super::input::Form;
-use super::journal::{NO_SUM, Past, checksum};
+use super::journal::{NO_SUM, Past, checksum, sync_name};
 use super::value::push_text;
 use super::{LoadError, MARKS, json_lines};
 
@@ -122,7 +122,12 @@ impl Rejects {
         }
         let out = match self.out.take() {
             Some(out) => out,
-            None => create_private_file(&self.path)?,
+            None => {
+                let made = create_private_file(&self.path)?;
+                // The journal is not to know of rows in a file whose name a power cut takes away.
+                let _ = sync_name(&self.path);
+                made
+            }
         };
         let mut text = BufWriter::new(out);
         let (mut length, mut sum) = (self.length, self.sum);
