@@ -86,12 +86,25 @@ pub(crate) async fn carry_out(
     conclude(&plan, &applied, &lines, printer)
 }
 
-/// Asks a person; a program has to say so beforehand.
+/// As [`confirm`], where the person has not been told yet what would be done: `what`.
+pub(crate) async fn confirm_untold(yes: bool, what: &str, printer: Printer) -> Result<(), Failure> {
+    if !yes && can_ask(printer) {
+        printer.ask(what);
+    }
+    confirm(yes, what, printer).await
+}
+
+/// Whether a person is there to be asked.
+fn can_ask(printer: Printer) -> bool {
+    std::io::stdin().is_terminal() && !printer.is_json()
+}
+
+/// Asks a person, who has been told what would be done; a program has to agree beforehand.
 pub(crate) async fn confirm(yes: bool, what: &str, printer: Printer) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() || printer.is_json() {
+    if !can_ask(printer) {
         let message = format!("nothing was done: {what}, and nobody can be asked here");
         return Err(Failure::new(Exit::Usage, message).hint("say `--yes` to do it without being asked"));
     }

@@ -37,14 +37,14 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// Reads the declaration and signs in; an org out of reach is told later, `absent` is for a local one.
+    /// Reads the declaration and signs in; an org out of reach is told later, `absent` is for the local ones.
     pub(crate) async fn read(arguments: &args::Declared, absent: Absent, printer: Printer) -> Result<Self, Failure> {
         let mut declaration = Declaration::read(&arguments.file)?;
         let (base, place) = match &arguments.local {
             Some(folder) => {
                 let place = LocalPlace::find(folder, absent, printer).await?;
                 let base = local::administrator(place.folder())?;
-                rehearse(&mut declaration, place.folder(), &base, printer).await?;
+                rehearse(&mut declaration, place.folder(), &base, absent, printer).await?;
                 rehearsal::keep_apart(&mut declaration, place.folder(), printer)?;
                 (base, Some(place))
             }
@@ -205,11 +205,12 @@ pub(crate) fn stopped(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Lets the declared orgs be orgs of the local world: one alone is its first org; of several, each is the
-/// org of that name, which is made when there is none.
+/// org of that name, where there is none as `absent` says.
 async fn rehearse(
     declaration: &mut Declaration,
     folder: &DataFolder,
     base: &Connection,
+    absent: Absent,
     printer: Printer,
 ) -> Result<(), Failure> {
     let path = folder.path();
@@ -229,6 +230,11 @@ async fn rehearse(
         let url = match known.iter().find(named) {
             Some((_, url)) => url.clone(),
             None if alone => base.url.to_string(),
+            None if absent == Absent::Refuse => {
+                let message = format!("there is no local org {name} in `{}`", path.display());
+                return Err(Failure::new(Exit::BadConfiguration, message)
+                    .hint("`keyholder apply` with the same `--local` makes it, and what is declared in it"));
+            }
             None => {
                 let made = local::running(path)?.post("orgs", &json!({"name": name, "tenant": domain})).await?;
                 let url = made.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();

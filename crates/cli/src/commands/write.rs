@@ -2,7 +2,7 @@
 
 use keyholder_client::dataverse::Change;
 
-use super::apply::confirm;
+use super::apply::confirm_untold;
 use super::rows::{self, Body};
 use crate::args::{Create, Delete, Write};
 use crate::exit::Exit;
@@ -62,7 +62,7 @@ async fn write(
 
 pub(crate) async fn delete(arguments: &Delete, printer: Printer) -> Result<(), Failure> {
     let row = arguments.row.to_string();
-    confirm(arguments.yes, &format!("`{row}` would be deleted"), printer).await?;
+    confirm_untold(arguments.yes, &format!("`{row}` would be deleted"), printer).await?;
     let change = if_match(Change::delete(&arguments.row), arguments.if_match.as_deref());
     let asked = Asked::find_as(&arguments.place, arguments.name.impersonate, printer).await?;
     let outcome = match asked.org.settle(&change).await {

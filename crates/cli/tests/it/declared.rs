@@ -157,6 +157,11 @@ fn s22_several_orgs_are_rehearsed_side_by_side() {
         .replace("[roles.orders]", "[orgs.test]\nurl = \"https://contoso-test.crm4.dynamics.com\"\n\n[roles.orders]")
         .replace(r#"orgs = ["prod"]"#, r#"orgs = ["prod", "test"]"#);
     let (folder, _org) = world(&two, &[]);
+    let orgs = || run(folder.path(), &["org", "list", "--output", "json"]).json();
+    let before = orgs();
+    let said = plan(folder.path(), &[]).failed(78);
+    assert!(said.contains("there is no local org prod in") && said.contains("`keyholder apply`"), "{said}");
+    assert_eq!(orgs(), before, "a plan makes none");
     let done = apply(folder.path(), &["--output", "json"]).json();
     assert_eq!(done["proved"].as_array().unwrap().len(), 2, "{done:#}");
     assert_eq!(done["failures"].as_array().unwrap().len(), 0, "{done:#}");

@@ -5,7 +5,7 @@ use keyholder_org::control::SnapshotRequest;
 use serde_json::{Value, json};
 
 use crate::args::{Reset, Snapshot, Snapshots};
-use crate::commands::apply::confirm;
+use crate::commands::apply::confirm_untold;
 use crate::failure::Failure;
 use crate::local::{self, Holder, segment};
 use crate::printer::Printer;
@@ -35,11 +35,8 @@ pub(super) async fn restore(arguments: &Snapshot, printer: Printer) -> Result<()
 
 pub(super) async fn reset(arguments: &Reset, printer: Printer) -> Result<(), Failure> {
     let data = &arguments.folder.data;
-    if !arguments.yes {
-        let what = format!("all that was made in the org of `{}` since it was new would be deleted", data.display());
-        printer.ask(&what);
-        confirm(false, &what, printer).await?;
-    }
+    let what = format!("all that was made in the org of `{}` since it was new would be deleted", data.display());
+    confirm_untold(arguments.yes, &what, printer).await?;
     match local::holder(data).await? {
         Holder::Running(control) => control.post("reset", &Value::Null).await.map(drop)?,
         Holder::Opened(world) => world.reset().await?,
