@@ -100,9 +100,14 @@ fn every_command_in_the_documents_works_as_shown() {
                 // What the line before has told: the earlier one of the same file.
                 let list = ["credential", "list", "orders-sync", "--local", "--output", "json"];
                 let listed = run(folder.path(), &list).json();
-                let label = |one: &&serde_json::Value| one["label"].as_str().unwrap().ends_with("/by-secret.env");
-                let first = listed["credentials"].as_array().unwrap().iter().find(label).unwrap();
-                command = command.replace(" ID ", &format!(" {} ", first["id"].as_str().unwrap()));
+                // Both may have been made within one second: the one that the file does not hold is the earlier.
+                let held = fs::read_to_string(folder.path().join("by-secret.env")).unwrap();
+                let is_earlier = |one: &&serde_json::Value| {
+                    one["label"].as_str().unwrap().ends_with("/by-secret.env")
+                        && !held.contains(one["id"].as_str().unwrap())
+                };
+                let earlier = listed["credentials"].as_array().unwrap().iter().find(is_earlier).unwrap();
+                command = command.replace(" ID ", &format!(" {} ", earlier["id"].as_str().unwrap()));
             }
             if command.ends_with("org start") {
                 // One runs already; another folder and port show that the line itself works.
