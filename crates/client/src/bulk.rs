@@ -73,6 +73,8 @@ const MOST_IN_BATCH: usize = 100;
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// How many rejected rows [`check`] keeps to be told.
 const MOST_TOLD: usize = 20;
+/// How many reasons it counts rows of.
+const MOST_REASONS: usize = 1_000;
 
 /// What is loaded, and how.
 #[derive(Debug, Clone)]
@@ -299,10 +301,12 @@ pub struct Checked {
     /// On which line of the file each of them begins, from 1: the first line and blank ones are no rows, and a row may have
     /// several lines.
     pub lines: Vec<u64>,
+    /// How many rows there are of each reason, most first; of more than a thousand reasons some are left out.
+    pub reasons: Vec<(String, u64)>,
 }
 
 /// Checks every row of a file against the table, and writes nothing, neither to the org nor here. Lookups by a column that is
-/// no alternate key are looked for.
+/// no alternate key are looked for. `told` is called for each row that cannot be loaded, with the line that it begins on.
 ///
 /// # Errors
 /// What would keep a load from beginning, and what the requests came to.
@@ -312,9 +316,11 @@ pub async fn check(
     table: TableInfo,
     options: &Options,
     stop: &Stop,
+    told: &mut dyn FnMut(&Rejected, u64),
 ) -> Result<Checked, LoadError> {
     let Prepared { mut rows, sender, lookups } = Prepared::new(org, pool, table, options, stop).await?;
-    let mut checked = Checked { rows: 0, rejected: 0, told: Vec::new(), lines: Vec::new() };
+    let mut checked = Checked { rows: 0, rejected: 0, told: Vec::new(), lines: Vec::new(), reasons: Vec::new() };
+    let (mut lines, mut reasons) = (rows.opened.lines(), BTreeMap::new());
     loop {
         if stop.is_asked() {
             return Err(LoadError::Stopped);
@@ -326,9 +332,22 @@ pub async fn check(
         rejected.sort_by_key(|row| row.number);
         checked.rows += block.count();
         checked.rejected += rejected.len() as u64;
-        checked.told.extend(rejected.into_iter().take(MOST_TOLD - checked.told.len()));
+        for row in rejected {
+            let line = lines.at(row.place.start)?;
+            told(&row, line);
+            if let Some(count) = reasons.get_mut(&row.reason) {
+                *count += 1;
+            } else if reasons.len() < MOST_REASONS {
+                reasons.insert(row.reason.clone(), 1_u64);
+            }
+            if checked.told.len() < MOST_TOLD {
+                checked.told.push(row);
+                checked.lines.push(line);
+            }
+        }
         if !more {
-            checked.lines = rows.opened.lines_at(checked.told.iter().map(|row| row.place.start))?;
+            checked.reasons = reasons.into_iter().collect();
+            checked.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
             return Ok(checked);
         }
         // Who waits for the end may go first.

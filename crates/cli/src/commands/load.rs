@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyholder_client::bulk::{self, Checked, Ended, Form, LoadError, Mode, Options, Progress, Stop, Verb};
+use keyholder_client::bulk::{self, Checked, Ended, Form, LoadError, Mode, Options, Progress, Rejected, Stop, Verb};
 use keyholder_client::dataverse::TableInfo;
 use keyholder_client::{Dataverse, Limits, Pool};
 use keyholder_dataverse::error::grouped;
 use keyholder_foundation::{MonotonicClock, OsRandom, Sleep, SystemClock};
 use keyholder_platform::RuntimeSleep;
 use keyholder_service_users::declaration::nearest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Load, LoadMode, RowForm};
 use crate::exit::Exit;
@@ -24,6 +24,8 @@ use crate::settings;
 
 /// How often the line that tells of the progress changes.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
+/// How many reasons a check of the rows tells, with how many rows there are of each.
+const MOST_REASONS: usize = 20;
 /// The longest wait for an org that is out of reach before the load begins.
 const LONGEST_WAIT: Duration = Duration::from_secs(16);
 
@@ -105,7 +107,8 @@ async fn on(
         () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
     };
     if arguments.dry_run {
-        let checked = bulk::check(org, &pool, table, &options, stop).await?;
+        let mut told = |row: &Rejected, line| printer.progress(&of_row(row, line));
+        let checked = bulk::check(org, &pool, table, &options, stop, &mut told).await?;
         return Ok(Ok(tell_checked(arguments, &checked, printer)));
     }
     let clock = SystemClock::new();
@@ -249,6 +252,11 @@ fn status(progress: &Progress, elapsed: Duration, room: u32, limit: u32) -> Stri
     format!("[{bar}] {percent}%  {rows} rows{rejected}  {rate}/s  limit {used}%  {left} left")
 }
 
+/// A row that cannot be loaded, for programs.
+fn of_row(row: &Rejected, line: u64) -> Value {
+    json!({ "row": row.number, "line": line, "reason": row.reason })
+}
+
 fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
     let file = shown(&arguments.file);
     for (row, line) in checked.told.iter().zip(&checked.lines) {
@@ -256,7 +264,13 @@ fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
     }
     let more = checked.rejected.saturating_sub(checked.told.len() as u64);
     if more > 0 {
-        printer.line(&format!("and {} more", thousands(more)));
+        printer.line(&format!("and {} more (`--output jsonl` has all); of each reason:", thousands(more)));
+        for (reason, rows) in checked.reasons.iter().take(MOST_REASONS) {
+            printer.line(&format!("{:>9}  {reason}", thousands(*rows)));
+        }
+        if let Some(more) = checked.reasons.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
+            printer.line(&format!("           and {} more reasons", thousands(more as u64)));
+        }
     }
     let rows = thousands(checked.rows);
     printer.line(&match checked.rejected {
@@ -264,9 +278,10 @@ fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
         bad => format!("checked {rows} rows of {file}: {} cannot be loaded; nothing was written", thousands(bad)),
     });
     let told = checked.told.iter().zip(&checked.lines);
-    let told = told.map(|(row, line)| json!({ "row": row.number, "line": line, "reason": row.reason }));
-    let told: Vec<_> = told.collect();
-    printer.json(&json!({ "checked": checked.rows, "rejected": checked.rejected, "first": told }));
+    let told: Vec<_> = told.map(|(row, line)| of_row(row, *line)).collect();
+    let reasons = checked.reasons.iter().map(|(reason, rows)| json!({ "reason": reason, "rows": rows }));
+    let reasons: Vec<_> = reasons.collect();
+    printer.json(&json!({ "checked": checked.rows, "rejected": checked.rejected, "first": told, "reasons": reasons }));
     if checked.rejected == 0 { Exit::Done } else { Exit::BadData }
 }
 

@@ -164,6 +164,31 @@ async fn lines_of_json_are_loaded_and_rejected_too() {
     assert_eq!((&rows[1]["numberofchildren"], &rows[1]["preferredcontactmethodcode"]), (&2.into(), &2.into()));
 }
 
+/// All bad rows can be had without a load, and how many there are of each kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_tells_every_bad_row_and_counts_them_by_reason() {
+    let case = Case::new().await;
+    let rows: String = (0..30).map(|row| format!("Row {row},{}\n", ["many", "1", "2,3"][row % 3])).collect();
+    case.file("rows.csv", format!("lastname,numberofchildren\n{rows}{}", "Row,few\n".repeat(15)));
+    let check = |output: &str| {
+        let ended = case.load(&["rows.csv", "--dry-run", "--output", output]);
+        assert_eq!(ended.code(), 65, "{ended:#?}");
+        ended.out
+    };
+    let out = check("jsonl");
+    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 36, "{out}");
+    assert_eq!((&lines[1]["row"], &lines[1]["line"]), (&3.into(), &4.into()));
+    assert_eq!(lines[1]["reason"], "has 3 cells, and the first line has 2");
+    let sum = &lines[35];
+    assert_eq!((&sum["rejected"], &sum["reasons"][0]["rows"]), (&35.into(), &15.into()), "{out}");
+    let text = check("text");
+    assert!(
+        text.contains("and 15 more") && text.contains("       10  has 3 cells, and the first line has 2\n"),
+        "{text}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_there_stay_as_they_are() {
     let case = Case::new().await;

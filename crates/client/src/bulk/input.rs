@@ -196,25 +196,9 @@ impl Opened {
         FileCursor::new(self.file.clone(), offset)
     }
 
-    /// On which line each of these places is, from 1; they come in their order.
-    pub(super) fn lines_at(&self, places: impl Iterator<Item = u64>) -> Result<Vec<u64>, LoadError> {
-        let (mut file, mut at, mut line) = (BufReader::new(self.from(0)), 0, 1);
-        let mut lines = Vec::new();
-        for place in places {
-            let mut before = file.by_ref().take(place.saturating_sub(at));
-            loop {
-                let bytes = before.fill_buf().map_err(LoadError::unreadable)?;
-                if bytes.is_empty() {
-                    break;
-                }
-                line += memchr::memchr_iter(b'\n', bytes).count() as u64;
-                let length = bytes.len();
-                before.consume(length);
-            }
-            at = at.max(place);
-            lines.push(line);
-        }
-        Ok(lines)
+    /// Tells places in the file by their lines.
+    pub(super) fn lines(&self) -> Lines {
+        Lines { file: BufReader::new(self.from(0)), at: 0, line: 1 }
     }
 
     /// Keeps other loads from the file, until it is dropped: one with another journal would load its rows a second time.
@@ -241,6 +225,32 @@ impl Opened {
         };
         rows.bind_header()?;
         Ok(rows)
+    }
+}
+
+/// Counts the lines of a file.
+#[derive(Debug)]
+pub(super) struct Lines {
+    file: BufReader<FileCursor>,
+    at: u64,
+    line: u64,
+}
+
+impl Lines {
+    /// On which line this place is, from 1; places come in their order.
+    pub(super) fn at(&mut self, place: u64) -> Result<u64, LoadError> {
+        let mut before = self.file.by_ref().take(place.saturating_sub(self.at));
+        loop {
+            let bytes = before.fill_buf().map_err(LoadError::unreadable)?;
+            if bytes.is_empty() {
+                break;
+            }
+            self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
+            let length = bytes.len();
+            before.consume(length);
+        }
+        self.at = self.at.max(place);
+        Ok(self.line)
     }
 }
 
@@ -533,8 +543,8 @@ mod tests {
         std::fs::write(&path, &text).unwrap();
         let opened = Opened::open(&path, Form::Csv(',')).unwrap();
         let places = [0, 5, text.find('"').unwrap() as u64, text.find('z').unwrap() as u64];
-        assert_eq!(opened.lines_at(places.into_iter()).unwrap(), [1, 2, 4, 6]);
-        assert!(opened.lines_at(std::iter::empty()).unwrap().is_empty());
+        let mut lines = opened.lines();
+        assert_eq!(places.map(|place| lines.at(place).unwrap()), [1, 2, 4, 6]);
     }
 
     #[test]

@@ -309,7 +309,7 @@ async fn lookups_find_one_row_or_the_row_is_rejected() {
     let options = Options { maps: vec![map], ..case.file("lookups.csv", text, Mode::Multiple) };
     let contact = case.org.table("contact").await.unwrap();
     let pool = Pool::new([case.org.tokens().clone()], Limits::TODAY);
-    let checked = bulk::check(&case.org, &pool, contact, &options, &Stop::default()).await.unwrap();
+    let checked = bulk::check(&case.org, &pool, contact, &options, &Stop::default(), &mut |_, _| {}).await.unwrap();
     let told: Vec<(u64, &str)> = checked.told.iter().map(|row| (row.number, row.reason.as_str())).collect();
     let wanted =
         [(2, "several rows of `account` have `twice` as `name`"), (3, "no row of `account` has `Nobody` as `name`")];
