@@ -5,6 +5,7 @@
 //! reach hides no other.
 
 mod directory;
+mod holders;
 mod keys;
 mod org;
 
@@ -24,12 +25,14 @@ use crate::sink::{LeftPlace, Sinks, left_places};
 use crate::wishes::Wishes;
 
 pub use directory::DirectorySeen;
+pub use holders::{HolderSeen, Holders};
 pub use keys::{HeldKey, KeySeen, SinkSeen};
-pub use org::{DepthsSeen, HolderSeen, Holders, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
+pub use org::{DepthsSeen, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 
+pub(crate) use holders::holders_of;
 pub(crate) use keys::{address, sign_in};
 pub(crate) use org::{PRIVILEGES, ROLES, granted, of_ids, pairs};
-pub(crate) use org::{WholeOrg, all_roles, everyone, holders_of, read_rights, read_roles, shipped, whole_org};
+pub(crate) use org::{WholeOrg, all_roles, everyone, read_rights, read_roles, shipped, whole_org};
 pub(crate) use org::{held, is_delegated};
 
 /// What is looked at beyond what is declared.
