@@ -10,12 +10,14 @@ use uuid::Uuid;
 
 use crate::declaration::Right;
 use crate::kept::KeyKind;
+use crate::marks::Labels;
 use crate::non_interactive::HeldLicence;
 
 pub(super) use crate::report::moment;
 
 /// What is not known where federated credentials could not be read.
 pub(super) const FEDERATIONS: &str = "whose tokens applications accept instead of secrets";
+pub(super) const USERS: &str = "all of its users";
 
 /// Everything that was read, and what could not be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,6 +54,8 @@ pub struct Unread {
     pub why: String,
     /// What the caller would need for it.
     pub needs: Vec<String>,
+    /// Whether rules on what service users may do or sign in with say nothing without it; else it only adds to them.
+    pub is_grave: bool,
 }
 
 /// Why nothing at all could be read of a tenant or an org.
@@ -307,7 +311,49 @@ pub struct HeldCredential {
     pub is_on_principal: bool,
 }
 
+/// What takes the place of a credential when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Successor {
+    /// Nothing that is known: the program that holds it stops.
+    Nobody,
+    /// One that was made later, of which nobody can tell where it is.
+    Perhaps,
+    /// One of the same place.
+    Known,
+}
+
+impl ApplicationFacts {
+    /// What takes the place of one of its credentials. What Keyholder wrote to another place does not, and neither does what
+    /// stands on the service principal for one of the registration.
+    pub(super) fn successor(&self, held: &HeldCredential, now: Timestamp) -> Successor {
+        let rank = |one: &HeldCredential| (one.ends.is_none(), one.ends, one.id);
+        let others: Vec<&HeldCredential> = self
+            .credentials
+            .iter()
+            .filter(|one| one.is_on_principal == held.is_on_principal && rank(one) > rank(held))
+            .collect();
+        let place = held.label();
+        let is_known = match place {
+            Some(_) => others.iter().any(|one| one.label() == place),
+            // Of what is over and bears no place nobody can say that a program still counts on it.
+            None => !held.lives(now) && others.iter().any(|one| one.lives(now)),
+        };
+        let follows =
+            |one: &HeldCredential| one.kind == held.kind && one.label().is_none() && one.starts >= held.starts;
+        match is_known {
+            true => Successor::Known,
+            false if place.is_none() && others.into_iter().any(follows) => Successor::Perhaps,
+            false => Successor::Nobody,
+        }
+    }
+}
+
 impl HeldCredential {
+    /// The id and the name of the place that Keyholder wrote it to.
+    pub(super) fn label(&self) -> Option<(&str, &str)> {
+        self.name.as_deref().and_then(Labels::parse)
+    }
+
     /// Whether it has not stopped working.
     #[must_use]
     pub fn lives(&self, now: Timestamp) -> bool {
@@ -373,6 +419,12 @@ impl Facts {
     #[must_use]
     pub fn federations_are_known(&self, tenant: &str) -> bool {
         !self.unread.iter().any(|unread| unread.tenant.as_deref() == Some(tenant) && unread.what == FEDERATIONS)
+    }
+
+    /// Whether every service user of every org was read: what is not seen may all the same be there.
+    #[must_use]
+    pub fn users_are_known(&self) -> bool {
+        self.orgs.iter().all(|org| org.trouble.is_none()) && !self.unread.iter().any(|unread| unread.what == USERS)
     }
 
     /// Every user of every org, with its org.

@@ -185,7 +185,20 @@ impl Notes {
     fn note(&mut self, what: &str, needs: &[&str], why: String) {
         let (org, tenant) = (self.org.clone(), self.tenant.clone());
         let needs = needs.iter().map(|need| (*need).to_owned()).collect();
-        self.unread.push(Unread { org, tenant, what: what.to_owned(), why, needs });
+        self.unread.push(Unread { org, tenant, what: what.to_owned(), why, needs, is_grave: false });
+    }
+
+    /// The same, of what rules cannot do without.
+    fn take_grave<T>(&mut self, what: &str, needs: &[&str], read: Result<T, ClientError>) -> Option<T> {
+        let before = self.unread.len();
+        let taken = self.take(what, needs, read);
+        self.unread.iter_mut().skip(before).for_each(|unread| unread.is_grave = true);
+        taken
+    }
+
+    fn note_grave(&mut self, what: &str, needs: &[&str], why: String) {
+        self.note(what, needs, why);
+        self.unread.last_mut().into_iter().for_each(|unread| unread.is_grave = true);
     }
 }
 

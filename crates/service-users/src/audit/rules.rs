@@ -174,6 +174,12 @@ impl<'a> Judging<'a> {
         }
     }
 
+    /// The same, where it has a weight of its own; what the caller says of the rule holds all the same.
+    fn add_as(&mut self, weight: Severity, found: Found) {
+        let severity = self.switches.0.get(found.rule.id).copied().unwrap_or(Some(weight));
+        self.findings.extend(severity.map(|severity| found.finding(severity)));
+    }
+
     fn now(&self) -> Timestamp {
         self.facts.now
     }

@@ -10,8 +10,8 @@ use keyholder_client::dataverse::{encode, quote};
 use keyholder_client::{Dataverse, Error as ClientError, WhoAmI};
 use keyholder_foundation::ClientId;
 use keyholder_security::{Depth, default_role_privileges};
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::Look;
@@ -483,6 +483,10 @@ pub(crate) struct HeldPrivilege {
 impl HeldPrivilege {
     pub(crate) fn name(&self) -> Option<&str> {
         self.privilege_name.as_deref()
+    }
+
+    pub(crate) fn depth(&self) -> Depth {
+        self.depth
     }
 
     pub(crate) fn is_at_least(&self, name: &str, depth: Depth) -> bool {

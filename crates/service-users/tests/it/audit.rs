@@ -75,6 +75,77 @@ async fn s07_s08_every_fault_of_a_credential_is_found_and_explained() {
     assert!(finding(&all, "KH108", "keyless").message.contains("nothing to sign in with"));
 }
 
+/// What ends at one place is told, however long others live elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_place_is_judged_by_its_own_last_credential() {
+    let audited = Audited::new().await;
+    let (a, b) = ("keyholder aaaaaaaaaaaa /srv/a.env", "keyholder bbbbbbbbbbbb /srv/b.env");
+    let ending = audited.registered("ending").await;
+    audited.secret(&ending, a, -100, 12).await;
+    audited.secret(&ending, b, -10, 100).await;
+    let dead = audited.registered("dead").await;
+    audited.secret(&dead, a, -100, -3).await;
+    audited.secret(&dead, b, -10, 100).await;
+    let rotated = audited.registered("rotated").await;
+    audited.secret(&rotated, a, -100, 12).await;
+    audited.secret(&rotated, a, -1, 100).await;
+    let backed = audited.registered("backed").await;
+    audited.secret(&backed, "key", -100, 12).await;
+    let end = keyholder_foundation::Timestamp::from_unix_seconds(audited.now().unix_seconds() + 1000 * 24 * 60 * 60);
+    let password = json!({"passwordCredential": {"displayName": "back door", "endDateTime": end.to_string()}});
+    audited.graph("POST", &format!("servicePrincipals/{}/addPassword", backed.principal), password).await;
+    let by_hand = audited.registered("by-hand").await;
+    audited.secret(&by_hand, "one", -100, 12).await;
+    audited.secret(&by_hand, "two", -1, 100).await;
+    for one in [&ending, &dead, &rotated, &backed, &by_hand] {
+        audited.user_in(one, &["home"]).await;
+    }
+    let all = audited.findings().await;
+    let found = finding(&all, "KH102", "ending");
+    assert!(found.severity == Severity::Warning && found.message.contains("/srv/a.env"), "{found:#?}");
+    assert!(found.consequence.as_ref().unwrap().contains("the program that holds this one"), "{found:#?}");
+    let found = finding(&all, "KH101", "dead");
+    assert!(found.severity == Severity::Warning && found.message.contains("got no later one"), "{found:#?}");
+    assert!(!rules_of(&all, "dead").contains(&"KH106"), "what stopped a program is not told as left over: {all:#?}");
+    assert!(!rules_of(&all, "rotated").contains(&"KH102"), "{all:#?}");
+    assert_eq!(finding(&all, "KH102", "backed").severity, Severity::Warning);
+    let found = finding(&all, "KH102", "by-hand");
+    assert!(found.severity == Severity::Note && found.consequence.as_ref().unwrap().contains("unless"), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sees_a_part_of_an_org_is_told_so_and_no_right_to_change_is_asked_for() {
+    let mut audited = Audited::new().await;
+    audited.sound("unseen", &["home"]).await;
+    let auditor = audited.registered("auditor").await;
+    let text = audited.secret(&auditor, "key", 0, 100).await;
+    let user = audited.roleless_user(&auditor, "home").await;
+    let rights = [
+        ("prvReadUser", "Basic"),
+        ("prvReadRole", "Local"),
+        ("prvReadTeam", "Global"),
+        ("prvReadBusinessUnit", "Global"),
+        ("prvReadSolution", "Global"),
+    ];
+    audited.role("home", "Audits in part", &rights).await;
+    audited.give("home", &user, "Audits in part").await;
+    audited.caller = Some((auditor.client.clone(), text));
+    let facts = audited.facts().await;
+    assert!(facts.users().all(|(_, user)| user.name != "unseen"), "the org itself does not say that it held rows back");
+    let all = audited.findings().await;
+    let found = finding(&all, "KH001", "home");
+    assert!(found.severity == Severity::Error && found.message.contains("in part"), "{found:#?}");
+    assert!(found.mend[0].contains("`prvReadUser` for the whole org"), "{found:#?}");
+    let of_roles = |one: &&keyholder_service_users::audit::Finding| {
+        one.rule == "KH003" && one.severity == Severity::Warning && one.message.contains("all of its roles")
+    };
+    assert!(all.iter().any(|one| of_roles(&one)), "{all:#?}");
+    assert!(!all.iter().any(|one| one.message.contains("all of its teams")), "{all:#?}");
+    let found = finding(&all, "KH002", "");
+    let mends = found.mend.join(" ");
+    assert!(mends.contains("Application.Read.All") && !mends.contains("Write"), "{found:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lives_on_one_side_alone_is_found() {
     let audited = Audited::new().await;

@@ -13,7 +13,7 @@ use super::{Notes, Wanted, trouble};
 use crate::Administrator;
 use crate::audit::facts::{
     AcceptedIssuer, ApplicationFacts, FEDERATIONS, HeldCredential, PersonFacts, Principal, Registration, TenantFacts,
-    Unread,
+    Trouble, Unread,
 };
 use crate::kept::{self, Registered};
 use crate::marks::{Labels, is_ours};
@@ -28,6 +28,11 @@ const MICROSOFTS: [TenantId; 2] = [
 const SIGN_INS: [&str; 2] = [
     "the Microsoft Graph permission AuditLog.Read.All, or the directory role Reports Reader",
     "a tenant with a Microsoft Entra ID P1 plan",
+];
+
+const READS: [&str; 2] = [
+    "for an application: the Microsoft Graph permission Application.Read.All, which reads and changes nothing",
+    "for a person: the directory role Global Reader, or Directory Readers",
 ];
 
 /// What was read.
@@ -47,12 +52,22 @@ pub(super) async fn read(administrator: &Administrator, authority: &str, wanted:
         join(applications(graph, authority, wanted, &mut notes), people(graph, authority, wanted, &mut people_notes))
             .await;
     let applications = applications.unwrap_or_else(|error| {
-        tenant.trouble = Some(trouble(&error));
+        tenant.trouble = Some(refused(&error));
         Vec::new()
     });
     let mut unread = notes.unread;
     unread.extend(people_notes.unread);
     Read { tenant, applications, people, unread }
+}
+
+/// Why nothing of it could be read; an audit needs no right to change anything.
+fn refused(error: &keyholder_client::Error) -> Trouble {
+    match error {
+        keyholder_client::Error::Graph(refusal) if matches!(refusal.status, 401 | 403) => {
+            Trouble { hints: READS.map(str::to_owned).to_vec(), ..trouble(error) }
+        }
+        _ => trouble(error),
+    }
 }
 
 async fn applications(
@@ -76,7 +91,8 @@ async fn applications(
     .await;
     let mut principals: BTreeMap<ClientId, ServicePrincipal> =
         principals?.into_iter().map(|one| (one.app_id, one)).collect();
-    let federations = notes.take(FEDERATIONS, &["the Microsoft Graph permission Application.Read.All"], federations);
+    let federations =
+        notes.take_grave(FEDERATIONS, &["the Microsoft Graph permission Application.Read.All"], federations);
     let mut federations = federations.unwrap_or_default();
     let sign_ins = notes.take("when applications signed in last", &SIGN_INS, sign_ins);
     let last = |client: ClientId| sign_ins.as_ref().and_then(|all| all.get(&client).copied());

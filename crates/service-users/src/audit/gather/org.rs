@@ -1,6 +1,6 @@
 //! One org: its service users, what they hold and what that grants.
 //!
-//! Four questions side by side, then two, then up to six that need their answers: twelve requests but for pages.
+//! Four questions side by side, then two, then up to seven that need their answers: thirteen requests but for pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,11 +16,13 @@ use uuid::Uuid;
 
 use super::{Notes, Reading, activity, trouble, unread_org};
 use crate::Administrator;
-use crate::audit::facts::{HeldRole, OrgFacts, Purpose, Rights, ServiceUser, Unread, UserKind};
+use crate::audit::facts::{HeldRole, OrgFacts, Purpose, Rights, ServiceUser, USERS, Unread, UserKind};
 use crate::declaration::in_words;
 use crate::granted::Privileges;
 use crate::non_interactive::{ADMINISTRATIVE, NON_INTERACTIVE};
-use crate::observe::{PRIVILEGES, PrivilegeSeen, ROLES, RoleSeen, UnitSeen, granted, of_ids, pairs, shipped};
+use crate::observe::{
+    self, HeldPrivilege, PRIVILEGES, PrivilegeSeen, ROLES, RoleSeen, UnitSeen, granted, of_ids, pairs, shipped,
+};
 use crate::plan::SYSTEM_ADMINISTRATOR;
 
 const COLUMNS: &str = "systemuserid,applicationid,fullname,domainname,isdisabled,accessmode,deletedstate,createdon,\
@@ -118,13 +120,14 @@ pub(super) async fn read(
     let units = notes.take("the business units", &["the privilege `prvReadBusinessUnit`"], units).unwrap_or_default();
     let itself = notes.take(WHICH, &[], itself);
     let ids: BTreeSet<Uuid> = users.iter().map(|user| user.systemuserid).collect();
-    let held = held(org, &ids).await;
+    let (held, may) = join(held(org, &ids), observe::held(org, who.user_id)).await;
     let needs = ["the privileges `prvReadRole` and `prvReadTeam` for the whole org"];
-    let held = notes.take("which roles its service users hold", &needs, held);
+    let held = notes.take_grave("which roles its service users hold", &needs, held);
+    depths(may, held.is_some(), &mut notes);
     let rights = match &held {
         Some(held) => {
             let rights = rights(org, held, privileges).await;
-            notes.take("what its roles grant", &["the privilege `prvReadRole` for the whole org"], rights)
+            notes.take_grave("what its roles grant", &["the privilege `prvReadRole` for the whole org"], rights)
         }
         None => None,
     };
@@ -158,6 +161,31 @@ pub(super) async fn read(
         activity::read(org, &mut facts, &reading.activity, since, &mut notes).await;
     }
     (facts, notes.unread)
+}
+
+/// How much of the org the caller sees: whoever may read less than the whole is answered with fewer rows, and not refused.
+fn depths(may: Result<Vec<HeldPrivilege>, ClientError>, has_roles: bool, notes: &mut Notes) {
+    let what = "how much of it the caller sees";
+    let Some(may) = notes.take_grave(what, &["the privilege `prvReadUser` for the whole org"], may) else { return };
+    let seen = [
+        ("prvReadUser", USERS, true),
+        ("prvReadRole", "all of its roles", has_roles),
+        ("prvReadTeam", "all of its teams", has_roles),
+        ("prvReadBusinessUnit", "all of its business units", true),
+    ];
+    for (privilege, what, was_answered) in seen {
+        let depth = may.iter().filter(|one| one.is_at_least(privilege, Depth::Basic)).map(HeldPrivilege::depth).max();
+        let why = match depth {
+            Some(Depth::Global) => continue,
+            Some(Depth::Basic) => format!("the caller has `{privilege}` for rows of its own alone"),
+            Some(Depth::Local) => format!("the caller has `{privilege}` for its business unit alone"),
+            Some(Depth::Deep) => format!("the caller has `{privilege}` for its business unit and those below alone"),
+            // The refusal itself was told, where there was one.
+            None if !was_answered || privilege == "prvReadBusinessUnit" => continue,
+            None => format!("the caller has no `{privilege}`"),
+        };
+        notes.note_grave(what, &[&format!("the privilege `{privilege}` for the whole org")], why);
+    }
 }
 
 /// A name without the mark that orgs put before those of application users.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyholder_foundation::{ClientId, Timestamp};
 
-use crate::audit::facts::{ApplicationFacts, Facts, HeldCredential};
+use crate::audit::facts::{ApplicationFacts, Facts, HeldCredential, Successor};
 
 /// What ends later has no end: the year 9000.
 const ENDLESS: Timestamp = Timestamp::from_unix_seconds(221_845_392_000);
@@ -18,7 +18,7 @@ pub(super) struct Expiry<'a> {
     pub(super) tenant: String,
     /// The orgs that the application gets into.
     pub(super) orgs: Vec<String>,
-    /// Whether nothing else of the application works as long or longer.
+    /// Whether nothing is known to take its place: no later one of the same place, and no other issuer's tokens.
     pub(super) is_last: bool,
 }
 
@@ -29,9 +29,7 @@ pub(super) fn expiries(facts: &Facts) -> Vec<Expiry<'_>> {
     let mut all = Vec::new();
     let mut told = BTreeSet::new();
     for application in facts.applications.iter().filter(|application| !application.is_microsofts) {
-        let last = application.credentials.iter().map(end).max().flatten();
-        let goes_on =
-            !application.federations.is_empty() || application.credentials.iter().any(|held| end(held).is_none());
+        let goes_on = !application.federations.is_empty();
         for held in &application.credentials {
             let Some(ends) = end(held) else { continue };
             // An application of several tenants brings its credentials into each.
@@ -44,7 +42,7 @@ pub(super) fn expiries(facts: &Facts) -> Vec<Expiry<'_>> {
                 ends,
                 tenant: facts.tenant(&application.tenant).map_or(&application.tenant, |tenant| &tenant.name).clone(),
                 orgs: orgs.get(&application.client_id).cloned().unwrap_or_default(),
-                is_last: !goes_on && Some(ends) == last,
+                is_last: !goes_on && application.successor(held, facts.now) == Successor::Nobody,
             });
         }
     }

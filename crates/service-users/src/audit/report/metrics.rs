@@ -84,7 +84,7 @@ fn findings(metrics: &mut Metrics, report: &Report) {
     }
 }
 
-/// A credential's labels, its end, and whether nothing else works as long.
+/// A credential's labels, its end, and whether nothing is known to take its place.
 type Ending = ([(&'static str, String); 5], Timestamp, bool);
 
 /// When credentials end, and what is left till then.
@@ -127,7 +127,7 @@ fn credentials(metrics: &mut Metrics, report: &Report) {
     );
     family(
         "keyholder_credential_is_last",
-        "Whether nothing else that the application signs in with works as long: 1 or 0.",
+        "Whether nothing is known to take its place when it ends: 1 or 0.",
         &|_, is_last| i64::from(is_last),
     );
     metrics.family(

@@ -147,6 +147,7 @@ fn small() -> Report {
         what: "when applications signed in last".to_owned(),
         why: "403".to_owned(),
         needs: vec!["AuditLog.Read.All".to_owned()],
+        is_grave: false,
     });
     report(facts, None)
 }
@@ -179,6 +180,7 @@ fn hostile() -> Report {
             what: (*name).to_owned(),
             why: (*name).to_owned(),
             needs: vec![(*name).to_owned()],
+            is_grave: false,
         });
     }
     report(estate, None)

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyholder_foundation::Timestamp;
+use keyholder_foundation::{KeyId, Timestamp};
 
-use super::{DAY, Found, Judging, Rule, days, listed, of_application, shown};
-use crate::audit::facts::{ApplicationFacts, HeldCredential};
+use super::{DAY, Found, Judging, Rule, days, for_shell, listed, of_application, shown};
+use crate::audit::facts::{ApplicationFacts, HeldCredential, Successor};
 use crate::audit::finding::{Severity, Subject, SubjectKind};
 use crate::declaration::ApplicationUser;
 use crate::kept::KeyKind;
@@ -15,18 +15,21 @@ static EXPIRED: Rule = Rule {
     id: "KH101",
     name: "credential-expired",
     severity: Severity::Error,
-    title: "An application's last credential has expired",
+    title: "An application's last credential, or the last of a place, has expired",
     explanation: "Nothing that the application could sign in with works any more: its program gets no tokens \
-        (AADSTS7000222 for a secret, AADSTS700027 for a certificate).",
+        (AADSTS7000222 for a secret, AADSTS700027 for a certificate). Where others of it work, and Keyholder wrote this one to a \
+        place that got no later one, the program at that place has stopped: a warning, as that place may be out of use.",
     mend: "Give it a new credential with `keyholder credential add`, or let it accept another issuer's tokens.",
 };
 static EXPIRING: Rule = Rule {
     id: "KH102",
     name: "credential-expiring",
     severity: Severity::Warning,
-    title: "An application's last credential expires soon",
-    explanation: "When it expires, the program that uses it stops, in every org at once. Only the last of several \
-        credentials counts, because a rotation leaves an older one to its end.",
+    title: "An application's last credential, or the last of a place, expires soon",
+    explanation: "When it expires, the program that uses it stops, in every org at once. Of each place that Keyholder wrote to \
+        the last one counts, because a rotation leaves an older one to its end; what bears no place counts by itself, and is a \
+        note where a later one may have taken its place. What stands on the service principal does not count for the \
+        registration's.",
     mend: "Replace it before, with `keyholder rotate`.",
 };
 static TOO_LONG: Rule = Rule {
@@ -90,8 +93,8 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
     for application in &judging.facts.applications {
         // Of another tenant's application nobody here looks after credentials.
         if application.registration.is_some() {
-            ends(judging, application);
-            each(judging, application);
+            let told = ends(judging, application);
+            each(judging, application, &told);
             several(judging, application);
             federation(judging, application);
         }
@@ -102,8 +105,8 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
 /// What ends later has no end: the year 9000.
 const ENDLESS: Timestamp = Timestamp::from_unix_seconds(221_845_392_000);
 
-/// What goes on working when a credential does not.
-fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
+/// What goes on working when a credential does not; gives those of which it was told that their programs stopped.
+fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) -> Vec<KeyId> {
     let now = judging.now();
     let orgs = judging.orgs_of(application.client_id);
     let name = shown(&application.name);
@@ -119,10 +122,80 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
                     .mend(format!("or `keyholder app-user remove {}`", application.client_id)),
             );
         }
-        return;
+        return Vec::new();
     }
+    let has_own = application.credentials.iter().any(|held| !held.is_on_principal);
+    let own: Vec<&HeldCredential> =
+        application.credentials.iter().filter(|held| !held.is_on_principal || !has_own).collect();
     // The one that works the longest; one without an end is there for good.
-    let Some(last) = application.credentials.iter().max_by_key(|held| (held.ends.is_none(), held.ends)) else { return };
+    let Some(last) = own.iter().copied().max_by_key(|held| (held.ends.is_none(), held.ends, held.id)) else {
+        return Vec::new();
+    };
+    the_last(judging, application, last, is_federated);
+    let mut told = Vec::new();
+    // Where the last one is over, that says all of the others.
+    for held in own.into_iter().filter(|held| held.id != last.id && last.lives(now)) {
+        told.extend(of_place(judging, application, held, is_federated));
+    }
+    told
+}
+
+/// What ends at its place, while others of the application work elsewhere.
+fn of_place(
+    judging: &mut Judging<'_>,
+    application: &ApplicationFacts,
+    held: &HeldCredential,
+    is_federated: bool,
+) -> Option<KeyId> {
+    let (now, end) = (judging.now(), held.ends?);
+    let successor = application.successor(held, now);
+    let is_over = end <= now;
+    let is_soon = !is_over && end.since(now) <= judging.limits.expiring;
+    if successor == Successor::Known || (is_over && (is_federated || held.label().is_none())) || !(is_over || is_soon) {
+        return None;
+    }
+    let orgs = judging.orgs_of(application.client_id);
+    let what = format!("the {} {} of {}", held.kind.noun(), described(held), shown(&application.name));
+    let revoke = format!("`keyholder credential revoke {} {}`", application.client_id, held.id);
+    let (rule, message, consequence) = if is_over {
+        let message = format!("{what} expired on {}, and its place got no later one", end.date());
+        (&EXPIRED, message, format!("the program at that place has not reached {} since", listed(&orgs)))
+    } else {
+        let unless = match (is_federated, successor) {
+            (true, _) => ", unless it signs in with another issuer's tokens",
+            (_, Successor::Perhaps) => ", unless it has got the later one",
+            _ => "",
+        };
+        let message = format!("{what} expires on {}, {}; others work longer elsewhere", end.date(), left(end, now));
+        (&EXPIRING, message, format!("the program that holds this one stops reaching {} then{unless}", listed(&orgs)))
+    };
+    let is_sure = !is_federated && successor == Successor::Nobody;
+    let found = Found::new(rule, of_credential(application, held), message).program(&application.name).when(held.ends);
+    let found = if orgs.is_empty() { found } else { found.so(consequence).in_orgs(orgs) };
+    let found = match (is_over, declared_name(judging, application)) {
+        (true, Some(_)) => found.mend("`keyholder apply`"),
+        (true, None) => found.mend(add_secret(application)),
+        (false, _) => found.mend(rotate(judging, application)),
+    };
+    let found = found.mend(format!("or {revoke}, where nothing uses it any more"));
+    judging.add_at_most(if is_sure { Severity::Warning } else { Severity::Note }, found);
+    is_over.then_some(held.id)
+}
+
+/// How long that is from now.
+fn left(end: Timestamp, now: Timestamp) -> String {
+    match end.since(now) {
+        left if left < DAY => "today".to_owned(),
+        // The day on which it ends is told too: half a day more is one more.
+        left => format!("in {}", days(left + DAY - Duration::from_millis(1))),
+    }
+}
+
+/// What is to be said of the one that works the longest.
+fn the_last(judging: &mut Judging<'_>, application: &ApplicationFacts, last: &HeldCredential, is_federated: bool) {
+    let now = judging.now();
+    let orgs = judging.orgs_of(application.client_id);
+    let name = shown(&application.name);
     let Some(end) = last.ends else { return };
     let (rule, message, consequence) = if end <= now && is_federated {
         return;
@@ -130,11 +203,7 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
         let message = format!("the last credential of {name}, a {}, expired on {}", last.kind.noun(), end.date());
         (&EXPIRED, message, format!("the program has not reached {} since", listed(&orgs)))
     } else if end.since(now) <= judging.limits.expiring {
-        let left = match end.since(now) {
-            left if left < DAY => "today".to_owned(),
-            // The day on which it ends is told too: half a day more is one more.
-            left => format!("in {}", days(left + DAY - Duration::from_millis(1))),
-        };
+        let left = left(end, now);
         let message =
             format!("the last credential of {name}, a {}, expires on {}, {left}", last.kind.noun(), end.date());
         let unless = if is_federated { ", unless it signs in with another issuer's tokens" } else { "" };
@@ -144,7 +213,11 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
     };
     let found = Found::new(rule, of_application(application), message).program(&application.name).when(Some(end));
     let found = if orgs.is_empty() { found } else { found.so(consequence).in_orgs(orgs) };
-    let found = if end <= now { found.mend(add_secret(application)) } else { found.mend(rotate(judging, application)) };
+    let found = match (end <= now, declared_name(judging, application)) {
+        (true, Some(_)) => found.mend("`keyholder apply`"),
+        (true, None) => found.mend(add_secret(application)),
+        (false, _) => found.mend(rotate(judging, application)),
+    };
     let found = found.mend(format!(
         "or one that never expires, where the program runs in a pipeline or cluster: {}",
         add_trust(application)
@@ -153,7 +226,7 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) {
 }
 
 /// What is to be said of each by itself.
-fn each(judging: &mut Judging<'_>, application: &ApplicationFacts) {
+fn each(judging: &mut Judging<'_>, application: &ApplicationFacts, told: &[KeyId]) {
     let now = judging.now();
     let works =
         application.federations.len() + application.credentials.iter().filter(|held| held.lives(now)).count() > 0;
@@ -162,7 +235,7 @@ fn each(judging: &mut Judging<'_>, application: &ApplicationFacts) {
         let revoke = format!("`keyholder credential revoke {} {}`", application.client_id, held.id);
         if !held.lives(now) {
             // Where nothing works any more, that is what there is to say.
-            if works {
+            if works && !told.contains(&held.id) {
                 let ended = held.ends.map(|ends| ends.date()).unwrap_or_default();
                 let message = format!("{what} expired on {ended} and is still there");
                 let found = Found::new(&LEFT, of_credential(application, held), message).when(held.ends);
@@ -268,13 +341,18 @@ fn may_be_federated(judging: &Judging<'_>, application: &ApplicationFacts) -> bo
 /// Replaces what works, without a gap.
 fn rotate(judging: &Judging<'_>, application: &ApplicationFacts) -> String {
     let client = application.client_id;
-    let is_it = |one: &ApplicationUser| one.client_id.map_or(one.name == application.name, |id| id == client);
-    match judging.declared.is_some_and(|declared| declared.application_users.values().any(is_it)) {
-        true => format!("`keyholder rotate {client} --lifetime 180d`"),
-        false => {
-            format!("`keyholder rotate {client} --lifetime 180d --save-env FILE`, with the file that holds it now")
-        }
+    match declared_name(judging, application) {
+        Some(name) => format!("`keyholder rotate {}`", for_shell(name)),
+        None => format!("`keyholder rotate {client} --lifetime 180d --save-env FILE`, with the file that holds it now"),
     }
+}
+
+/// The name of its entry in keyholder.toml, where it is declared.
+fn declared_name<'a>(judging: &Judging<'a>, application: &ApplicationFacts) -> Option<&'a str> {
+    let client = application.client_id;
+    let is_it = |one: &ApplicationUser| one.client_id.map_or(one.name == application.name, |id| id == client);
+    let mut declared = judging.declared?.application_users.iter();
+    declared.find(|(_, one)| is_it(one)).map(|(name, _)| name.as_str())
 }
 
 fn add_secret(application: &ApplicationFacts) -> String {

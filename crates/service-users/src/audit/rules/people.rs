@@ -1,6 +1,6 @@
 //! Non-interactive users: places, licences, passwords, and the way off them.
 
-use super::{Found, Judging, Rule, days, of_user, shown};
+use super::{Found, Judging, Rule, days, for_shell, of_user, shown};
 use crate::audit::facts::{OrgFacts, PersonFacts, ServiceUser, UserKind};
 use crate::audit::finding::{Severity, Subject, SubjectKind};
 
@@ -114,7 +114,11 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, person: &P
     let found = |rule, message: String| {
         Found::new(rule, of_user(org, user), message).in_orgs(vec![place.clone()]).program(&user.name)
     };
-    let release = |how: &str| format!("`keyholder non-interactive release {}{how} --url {}`", user.name, org.url);
+    let for_shell = for_shell(&user.name);
+    let release = |how: &str| format!("`keyholder non-interactive release {for_shell}{how} --url {}`", org.url);
+    let migrate = || format!("`keyholder non-interactive migrate {for_shell} --save-env FILE --url {}`", org.url);
+    let mut declared = judging.declared.into_iter().flat_map(|declared| &declared.non_interactive_users);
+    let declared = declared.find(|(_, one)| one.user_name.eq_ignore_ascii_case(&user.name)).map(|(name, _)| name);
     if !person.licences.is_empty() {
         let held: Vec<&str> = person.licences.iter().map(|one| one.part_number.as_str()).collect();
         let message = format!("{name} of {place} holds {} for nothing", held.join(", "));
@@ -137,19 +141,18 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, person: &P
         let age = days(now.since(set));
         let message = format!("the password of {name} of {place} was set on {}, {age} ago", set.date());
         let found = found(&PASSWORD, message).so("whoever learned it since can use it");
-        judging.add(
-            found.mend("Entra admin center, Users, the person: Reset password, and hand it to the program").mend(
-                format!("or `keyholder non-interactive migrate {} --save-env FILE --url {}`", user.name, org.url),
-            ),
-        );
+        let set = match declared {
+            // Set by hand, the password at its place would be wrong.
+            Some(name) => format!("`keyholder rotate {}`", super::for_shell(name)),
+            None => "Entra admin center, Users, the person: Reset password, and hand it to the program".to_owned(),
+        };
+        judging.add(found.mend(set).mend(format!("or {}", migrate())));
     }
     if let Some(policies) = person.left_out_by.as_ref().filter(|policies| !policies.is_empty()) {
         let policies: Vec<String> = policies.iter().map(|name| shown(name)).collect();
         let message = format!("{name} of {place} is left out of {}", policies.join(", "));
-        let found = found(&LEFT_OUT, message).so("its password alone lets anybody in");
-        judging.add(
-            found.mend(format!("`keyholder non-interactive migrate {} --save-env FILE --url {}`", user.name, org.url)),
-        );
+        let found = found(&LEFT_OUT, message).so("they do not ask it for more than its password; others may");
+        judging.add(found.mend(migrate()));
     }
     let made = user.made.is_some_and(|made| now.since(made) > judging.limits.unused);
     let message = match person.last_sign_in {
@@ -172,6 +175,7 @@ fn replaceable(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
     judging.add(found.mend(format!(
         "`keyholder non-interactive migrate {} --trust github --repository OWNER/NAME --branch main --url {}`, or another \
          issuer's",
-        user.name, org.url
+        for_shell(&user.name),
+        org.url
     )));
 }

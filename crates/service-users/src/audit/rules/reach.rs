@@ -1,6 +1,7 @@
 //! What could not be read: an audit has no silent gaps.
 
 use super::{Found, Judging, Rule, shown};
+use crate::audit::facts::USERS;
 use crate::audit::finding::{Severity, Subject, SubjectKind};
 
 static ORG: Rule = Rule {
@@ -8,7 +9,8 @@ static ORG: Rule = Rule {
     name: "org-not-audited",
     severity: Severity::Error,
     title: "An org could not be audited",
-    explanation: "The org could not be reached, or the caller may not read its users. Nothing is known of its service users.",
+    explanation: "The org could not be reached, or the caller may not read its users, or not all of them: an org answers whoever \
+        may read a part with that part, and says nothing of the rest. Nothing is known of the service users that were not read.",
     mend: "Make it reachable, or sign in as somebody who may read users and roles there.",
 };
 static TENANT: Rule = Rule {
@@ -24,9 +26,10 @@ static TENANT: Rule = Rule {
 static FACT: Rule = Rule {
     id: "KH003",
     name: "not-read",
-    severity: Severity::Note,
+    severity: Severity::Warning,
     title: "Something could not be read",
-    explanation: "The rules that need it say nothing: no finding of theirs means nothing then.",
+    explanation: "The rules that need it say nothing: no finding of theirs means nothing then. What only adds to what is known \
+        (sign-ins, policies, names) is a note.",
     mend: "Give the caller the right that is named, where the tenant's plan has what is asked for.",
 };
 
@@ -40,7 +43,12 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
         let message = format!("the org {} could not be audited: {}", shown(&org.name), trouble.why);
         let found = Found::new(&ORG, subject, message).in_orgs(vec![org.name.clone()]);
         let found = found.so("nothing is known of its service users");
-        judging.add(trouble.hints.iter().fold(found, |found, hint| found.mend(hint)));
+        let found = trouble.hints.iter().fold(found, |found, hint| found.mend(hint));
+        judging.add(
+            found.mend(
+                "a role that reads users, roles, teams and business units of the whole org is enough to audit it",
+            ),
+        );
     }
     for tenant in &facts.tenants {
         let Some(trouble) = &tenant.trouble else { continue };
@@ -69,9 +77,17 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
             (None, None) => continue,
         };
         subject.key.push_str(&format!(":{}", unread.what.replace(' ', "-")));
-        let message = format!("of {place} it could not be read {}: {}", unread.what, unread.why);
-        let found = Found::new(&FACT, subject, message).in_orgs(org.map(|org| org.name.clone()).into_iter().collect());
-        judging.add(unread.needs.iter().fold(found, |found, need| found.mend(need)));
+        let orgs: Vec<String> = org.map(|org| org.name.clone()).into_iter().collect();
+        let (found, weight) = if unread.what == USERS {
+            let message = format!("{place} was audited in part: {}", unread.why);
+            let found = Found::new(&ORG, subject, message);
+            (found.so("nothing is known of the service users that the caller does not see"), Severity::Error)
+        } else {
+            let message = format!("of {place} it could not be read {}: {}", unread.what, unread.why);
+            let weight = if unread.is_grave { Severity::Warning } else { Severity::Note };
+            (Found::new(&FACT, subject, message), weight)
+        };
+        judging.add_as(weight, unread.needs.iter().fold(found.in_orgs(orgs), |found, need| found.mend(need)));
     }
 }
 

@@ -100,7 +100,8 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
                 .mend(format!("{}, with the least role that it needs", give_role(org, user, client)))
                 .mend(format!("or `keyholder app-user remove {client} --url {}`", org.url)),
             None => {
-                found.mend(format!("`keyholder non-interactive convert {} --role NAME --url {}`", user.name, org.url))
+                let name = for_shell(&user.name);
+                found.mend(format!("`keyholder non-interactive convert {name} --role NAME --url {}`", org.url))
             }
         });
         return;
@@ -117,9 +118,7 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
                 "audit as a user who may only read: a role that reads users, roles, teams and business units is enough";
             judging.add_at_most(Severity::Note, found.mend(reads));
         } else {
-            let click =
-                "Power Platform admin center, the environment, Settings, Users: take System Administrator off the user";
-            judging.add(found.mend(narrower(org, user)).mend(click));
+            judging.add(found.mend(narrower(org, user)));
         }
         return;
     }
@@ -144,10 +143,12 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
 }
 
 fn narrower(org: &OrgFacts, user: &ServiceUser) -> String {
-    let create = format!("`keyholder role create NAME --grant 'contact=read:organization' --url {}`", org.url);
+    let role = "a role of its own with what its program does and no more: `keyholder role create --help`, or `[roles]` in \
+        keyholder.toml and `keyholder apply` where it is declared";
+    let take = "then take the others off it: Power Platform admin center, the environment, Settings, Users";
     match user.application {
-        Some(client) => format!("{create}, then {}", give_role(org, user, client)),
-        None => format!("{create}, then give it that role alone"),
+        Some(client) => format!("{role}; {}; {take}", give_role(org, user, client)),
+        None => format!("{role}; {take}"),
     }
 }
 

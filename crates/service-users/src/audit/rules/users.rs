@@ -1,7 +1,7 @@
 //! Application users against their registrations and service principals: what lives on one side alone, what nobody uses,
 //! what nobody declared.
 
-use super::{Found, Judging, Rule, days, listed, of_application, of_user, shown};
+use super::{Found, Judging, Rule, days, for_shell, listed, of_application, of_user, shown};
 use crate::audit::facts::{ApplicationFacts, OrgFacts, Purpose, ServiceUser, UserKind};
 use crate::audit::finding::Severity;
 use crate::declaration::Declaration;
@@ -161,7 +161,7 @@ fn missing(judging: &mut Judging<'_>, application: &ApplicationFacts) {
     let can_sign_in =
         !application.federations.is_empty() || application.credentials.iter().any(|held| held.lives(judging.now()));
     // Where an org could not be read, it may well be a user there.
-    let all_read = judging.facts.orgs.iter().all(|org| org.trouble.is_none());
+    let all_read = judging.facts.users_are_known();
     let is_meant = registration.is_ours || registration.asks_for_dynamics;
     if !can_sign_in || !all_read || !is_meant || judging.users_of(application.client_id).next().is_some() {
         return;
@@ -276,7 +276,8 @@ fn unknown(
         (UserKind::NonInteractive, _) => {
             let mut people = declared.non_interactive_users.values();
             let known = people.any(|one| here(&one.orgs) && one.user_name.eq_ignore_ascii_case(&user.name));
-            (known, format!("`keyholder non-interactive release {} --slot disable --url {}`", user.name, org.url))
+            let name = for_shell(&user.name);
+            (known, format!("`keyholder non-interactive release {name} --slot disable --url {}`", org.url))
         }
         _ => return,
     };

@@ -51,6 +51,8 @@ pub(super) struct Audited {
     http: Http,
     declaration: Declaration,
     pub(super) reading: Reading,
+    /// The application that audits, with its secret; the administrator where there is none.
+    pub(super) caller: Option<(String, String)>,
 }
 
 impl Audited {
@@ -64,8 +66,14 @@ impl Audited {
         });
         let sleep = Arc::new(SkippingSleep(world.clock()));
         let http = Http::new(watched.clone(), world.clock(), sleep);
-        let mut audited =
-            Self { world, watched, http, declaration: Declaration::default(), reading: Reading::default() };
+        let mut audited = Self {
+            world,
+            watched,
+            http,
+            declaration: Declaration::default(),
+            reading: Reading::default(),
+            caller: None,
+        };
         let url = audited.world.origin();
         audited.add("home", &url);
         audited
@@ -107,7 +115,11 @@ impl Audited {
     pub(super) async fn facts(&self) -> Facts {
         let mut orgs = BTreeMap::new();
         for (name, org) in &self.declaration.orgs {
-            let connection = keyholder_client::Connection { url: org.url.clone(), ..self.world.connection() };
+            let caller = match &self.caller {
+                Some((client, text)) => self.world.connection_as(client, keyholder_foundation::Secret::new(text)),
+                None => self.world.connection(),
+            };
+            let connection = keyholder_client::Connection { url: org.url.clone(), ..caller };
             orgs.insert(name.clone(), Administrator::connect(connection, self.http.clone()).await);
         }
         let estate = Estate::new(&self.declaration, orgs);
