@@ -76,8 +76,10 @@ pub(crate) struct Rotate {
     /// Let the old one work until this command is run without this
     #[arg(long)]
     pub(crate) keep_old: bool,
-    /// Revoke the old one only once somebody else has signed in with the new one, as the directory's report on credentials
-    /// shows, and look for that this long (it may be hours behind); the same command, run later, goes on looking
+    /// Revoke the old one only once somebody else has signed in with the new one, and nobody with the old one in the 90
+    /// minutes before, as the directory's report on credentials shows; look for that this long (it may be hours behind);
+    /// the same command, run later, goes on looking. The report does not say who signed in: `plan`, `apply` and `doctor`
+    /// with the new one count too
     #[arg(long, value_name = "TIME", value_parser = waiting_time)]
     pub(crate) wait_for_use: Option<Duration>,
     /// With `--due`: also the passwords of declared non-interactive users that were set longer ago than this

@@ -158,6 +158,10 @@ async fn carry_out(
     }
     let (due, seen) = passwords::due(renewals, &mut stopped).await;
     words::plan(&turns, &seen, arguments.due, printer);
+    if let (Some(who), true, true) = (&arguments.who, stopped.is_empty() && seen.is_empty(), words::all_absent(&turns))
+    {
+        stopped.push(words::absent(who));
+    }
     if arguments.dry_run {
         let mut document = json!({"plan": turns, "passwords": seen, "failures": words::failures(&stopped)});
         words::tell_failures(&stopped, printer);

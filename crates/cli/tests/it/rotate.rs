@@ -120,6 +120,30 @@ fn s08_the_old_one_overlaps_as_long_as_is_said_and_a_later_run_finishes() {
     lets_in(here, "orders.env");
 }
 
+#[test]
+fn s08_what_overlaps_is_replaced_in_its_turn() {
+    let (folder, _org) = world(&[]);
+    let here = folder.path();
+    for way in [&["--keep-old"][..], &["--wait-for-use", "1ms"], &["--overlap", "90d"]] {
+        let again = [&ENV[..], way, &["--yes"]].concat();
+        let before = held_id(here);
+        rotate(here, &[&again[..], &["--lifetime", "20d"]].concat());
+        let new = held_id(here);
+        assert_ne!(new, before);
+        run(here, &["org", "clock", "+10d"]).done();
+        rotate(here, &again);
+        assert_eq!(held_id(here), new, "it works for long: {way:?}");
+        let revoked = ids(here).len();
+        run(here, &["org", "clock", "+6d"]).done();
+        let said = rotate(here, &[&again[..], &["--output", "json"]].concat());
+        assert_ne!(held_id(here), new, "{way:?}: {said:#?}");
+        assert_eq!(ids(here).len(), revoked + 1, "{way:?}: the old ones work on");
+        lets_in(here, "orders.env");
+        rotate(here, &[&ENV[..], &["--yes"]].concat()).done();
+        assert_eq!(ids(here), [held_id(here)], "all of them go in the end");
+    }
+}
+
 /// Three applications in two orgs: one credential ends soon, one late, one is a certificate.
 const DECLARED: &str = r#"
 name = "several"
@@ -195,11 +219,49 @@ fn s08_what_is_declared_and_due_is_replaced_and_proved_in_every_org() {
     assert_eq!(told["rotated"].as_array().unwrap().len(), 3, "what has ended too: {told:#}");
     assert_eq!(run(here, &["plan", "--local"]).code(), 0);
 
-    // What is lost is `apply`'s to make.
+    // What is lost is `apply`'s to make; a job that runs elsewhere than where the credentials are must not be green.
     fs::remove_file(here.join(".keyholder/rehearsal/soon/soon.env")).unwrap();
-    let said = rotate(here, &["--all", "--yes"]).done();
-    assert!(said.contains("`keyholder apply` makes it"), "{said}");
+    for which in [&["--due", "30d"][..], &["soon"]] {
+        let said = rotate(here, &[which, &["--yes"]].concat()).failed(78);
+        for expected in ["holds no credential of `soon` here", "rotate it there", "`keyholder apply` makes one"] {
+            assert!(said.contains(expected), "no {expected} in {said}");
+        }
+    }
+    let ended = rotate(here, &["--all", "--yes", "--output", "json"]);
+    let told: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((ended.code(), told["rotated"].as_array().unwrap().len()), (78, 2), "the others are: {told:#}");
     assert!(!here.join(".keyholder/rehearsal/soon/soon.env").exists());
+    // Of one that was never made, too, when it is named.
+    let client = run(here, &["credential", "list", "soon", "--local", "--output", "json"]).json();
+    for one in client["credentials"].as_array().unwrap() {
+        let id = one["id"].as_str().unwrap();
+        run(here, &["credential", "revoke", "soon", id, "--even-the-last", "--yes", "--local"]).done();
+    }
+    let said = rotate(here, &["soon", "--yes"]).failed(78);
+    assert!(said.contains("no declared place of `soon` holds a credential"), "{said}");
+    let said = rotate(here, &["--due", "1d", "--yes"]).done();
+    assert!(said.contains("`keyholder apply` makes it") && !said.contains("none ends within"), "{said}");
+}
+
+#[test]
+fn s08_what_is_kept_open_does_not_keep_from_what_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("keyholder.toml"), DECLARED).unwrap();
+    let _org = RunningOrg::start(here, &["--listen", &free_port()]);
+    run(here, &["apply", "--local", "--yes"]).done();
+    let weekly = ["late", "--due", "30d", "--keep-old", "--yes"];
+    let held = || fs::read(here.join(".keyholder/rehearsal/late/late-secret")).unwrap();
+    rotate(here, &["late", "--keep-old", "--yes"]).done();
+    let first = held();
+    let said = rotate(here, &weekly).done();
+    assert!(said.contains("Nothing to do.") && !said.contains("none ends within"), "{said}");
+    run(here, &["org", "clock", "+260d"]).done();
+    rotate(here, &weekly).done();
+    assert_eq!(held(), first, "40 days are left");
+    run(here, &["org", "clock", "+15d"]).done();
+    rotate(here, &weekly).done();
+    assert_ne!(held(), first);
 }
 
 #[test]
@@ -334,6 +396,7 @@ fn the_credential_of_the_command_itself_is_replaced_only_when_that_is_said() {
 fn s08_the_old_one_goes_once_somebody_else_has_used_the_new_one() {
     let (folder, _org) = world(&[]);
     let here = folder.path();
+    fs::copy(here.join("orders.env"), here.join("old.env")).unwrap();
     let wait = [&ENV[..], &["--wait-for-use", "1ms", "--yes"]].concat();
     let said = rotate(here, &wait).failed(1);
     assert!(said.contains("no sign-in of somebody else's was seen"), "{said}");
@@ -342,7 +405,14 @@ fn s08_the_old_one_goes_once_somebody_else_has_used_the_new_one() {
     // The proof of the new one does not count.
     rotate(here, &wait).failed(1);
     assert_eq!((ids(here).len(), held_id(here)), (2, new.clone()));
-    run(here, &["org", "clock", "+10m"]).done();
+    // Nor does a look at the new one while somebody is at work with the old one.
+    run(here, &["org", "clock", "+20m"]).done();
+    for env in ["old.env", "orders.env"] {
+        lets_in(here, env);
+    }
+    rotate(here, &wait).failed(1);
+    assert_eq!(ids(here).len(), 2);
+    run(here, &["org", "clock", "+2h"]).done();
     lets_in(here, "orders.env");
     let told = rotate(here, &[&wait[..], &["--output", "json"]].concat()).json();
     assert!(told["rotated"][0]["used"].is_string(), "{told:#}");

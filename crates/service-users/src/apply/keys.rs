@@ -22,21 +22,31 @@ use crate::patience::object_not_seen;
 /// The waits before each try, in seconds: the second looks at what the first has written.
 const WAITS: [u64; 6] = [0, 0, 1, 2, 4, 8];
 
+/// A certificate that a list has to have when others are taken from it, for a directory may not show it yet.
+#[derive(Clone, Copy)]
+pub(crate) enum Stays<'a> {
+    /// One that was just made here: it is written once more.
+    Fresh(&'a Fresh),
+    /// One that stands in its place: a list that does not show it is not written.
+    Shown(KeyId),
+}
+
 /// Gives a registration one more certificate; its id there.
 pub(crate) async fn add_certificate(
     administrator: &Administrator,
     application: ObjectId,
     fresh: &Fresh,
 ) -> Result<KeyId, ClientError> {
-    edit(administrator, application, Some(fresh), &[]).await.map(|edited| edited.added.unwrap_or(fresh.entry.key_id))
+    let edited = edit(administrator, application, Some(Stays::Fresh(fresh)), &[]).await?;
+    Ok(edited.added.unwrap_or(fresh.entry.key_id))
 }
 
-/// Takes secrets and certificates from a registration; how many of them there were. `stays` is a
-/// certificate that was just added, which the directory may not show yet.
+/// Takes secrets and certificates from a registration; how many of them there were. `stays` is one
+/// that the directory may not show yet.
 pub(crate) async fn remove(
     administrator: &Administrator,
     application: &Application,
-    stays: Option<&Fresh>,
+    stays: Option<Stays<'_>>,
     ids: &[KeyId],
 ) -> Result<usize, Error> {
     let is_certificate = |id: &&KeyId| application.key_credentials.iter().any(|one| one.key_id == **id);
@@ -101,11 +111,40 @@ struct Edited {
     left: Vec<KeyId>,
 }
 
+/// What is to be done about a list of certificates, as it was read.
+enum Next {
+    /// It is as it should be; the id of what was added.
+    Right(Option<KeyId>),
+    /// This list is to be written.
+    Write(Vec<KeyCredential>),
+    /// It was read from a directory that lags: written now, it would lose one that is needed.
+    Lags,
+}
+
+fn next(there: &[KeyCredential], stays: Option<Stays<'_>>, remove: &[KeyId]) -> Next {
+    let mut wanted: Vec<KeyCredential> = there.iter().filter(|one| !remove.contains(&one.key_id)).cloned().collect();
+    let is_whole = wanted.len() == there.len();
+    for one in &mut wanted {
+        one.key = None;
+    }
+    match stays {
+        Some(Stays::Fresh(fresh)) => match there.iter().find(|one| is_of(&fresh.facts, &Registered::from(*one))) {
+            None => wanted.push(fresh.entry.clone()),
+            Some(found) if is_whole => return Next::Right(Some(found.key_id)),
+            Some(_) => {}
+        },
+        _ if is_whole => return Next::Right(None),
+        Some(Stays::Shown(id)) if !there.iter().any(|one| one.key_id == id) => return Next::Lags,
+        _ => {}
+    }
+    Next::Write(wanted)
+}
+
 /// Adds one certificate and removes others.
 async fn edit(
     administrator: &Administrator,
     application: ObjectId,
-    add: Option<&Fresh>,
+    stays: Option<Stays<'_>>,
     remove: &[KeyId],
 ) -> Result<Edited, ClientError> {
     let graph = &administrator.graph;
@@ -115,22 +154,13 @@ async fn edit(
             administrator.http.sleep(Duration::from_secs(wait)).await;
         }
         let there = graph.key_credentials(application).await?;
-        let stays = |one: &&KeyCredential| !remove.contains(&one.key_id);
-        let mut wanted: Vec<KeyCredential> = there.iter().filter(stays).cloned().collect();
         edited.left = there.iter().map(|one| one.key_id).filter(|id| remove.contains(id)).collect();
         edited.seen.extend(edited.left.iter().copied());
-        for one in &mut wanted {
-            one.key = None;
-        }
-        let added = add.map(|fresh| (fresh, there.iter().find(|one| is_of(&fresh.facts, &Registered::from(*one)))));
-        match added {
-            Some((fresh, None)) => wanted.push(fresh.entry.clone()),
-            Some((_, Some(found))) if wanted.len() == there.len() => {
-                return Ok(Edited { added: Some(found.key_id), ..edited });
-            }
-            None if wanted.len() == there.len() => return Ok(edited),
-            _ => {}
-        }
+        let wanted = match next(&there, stays, remove) {
+            Next::Right(added) => return Ok(Edited { added, ..edited }),
+            Next::Lags => continue,
+            Next::Write(wanted) => wanted,
+        };
         let changes = ApplicationWrite { key_credentials: Some(wanted), ..ApplicationWrite::default() };
         match graph.update_application(application, &changes).await {
             Ok(()) => refused = None,
@@ -155,4 +185,34 @@ fn is_gone(error: &ClientError) -> bool {
         refusal.status == 404
             || (refusal.status == 400 && refusal.message.starts_with("No password credential found with keyId"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use keyholder_foundation::Timestamp;
+
+    use super::*;
+    use crate::certificate::make;
+
+    #[test]
+    fn a_list_that_does_not_show_what_stays_is_not_written() {
+        let now = Timestamp::parse("2026-05-25T10:00:00Z").unwrap();
+        let fresh = || make("a", "a label".to_owned(), now, Duration::from_secs(3600)).unwrap();
+        let (old, new, anothers) = (fresh(), fresh(), fresh());
+        let (old_id, new_id) = (old.entry.key_id, new.entry.key_id);
+        let ids = |all: &[KeyCredential]| all.iter().map(|one| one.key_id).collect::<Vec<_>>();
+        let lagging = [old.entry.clone(), anothers.entry.clone()];
+        let held = Some(Stays::Shown(new_id));
+        assert!(matches!(next(&lagging, held, &[old_id]), Next::Lags));
+        assert!(matches!(next(&lagging, held, &[]), Next::Right(None)), "nothing is to be written");
+        let whole = [old.entry.clone(), anothers.entry.clone(), new.entry.clone()];
+        for stays in [held, Some(Stays::Fresh(&new))] {
+            let Next::Write(wanted) = next(&whole, stays, &[old_id]) else { panic!("one goes") };
+            assert_eq!(ids(&wanted), [anothers.entry.key_id, new_id]);
+            assert!(wanted.iter().all(|one| one.key.is_none()), "the directory knows them");
+        }
+        let Next::Write(wanted) = next(&lagging, Some(Stays::Fresh(&new)), &[old_id]) else { panic!("one goes") };
+        assert_eq!(ids(&wanted), [anothers.entry.key_id, new_id]);
+        assert!(wanted.iter().any(|one| one.key_id == new_id && one.key.is_some()), "it is written once more");
+    }
 }

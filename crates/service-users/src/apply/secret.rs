@@ -7,7 +7,8 @@ use keyholder_client::Error as ClientError;
 use keyholder_entra::graph::{Application, NewPasswordCredential};
 use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
 
-use super::{Done, Run, keys};
+use super::keys::{self, Stays};
+use super::{Done, Run};
 use crate::Administrator;
 use crate::certificate::{self, Fresh};
 use crate::error::{Error, While};
@@ -45,7 +46,7 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
             let _turn = run.certificates.lock().await;
             let (made, fresh) = making.certificate(Duration::from_secs(*lifetime_seconds), sink, *over).await?;
             run.known().keys.insert((name.clone(), *credential), made.clone());
-            let removed = keys::remove(administrator, &application, Some(&fresh), replaces).await?;
+            let removed = keys::remove(administrator, &application, Some(Stays::Fresh(&fresh)), replaces).await?;
             Ok(told(Done::new(Outcome::Created), &made, removed))
         }
         Action::RewriteKey { credential, rewrite, removes } => {
@@ -72,7 +73,8 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
                 sink.save(&key).await?;
             }
             let _turn = run.certificates.lock().await;
-            let removed = keys::remove(administrator, &application, None, removes).await?;
+            let stays = in_directory.filter(|one| one.kind == KeyKind::Certificate).map(|one| Stays::Shown(one.key_id));
+            let removed = keys::remove(administrator, &application, stays, removes).await?;
             Ok(told(Done::new(Outcome::Changed), &key, removed))
         }
         _ => Err(Error::Unplanned(change.subject.clone())),

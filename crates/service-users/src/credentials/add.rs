@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::{Kind, federated, registration};
 use crate::Administrator;
 use crate::app_users::Found;
-use crate::apply::{Making, keys};
+use crate::apply::Making;
+use crate::apply::keys::{self, Stays};
 use crate::certificate;
 use crate::declaration::Federation;
 use crate::error::{Error, While};
@@ -122,7 +123,7 @@ async fn make(
             (key, Some(fresh))
         }
     };
-    let removed = keys::remove(administrator, application, fresh.as_ref(), &lost).await?;
+    let removed = keys::remove(administrator, application, fresh.as_ref().map(Stays::Fresh), &lost).await?;
     let step = match kind {
         KeyKind::Secret => Step::ClientSecret,
         KeyKind::Certificate => Step::Certificate,

@@ -325,6 +325,17 @@ impl Finding {
         }
     }
 
+    /// Nothing stands in a declared place here, while what was made for it works.
+    pub(crate) fn place_is_empty(name: &str, place: &str, there: &str) -> Self {
+        let message = format!(
+            "`{place}` holds no credential of `{name}` here, though one that was made for it works: {there}; so it was not \
+             replaced"
+        );
+        Self::new(Severity::Stop, "placeIsEmpty", name, message).hint(
+            "if another machine has it, rotate it there; if it is lost, `keyholder apply` makes one for this place",
+        )
+    }
+
     /// Several secrets or certificates, of which one is to go.
     pub(crate) fn which_to_replace(name: &str, there: &[String]) -> Self {
         let message = format!("`{name}` has several that could be replaced: {}", there.join(", "));

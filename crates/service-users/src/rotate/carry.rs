@@ -7,7 +7,8 @@ use super::standing::Standing;
 use super::turn::{self, Next, Turn};
 use super::{Aim, Manner, own, proof, used};
 use crate::Administrator;
-use crate::apply::{Making, Replacing, keys};
+use crate::apply::keys::{self, Stays};
+use crate::apply::{Making, Replacing};
 use crate::error::Error;
 use crate::journal::{Journal, JournalError, Recorded};
 use crate::kept::{self, KeyKind};
@@ -154,9 +155,14 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
         rotated.overlapping = turn.revokes;
         return Ok(rotated);
     }
+    if let (Next::Replace, Some(key)) = (turn.next, &key) {
+        // Another run may have taken it away while its place was written to: then nothing may be revoked.
+        proof::prove(aim.administrator, &aim.name, key, &[], reporter).await?;
+    }
     if let (Some(at_most), Some(id)) = (manner.wait_for_use, rotated.id) {
-        let made = standing.find(id).and_then(|one| one.starts).unwrap_or(standing.now);
-        rotated.used = used::wait(aim, (id, made), at_most, reporter).await?;
+        // From the end of the proof on, or from when an earlier run may have made it.
+        let made = standing.find(id).and_then(|one| one.starts).unwrap_or(aim.administrator.now());
+        rotated.used = used::wait(aim, (id, made), &turn.revokes, at_most, reporter).await?;
         if rotated.used.is_none() {
             rotated.came = Came::Unused;
             rotated.overlapping = turn.revokes;
@@ -164,7 +170,8 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
             return Ok(rotated);
         }
     }
-    let removed = revoke(aim, &standing, key.as_ref(), &turn.revokes).await?;
+    let stays = rotated.id.filter(|_| turn.kind == KeyKind::Certificate);
+    let removed = revoke(aim, &standing, (stays, key.as_ref()), &turn.revokes).await?;
     for id in &turn.revokes {
         let Some(one) = standing.find(*id) else { continue };
         let subject = format!("{} {id} of `{}`", one.kind.noun(), aim.name);
@@ -197,14 +204,19 @@ async fn make(aim: &Aim<'_>, turn: &Turn, standing: &Standing, reporter: &dyn Re
     }
 }
 
-/// Takes the old ones from the registration; how many were there.
-async fn revoke(aim: &Aim<'_>, standing: &Standing, key: Option<&Key>, ids: &[KeyId]) -> Result<usize, Error> {
+/// Takes the old ones from the registration; how many were there. What the place holds stays, a certificate by its id.
+async fn revoke(
+    aim: &Aim<'_>,
+    standing: &Standing,
+    (stays, key): (Option<KeyId>, Option<&Key>),
+    ids: &[KeyId],
+) -> Result<usize, Error> {
     let mut caller: Administrator = aim.administrator.clone();
     let is_own = ids.iter().filter_map(|id| standing.find(*id)).any(|one| own::is_own(aim, &one));
     if let (true, Some(key)) = (is_own, key) {
         caller = own::signed_in_anew(&caller, key).await?;
     }
-    keys::remove(&caller, &standing.application, None, ids).await
+    keys::remove(&caller, &standing.application, stays.map(Stays::Shown), ids).await
 }
 
 fn step(kind: KeyKind) -> Step {

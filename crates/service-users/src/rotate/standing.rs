@@ -27,6 +27,8 @@ pub(super) struct Standing {
     pub(super) older: Vec<KeyId>,
     /// What was made for the place and is not known to have got there.
     pub(super) newer: Vec<KeyId>,
+    /// What was made for the place says so by these.
+    pub(super) labels: Labels,
     /// When it was looked, by the server's clock.
     pub(super) now: Timestamp,
 }
@@ -66,8 +68,10 @@ impl Standing {
         let labels = Labels::of(sink)?;
         let foreign = |reason: String| SinkError::Foreign { place: sink.place().to_owned(), reason };
         let anothers = || foreign("it holds the key of another application".to_owned());
-        let labels = &labels;
-        let own = |held| kept::of(&application).filter(move |one| labels.is_own(one, held));
+        let own = |held| {
+            let labels = &labels;
+            kept::of(&application).filter(move |one| labels.is_own(one, held))
+        };
         let (held, key) = match sink.load().await? {
             Kept::Nothing | Kept::Unusable(_) => (None, None),
             Kept::Foreign(reason) => return Err(foreign(reason).into()),
@@ -102,12 +106,18 @@ impl Standing {
         let ids = |all: Vec<Registered<'_>>| all.iter().map(|one| one.key_id).collect();
         let (newer, older) = (ids(newer), ids(older));
         let now = aim.administrator.now();
-        Ok(Self { held: id, key, older, newer, now, application })
+        Ok(Self { held: id, key, older, newer, labels, now, application })
     }
 
     /// A credential of the registration.
     pub(super) fn find(&self, id: KeyId) -> Option<Registered<'_>> {
         kept::of(&self.application).find(|one| one.key_id == id)
+    }
+
+    /// One that still works, and that was made for a place of this name, here or on another machine.
+    pub(super) fn elsewhere(&self) -> Option<Registered<'_>> {
+        let lives = |one: &Registered<'_>| one.ends.is_none_or(|end| end > self.now);
+        newest(kept::of(&self.application).filter(|one| lives(one) && self.labels.explain(one)))
     }
 
     /// The one that the held one replaces by its label, while it is still there.

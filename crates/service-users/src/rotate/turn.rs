@@ -116,8 +116,13 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bo
         let who = format!("the {} {} is new and not in it yet{since}", rival.kind.noun(), rival.key_id);
         return stopped(Finding::rotation_under_way(&aim.name, aim.sink.place(), &who));
     }
+    if is_absent && let Some(lost) = standing.elsewhere() {
+        return stopped(Finding::place_is_empty(&aim.name, aim.sink.place(), &shown(&lost)));
+    }
     let held = standing.held.and_then(|id| standing.find(id));
     let replaced = standing.replaced().map(|one| one.key_id);
+    // However long the old one is left, the one there is replaced in its turn.
+    let in_overlap = held.is_none_or(|held| !is_due_again(&held, manner.due, standing.now));
     let mut turn = Turn {
         name: aim.name.clone(),
         client_id: aim.client_id,
@@ -135,7 +140,7 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bo
         lifetime: Duration::ZERO,
     };
     let others = || standing.older.iter().chain(&standing.newer).copied();
-    if let (Some(held), Some(replaced)) = (held, replaced) {
+    if let (Some(held), Some(replaced), true) = (held, replaced, in_overlap) {
         turn.kind = held.kind;
         turn.revokes = unique(std::iter::once(replaced).chain(others()));
         turn.revoked_at = at(manner.overlap, held.starts.unwrap_or(standing.now), standing.now);
@@ -143,12 +148,12 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bo
         turn.next = if turn.at_once { Next::Finish } else { Next::Leave };
     } else {
         let is_due = |due| held.and_then(|held| held.ends).is_some_and(|end| end <= standing.now.plus(due));
-        let before: Vec<KeyId> = unique(standing.held.into_iter().chain(aim.replaces).chain(others()));
+        let before: Vec<KeyId> = unique(standing.held.into_iter().chain(aim.replaces).chain(replaced).chain(others()));
         if is_absent {
             turn.next = Next::Absent;
             return Ok(turn);
         }
-        if let (Some(due), Some(_)) = (manner.due, held)
+        if let (Some(due), Some(_), None) = (manner.due, held, replaced)
             && !is_due(due)
         {
             turn.next = Next::NotDue;
@@ -181,6 +186,15 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bo
         return stopped(Finding::own_credential(&aim.name, own.kind.noun(), own.key_id));
     }
     Ok(turn)
+}
+
+/// Whether one that has replaced another has to be replaced itself: it ends within `due` and half its life is over, so
+/// that one which never works longer than that is not replaced by every run. When nothing is said, in the last quarter
+/// of its life.
+fn is_due_again(held: &Registered<'_>, due: Option<Duration>, now: Timestamp) -> bool {
+    let Some(end) = held.ends else { return false };
+    let lasted = held.starts.map(|start| end.since(start)).unwrap_or_default();
+    end <= now.plus(due.map_or(lasted / 4, |due| due.min(lasted / 2)))
 }
 
 /// One for the same place that may be on its way there.

@@ -46,11 +46,14 @@ pub(super) fn plan(turns: &[Turn], passwords: &[PasswordSeen], due: Option<Durat
             ),
         );
     }
+    let none_ends = turns.iter().all(|turn| turn.next == Next::NotDue);
     let changes = turns.iter().filter(|turn| turn.next.is_change()).count() + passwords.len();
     match (turns.is_empty() && passwords.is_empty(), changes, due) {
         (true, ..) => printer.line("There is no credential here that could be replaced."),
-        (_, 0, Some(due)) => printer.line(&format!("\nNothing to do: none ends within {}.", print_lifetime(due))),
-        (_, 0, None) => printer.line("\nNothing to do."),
+        (_, 0, Some(due)) if none_ends => {
+            printer.line(&format!("\nNothing to do: none ends within {}.", print_lifetime(due)))
+        }
+        (_, 0, _) => printer.line("\nNothing to do."),
         _ => {}
     }
 }
@@ -130,6 +133,18 @@ pub(super) fn unused(number: usize, time: Duration) -> Stopped {
     );
     let hint = "run the same command again later; or without `--wait-for-use`, which revokes the old one at once";
     ("several".to_owned(), Failure::new(Exit::Failed, message).hint(hint))
+}
+
+/// Whether there is something to be replaced, but nothing in its place.
+pub(super) fn all_absent(turns: &[Turn]) -> bool {
+    !turns.is_empty() && turns.iter().all(|turn| turn.next == Next::Absent)
+}
+
+/// The failure of one that was named and is not there.
+pub(super) fn absent(who: &str) -> Stopped {
+    let message = format!("no declared place of `{who}` holds a credential that could be replaced");
+    let hint = "`keyholder apply` makes what is declared and missing";
+    (who.to_owned(), Failure::new(Exit::BadConfiguration, message).hint(hint))
 }
 
 /// What failed, for people.
