@@ -205,7 +205,7 @@ mod tests {
         let held = Some(Stays::Shown(new_id));
         assert!(matches!(next(&lagging, held, &[old_id]), Next::Lags));
         assert!(matches!(next(&lagging, held, &[]), Next::Right(None)), "nothing is to be written");
-        let whole = [old.entry.clone(), anothers.entry.clone(), new.entry.clone()];
+        let whole = [old.entry, anothers.entry.clone(), new.entry.clone()];
         for stays in [held, Some(Stays::Fresh(&new))] {
             let Next::Write(wanted) = next(&whole, stays, &[old_id]) else { panic!("one goes") };
             assert_eq!(ids(&wanted), [anothers.entry.key_id, new_id]);

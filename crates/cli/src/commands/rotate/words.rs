@@ -51,7 +51,7 @@ pub(super) fn plan(turns: &[Turn], passwords: &[PasswordSeen], due: Option<Durat
     match (turns.is_empty() && passwords.is_empty(), changes, due) {
         (true, ..) => printer.line("There is no credential here that could be replaced."),
         (_, 0, Some(due)) if none_ends => {
-            printer.line(&format!("\nNothing to do: none ends within {}.", print_lifetime(due)))
+            printer.line(&format!("\nNothing to do: none ends within {}.", print_lifetime(due)));
         }
         (_, 0, _) => printer.line("\nNothing to do."),
         _ => {}
