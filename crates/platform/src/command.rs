@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyholder_foundation::{MonotonicClock as _, Secret, SystemClock};
@@ -40,6 +41,12 @@ pub enum CommandError {
         /// How long it was waited for.
         patience: Duration,
     },
+    /// It was ended by its [`Leash`], or not started.
+    #[error("`{program}` was stopped")]
+    Stopped {
+        /// The program.
+        program: String,
+    },
     /// It ended without reading its input.
     #[error("`{program}` did not read its standard input{}", said(complaint))]
     Unread {
@@ -58,6 +65,42 @@ pub enum CommandError {
     },
 }
 
+/// Ends a program from another thread than the one that waits for it.
+#[derive(Debug, Clone, Default)]
+pub struct Leash(Arc<Mutex<Led>>);
+
+/// The program at the end of a leash.
+#[derive(Debug, Default)]
+enum Led {
+    /// It was not started yet.
+    #[default]
+    Waits,
+    /// It runs, or has ended and nobody has asked how.
+    Runs(Child),
+    /// It has ended: its number may be another's now.
+    Ended,
+    /// It was stopped, or must not be started any more.
+    Stopped,
+}
+
+impl Leash {
+    /// Ends the program with everything that it started, and waits for its end. One that was not started yet never is.
+    pub fn stop(&self) {
+        let mut led = self.led();
+        if let Led::Runs(child) = &mut *led {
+            system::stop_group(child);
+            let _ = child.wait();
+        }
+        if !matches!(*led, Led::Ended) {
+            *led = Led::Stopped;
+        }
+    }
+
+    fn led(&self) -> MutexGuard<'_, Led> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn said(complaint: &str) -> String {
     if complaint.is_empty() { String::new() } else { format!(": {complaint}") }
 }
@@ -65,7 +108,7 @@ fn said(complaint: &str) -> String {
 /// Runs `words` (a program and its arguments) with `input` on its standard input and waits for its
 /// end, at most for `patience`; then it is stopped with everything that it started. What it prints
 /// to standard output is dropped. Variables whose names `hidden` picks are not passed on; `shown`
-/// are added.
+/// are added. Whoever else has its `leash` may stop it before.
 ///
 /// The calling thread waits.
 ///
@@ -77,6 +120,7 @@ pub fn run_with_input(
     shown: &[(&str, String)],
     hidden: impl Fn(&str) -> bool,
     patience: Duration,
+    leash: &Leash,
 ) -> Result<Ended, CommandError> {
     let (program, arguments) = words.split_first().map_or(("", words), |(program, rest)| (program.as_str(), rest));
     let name = || program.to_owned();
@@ -89,34 +133,43 @@ pub fn run_with_input(
     }
     command.envs(shown.iter().map(|(name, value)| (*name, value)));
     system::lead_group(&mut command);
-    let mut child = command.spawn().map_err(|source| CommandError::Start { program: name(), source })?;
+    let (stdin, stdout, stderr) = {
+        let mut led = leash.led();
+        if !matches!(*led, Led::Waits) {
+            return Err(CommandError::Stopped { program: name() });
+        }
+        let mut child = command.spawn().map_err(|source| CommandError::Start { program: name(), source })?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        *led = Led::Runs(child);
+        pipes
+    };
 
     // Each pipe is served at once, so that neither side waits for the other.
-    let fed = child.stdin.take().map(|mut pipe| {
+    let fed = stdin.map(|mut pipe| {
         let input = input.clone();
         answer(move || pipe.write_all(input.expose().as_bytes()))
     });
-    let out = child.stdout.take().map(|pipe| answer(move || end_of(pipe)));
-    let err = child.stderr.take().map(|pipe| answer(move || end_of(pipe)));
+    let out = stdout.map(|pipe| answer(move || end_of(pipe)));
+    let err = stderr.map(|pipe| answer(move || end_of(pipe)));
 
     // Standard output and error close when the program and all that hold them end, or earlier: one that has
     // closed them may still stay. Whatever is waited for, one deadline holds for all of it.
     let started = SystemClock::new();
     let left = || patience.saturating_sub(started.elapsed());
-    let too_slow = |child: &mut Child| {
-        system::stop_group(child);
-        let _ = child.wait();
+    let too_slow = || {
+        leash.stop();
         Err(CommandError::TooSlow { program: name(), patience })
     };
     if out.as_ref().is_some_and(|out| is_late(out, left())) {
-        return too_slow(&mut child);
+        return too_slow();
     }
     let Some(complaint) = err.map_or(Some(String::new()), |err| err.recv_timeout(left()).ok()) else {
-        return too_slow(&mut child);
+        return too_slow();
     };
-    let status = match ended_within(&mut child, left) {
+    let status = match ended_within(leash, left) {
         Ok(Some(status)) => status,
-        Ok(None) => return too_slow(&mut child),
+        Ok(None) if matches!(*leash.led(), Led::Stopped) => return Err(CommandError::Stopped { program: name() }),
+        Ok(None) => return too_slow(),
         Err(source) => return Err(CommandError::Lost { program: name(), source }),
     };
     // With the program gone, a write that still waits has nobody left to read it but what the program
@@ -128,12 +181,19 @@ pub fn run_with_input(
     }
 }
 
-/// How a program ended; nothing when no time is left. The system tells nobody of an end who does not ask.
-fn ended_within(child: &mut Child, left: impl Fn() -> Duration) -> io::Result<Option<ExitStatus>> {
+/// How a program ended; nothing when no time is left, or when it was stopped. The system tells nobody of an end who does
+/// not ask.
+fn ended_within(leash: &Leash, left: impl Fn() -> Duration) -> io::Result<Option<ExitStatus>> {
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+        // Held while it is asked alone, or nobody could stop it.
+        {
+            let mut led = leash.led();
+            let Led::Runs(child) = &mut *led else { return Ok(None) };
+            if let Some(status) = child.try_wait()? {
+                *led = Led::Ended;
+                return Ok(Some(status));
+            }
         }
         let left = left();
         if left.is_zero() {
@@ -176,7 +236,7 @@ mod tests {
     fn run(script: &str, patience: Duration) -> Result<Ended, CommandError> {
         let words = ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
         let shown = [("SHOWN", "yes".to_owned())];
-        run_with_input(&words, &Secret::new("hunter2"), &shown, |name| name == "HOME", patience)
+        run_with_input(&words, &Secret::new("hunter2"), &shown, |name| name == "HOME", patience, &Leash::default())
     }
 
     #[test]
@@ -206,18 +266,42 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_stopped_from_elsewhere_ends_at_once_and_is_not_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fifo, leash) = (folder.path().join("fifo"), Leash::default());
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let script = format!("exec 3>'{}'; echo here >&3; sleep 600 & wait", fifo.display());
+        let words = ["sh".to_owned(), "-c".to_owned(), script];
+        let run = |leash: &Leash| run_with_input(&words, &Secret::new("x"), &[], |_| false, LONG, leash);
+        let stopped = std::thread::scope(|scope| {
+            let waits = scope.spawn(|| run(&leash));
+            let mut pipe = io::BufReader::new(std::fs::File::open(&fifo).unwrap());
+            let mut line = String::new();
+            io::BufRead::read_line(&mut pipe, &mut line).unwrap();
+            leash.stop();
+            // The end of the pipe: nobody who holds it is left, neither the program nor what it started.
+            pipe.read_to_string(&mut line).unwrap();
+            assert_eq!(line, "here\n");
+            waits.join().unwrap()
+        });
+        assert!(matches!(stopped, Err(CommandError::Stopped { .. })), "{stopped:?}");
+        assert!(matches!(run(&leash), Err(CommandError::Stopped { .. })));
+    }
+
+    #[test]
     fn one_that_cannot_be_run_is_named() {
         let words = ["/no/such/program".to_owned()];
-        let error = run_with_input(&words, &Secret::new("x"), &[], |_| false, LONG).unwrap_err();
+        let error = run_with_input(&words, &Secret::new("x"), &[], |_| false, LONG, &Leash::default()).unwrap_err();
         assert!(error.to_string().starts_with("cannot run `/no/such/program`: "), "{error}");
-        assert!(run_with_input(&[], &Secret::new("x"), &[], |_| false, LONG).is_err());
+        assert!(run_with_input(&[], &Secret::new("x"), &[], |_| false, LONG, &Leash::default()).is_err());
     }
 
     #[test]
     fn one_that_reads_nothing_has_nothing() {
         // More than a pipe holds, so that writing it fails for sure.
         let words = ["true".to_owned()];
-        let error = run_with_input(&words, &Secret::new("x".repeat(1 << 20)), &[], |_| false, LONG).unwrap_err();
+        let error = run_with_input(&words, &Secret::new("x".repeat(1 << 20)), &[], |_| false, LONG, &Leash::default())
+            .unwrap_err();
         assert!(matches!(error, CommandError::Unread { .. }), "{error}");
     }
 }

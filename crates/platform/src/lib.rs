@@ -24,7 +24,7 @@ mod other;
 #[cfg(not(unix))]
 use other as system;
 
-pub use command::{CommandError, Ended, run_with_input};
+pub use command::{CommandError, Ended, Leash, run_with_input};
 pub use env_file::{EnvFile, EnvFileError};
 pub use files::{
     FileCursor, FileError, create_new, create_private_file, create_private_folder, is_private, is_same_file,

@@ -119,6 +119,16 @@ impl FolderLock {
         Ok(Self(lock))
     }
 
+    /// Lets the programs that are started while it is held hold it too: when this process is killed, it ends with the last
+    /// of them. Dropping it gives it back at once, whoever still runs. Only Unix can do it.
+    ///
+    /// # Errors
+    /// What the system says of the file.
+    pub fn hand_down(&self) -> Result<(), FileError> {
+        let io = |source| FileError::Io { doing: "lock", path: self.0.path.clone(), source };
+        system::hand_down(&self.0.file).map_err(io)
+    }
+
     /// Gives the lock back and removes its file, while nobody else can have it. The file stays where
     /// the system does not remove an open one, and nobody misses it then.
     pub fn remove(self) {

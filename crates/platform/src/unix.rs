@@ -120,6 +120,11 @@ pub(crate) fn stop_group(child: &mut Child) {
     let _ = child.kill();
 }
 
+/// Lets the programs that are started from now on hold an open file, and so its lock, beyond the end of this process.
+pub(crate) fn hand_down(file: &File) -> io::Result<()> {
+    Ok(rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())?)
+}
+
 pub(crate) fn open_files() -> Option<usize> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     // No limit is as good as a very high one.

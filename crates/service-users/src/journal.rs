@@ -6,7 +6,8 @@
 //! left, any later run finds here and gives back. One thing more cannot be observed: that a key on a
 //! new application, meant for a program that gives nothing back, is of a run from here. It is recorded
 //! until the application is in use, which then tells. And while a credential is being replaced its record's lock keeps
-//! a second run on this machine from replacing it too.
+//! a second run on this machine from replacing it too; so it does for as long as a program runs that a killed run has
+//! started, which may yet write what that run gave it.
 //!
 //! Each loan is one file that only its owner may read, named after what is lent: recording the same
 //! loan twice is recording it once. Whoever works with a loan holds a lock of the operating system's
@@ -185,6 +186,9 @@ impl Journal {
         keyholder_platform::create_private_folder(&self.folder)?;
         let name = loan.name();
         let lock = self.lock(&name)?;
+        if matches!(loan, Loan::Key { .. } | Loan::Rotation { .. }) {
+            lock.hand_down()?;
+        }
         let path = self.path(&name);
         // A record that stands says since when.
         let since = match read(&path) {

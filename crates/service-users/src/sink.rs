@@ -32,7 +32,7 @@ use crate::declaration::{Credential, Declaration, Sink};
 use crate::kept::KeyKind;
 
 pub use command::CommandSink;
-pub(crate) use command::{PATIENCE, hand_over, without};
+pub(crate) use command::{PATIENCE, hand_over, led, without};
 pub use env_file::EnvFileSink;
 pub use error::SinkError;
 pub use file::FileSink;

@@ -5,7 +5,7 @@ mod passwords;
 mod words;
 
 use futures::future::join_all;
-use keyholder_foundation::ClientId;
+use keyholder_foundation::{ClientId, WallClock as _};
 use keyholder_service_users::non_interactive::Renewal;
 use keyholder_service_users::rotate::{self, Aim, Came, Manner, Next, Overlap, Turn};
 use keyholder_service_users::{Journal, KeyKind, open_sink};
@@ -157,7 +157,8 @@ async fn carry_out(
         }
     }
     let (due, seen) = passwords::due(renewals, &mut stopped).await;
-    words::plan(&turns, &seen, arguments.due, printer);
+    let now = aims.first().map(|aim| aim.administrator.http.clock().now());
+    words::plan((&turns, &seen), (now, stopped.is_empty()), arguments.due, printer);
     if let (Some(who), true, true) = (&arguments.who, stopped.is_empty() && seen.is_empty(), words::all_absent(&turns))
     {
         stopped.push(words::absent(who));

@@ -1,10 +1,11 @@
 //! Ctrl-C and SIGTERM in the midst of a command: one exit code, and what is left undone.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -88,4 +89,62 @@ fn an_apply_that_is_interrupted_names_what_it_left() {
     assert_eq!(nothing.code(), 0, "{nothing:#?}");
     let journal = fs::read_dir(here.join("state/keyholder/journal")).unwrap();
     assert_eq!(journal.count(), 0, "struck out once it is in use");
+}
+
+/// Starts a rotation to where its program waits for a word; and what tells that, which ends with the last that holds it.
+fn rotating(here: &Path) -> (Child, BufReader<fs::File>) {
+    let mut command = as_administrator(here);
+    command.args(["rotate", "orders-sync", "--yes"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = command.spawn().unwrap();
+    let mut told = BufReader::new(fs::File::open(here.join("told")).unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert_eq!(line, "here\n");
+    (run, told)
+}
+
+/// A program that goes on when its run has gone would write a secret that the next run has revoked.
+#[test]
+fn the_program_of_an_interrupted_rotation_ends_with_it_and_that_of_a_killed_one_keeps_the_next_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", "127.0.0.1:0"]);
+    declare(here, org.ready["orgUrl"].as_str().unwrap());
+    vault(here, "cat >held");
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    let first = fs::read(here.join("held")).unwrap();
+    for fifo in ["told", "word"] {
+        assert!(Command::new("mkfifo").arg(here.join(fifo)).status().unwrap().success());
+    }
+    let slow = "cat >next; exec 3>told; echo here >&3; read word <word; mv next held";
+    vault(here, slow);
+
+    let (run, mut told) = rotating(here);
+    assert!(Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(130));
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert_eq!(fs::read(here.join("held")).unwrap(), first, "the program has ended before it wrote");
+
+    let (mut run, mut told) = rotating(here);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let refused = ended(as_administrator(here).args(["rotate", "orders-sync", "--yes"])).failed(78);
+    assert!(refused.contains("is being replaced by another run"), "{refused}");
+    assert_eq!(fs::read(here.join("held")).unwrap(), first);
+    fs::write(here.join("word"), "go on\n").unwrap();
+    told.read_to_string(&mut rest).unwrap();
+    assert_ne!(fs::read(here.join("held")).unwrap(), first, "it went on");
+    // A program that ends closes one file after the other: the lock may come after what was read.
+    for entry in fs::read_dir(here.join("state/keyholder/journal")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "lock") {
+            fs::File::open(path).unwrap().lock().unwrap();
+        }
+    }
+
+    vault(here, "cat >held");
+    ended(as_administrator(here).args(["rotate", "orders-sync", "--yes"])).done();
+    let nothing = ended(as_administrator(here).arg("plan"));
+    assert_eq!(nothing.code(), 0, "{nothing:#?}");
 }

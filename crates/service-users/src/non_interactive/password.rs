@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use keyholder_client::OrgUrl;
 use keyholder_client::connection::names;
 use keyholder_foundation::{Random, Secret};
-use keyholder_platform::{EnvFile, EnvFileError, FileError, env_file};
+use keyholder_platform::{EnvFile, EnvFileError, FileError, Leash, env_file};
 use url::Url;
 
 use crate::declaration::{KubernetesSecret, Sink};
 use crate::sink::manifest::{self, Manifest};
-use crate::sink::{Answer, KeyVaultSink, Means, PATIENCE, SinkError, answer, aside, hand_over};
+use crate::sink::{Answer, KeyVaultSink, Means, PATIENCE, SinkError, answer, hand_over, led};
 
 /// How many characters: 28 of 59 are more than 160 bits.
 const LENGTH: usize = 28;
@@ -231,7 +231,7 @@ impl PasswordFile {
         }
     }
 
-    fn keep(&self, way_in: &WayIn) -> Result<(), SinkError> {
+    fn keep(&self, way_in: &WayIn, leash: &Leash) -> Result<(), SinkError> {
         match &self.sink {
             Sink::EnvFile(path) => {
                 let old = EnvFile::read(path).ok();
@@ -271,7 +271,7 @@ impl PasswordFile {
                     Sink::ManifestCommand { secret, .. } => way_in.manifest(secret),
                     _ => line,
                 };
-                hand_over(words, &input, &way_in.password, &about, PATIENCE)
+                hand_over(words, &input, &way_in.password, &about, PATIENCE, leash)
                     .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
             }
         }
@@ -299,11 +299,11 @@ impl PasswordSink for PasswordFile {
             return Box::pin(async move { vault.keep_password(&way_in.user_name, &way_in.password, about()).await });
         }
         if !matches!(self.sink, Sink::Command(_) | Sink::ManifestCommand { .. }) {
-            return answer(self.keep(way_in));
+            return answer(self.keep(way_in, &Leash::default()));
         }
         let (place, way_in) = (self.clone(), way_in.clone());
         let refused = || SinkError::Refused { place: self.place.clone(), reason: "its thread ended".to_owned() };
-        let kept = aside(move || place.keep(&way_in));
+        let kept = led(move |leash| place.keep(&way_in, leash));
         Box::pin(async move { kept.await.unwrap_or_else(|| Err(refused())) })
     }
 }
@@ -365,7 +365,7 @@ mod tests {
         for sink in [Sink::EnvFile(folder.path().join("a.env")), Sink::File(folder.path().join("password")), manifest] {
             let place = PasswordFile::new(&sink, None).unwrap();
             assert!(matches!(place.held("svc-orders@contoso.com").unwrap(), KeptPassword::Nothing));
-            place.keep(&way_in("Pass-word-9")).unwrap();
+            place.keep(&way_in("Pass-word-9"), &Leash::default()).unwrap();
             let held = place.held("SVC-orders@contoso.com").unwrap();
             assert!(matches!(&held, KeptPassword::Held(held) if held.matches("Pass-word-9")), "{held:?}");
             assert!(!format!("{held:?}").contains("Pass-word-9"));
@@ -393,11 +393,11 @@ mod tests {
             ca_file: Some(folder.path().join("ca.pem")),
             ..way_in("Pass-word-9")
         };
-        place.keep(&local).unwrap();
+        place.keep(&local, &Leash::default()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("KEYHOLDER_AUTHORITY=") && text.contains("KEYHOLDER_CA_FILE="), "{text}");
         std::fs::write(&path, format!("{text}KEYHOLDER_ORIGIN=https://localhost:8443\nOTHER=mine\n")).unwrap();
-        place.keep(&way_in("Pass-word-8")).unwrap();
+        place.keep(&way_in("Pass-word-8"), &Leash::default()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         for gone in ["KEYHOLDER_AUTHORITY", "KEYHOLDER_CA_FILE", "KEYHOLDER_ORIGIN", "Pass-word-9"] {
             assert!(!text.contains(gone), "{text}");
@@ -429,14 +429,17 @@ mod tests {
         let shell = |script: String| {
             PasswordFile::new(&Sink::Command(vec!["sh".to_owned(), "-c".to_owned(), script]), None).unwrap()
         };
-        shell(format!("cat > {file}")).keep(&way_in("Pass-word-9")).unwrap();
+        shell(format!("cat > {file}")).keep(&way_in("Pass-word-9"), &Leash::default()).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "Pass-word-9\n");
         let words = vec!["sh".to_owned(), "-c".to_owned(), format!("cat > {file}")];
         let manifest = Sink::ManifestCommand { words, secret: "prod/svc".parse().unwrap() };
-        PasswordFile::new(&manifest, None).unwrap().keep(&way_in("Pass-word-8")).unwrap();
+        PasswordFile::new(&manifest, None).unwrap().keep(&way_in("Pass-word-8"), &Leash::default()).unwrap();
         let manifest = Manifest::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert!(manifest.get(names::PASSWORD).unwrap().matches("Pass-word-8"));
-        let error = shell("cat > /dev/null; exit 3".to_owned()).keep(&way_in("Pass-word-9")).unwrap_err().to_string();
+        let error = shell("cat > /dev/null; exit 3".to_owned())
+            .keep(&way_in("Pass-word-9"), &Leash::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("sh") && error.contains('3') && !error.contains("Pass-word-9"), "{error}");
     }
 }

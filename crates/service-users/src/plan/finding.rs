@@ -346,7 +346,7 @@ impl Finding {
     pub(crate) fn rotation_under_way(name: &str, place: &str, who: &str) -> Self {
         let message = format!("the credential of `{name}` in `{place}` is being replaced by another run: {who}");
         Self::new(Severity::Stop, "rotationUnderWay", name, message).hint(
-            "nothing was changed: wait until that run has ended; one that was stopped is finished by running it again \
+            "nothing was changed: wait until that run, and a program that it has started, has ended; one that was stopped is finished by running it again \
              where it ran, or from anywhere a quarter of an hour later",
         )
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use keyholder_foundation::{ClientId, Secret};
-use keyholder_platform::run_with_input;
+use keyholder_platform::{Leash, run_with_input};
 
 use super::kubernetes::manifest_of;
 use super::rest::id_of;
@@ -97,13 +97,31 @@ impl SecretSink for CommandSink {
             Some(secret) => manifest_of(secret, &key),
             None => key.secret.clone(),
         };
-        let handed = aside(move || hand_over(&words, &input, &key.secret, &variables_of(&key, None), patience));
+        let handed =
+            led(move |leash| hand_over(&words, &input, &key.secret, &variables_of(&key, None), patience, leash));
         Box::pin(async move { handed.await.unwrap_or_else(|| Err("its thread ended".to_owned())).map_err(refused) })
     }
 
     fn remove(&self) -> Answer<'_, bool> {
         answer(Ok(false))
     }
+}
+
+/// Stops a program with whoever waits for it.
+struct Led(Leash);
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// What a thread of its own comes to that runs a program; nothing when it panicked. Whoever drops this, as an interrupted
+/// command does, has ended the program: it would write a credential that a later run has revoked.
+pub(crate) async fn led<T: Send + 'static>(work: impl FnOnce(&Leash) -> T + Send + 'static) -> Option<T> {
+    let led = Led(Leash::default());
+    let leash = led.0.clone();
+    aside(move || work(&leash)).await
 }
 
 /// Gives a program `input` on its standard input, with what may be known about the secret in it in its environment.
@@ -116,8 +134,9 @@ pub(crate) fn hand_over(
     secret: &Secret,
     about: &[(&str, String)],
     patience: Duration,
+    leash: &Leash,
 ) -> Result<(), String> {
-    let ended = run_with_input(words, input, about, |name| name.starts_with(OWN), patience);
+    let ended = run_with_input(words, input, about, |name| name.starts_with(OWN), patience, leash);
     let ended = ended.map_err(|error| without(&error.to_string(), secret))?;
     if ended.status.success() {
         return Ok(());

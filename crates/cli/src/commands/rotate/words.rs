@@ -15,8 +15,14 @@ use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::progress::shown;
 
-/// What would be done, one line and its reasons for each credential.
-pub(super) fn plan(turns: &[Turn], passwords: &[PasswordSeen], due: Option<Duration>, printer: Printer) {
+/// What would be done, one line and its reasons for each credential; `now` is the org's, and with `is_all` nothing else
+/// was meant.
+pub(super) fn plan(
+    (turns, passwords): (&[Turn], &[PasswordSeen]),
+    (now, is_all): (Option<Timestamp>, bool),
+    due: Option<Duration>,
+    printer: Printer,
+) {
     for turn in turns {
         let sign = match turn.next {
             Next::Replace => '+',
@@ -25,7 +31,7 @@ pub(super) fn plan(turns: &[Turn], passwords: &[PasswordSeen], due: Option<Durat
         };
         let subject = format!("{} of `{}` in `{}`", turn.kind.noun(), turn.name, shown(Path::new(&turn.place)));
         printer.sentence(&format!("  {sign} "), &subject);
-        for reason in reasons(turn) {
+        for reason in reasons(turn, now) {
             printer.sentence("      ", &reason);
         }
     }
@@ -49,6 +55,8 @@ pub(super) fn plan(turns: &[Turn], passwords: &[PasswordSeen], due: Option<Durat
     let none_ends = turns.iter().all(|turn| turn.next == Next::NotDue);
     let changes = turns.iter().filter(|turn| turn.next.is_change()).count() + passwords.len();
     match (turns.is_empty() && passwords.is_empty(), changes, due) {
+        // What stands in the way is told as the failure.
+        (true, ..) if !is_all => {}
         (true, ..) => printer.line("There is no credential here that could be replaced."),
         (_, 0, Some(due)) if none_ends => {
             printer.line(&format!("\nNothing to do: none ends within {}.", print_lifetime(due)));
@@ -58,18 +66,22 @@ pub(super) fn plan(turns: &[Turn], passwords: &[PasswordSeen], due: Option<Durat
     }
 }
 
-fn reasons(turn: &Turn) -> Vec<String> {
+fn reasons(turn: &Turn, now: Option<Timestamp>) -> Vec<String> {
     let old = |ids: &[KeyId]| match ids {
         [id] => format!("the old one ({id})"),
         ids => {
             format!("{} old ones ({})", ids.len(), ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
     };
-    let until = turn.ends.map(|end| format!("the one there works until {}", end.date()));
+    let until = turn.ends.map(|end| {
+        let has_ended = now.is_some_and(|now| end <= now);
+        format!("the one there {} {}", if has_ended { "ended on" } else { "works until" }, end.date())
+    });
+    let (are, work) = if turn.revokes.len() == 1 { ("is", "works") } else { ("are", "work") };
     let goes = match turn.revoked_at {
-        Some(_) if turn.at_once => format!("then {} is revoked", old(&turn.revokes)),
-        None => format!("{} works until this is run without `--keep-old`", old(&turn.revokes)),
-        Some(at) => format!("{} is revoked on {at}, or when this is run after that", old(&turn.revokes)),
+        Some(_) if turn.at_once => format!("then {} {are} revoked", old(&turn.revokes)),
+        None => format!("{} {work} until this is run without `--keep-old`", old(&turn.revokes)),
+        Some(at) => format!("{} {work} until this is run after {at}", old(&turn.revokes)),
     };
     let proved = match turn.proved_in.as_slice() {
         [] => String::new(),
