@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keyholder_client::connection::{Flags, resolve};
 use keyholder_client::{Connection, Http, RetryPolicy};
-use keyholder_service_users::doctor::{Patient, Proxy, Step, examine};
+use keyholder_service_users::doctor::{Patient, Proxy, Seen, Step, examine};
 use keyholder_service_users::{Administrator, Journal};
 use serde_json::json;
 
@@ -40,12 +40,12 @@ async fn with_place(arguments: &Doctor, place: Option<&LocalPlace>, printer: Pri
         Some(place) => local::administrator(place.folder())?,
         None => settings::connection(&arguments.place.connection, printer).await?,
     };
-    let witness = witness(&arguments.administrator, printer).await?;
+    let witness = witness(&arguments.administrator, &connection, printer).await?;
     let outcome = diagnose(arguments, &connection, witness.as_ref(), printer).await;
     let mends = match outcome {
         Ok(Told { exit, failure: None }) => Ok(exit),
-        Ok(Told { failure: Some((failure, steps)), .. }) => match (&witness, arguments.mend) {
-            (Some(_), true) => return mend_and_end(arguments, &connection, witness, &steps, failure, printer).await,
+        Ok(Told { failure: Some((failure, examined)), .. }) => match (&witness, arguments.mend) {
+            (Some(_), true) => return mend_and_end(arguments, &connection, witness, &examined, failure, printer).await,
             _ => Err(failure),
         },
         Err(failure) => Err(failure),
@@ -59,7 +59,13 @@ async fn with_place(arguments: &Doctor, place: Option<&LocalPlace>, printer: Pri
 /// How an examination went.
 struct Told {
     exit: Exit,
-    failure: Option<(Failure, Vec<Step>)>,
+    failure: Option<(Failure, Examined)>,
+}
+
+/// What was seen, and what that comes to.
+struct Examined {
+    seen: Seen,
+    steps: Vec<Step>,
 }
 
 async fn diagnose(
@@ -90,20 +96,21 @@ async fn diagnose(
     if !arguments.mend || failure.is_none() {
         printer.json(&document);
     }
-    Ok(Told { exit: Exit::Done, failure: failure.map(|failure| (failure, steps)) })
+    Ok(Told { exit: Exit::Done, failure: failure.map(|failure| (failure, Examined { seen, steps })) })
 }
 
 fn http(connection: &Connection) -> Result<Http, Failure> {
     Ok(settings::http(connection.ca_file.clone())?.with_retries(RETRIES))
 }
 
-/// Somebody who sees more, signed in.
-async fn witness(flags: &AdministratorFlags, printer: Printer) -> Result<Option<Here>, Failure> {
+/// Somebody who sees more, signed in to the examined org.
+async fn witness(flags: &AdministratorFlags, examined: &Connection, printer: Printer) -> Result<Option<Here>, Failure> {
     if let Some(folder) = &flags.administrator_local {
         let place = LocalPlace::find(folder, Absent::Refuse, printer).await?;
         let journal = Journal::new(place.folder().file("journal"));
         let connected = async {
             let connection = local::administrator(place.folder())?;
+            same_org(&connection, examined)?;
             let http = settings::http(connection.ca_file.clone())?;
             Ok::<_, Failure>(Administrator::connect(connection, http).await?)
         };
@@ -119,22 +126,33 @@ async fn witness(flags: &AdministratorFlags, printer: Printer) -> Result<Option<
     let journal = Journal::new(settings::state_folder("what is borrowed")?.join("journal"));
     let file = settings::env_file_at(path, printer)?;
     let connection = Connection::try_from(resolve(&Flags::default(), Some(&file), |_| None))?;
+    same_org(&connection, examined)?;
     let http = settings::http(connection.ca_file.clone())?;
     Ok(Some(Here::of(Administrator::connect(connection, http).await?, journal, None)))
+}
+
+/// What another org's administrator sees says nothing of this one, and what they mend is mended there.
+fn same_org(administrator: &Connection, examined: &Connection) -> Result<(), Failure> {
+    if administrator.url == examined.url {
+        return Ok(());
+    }
+    let message = format!("the administrator is {}'s, and {} is examined", administrator.url, examined.url);
+    let hint = format!("give the environment file of an administrator with KEYHOLDER_ORG_URL={}", examined.url);
+    Err(Failure::new(Exit::BadConfiguration, message).hint(hint))
 }
 
 async fn mend_and_end(
     arguments: &Doctor,
     connection: &Connection,
     witness: Option<Here>,
-    steps: &[Step],
+    examined: &Examined,
     failure: Failure,
     printer: Printer,
 ) -> Result<Exit, Failure> {
     let Some(witness) = witness else { return Err(failure) };
-    let Some(mend) = mend::of(steps, &arguments.role) else {
+    let Some(mend) = mend::of(&examined.steps, &arguments.role) else {
         witness.end().await;
         return Err(failure.hint("`--mend` can do nothing about that: the step says who can"));
     };
-    mend::run(mend, arguments, connection, witness, printer).await
+    mend::run(mend, arguments, connection, &examined.seen, witness, printer).await
 }

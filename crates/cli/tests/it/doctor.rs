@@ -385,6 +385,42 @@ async fn s14_s26_what_is_wrong_in_the_directory_and_the_org_is_named_and_mended(
     assert_eq!(case.doctor(&[]).code, 0);
 }
 
+/// What mends one thing takes nothing else away, and touches no other org.
+#[test]
+fn s26_a_mend_takes_no_role_away_and_stays_in_the_examined_org() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, port) = (folder.path(), free_port());
+    run(here, &["quickstart", "--listen", &port]).done();
+    let _org = RunningOrg::start(here, &["--listen", &port]);
+    let beside = ["--administrator-local"];
+    let roles = || doctor(here, &beside).step("roles")["facts"]["roles"].clone();
+    let before = roles();
+    let create = ["role", "create", "Reads accounts", "--grant", "account=read:organization", "--yes", "--local"];
+    run(here, &create).done();
+    let mend = ["doctor", "--env-file", ENV, "--administrator-local", "--mend", "--role", "Reads accounts", "--yes"];
+
+    // An org that is away for a moment is not mended by rights.
+    run(here, &["org", "fault", "add", "unavailable", "--path", "*WhoAmI*"]).done();
+    assert!(run(here, &mend).failed(69).contains("`--mend` can do nothing about that"));
+    run(here, &["org", "fault", "clear"]).done();
+    assert_eq!(roles(), before);
+
+    run(here, &[&mend[..], &["--can", "GET accounts?$top=1"]].concat()).done();
+    let after = roles();
+    let has = |role: &Value| after.as_array().unwrap().contains(role);
+    assert!(before.as_array().unwrap().iter().all(has) && has(&json!("Reads accounts")), "{before} {after}");
+
+    // A name that no privilege has is no right that is missing.
+    let unknown = doctor(here, &[&beside[..], &["--can", "prvReadAcount"]].concat());
+    let step = unknown.fails("can", 65, None);
+    assert!(step["told"].as_str().unwrap().contains("the org has no such privilege"), "{step:#}");
+
+    let other = run(here, &["org", "add", "Other", "--output", "json"]).json();
+    let other = other["url"].as_str().unwrap();
+    let said = run(here, &[&mend[..], &["--url", other]].concat()).failed(78);
+    assert!(said.contains("is examined") && said.contains(&format!("KEYHOLDER_ORG_URL={other}")), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s14_s19_what_an_application_may_not_do_is_named_and_so_is_what_is_used_up() {
     let case = Case::new().await;

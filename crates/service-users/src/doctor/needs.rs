@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use http::{HeaderMap, Method};
+use keyholder_client::dataverse::encode;
 use keyholder_client::{Dataverse, Error, ErrorKind};
 use keyholder_dataverse::csdl;
 use keyholder_dataverse::error::DataverseError;
@@ -107,6 +108,8 @@ pub enum Needs {
     Privileges(Vec<Needed>),
     /// The org would refuse the request itself.
     Refused(DataverseError),
+    /// The org has no privilege of that name.
+    NoPrivilege,
 }
 
 /// What was asked, and what came of it.
@@ -124,7 +127,10 @@ pub struct CanSeen {
 pub(super) async fn needs(asked: &Asked, org: Option<&Dataverse>) -> Result<Needs, Error> {
     let (method, path, query, body) = match asked {
         Asked::Privilege(name) => {
-            return Ok(Needs::Privileges(vec![Needed { privilege: name.clone(), of: None }]));
+            return Ok(match org {
+                Some(org) if !has_privilege(org, name).await => Needs::NoPrivilege,
+                _ => Needs::Privileges(vec![Needed { privilege: name.clone(), of: None }]),
+            });
         }
         Asked::Request { method, path, query, body, .. } => (method, path, query.as_deref(), body),
     };
@@ -158,6 +164,14 @@ pub(super) async fn needs(asked: &Asked, org: Option<&Dataverse>) -> Result<Need
     })
 }
 
+/// Whether the org has a privilege of that name; where it does not say, the name is taken as it is. A name that was asked
+/// for is of letters, digits and `_`.
+async fn has_privilege(org: &Dataverse, name: &str) -> bool {
+    let filter = encode(&format!("name eq '{name}'"));
+    let found = org.get(&format!("privileges?$select=name&$filter={filter}")).await;
+    !found.is_ok_and(|found| found.get("value").and_then(|rows| rows.as_array()).is_some_and(Vec::is_empty))
+}
+
 fn of_request(schema: &Schema, request: &Request<'_>) -> Result<Vec<Needed>, DataverseError> {
     let bound = bind(schema, request)?;
     let mut needed: Vec<Needed> = Vec::new();
@@ -189,6 +203,16 @@ fn judge_one(seen: &Seen, can: &CanSeen, chart: &mut Chart) {
                 HERE,
             );
             chart.fail(Check::Can, format!("{text}: {refusal}"), trouble);
+            return;
+        }
+        Ok(Needs::NoPrivilege) => {
+            let trouble = Trouble::new(
+                ErrorKind::BadData,
+                "The org has no privilege of that name, and so no role can have it.",
+                "Correct the name; of a request, such as `GET accounts`, it is told which privileges it needs.",
+                HERE,
+            );
+            chart.fail(Check::Can, format!("{text}: the org has no such privilege"), trouble);
             return;
         }
         Err(error) => {
