@@ -66,6 +66,19 @@ pub enum Error {
         /// Why it could not be taken back.
         revocation: Box<Error>,
     },
+    /// A key was made and works, and its place failed when it may have had it: it works on, and so does the one before.
+    #[error(
+        "{source}; it may have taken the new {noun} {key_id} before it failed, so that one works on, and so does the one before it"
+    )]
+    Unsure {
+        /// What it is: "client secret".
+        noun: &'static str,
+        /// Its id in the registration.
+        key_id: KeyId,
+        /// What failed.
+        #[source]
+        source: Box<Error>,
+    },
     /// Something failed, and then what was lent to an application could not be taken off it.
     #[error("{}; and System Administrator could not be taken off `{name}` again: {taking_off}", with_causes(first.as_ref()))]
     Elevated {
@@ -114,7 +127,7 @@ impl Error {
             Self::Sink(error) => error.kind(),
             Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
             Self::RightsMissing { .. } => ErrorKind::NotAllowed,
-            Self::Stranded { source, .. } => source.kind(),
+            Self::Stranded { source, .. } | Self::Unsure { source, .. } => source.kind(),
             Self::Unplanned(_) | Self::KeyMaking(_) | Self::StillThere { .. } | Self::Journal(_) => ErrorKind::Other,
             Self::NonInteractive(problem) => problem.kind(),
         }
@@ -136,6 +149,15 @@ impl Error {
             Self::Stranded { source, .. } => {
                 let mut hints = source.hints();
                 hints.push("the next `apply` revokes it; or remove it in the registration by hand".to_owned());
+                hints
+            }
+            Self::Unsure { source, .. } => {
+                let mut hints = source.hints();
+                hints.push(
+                    "run the same command again: `apply` and `rotate` revoke what is not needed; after `credential add` \
+                     do so with `keyholder credential revoke`"
+                        .to_owned(),
+                );
                 hints
             }
             Self::StillThere { .. } => {

@@ -32,7 +32,7 @@ use crate::declaration::{Credential, Declaration, Sink};
 use crate::kept::KeyKind;
 
 pub use command::CommandSink;
-pub(crate) use command::{PATIENCE, hand_over, led, without};
+pub(crate) use command::{NotTaken, PATIENCE, hand_over, led, without};
 pub use env_file::EnvFileSink;
 pub use error::SinkError;
 pub use file::FileSink;
@@ -222,7 +222,8 @@ pub trait SecretSink: Send + Sync {
     /// Keeps the key, whole or not at all, readable by the owner alone.
     ///
     /// # Errors
-    /// When it cannot be written, or what stands there is somebody else's; that then still stands.
+    /// When it cannot be written, or what stands there is somebody else's; that then still stands, unless the error
+    /// is one of [`SinkError::MayHold`].
     fn save<'a>(&'a self, key: &'a Key) -> Answer<'a, ()> {
         self.save_over(key, None)
     }
@@ -243,6 +244,11 @@ pub trait SecretSink: Send + Sync {
     /// alone tells.
     fn gives_back(&self) -> bool {
         true
+    }
+
+    /// Whether somebody has to carry on what is written there before the program gets it: `kubectl apply`.
+    fn is_carried_on_by_hand(&self) -> bool {
+        false
     }
 
     /// Removes what [`SecretSink::save`] wrote; whether there was something.

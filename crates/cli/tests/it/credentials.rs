@@ -132,18 +132,26 @@ fn s07_a_certificate_signs_in_and_federated_credentials_are_told_by_name() {
 }
 
 #[test]
-fn a_sink_that_fails_leaves_no_credential_behind() {
+fn a_sink_that_does_not_take_it_leaves_no_credential_behind_unless_it_may_have_kept_it() {
     let (folder, _org) = world(&[]);
     let here = folder.path();
     fs::write(here.join("refuse.sh"), "cat > /dev/null\necho the vault is sealed >&2\nexit 3\n").unwrap();
     fs::write(here.join("notes.env"), "HELLO=1\n").unwrap();
     for what in ["--secret", "--certificate"] {
-        let said = credential(here, &["add", APP, what, "--save-with", "sh refuse.sh"]).failed(1);
-        assert!(said.contains("the vault is sealed"), "{said}");
+        let said = credential(here, &["add", APP, what, "--save-with", "./no-such-program"]).failed(1);
+        assert!(said.contains("cannot run"), "{said}");
         assert!(credential(here, &["add", APP, what, "--save-env", "notes.env"]).failed(1).contains("not overwritten"));
     }
     assert_eq!(kinds(here), ["secret"]);
     assert_eq!(fs::read_to_string(here.join("notes.env")).unwrap(), "HELLO=1\n");
+    for what in ["--secret", "--certificate"] {
+        let said = credential(here, &["add", APP, what, "--save-with", "sh refuse.sh"]).failed(1);
+        assert!(said.contains("the vault is sealed") && said.contains("so that one works on"), "{said}");
+    }
+    assert_eq!(kinds(here).len(), 3);
+    fs::write(here.join("refuse.sh"), "cat > /dev/null\n").unwrap();
+    credential(here, &["add", APP, "--secret", "--save-with", "sh refuse.sh"]).done();
+    assert_eq!(kinds(here).len(), 4, "what a program was handed, it may have kept");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::pipelines::Issuer;
 use crate::program::{Ended, RunningOrg, as_administrator, ended, free_port, run};
 
-const APP: &str = "orders-sync";
+pub(crate) const APP: &str = "orders-sync";
 
 /// A folder with a running local org, and an application that reads contacts in it.
-fn world(flags: &[&str]) -> (tempfile::TempDir, RunningOrg) {
+pub(crate) fn world(flags: &[&str]) -> (tempfile::TempDir, RunningOrg) {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let org = RunningOrg::start(folder.path(), &[&["--listen", &port], flags].concat());
@@ -20,7 +20,7 @@ fn world(flags: &[&str]) -> (tempfile::TempDir, RunningOrg) {
     (folder, org)
 }
 
-fn rotate(folder: &Path, arguments: &[&str]) -> Ended {
+pub(crate) fn rotate(folder: &Path, arguments: &[&str]) -> Ended {
     run(folder, &[&["rotate"], arguments, &["--local"]].concat())
 }
 
@@ -32,16 +32,16 @@ fn list(folder: &Path) -> Vec<Value> {
     all
 }
 
-fn ids(folder: &Path) -> Vec<String> {
+pub(crate) fn ids(folder: &Path) -> Vec<String> {
     list(folder).iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
 }
 
-fn lets_in(folder: &Path, env: &str) {
+pub(crate) fn lets_in(folder: &Path, env: &str) {
     run(folder, &["whoami", "--env-file", env]).done();
 }
 
 /// The id of the one that the env file holds.
-fn held_id(folder: &Path) -> String {
+pub(crate) fn held_id(folder: &Path) -> String {
     let env = fs::read_to_string(folder.join("orders.env")).unwrap();
     let id = env.lines().find_map(|line| line.strip_prefix("KEYHOLDER_CLIENT_SECRET_ID=")).unwrap();
     id.trim_matches('\'').to_owned()
@@ -316,8 +316,10 @@ fn a_place_that_does_not_take_the_new_one_leaves_the_old_one_untouched() {
     let first = [&with[..], &["--replaces", &old[0]]].concat();
     fs::write(here.join("sealed"), "").unwrap();
     let said = rotate(here, &first).failed(1);
-    assert!(said.contains("the vault is sealed"), "{said}");
-    assert_eq!(ids(here), old, "the new one was revoked");
+    assert!(said.contains("the vault is sealed") && said.contains("run the same command again"), "{said}");
+    assert!(ids(here).len() == 2 && ids(here).contains(&old[0]), "the program may have either");
+    rotate(here, &[APP, "--save-with", "./no-such-program", "--replaces", &old[0], "--yes"]).failed(1);
+    assert_eq!(ids(here).len(), 2, "one that could not be started has none");
     lets_in(here, "orders.env");
     fs::remove_file(here.join("sealed")).unwrap();
     rotate(here, &first).done();
@@ -330,8 +332,15 @@ fn a_place_that_does_not_take_the_new_one_leaves_the_old_one_untouched() {
     }
     fs::write(here.join("sealed"), "").unwrap();
     let kept = ids(here);
+    rotate(here, &[&with[..], &["--due", "1d"]].concat()).done();
+    assert_eq!(ids(here), kept, "it is not due");
     rotate(here, &with).failed(1);
-    assert_eq!(ids(here), kept);
+    assert!(ids(here).len() == 2 && ids(here).contains(&kept[0]));
+    // The next run clears that up, though nothing is due.
+    fs::remove_file(here.join("sealed")).unwrap();
+    rotate(here, &[&with[..], &["--due", "1d"]].concat()).done();
+    let kept = ids(here);
+    assert_eq!(kept.len(), 1);
 
     // Somebody else's file, and a folder that is not there.
     fs::write(here.join("notes.env"), "HELLO=1\n").unwrap();
@@ -467,7 +476,7 @@ fn s08_a_secret_is_replaced_for_good_once_a_token_of_the_issuer_lets_in() {
 }
 
 /// A declaration with a non-interactive user whose password goes there.
-fn with_person(url: &str, user_name: &str, password: &str) -> String {
+pub(crate) fn with_person(url: &str, user_name: &str, password: &str) -> String {
     format!(
         "[orgs.prod]\nurl = \"{url}\"\n\n[roles.orders]\nname = \"Orders\"\n\
          privileges = {{ contact = \"read:organization\" }}\n\n[non-interactive-users.legacy]\n\
@@ -476,7 +485,7 @@ fn with_person(url: &str, user_name: &str, password: &str) -> String {
 }
 
 /// What the journal's folder keeps of passwords.
-fn pending(folder: &Path) -> Vec<String> {
+pub(crate) fn pending(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().file_name());
     names.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".password.env")).collect()
 }

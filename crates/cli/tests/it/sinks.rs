@@ -142,7 +142,7 @@ fn s25_a_github_actions_secret_is_written_and_what_fails_leaves_nothing_behind()
 }
 
 /// The administrator of the local org, trusting the vault too.
-fn with_vault(folder: &Path, vault: &KeyVault) -> Command {
+pub(crate) fn with_vault(folder: &Path, vault: &KeyVault) -> Command {
     let authority = fs::read_to_string(folder.join(".keyholder/ca.pem")).unwrap();
     let bundle = folder.join("bundle.pem");
     fs::write(&bundle, format!("{authority}\n{}", vault.authority())).unwrap();

@@ -19,7 +19,7 @@ use crate::patience::{Patience, key_not_seen, object_not_seen};
 use crate::plan::{Action, Change};
 use crate::report::{Outcome, Reporter};
 use crate::rotate;
-use crate::sink::{Kept, Key, SecretSink};
+use crate::sink::{Kept, Key, SecretSink, SinkError};
 
 pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> Result<Done, Error> {
     let name = &change.item;
@@ -113,6 +113,16 @@ fn of_no_use(key: &Key, key_id: KeyId, source: Error, revoked: Result<(), Error>
     }
 }
 
+/// The error back, unless the place may have the key: then that is not to be revoked.
+fn unrevoked(key: &Key, key_id: KeyId, error: Error) -> Result<Error, Error> {
+    match &error {
+        Error::Sink(failed) if failed.is_unsure() => {
+            Err(Error::Unsure { noun: key.kind().noun(), key_id, source: Box::new(error) })
+        }
+        _ => Ok(error),
+    }
+}
+
 /// What it takes to make a credential of an application.
 pub(crate) struct Making<'a> {
     pub(crate) administrator: &'a Administrator,
@@ -186,6 +196,7 @@ impl Making<'_> {
         let expires = expires.map(Timestamp::whole_seconds);
         let key = Key { secret, key_id: Some(made.key_id), expires, ..self.address.clone() };
         if let Err(error) = self.prove_and_save(&key, sink, gone).await {
+            let error = unrevoked(&key, made.key_id, error)?;
             // Nobody will ever know its text.
             let revoked = graph.remove_password(self.id(), made.key_id).await;
             let revoked = revoked.while_doing(|| format!("remove the client secret {}", made.key_id));
@@ -219,6 +230,7 @@ impl Making<'_> {
         let expires = fresh.entry.end_date_time;
         let key = Key { secret: fresh.pem.clone(), key_id: Some(id), expires, ..self.address.clone() };
         if let Err(error) = self.prove_and_save(&key, sink, gone).await {
+            let error = unrevoked(&key, id, error)?;
             // Nobody else has its key.
             let mut there = self.application.clone();
             there.key_credentials.push(keyholder_entra::graph::KeyCredential { key_id: id, ..fresh.entry.clone() });
@@ -239,7 +251,7 @@ impl Making<'_> {
         }
         sink.save_over(key, gone).await?;
         if self.replacing.is_some() {
-            rotate::read_back(sink, key).await?;
+            rotate::read_back(sink, key).await.map_err(SinkError::may_hold)?;
         }
         Ok(())
     }

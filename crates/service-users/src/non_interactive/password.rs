@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::declaration::{KubernetesSecret, Sink};
 use crate::sink::manifest::{self, Manifest};
-use crate::sink::{Answer, KeyVaultSink, Means, PATIENCE, SinkError, answer, hand_over, led};
+use crate::sink::{Answer, KeyVaultSink, Means, NotTaken, PATIENCE, SinkError, answer, hand_over, led};
 
 /// How many characters: 28 of 59 are more than 160 bits.
 const LENGTH: usize = 28;
@@ -272,7 +272,7 @@ impl PasswordFile {
                     _ => line,
                 };
                 hand_over(words, &input, &way_in.password, &about, PATIENCE, leash)
-                    .map_err(|reason| SinkError::Refused { place: self.place.clone(), reason })
+                    .map_err(|error| error.by(self.place.clone()))
             }
         }
     }
@@ -302,7 +302,7 @@ impl PasswordSink for PasswordFile {
             return answer(self.keep(way_in, &Leash::default()));
         }
         let (place, way_in) = (self.clone(), way_in.clone());
-        let refused = || SinkError::Refused { place: self.place.clone(), reason: "its thread ended".to_owned() };
+        let refused = || NotTaken::lost().by(self.place.clone());
         let kept = led(move |leash| place.keep(&way_in, leash));
         Box::pin(async move { kept.await.unwrap_or_else(|| Err(refused())) })
     }

@@ -25,6 +25,16 @@ pub enum Problem {
         /// The object id.
         id: ObjectId,
     },
+    /// Place and directory do not both have the new password any more.
+    #[error(
+        "`{place}` holds another password than the directory takes for `{user_name}`: another run may have set one at the same moment"
+    )]
+    PasswordOvertaken {
+        /// The user name.
+        user_name: String,
+        /// The place.
+        place: String,
+    },
     /// There is no person to convert.
     #[error("the directory has no person `{user_name}`")]
     NoSuchPerson {
@@ -210,7 +220,7 @@ impl Problem {
             Self::NotArrived { .. } => ErrorKind::OutOfReach,
             Self::DelegatedAdministrator { .. } => ErrorKind::NotAllowed,
             Self::StillLent { cause, .. } => cause.kind(),
-            Self::NotConfirmed { .. } => ErrorKind::Other,
+            Self::NotConfirmed { .. } | Self::PasswordOvertaken { .. } => ErrorKind::Other,
             _ => ErrorKind::Configuration,
         }
     }
@@ -225,6 +235,7 @@ impl Problem {
                 "take another user name".to_owned(),
                 format!("or, to turn that person into a non-interactive user: `keyholder non-interactive convert {user_name}`"),
             ],
+            Self::PasswordOvertaken { .. } => hint("run this again where nothing else replaces it: it sets the new one once more, and brings it there"),
             Self::NoSuchPerson { .. } => hint("make one with `keyholder non-interactive create`, or check the spelling"),
             Self::Administrator { .. } => hint(
                 "administrators without a licence become administrative users by themselves, who see no data: take that role off first, or use another person",

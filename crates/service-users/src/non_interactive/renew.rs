@@ -174,9 +174,12 @@ impl Renewal {
             Ok(proved) => proved,
             Err(error) => return Err(self.take_back(before.as_ref(), error).await),
         };
-        if let Err(error) = self.sink.save(&self.way_in(password)?).await {
-            return Err(self.take_back(before.as_ref(), error.into()).await);
+        if let Err(error) = self.sink.save(&self.way_in(password.clone())?).await {
+            // The place may have the new one: then that has to stay the right one.
+            let before = before.as_ref().filter(|_| !error.is_unsure());
+            return Err(self.take_back(before, error.into()).await);
         }
+        self.look_again(&password, reporter).await?;
         self.forget_pending()?;
         recorded.strike()?;
         let place = self.sink.place().to_owned();
@@ -236,6 +239,22 @@ impl Renewal {
             unproved.push(format!("{}: {why}", org.name));
         }
         Ok((proved, unproved))
+    }
+
+    /// Looks whether the place and the directory still have the new one. A run on another machine may have set another
+    /// one meanwhile, for a person has one password; then the file of the journal stays, and the next run brings this one
+    /// there.
+    async fn look_again(&self, password: &Secret, reporter: &dyn Reporter) -> Result<(), Error> {
+        let is_there = match self.sink.load(&self.user_name).await? {
+            KeptPassword::Held(there) => there.matches(password.expose()),
+            KeptPassword::Nothing => false,
+            KeptPassword::Unknown => true,
+        };
+        if is_there && (self.access.orgs.is_empty() || self.lets_in(password, reporter).await?) {
+            return Ok(());
+        }
+        let place = self.sink.place().to_owned();
+        Err(Problem::PasswordOvertaken { user_name: self.user_name.clone(), place }.into())
     }
 
     /// Sets the old password again, which its place still holds; else says where the new one is.

@@ -336,6 +336,19 @@ impl Finding {
         )
     }
 
+    /// A program that was handed several which work: on which machine, or for which cluster, its words do not tell.
+    pub(crate) fn several_handed(name: &str, place: &str, there: &[String]) -> Self {
+        let message = format!(
+            "`{place}` was handed several credentials of `{name}` that work: {}; the same words may keep them in several \
+             places, such as on another machine, so nothing says which one is to be replaced",
+            there.join(", ")
+        );
+        Self::new(Severity::Stop, "severalHanded", name, message).hint(
+            "say which one goes, with the place: `--save-with ... --replaces ID`; or remove those that nobody uses: \
+             `keyholder credential revoke`",
+        )
+    }
+
     /// Several secrets or certificates, of which one is to go.
     pub(crate) fn which_to_replace(name: &str, there: &[String]) -> Self {
         let message = format!("`{name}` has several that could be replaced: {}", there.join(", "));

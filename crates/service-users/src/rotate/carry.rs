@@ -61,6 +61,8 @@ pub struct Rotated {
     pub revoked: Vec<KeyId>,
     /// What works beside it.
     pub overlapping: Vec<KeyId>,
+    /// Whether somebody has to carry on what is written to the place: `kubectl apply`.
+    pub by_hand: bool,
     /// When a later run revokes that; nothing when it is left open.
     #[serde(serialize_with = "crate::report::moment")]
     pub revoked_at: Option<Timestamp>,
@@ -120,6 +122,7 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
         used: None,
         revoked: Vec::new(),
         overlapping: Vec::new(),
+        by_hand: turn.by_hand,
         revoked_at: turn.revoked_at,
     };
     let key = match turn.next {

@@ -29,6 +29,9 @@ pub(super) struct Standing {
     pub(super) newer: Vec<KeyId>,
     /// What was made for the place says so by these.
     pub(super) labels: Labels,
+    /// What works and was handed to a program, where nobody said which of them it is about: the same words may be
+    /// another place on another machine.
+    pub(super) handed: Vec<KeyId>,
     /// When it was looked, by the server's clock.
     pub(super) now: Timestamp,
 }
@@ -68,6 +71,8 @@ impl Standing {
         let labels = Labels::of(sink)?;
         let foreign = |reason: String| SinkError::Foreign { place: sink.place().to_owned(), reason };
         let anothers = || foreign("it holds the key of another application".to_owned());
+        let mut handed = Vec::new();
+        let mut is_program = false;
         let own = |held| {
             let labels = &labels;
             kept::of(&application).filter(move |one| labels.is_own(one, held))
@@ -95,18 +100,35 @@ impl Standing {
                 (held, Some(Key { secret: text, key_id: held.map(|held| held.key_id), ..address }))
             }
             Kept::Sealed if own(None).next().is_none() => return Err(foreign(SEALED.to_owned()).into()),
-            Kept::OutOfSight | Kept::Sealed => {
-                (newest(own(None).filter(|one| is_delivered(&application, one.key_id))), None)
+            Kept::OutOfSight => {
+                is_program = true;
+                let all: Vec<_> = own(None).filter(|one| is_delivered(&application, one.key_id)).collect();
+                let successor = |id| all.iter().copied().filter(move |one| Labels::replaces(one.name, id));
+                match aim.replaces {
+                    Some(id) => {
+                        let itself = all.iter().copied().find(|one| one.key_id == id);
+                        (newest(successor(id)).or(itself), None)
+                    }
+                    None => {
+                        let works = |one: &Registered<'_>| one.ends.is_none_or(|end| end > aim.administrator.now());
+                        let last = all.iter().filter(|one| works(one) && successor(one.key_id).next().is_none());
+                        handed.extend(last.map(|one| one.key_id));
+                        (newest(all.iter().copied()), None)
+                    }
+                }
             }
+            Kept::Sealed => (newest(own(None).filter(|one| is_delivered(&application, one.key_id))), None),
         };
         let id = held.map(|held| held.key_id);
         let others = own(id).filter(|one| Some(one.key_id) != id);
+        // What a program was handed it may have kept where nobody looks from here.
+        let others = others.filter(|one| !is_program || !is_delivered(&application, one.key_id));
         let is_newer = |one: &Registered<'_>| held.is_none_or(|held| one.starts > held.starts);
         let (newer, older): (Vec<_>, Vec<_>) = others.partition(is_newer);
         let ids = |all: Vec<Registered<'_>>| all.iter().map(|one| one.key_id).collect();
         let (newer, older) = (ids(newer), ids(older));
         let now = aim.administrator.now();
-        Ok(Self { held: id, key, older, newer, labels, now, application })
+        Ok(Self { held: id, key, older, newer, labels, handed, now, application })
     }
 
     /// A credential of the registration.

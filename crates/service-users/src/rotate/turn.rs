@@ -72,6 +72,8 @@ pub struct Turn {
     pub revoked_at: Option<Timestamp>,
     /// Whether that is as soon as the new one stands in its place.
     pub at_once: bool,
+    /// Whether somebody has to carry on what is written to the place: `kubectl apply`.
+    pub by_hand: bool,
     /// The orgs in which the new one is proved.
     pub proved_in: Vec<String>,
     #[serde(skip)]
@@ -135,30 +137,38 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bo
         revokes: Vec::new(),
         revoked_at: None,
         at_once: false,
+        by_hand: aim.sink.is_carried_on_by_hand(),
         proved_in: aim.orgs.iter().map(|(name, _)| name.clone()).collect(),
         replaces: None,
         lifetime: Duration::ZERO,
     };
     let others = || standing.older.iter().chain(&standing.newer).copied();
     if let (Some(held), Some(replaced), true) = (held, replaced, in_overlap) {
+        refuse_several(aim, standing)?;
         turn.kind = held.kind;
         turn.revokes = unique(std::iter::once(replaced).chain(others()));
         turn.revoked_at = at(manner.overlap, held.starts.unwrap_or(standing.now), standing.now);
         turn.at_once = turn.revoked_at == Some(standing.now);
         turn.next = if turn.at_once { Next::Finish } else { Next::Leave };
     } else {
-        let is_due = |due| held.and_then(|held| held.ends).is_some_and(|end| end <= standing.now.plus(due));
+        let ends = |id: &KeyId| standing.find(*id).and_then(|one| one.ends);
+        let soonest = standing.held.iter().chain(&standing.handed).filter_map(ends).min();
+        let is_due = |due| soonest.is_some_and(|end| end <= standing.now.plus(due));
         let before: Vec<KeyId> = unique(standing.held.into_iter().chain(aim.replaces).chain(replaced).chain(others()));
         if is_absent {
             turn.next = Next::Absent;
             return Ok(turn);
         }
+        // A place that does not show what it holds may hold one that a run made which then failed.
+        let is_unsure = standing.key.is_none() && !standing.newer.is_empty();
         if let (Some(due), Some(_), None) = (manner.due, held, replaced)
+            && !is_unsure
             && !is_due(due)
         {
             turn.next = Next::NotDue;
             return Ok(turn);
         }
+        refuse_several(aim, standing)?;
         let missing = aim.replaces.filter(|id| standing.find(*id).is_none());
         if let Some(id) = missing {
             return stopped(Finding::no_such_credential(&aim.name, &id.to_string()));
@@ -176,6 +186,11 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bo
         turn.revokes = before;
         turn.revoked_at = at(manner.overlap, standing.now, standing.now);
         turn.at_once = turn.revoked_at == Some(standing.now);
+        // Until somebody has carried the new one on, the programs have the old one.
+        if turn.by_hand && manner.overlap == Overlap::None && manner.wait_for_use.is_none() {
+            turn.revoked_at = None;
+            turn.at_once = false;
+        }
         if let Some(offence) = aim.rules.offence(Some(&standing.application), turn.kind, turn.lifetime) {
             return stopped(Finding::against_rules(&aim.name, turn.kind, turn.lifetime, &offence, true));
         }
@@ -195,6 +210,15 @@ fn is_due_again(held: &Registered<'_>, due: Option<Duration>, now: Timestamp) ->
     let Some(end) = held.ends else { return false };
     let lasted = held.starts.map(|start| end.since(start)).unwrap_or_default();
     end <= now.plus(due.map_or(lasted / 4, |due| due.min(lasted / 2)))
+}
+
+/// Of several that a program was handed nobody here knows which one this place has.
+fn refuse_several(aim: &Aim<'_>, standing: &Standing) -> Result<(), Error> {
+    if standing.handed.len() < 2 {
+        return Ok(());
+    }
+    let all: Vec<String> = standing.handed.iter().filter_map(|id| standing.find(*id)).map(|one| shown(&one)).collect();
+    Err(Error::Stopped(vec![Finding::several_handed(&aim.name, aim.sink.place(), &all)]))
 }
 
 /// One for the same place that may be on its way there.

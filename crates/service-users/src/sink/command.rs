@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use keyholder_foundation::{ClientId, Secret};
-use keyholder_platform::{Leash, run_with_input};
+use keyholder_platform::{CommandError, Leash, run_with_input};
 
 use super::kubernetes::manifest_of;
 use super::rest::id_of;
@@ -91,7 +93,7 @@ impl SecretSink for CommandSink {
 
     /// The program may think about it for a while, which keeps the caller's thread from no other work.
     fn save_over<'a>(&'a self, key: &'a Key, _: Option<ClientId>) -> Answer<'a, ()> {
-        let refused = |reason| SinkError::Refused { place: self.place.clone(), reason };
+        let place = self.place.clone();
         let (words, key, patience) = (self.words.clone(), key.clone(), self.patience);
         let input = match &self.manifest {
             Some(secret) => manifest_of(secret, &key),
@@ -99,7 +101,7 @@ impl SecretSink for CommandSink {
         };
         let handed =
             led(move |leash| hand_over(&words, &input, &key.secret, &variables_of(&key, None), patience, leash));
-        Box::pin(async move { handed.await.unwrap_or_else(|| Err("its thread ended".to_owned())).map_err(refused) })
+        Box::pin(async move { handed.await.unwrap_or_else(|| Err(NotTaken::lost())).map_err(|error| error.by(place)) })
     }
 
     fn remove(&self) -> Answer<'_, bool> {
@@ -124,6 +126,27 @@ pub(crate) async fn led<T: Send + 'static>(work: impl FnOnce(&Leash) -> T + Send
     aside(move || work(&leash)).await
 }
 
+/// Why a program did not take a secret.
+#[derive(Debug)]
+pub(crate) struct NotTaken {
+    reason: String,
+    /// It ran, so it may have kept the secret before it failed.
+    has_run: bool,
+}
+
+impl NotTaken {
+    /// Nobody knows what became of it.
+    pub(crate) fn lost() -> Self {
+        Self { reason: "its thread ended".to_owned(), has_run: true }
+    }
+
+    /// The error of the place that the program is.
+    pub(crate) fn by(self, place: String) -> SinkError {
+        let error = SinkError::Refused { place, reason: self.reason };
+        if self.has_run { error.may_hold() } else { error }
+    }
+}
+
 /// Gives a program `input` on its standard input, with what may be known about the secret in it in its environment.
 ///
 /// # Errors
@@ -135,21 +158,41 @@ pub(crate) fn hand_over(
     about: &[(&str, String)],
     patience: Duration,
     leash: &Leash,
-) -> Result<(), String> {
+) -> Result<(), NotTaken> {
     let ended = run_with_input(words, input, about, |name| name.starts_with(OWN), patience, leash);
-    let ended = ended.map_err(|error| without(&error.to_string(), secret))?;
+    let ended = ended.map_err(|error| NotTaken {
+        reason: without(&error.to_string(), secret),
+        has_run: !matches!(error, CommandError::Start { .. }),
+    })?;
     if ended.status.success() {
         return Ok(());
     }
     let complaint = without(&ended.complaint, secret);
     let complaint = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
-    Err(format!("it ended with {}{complaint}", ended.status))
+    Err(NotTaken { reason: format!("it ended with {}{complaint}", ended.status), has_run: true })
+}
+
+/// A line of a secret, and how it looks in a URL, in JSON, and in Base64 wherever it begins there.
+fn forms(line: &str) -> Vec<String> {
+    let mut forms = vec![line.to_owned(), url::form_urlencoded::byte_serialize(line.as_bytes()).collect()];
+    forms.push(serde_json::Value::from(line).to_string().trim_matches('"').to_owned());
+    for before in 0..3 {
+        let shifted = [&[0; 2][..before], line.as_bytes()].concat();
+        // The first and last characters also depend on what stands beside it.
+        let (first, end) = ((before * 8).div_ceil(6), shifted.len() * 8 / 6);
+        for engine in [&STANDARD, &URL_SAFE] {
+            forms.push(engine.encode(&shifted).chars().take(end).skip(first).collect());
+        }
+    }
+    forms
 }
 
 /// What a program said, without the secret that it was given, should it have repeated it.
 pub(crate) fn without(text: &str, secret: &Secret) -> String {
     let lines = secret.expose().lines().filter(|line| line.len() >= 8 && !line.starts_with("-----"));
-    let clean = lines.fold(text.to_owned(), |text, line| text.replace(line, "[redacted]"));
+    let clean = lines.fold(text.to_owned(), |text, line| {
+        forms(line).iter().fold(text, |text, form| text.replace(form.as_str(), "[redacted]"))
+    });
     // The beginning may be the end of a secret that was cut in two: only what is well behind it is shown.
     let cut = clean.chars().count().saturating_sub(SHOWN);
     clean.chars().skip(cut).collect()
@@ -191,6 +234,22 @@ mod tests {
         assert!(slow.to_string().contains("did not end within"), "{slow}");
         let missing = CommandSink::new(&["/no/such/vault".to_owned()]).save(&key()).now().unwrap_err();
         assert!(missing.to_string().contains("cannot run `/no/such/vault`"), "{missing}");
+    }
+
+    #[test]
+    fn s25_a_secret_is_not_shown_in_another_writing_either() {
+        let secret = Secret::new("abc8Q~x-y.z_hunter2+/\"");
+        let written = [
+            "abc8Q%7Ex-y.z_hunter2%2B%2F%22".to_owned(),
+            "abc8Q~x-y.z_hunter2+/\\\"".to_owned(),
+            STANDARD.encode(secret.expose()),
+            STANDARD.encode(format!("a{}b", secret.expose())),
+            URL_SAFE.encode(format!("ab{}", secret.expose())),
+        ];
+        for text in written {
+            let said = without(&format!("cannot store {text}"), &secret);
+            assert!(said.contains("[redacted]") && said.len() < 35, "{text}: {said}");
+        }
     }
 
     #[test]

@@ -167,12 +167,15 @@ impl EnvFileSink {
         let of: Vec<ClientId> = gone.into_iter().chain([key.client_id]).collect();
         self.refuse_foreign(Some(&of))?;
         let old = self.read()?.and_then(Result::ok).unwrap_or_default();
+        let mut overwritten = None;
         let credential = match key.kind() {
             KeyKind::Secret => (names::CLIENT_SECRET, key.secret.expose().to_owned()),
             // First the file, then what names it.
             KeyKind::Certificate => {
                 let pem = self.pem()?;
+                let before = pem.text()?.and_then(|(text, _)| text.ok());
                 pem.save_over(key, gone)?;
+                overwritten = before.map(|before| (pem.clone(), before));
                 (names::CLIENT_CERTIFICATE_FILE, pem.place().to_owned())
             }
         };
@@ -186,10 +189,17 @@ impl EnvFileSink {
                 .map(|(name, value)| (*name, value.as_str()))
                 .chain(kept.iter().map(|variable| (variable.name.as_str(), variable.value.expose()))),
         );
-        keyholder_platform::write_private(&regular_file(&self.path)?, text.expose().as_bytes())?;
+        let written = regular_file(&self.path)
+            .and_then(|path| keyholder_platform::write_private(&path, text.expose().as_bytes()));
+        if let Err(error) = written {
+            // The env file may name that file, which then must not lose the key that works.
+            let is_back =
+                overwritten.is_none_or(|(pem, before)| pem.save(&Key { secret: before, ..key.clone() }).is_ok());
+            return Err(if is_back { error.into() } else { SinkError::from(error).may_hold() });
+        }
         // Nothing needs the key of a certificate that a secret has replaced.
         if let (KeyKind::Secret, Some(pem)) = (key.kind(), self.pem_of(Some(&old))?) {
-            remove_own(&pem)?;
+            remove_own(&pem).map_err(SinkError::may_hold)?;
         }
         Ok(())
     }
@@ -349,6 +359,26 @@ mod tests {
         assert_eq!(read.secret.expose(), key().secret.expose());
         assert!(sink.remove().unwrap());
         assert!(!sink.remove().unwrap());
+    }
+
+    /// Of the two files of a certificate, the one that can be written must not change alone.
+    #[cfg(unix)]
+    #[test]
+    fn an_env_file_that_cannot_be_written_leaves_the_certificate_as_it_was() {
+        const OLD: &str = "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n";
+        let folder = tempfile::tempdir().unwrap();
+        let (path, there) = (folder.path().join("app.env"), folder.path().join("there"));
+        std::fs::create_dir(&there).unwrap();
+        std::fs::write(there.join("app.env"), "").unwrap();
+        std::os::unix::fs::symlink(there.join("app.env"), &path).unwrap();
+        let sink = EnvFileSink::new(&path).unwrap();
+        sink.save(&Key { secret: Secret::new(OLD), ..key() }).unwrap();
+        let pem = || std::fs::read_to_string(folder.path().join("app.env.pem")).unwrap();
+        assert_eq!(pem(), OLD);
+        std::fs::remove_dir_all(&there).unwrap();
+        let error = sink.save(&Key { secret: Secret::new(OLD.replace("MII", "MIJ")), ..key() }).unwrap_err();
+        assert!(!error.is_unsure(), "{error}");
+        assert_eq!(pem().trim_end(), OLD.trim_end());
     }
 
     #[test]

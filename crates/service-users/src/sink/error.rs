@@ -75,15 +75,36 @@ pub enum SinkError {
         /// What is there.
         reason: &'static str,
     },
+    /// Something failed after the key was on its way: the place may hold it.
+    #[error(transparent)]
+    MayHold(
+        /// What failed.
+        Box<SinkError>,
+    ),
 }
 
 impl SinkError {
+    /// The same error, of a place that may hold the key all the same.
+    pub(crate) fn may_hold(self) -> Self {
+        match self {
+            Self::MayHold(_) => self,
+            error => Self::MayHold(Box::new(error)),
+        }
+    }
+
+    /// Whether the place may hold the key all the same.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, Self::MayHold(_))
+    }
+
     /// The exit code's kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoFolder { .. } | Self::NoAccess { .. } => ErrorKind::Configuration,
             Self::Answered { kind, .. } => *kind,
+            Self::MayHold(error) => error.kind(),
             Self::Unanswered { source, .. } => source.kind(),
             Self::File(_) | Self::Foreign { .. } | Self::Refused { .. } | Self::NotKept { .. } => ErrorKind::Other,
         }
@@ -107,6 +128,7 @@ impl SinkError {
             Self::Answered { mend, .. } if mend.is_empty() => Vec::new(),
             Self::Answered { mend, .. } => vec![mend.clone()],
             Self::Unanswered { source, .. } => source.hints(),
+            Self::MayHold(error) => error.hints(),
             Self::NotKept { .. } => vec!["somebody else may write there too: look, and run this again".to_owned()],
         }
     }

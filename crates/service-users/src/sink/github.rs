@@ -191,16 +191,17 @@ impl GitHubSink {
         for (name, value) in self.visibility(standing.as_ref()).await? {
             body[name] = value;
         }
-        let answer = self.send(Method::PUT, &[&self.secret.name], None, Some(body), KEEP).await?;
+        let sent = self.send(Method::PUT, &[&self.secret.name], None, Some(body), KEEP).await;
+        let answer = sent.map_err(|error| rest::of_write(error, KEEP))?;
         if !matches!(answer.status(), StatusCode::CREATED | StatusCode::NO_CONTENT) {
-            return Err(self.refused(&answer, KEEP, Some(secret)));
+            return Err(rest::of_answer(answer.status(), self.refused(&answer, KEEP, Some(secret))));
         }
         // Its value never comes back; that it was written, and when, does.
-        let written =
-            self.standing().await?.and_then(|secret| Timestamp::parse(secret.get("updated_at")?.as_str()?).ok());
+        let standing = self.standing().await.map_err(SinkError::may_hold)?;
+        let written = standing.and_then(|secret| Timestamp::parse(secret.get("updated_at")?.as_str()?).ok());
         let not_there =
             || SinkError::NotKept { place: self.place.clone(), reason: "GitHub took it and does not show it" };
-        written.map(drop).ok_or_else(not_there)
+        written.map(drop).ok_or_else(|| not_there().may_hold())
     }
 }
 

@@ -155,6 +155,10 @@ impl SecretSink for KubernetesSink {
         answer(self.save_over(key, gone))
     }
 
+    fn is_carried_on_by_hand(&self) -> bool {
+        true
+    }
+
     fn remove(&self) -> Answer<'_, bool> {
         answer(self.remove())
     }

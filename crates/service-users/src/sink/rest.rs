@@ -46,6 +46,20 @@ pub(super) async fn send(http: &Http, place: &str, call: &Call) -> Result<Respon
     http.send_repeatable(&request).await.map_err(unanswered)
 }
 
+/// The error of a request that was to write something: it may have been carried out, unless the service refused it or it
+/// was never sent.
+pub(super) fn of_write(error: SinkError, doing: &'static str) -> SinkError {
+    match error {
+        SinkError::Unanswered { doing: done, .. } if done == doing => error.may_hold(),
+        error => error,
+    }
+}
+
+/// The same of an answer, with the error that it is.
+pub(super) fn of_answer(status: StatusCode, error: SinkError) -> SinkError {
+    if status.is_client_error() { error } else { error.may_hold() }
+}
+
 /// What a service answered, as JSON; null where it is none.
 pub(super) fn json(answer: &Response<Bytes>) -> Value {
     serde_json::from_slice(answer.body()).unwrap_or_default()

@@ -252,10 +252,16 @@ impl KeyVaultSink {
         }
         let text = value.expose();
         let body = json!({ "value": text, "contentType": content_type, "attributes": attributes, "tags": tags });
-        let answer = self.send(Method::PUT, Some(body), KEEP).await?;
+        let sent = self.send(Method::PUT, Some(body), KEEP).await;
+        let answer = sent.map_err(|error| rest::of_write(error, KEEP))?;
         if answer.status() != StatusCode::OK {
-            return Err(self.refused(&answer, KEEP, Some(value)));
+            return Err(rest::of_answer(answer.status(), self.refused(&answer, KEEP, Some(value))));
         }
+        self.check(value, expires).await.map_err(SinkError::may_hold)
+    }
+
+    /// Looks whether the vault shows what it took.
+    async fn check(&self, value: &Secret, expires: Option<Timestamp>) -> Result<(), SinkError> {
         let not_kept = |reason| SinkError::NotKept { place: self.place.clone(), reason };
         let Some(there) = self.standing().await? else {
             return Err(not_kept("the vault took it and does not show it"));

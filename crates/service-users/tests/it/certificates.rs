@@ -153,12 +153,27 @@ async fn a_certificate_whose_sink_fails_is_taken_back_and_the_old_key_still_stan
     let mut declaration = declaration(&world);
     world.provision_as(&declaration).await.0.unwrap();
     let user = declaration.application_users.get_mut(NAME).unwrap();
-    let refuses = Sink::Command(vec!["/bin/sh".to_owned(), "-c".to_owned(), "cat >&2; exit 3".to_owned()]);
-    user.credentials.push(Credential::Certificate { lifetime: 30 * DAY, sink: refuses });
+    let missing = Sink::Command(vec!["/no/such/program".to_owned()]);
+    user.credentials.push(Credential::Certificate { lifetime: 30 * DAY, sink: missing });
     let error = world.provision_as(&declaration).await.0.unwrap_err();
     assert!(error.to_string().contains("did not take the credential"), "{error}");
-    assert!(!error.to_string().contains("MII"), "{error}");
     assert_eq!(keys(&world).len(), 1);
+
+    // One that ran may have kept it.
+    let sink = |script: &str| Sink::Command(vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()]);
+    let broken = world.folder.path().join("broken");
+    std::fs::write(&broken, "").unwrap();
+    let script = format!("cat >&2; test ! -e '{}'", broken.display());
+    let user = declaration.application_users.get_mut(NAME).unwrap();
+    user.credentials.pop();
+    user.credentials.push(Credential::Certificate { lifetime: 30 * DAY, sink: sink(&script) });
+    let error = world.provision_as(&declaration).await.0.unwrap_err();
+    assert!(error.to_string().contains("before it failed, so that one works on"), "{error}");
+    assert!(!error.to_string().contains("MII"), "{error}");
+    assert_eq!(keys(&world).len(), 2);
+    std::fs::remove_file(broken).unwrap();
+    world.provision_as(&declaration).await.0.unwrap();
+    assert_eq!(keys(&world).len(), 2, "what nobody was known to have is removed");
 }
 
 #[tokio::test]

@@ -1,0 +1,115 @@
+//! `keyholder rotate` into places that fail when they may have taken it, that another machine uses too, or that somebody has
+//! to carry on by hand.
+
+use std::fs;
+use std::path::Path;
+
+use keyholder_testkit::services::{Fault, KeyVault, Told};
+use serde_json::Value;
+
+use crate::program::{RunningOrg, as_administrator, ended, free_port, run};
+use crate::rotate::{APP, held_id, ids, lets_in, pending, rotate, with_person, world};
+use crate::sinks::with_vault;
+
+#[cfg(unix)]
+#[test]
+fn what_the_same_program_keeps_elsewhere_is_not_revoked() {
+    let (folder, _org) = world(&[]);
+    let here = folder.path();
+    fs::write(here.join("vault.sh"), "cat > \"$(cat place)\"\n").unwrap();
+    let with = ["--save-with", "sh vault.sh"];
+    let mut held = Vec::new();
+    for place in ["a", "b"] {
+        fs::write(here.join("place"), place).unwrap();
+        credential_add(here, &with);
+        held.push(ids(here).into_iter().find(|id| !held.contains(id) && *id != held_id(here)).unwrap());
+    }
+    let before = ids(here);
+    let again = [&[APP, "--yes"][..], &with].concat();
+    let said = rotate(here, &again).failed(78);
+    assert!(said.contains("--replaces ID") && held.iter().all(|id| said.contains(id)), "{said}");
+    assert_eq!(ids(here), before);
+    let mine = [&again[..], &["--replaces", &held[1]]].concat();
+    rotate(here, &[&mine[..], &["--keep-old"]].concat()).done();
+    assert_eq!(ids(here).len(), 4);
+    rotate(here, &mine).done();
+    let after = ids(here);
+    assert!(after.len() == 3 && after.contains(&held[0]) && !after.contains(&held[1]), "{after:?}");
+}
+
+fn credential_add(folder: &Path, with: &[&str]) {
+    run(folder, &[&["credential", "add", APP, "--secret", "--local"], with].concat()).done();
+}
+
+#[test]
+fn a_manifest_is_applied_by_hand_before_the_old_one_goes() {
+    let (folder, _org) = world(&[]);
+    let here = folder.path();
+    let place = ["--save-kubernetes", "orders.yaml", "--kubernetes-secret", "prod/orders"];
+    credential_add(here, &place);
+    let of = [&[APP, "--yes"][..], &place].concat();
+    let before = ids(here);
+    let said = rotate(here, &of).done();
+    assert!(said.contains("apply it (`kubectl apply -f`)") && said.contains("run this again"), "{said}");
+    assert!(before.iter().all(|id| ids(here).contains(id)) && ids(here).len() == 3);
+    rotate(here, &of).done();
+    assert!(ids(here).len() == 2 && ids(here) != before);
+}
+
+#[test]
+fn a_password_that_a_vault_may_have_taken_is_not_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", &free_port()]);
+    let vault = KeyVault::start();
+    let url = org.ready["orgUrl"].as_str().unwrap();
+    let place = format!("{{ key-vault = \"{}\" }}", vault.secret("legacy"));
+    fs::write(here.join("keyholder.toml"), with_person(url, "svc-legacy@keyholder.localhost", &place)).unwrap();
+    ended(with_vault(here, &vault).args(["apply", "--yes"])).done();
+    let first = vault.held("legacy").unwrap()["value"].clone();
+    // No answer that says that nothing was done, and none that is waited for.
+    vault.fault("PUT", "secrets/legacy", Fault::Instead(Told::new(501, Value::Null)), usize::MAX);
+    let said = ended(with_vault(here, &vault).args(["rotate", "--all", "--yes"]));
+    assert!(said.code() != 0 && said.err.contains(".password.env` holds it"), "{said:#?}");
+    let journal = here.join("state/keyholder/journal");
+    let [kept] = pending(&journal).try_into().unwrap();
+    lets_in(here, &journal.join(&kept).display().to_string());
+    vault.mend();
+    ended(with_vault(here, &vault).args(["rotate", "--all", "--yes"])).done();
+    assert!(pending(&journal).is_empty());
+    assert_ne!(vault.held("legacy").unwrap()["value"], first);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_that_another_machine_has_replaced_meanwhile_is_told_and_set_by_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", &free_port()]);
+    // As the first run brings its password there, one with another journal replaces it.
+    let binary = env!("CARGO_BIN_EXE_keyholder");
+    let script = format!(
+        "cat > got.$$\nif test -e race; then rm race; . ./admin; '{binary}' rotate --all --yes > other 2>&1; fi\n\
+         cp got.$$ vault\n"
+    );
+    fs::write(here.join("vault.sh"), script).unwrap();
+    let admin: Vec<String> = as_administrator(here)
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
+        .filter(|(name, _)| name.starts_with("KEYHOLDER_"))
+        .map(|(name, value)| format!("export {name}='{value}'\n"))
+        .chain([format!("export XDG_STATE_HOME='{}'\n", here.join("elsewhere").display())])
+        .collect();
+    fs::write(here.join("admin"), admin.concat()).unwrap();
+    let url = org.ready["orgUrl"].as_str().unwrap();
+    let file = with_person(url, "svc-legacy@keyholder.localhost", "{ command = [\"sh\", \"vault.sh\"] }");
+    fs::write(here.join("keyholder.toml"), file).unwrap();
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    fs::write(here.join("race"), "").unwrap();
+    let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"]));
+    let other = fs::read_to_string(here.join("other")).unwrap_or_default();
+    assert!(said.code() == 1 && said.err.contains("another run may have set one"), "{said:#?} {other}");
+    assert_eq!(pending(&here.join("state/keyholder/journal")).len(), 1);
+    ended(as_administrator(here).args(["rotate", "--all", "--yes"])).done();
+    assert!(pending(&here.join("state/keyholder/journal")).is_empty());
+}
