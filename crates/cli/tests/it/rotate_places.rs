@@ -7,11 +7,10 @@ use std::path::Path;
 use keyholder_testkit::services::{Fault, KeyVault, Told};
 use serde_json::Value;
 
-use crate::program::{RunningOrg, as_administrator, ended, free_port, run};
+use crate::program::{RunningOrg, ended, free_port, run};
 use crate::rotate::{APP, held_id, ids, lets_in, pending, rotate, with_person, world};
 use crate::sinks::with_vault;
 
-#[cfg(unix)]
 #[test]
 fn what_the_same_program_keeps_elsewhere_is_not_revoked() {
     let (folder, _org) = world(&[]);
@@ -78,38 +77,4 @@ fn a_password_that_a_vault_may_have_taken_is_not_taken_back() {
     ended(with_vault(here, &vault).args(["rotate", "--all", "--yes"])).done();
     assert!(pending(&journal).is_empty());
     assert_ne!(vault.held("legacy").unwrap()["value"], first);
-}
-
-#[cfg(unix)]
-#[test]
-fn a_password_that_another_machine_has_replaced_meanwhile_is_told_and_set_by_the_next_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    let org = RunningOrg::start(here, &["--listen", &free_port()]);
-    // As the first run brings its password there, one with another journal replaces it.
-    let binary = env!("CARGO_BIN_EXE_keyholder");
-    let script = format!(
-        "cat > got.$$\nif test -e race; then rm race; . ./admin; '{binary}' rotate --all --yes > other 2>&1; fi\n\
-         cp got.$$ vault\n"
-    );
-    fs::write(here.join("vault.sh"), script).unwrap();
-    let admin: Vec<String> = as_administrator(here)
-        .get_envs()
-        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
-        .filter(|(name, _)| name.starts_with("KEYHOLDER_"))
-        .map(|(name, value)| format!("export {name}='{value}'\n"))
-        .chain([format!("export XDG_STATE_HOME='{}'\n", here.join("elsewhere").display())])
-        .collect();
-    fs::write(here.join("admin"), admin.concat()).unwrap();
-    let url = org.ready["orgUrl"].as_str().unwrap();
-    let file = with_person(url, "svc-legacy@keyholder.localhost", "{ command = [\"sh\", \"vault.sh\"] }");
-    fs::write(here.join("keyholder.toml"), file).unwrap();
-    ended(as_administrator(here).args(["apply", "--yes"])).done();
-    fs::write(here.join("race"), "").unwrap();
-    let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"]));
-    let other = fs::read_to_string(here.join("other")).unwrap_or_default();
-    assert!(said.code() == 1 && said.err.contains("another run may have set one"), "{said:#?} {other}");
-    assert_eq!(pending(&here.join("state/keyholder/journal")).len(), 1);
-    ended(as_administrator(here).args(["rotate", "--all", "--yes"])).done();
-    assert!(pending(&here.join("state/keyholder/journal")).is_empty());
 }
