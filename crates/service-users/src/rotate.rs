@@ -33,7 +33,7 @@ mod used;
 
 pub use aim::{Aim, Manner, Overlap};
 pub use carry::{Came, Rotated, rotate};
-pub use declared::{Directories, declared, directories};
+pub use declared::{Directories, declared, declared_as, directories};
 pub use federate::{Federated, federate, to_be_federated};
 pub use found::{Found, find};
 pub use many::rotate_all;

@@ -29,7 +29,8 @@ pub(super) const EXAMPLES: &str = "Examples:\n  \
 /// `audit`.
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// The declaration whose orgs are audited [default: keyholder.toml, unless --url, --env-file or --local name orgs]
+    /// The declaration whose orgs are audited [default: keyholder.toml, unless --url, --profile or --local names
+    /// orgs, or --env-file one that it does not declare]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["local", "url"])]
     pub(crate) file: Option<PathBuf>,
     /// Audit all orgs of the local org of a folder: the running one, or one that runs as long as this command

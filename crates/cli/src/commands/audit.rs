@@ -55,7 +55,7 @@ async fn report(audited: &Audited, arguments: &args::Audit, baseline: Option<Bas
     let mut switches = declaration.audit.rules.clone();
     flags.switches.iter().for_each(|switch| switches.set(switch.rule, switch.severity));
     let mut findings = judge(&facts, audited.declared(), &limits, &switches);
-    let unused_acceptances = baseline.map(|baseline| baseline.apply(&mut findings, facts.now)).unwrap_or_default();
+    let unused_acceptances = baseline.map(|baseline| baseline.apply(&mut findings, &facts)).unwrap_or_default();
     Report { facts, findings, unused_acceptances }
 }
 
@@ -80,7 +80,16 @@ fn limits(flags: &JudgingFlags, declaration: &Declaration) -> Limits {
 
 fn write_baseline(path: &Path, report: &Report, printer: Printer) -> Result<(), Failure> {
     let found: Vec<&Finding> = report.counted().collect();
-    create_new(path, Baseline::print(found.iter().copied(), report.facts.now).as_bytes())?;
+    create_new(path, Baseline::print(found.iter().copied(), report.facts.now).as_bytes()).map_err(|error| {
+        let is_there = error.is_there_already();
+        let failure = Failure::from(error);
+        if !is_there {
+            return failure;
+        }
+        failure.hint(
+            "a baseline is not written over, as its reasons would be lost: name another file, or move that one away",
+        )
+    })?;
     let path = path.display();
     printer.note(&format!(
         "wrote {} findings to `{path}`: fill in the reasons, then give it with `--baseline`",

@@ -6,6 +6,7 @@ mod words;
 
 use futures::future::join_all;
 use keyholder_foundation::{ClientId, WallClock as _};
+use keyholder_service_users::declaration::ApplicationUser;
 use keyholder_service_users::non_interactive::Renewal;
 use keyholder_service_users::rotate::{self, Aim, Came, Manner, Next, Overlap, Turn};
 use keyholder_service_users::{Journal, KeyKind, open_sink};
@@ -98,20 +99,31 @@ async fn declared(arguments: &Rotate, printer: Printer) -> Result<Exit, Failure>
 
 async fn of_declared(declared: &Declared, arguments: &Rotate, printer: Printer) -> Result<Exit, Failure> {
     let (estate, declaration) = (declared.estate(), declared.declaration());
-    let wanted = |name: &str, user: &keyholder_service_users::declaration::ApplicationUser| match &arguments.who {
+    let wanted = |name: &str, user: &ApplicationUser| match &arguments.who {
         None => true,
         Some(who) => name == who || user.name == *who || user.client_id.is_some_and(|id| is_id(who, id)),
     };
-    if let Some(who) = &arguments.who
-        && !declaration.application_users.iter().any(|(name, user)| wanted(name, user))
-        && !declaration.non_interactive_users.iter().any(|(name, user)| name == who || user.user_name == *who)
-    {
+    let unnamed = arguments.who.as_ref().filter(|who| {
+        !declaration.application_users.iter().any(|(name, user)| wanted(name, user))
+            && !declaration.non_interactive_users.iter().any(|(name, user)| name == *who || user.user_name == **who)
+    });
+    let unknown = |who: &str| {
         let message = format!("`{}` declares no service user `{who}`", arguments.declared.file.display());
-        return Err(Failure::new(Exit::BadConfiguration, message)
-            .hint("name one that it declares, or say where the credential is: `--save-env FILE` and its like"));
-    }
+        Failure::new(Exit::BadConfiguration, message)
+            .hint("name one that it declares, or say where the credential is: `--save-env FILE` and its like")
+    };
+    // Whose client id it is the directory tells.
+    let by_id: Option<(&str, ClientId)> = match unnamed {
+        Some(who) => Some((who, who.trim().parse().map_err(|_| unknown(who))?)),
+        None => None,
+    };
     let Some(borrowing) = estate.to_borrow() else { return Ok(Exit::Done) };
     let directories = rotate::directories(estate, declaration).await;
+    let of_id = match by_id {
+        Some((who, id)) => Some(rotate::declared_as(declaration, &directories, id).ok_or_else(|| unknown(who))?),
+        None => None,
+    };
+    let wanted = |name: &str, user: &ApplicationUser| of_id.map_or_else(|| wanted(name, user), |found| found == name);
     let (mut aims, mut stopped) = (Vec::new(), Vec::new());
     for aim in rotate::declared(estate, declaration, declared.sinks(), &directories, wanted) {
         match aim {

@@ -41,11 +41,16 @@ fn s07_s10_what_quickstart_makes_is_sound_and_what_is_wrong_fails_a_pipeline() {
     // Accepted with a reason, it is shown and does not count.
     audit(folder, &["--write-baseline", "b.toml"]).done();
     assert!(audit(folder, &["--baseline", "b.toml"]).failed(78).contains("has a reason"));
-    audit(folder, &["--write-baseline", "b.toml"]).failed(73);
+    assert!(audit(folder, &["--write-baseline", "b.toml"]).failed(73).contains("not written over"));
     let text = fs::read_to_string(folder.join("b.toml")).unwrap();
     fs::write(folder.join("b.toml"), text.replace("TODO: why is this accepted?", "seen")).unwrap();
     let said = audit(folder, &["--baseline", "b.toml", "--fail-on", "note"]).done();
-    assert!(said.contains("Accepted, and not counted") && said.contains("Nothing is wrong."), "{said}");
+    assert!(
+        said.contains("Accepted, and not counted")
+            && said.contains("    accepted until 2027-")
+            && said.contains("Nothing is wrong."),
+        "{said}"
+    );
 }
 
 #[test]
@@ -78,6 +83,20 @@ fn orgs_of_a_declaration_are_held_against_it() {
     // One org by its address has no declaration to be held against.
     let one = run_as(&["audit", "--url", &origin, "--output", "json"]).json();
     assert!(!rules(&one).contains(&"KH403") && !rules(&one).contains(&"KH001"), "{one:#}");
+    // An env file says how to sign in; one of another org means that org, and that is said.
+    fs::write(folder.join("in.env"), format!("KEYHOLDER_ORG_URL={origin}\n")).unwrap();
+    let all = run_as(&["audit", "--env-file", "in.env", "--output", "json"]).json();
+    assert!(rules(&all).contains(&"KH403") && rules(&all).contains(&"KH001"), "{all:#}");
+    fs::write(folder.join("out.env"), "KEYHOLDER_ORG_URL=https://localhost:2\n").unwrap();
+    let one = run_as(&["audit", "--env-file", "out.env"]);
+    assert!(one.err.contains("does not declare https://localhost:2") && !one.out.contains("KH403"), "{one:#?}");
+    // Whose client id it is that is declared by its name, the directory tells.
+    let client = report["applications"].as_array().unwrap().iter().find(|one| one["name"] == "declared").unwrap();
+    let client = client["clientId"].as_str().unwrap();
+    let by_id = run_as(&["rotate", client, "--dry-run", "--output", "json"]);
+    assert!(!by_id.err.contains("declares no service user"), "{by_id:#?}");
+    let stranger = "5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c99";
+    assert!(run_as(&["rotate", stranger, "--dry-run"]).failed(78).contains("declares no service user"));
     assert_eq!(run_as(&["audit", "--rule", "KH999=off"]).code(), 64);
     let listed = run_as(&["audit", "--rules", "--output", "json"]).json();
     assert!(listed["rules"].as_array().unwrap().iter().any(|rule| rule["id"] == "KH403"), "{listed:#}");

@@ -436,6 +436,8 @@ async fn s14_s19_what_an_application_may_not_do_is_named_and_so_is_what_is_used_
     assert_eq!(step["facts"]["missing"], json!(["prvWriteContact"]), "{step:#}");
     assert!(step["trouble"]["command"].as_str().unwrap().contains("--grant 'contact="), "{step:#}");
     asked("prvDeleteContact", &BESIDE).fails("can", 77, Some("0x80040220"));
+    let typed = asked("prvNoSuch", &BESIDE);
+    assert!(typed.fails("can", 65, None)["told"].as_str().unwrap().contains("no such privilege"), "{:#}", typed.told);
     let refused = asked("GET shipments", &BESIDE);
     refused.fails("can", 65, None);
     case.run(&["doctor", "--env-file", "app.env", "--can", "contacts"]).failed(64);

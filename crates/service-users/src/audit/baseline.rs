@@ -17,6 +17,7 @@ use keyholder_foundation::Timestamp;
 use keyholder_platform::read_bounded;
 use serde::Serialize;
 
+use super::facts::Facts;
 use super::finding::Finding;
 use super::rules;
 use crate::declaration::document::{At, Reader};
@@ -25,6 +26,8 @@ use crate::declaration::{LARGEST_FILE, Mistakes, ReadError};
 
 /// How long the entries of a new baseline hold when nobody says otherwise.
 const SPAN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// The longest: what is accepted for good is looked at by nobody any more.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What a new baseline has for a reason; a file that still says so is not taken.
 const TO_BE_FILLED_IN: &str = "TODO: why is this accepted?";
@@ -128,18 +131,29 @@ impl Baseline {
     }
 
     /// Marks the findings that are accepted, and gives the entries that accept nothing (any more).
-    pub fn apply(&self, findings: &mut [Finding], now: Timestamp) -> Vec<Unused> {
+    pub fn apply(&self, findings: &mut [Finding], facts: &Facts) -> Vec<Unused> {
+        let now = facts.now;
         let mut unused = Vec::new();
         for entry in &self.accepted {
             let is_it = |finding: &&mut Finding| finding.rule == entry.rule && finding.subject.key == entry.subject;
             let mut found = findings.iter_mut().filter(is_it).peekable();
+            let is_too_long = entry.ends > now.plus(LONGEST + DAY);
             let why = match (found.peek().is_some(), entry.ends > now) {
+                (true, true) if is_too_long => {
+                    format!(
+                        "`until` is {}, more than a year away: it counts until that is nearer",
+                        entry.acceptance.until
+                    )
+                }
                 (true, true) => {
                     found.for_each(|finding| finding.accepted = Some(entry.acceptance.clone()));
                     continue;
                 }
                 (true, false) => format!("it was accepted until {}: it counts again", entry.acceptance.until),
-                (false, _) => "there is no such finding any more: take the entry out".to_owned(),
+                (false, _) => match not_looked_at(&entry.subject, facts) {
+                    Some(what) => format!("{what}: whether there is such a finding is not known, leave the entry in"),
+                    None => "there is no such finding any more: take the entry out".to_owned(),
+                },
             };
             unused.push(Unused { rule: entry.rule.to_owned(), subject: entry.subject.clone(), why });
         }
@@ -166,6 +180,31 @@ impl Baseline {
         }
         text
     }
+}
+
+/// What was not read of what a finding about this subject needs.
+fn not_looked_at(subject: &str, facts: &Facts) -> Option<String> {
+    let of_org = ["org-user:", "org:"].into_iter().find_map(|kind| subject.strip_prefix(kind));
+    if let Some(rest) = of_org {
+        let is_it = |url: &str| rest.strip_prefix(url).is_some_and(|more| more.is_empty() || more.starts_with(':'));
+        let Some(org) = facts.orgs.iter().filter(|org| is_it(&org.url)).max_by_key(|org| org.url.len()) else {
+            return Some("its org was not audited".to_owned());
+        };
+        let tenant = org.tenant.as_deref().and_then(|authority| facts.tenant(authority));
+        let is_partly = facts.unread.iter().any(|unread| unread.org.as_ref() == Some(&org.name));
+        return match (&org.trouble, tenant.and_then(|tenant| tenant.trouble.as_ref())) {
+            (Some(_), _) => Some(format!("the org {} could not be audited", one_line(&org.name))),
+            (None, Some(_)) => Some("the directory of its tenant could not be audited".to_owned()),
+            (None, None) => is_partly.then(|| format!("the org {} was read in part", one_line(&org.name))),
+        };
+    }
+    // An application is judged by its directory and by all orgs that it may be a user of.
+    let tenant = facts.tenants.iter().find(|tenant| tenant.trouble.is_some()).map(|tenant| &tenant.name);
+    if let Some(name) = tenant {
+        return Some(format!("the directory of the tenant {} could not be audited", one_line(name)));
+    }
+    let org = facts.orgs.iter().find(|org| org.trouble.is_some())?;
+    Some(format!("the org {} could not be audited", one_line(&org.name)))
 }
 
 fn entry(reader: &mut Reader<'_>, at: &At<'_, '_>) -> Option<Accepted> {
@@ -208,6 +247,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{OrgFacts, Purpose, Trouble};
     use super::super::finding::{Severity, Subject, SubjectKind};
     use super::*;
 
@@ -227,6 +267,24 @@ mod tests {
         }
     }
 
+    fn facts(now: Timestamp) -> Facts {
+        let (tenants, orgs, applications) = (Vec::new(), Vec::new(), Vec::new());
+        Facts { now, tenants, orgs, applications, people: Vec::new(), unread: Vec::new() }
+    }
+
+    fn org(name: &str, url: &str, trouble: Option<Trouble>) -> OrgFacts {
+        OrgFacts {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            tenant: None,
+            purpose: Purpose::Unknown,
+            users: Vec::new(),
+            slots_limit: 5,
+            activity_of: Vec::new(),
+            trouble,
+        }
+    }
+
     fn parse(text: &str) -> Result<Baseline, String> {
         Baseline::parse(text, Path::new("b.toml")).map_err(|mistakes| mistakes.to_string())
     }
@@ -241,7 +299,7 @@ mod tests {
         let filled = text.replace(TO_BE_FILLED_IN, "it is for the migration");
         let baseline = parse(&filled).unwrap();
         let mut findings = [wild, finding("org-user:other", "x")];
-        assert_eq!(baseline.apply(&mut findings, now), []);
+        assert_eq!(baseline.apply(&mut findings, &facts(now)), []);
         assert_eq!(findings[0].accepted.as_ref().unwrap().until, "2027-02-26");
         assert!(!findings[0].counts() && findings[1].counts());
     }
@@ -256,12 +314,49 @@ mod tests {
         let baseline = parse(&(entry("a") + &entry("b"))).unwrap();
         let mut findings = [finding("a", "x")];
         let last = Timestamp::parse("2026-11-28T23:59:59Z").unwrap();
-        assert_eq!(baseline.apply(&mut findings, last).len(), 1);
+        assert_eq!(baseline.apply(&mut findings, &facts(last)).len(), 1);
         assert!(!findings[0].counts());
         let mut findings = [finding("a", "x")];
-        let unused = baseline.apply(&mut findings, last.plus(Duration::from_secs(1)));
+        let unused = baseline.apply(&mut findings, &facts(last.plus(Duration::from_secs(1))));
         assert!(findings[0].counts());
         assert!(unused[0].why.contains("counts again") && unused[1].why.contains("no such finding"), "{unused:?}");
+    }
+
+    #[test]
+    fn entries_of_what_could_not_be_looked_at_are_not_told_as_gone() {
+        let entry = |subject: &str| {
+            format!("[[accepted]]\nrule = \"KH304\"\nsubject = \"{subject}\"\nreason = \"r\"\nuntil = \"2027-01-01\"\n")
+        };
+        let subjects = [
+            "org-user:https://localhost:1:a",
+            "org-user:https://localhost:17:a",
+            "org-user:https://elsewhere:a",
+            "application:a",
+        ];
+        let baseline = parse(&subjects.map(entry).concat()).unwrap();
+        let mut facts = facts(Timestamp::parse("2026-11-28T10:00:00Z").unwrap());
+        let trouble = Trouble { why: "it is out of reach".to_owned(), hints: Vec::new() };
+        facts.orgs = vec![org("test", "https://localhost:1", Some(trouble)), org("prod", "https://localhost:17", None)];
+        let unused = baseline.apply(&mut [], &facts);
+        let said: Vec<&str> = unused.iter().map(|one| one.why.as_str()).collect();
+        assert!(said[0].contains("the org test could not be audited") && said[0].contains("leave"), "{said:?}");
+        assert!(said[1].contains("take the entry out"), "{said:?}");
+        assert!(said[2].contains("its org was not audited"), "{said:?}");
+        assert!(said[3].contains("the org test could not be audited"), "{said:?}");
+        facts.orgs.remove(0);
+        assert!(baseline.apply(&mut [], &facts)[3].why.contains("take the entry out"));
+    }
+
+    #[test]
+    fn what_is_accepted_for_good_counts() {
+        let text = "[[accepted]]\nrule = \"KH302\"\nsubject = \"a\"\nreason = \"r\"\nuntil = \"9999-12-31\"\n";
+        let mut findings = [finding("a", "x")];
+        let now = Timestamp::parse("2026-11-28T10:00:00Z").unwrap();
+        let unused = parse(text).unwrap().apply(&mut findings, &facts(now));
+        assert!(findings[0].counts() && unused[0].why.contains("more than a year away"), "{unused:?}");
+        let text = text.replace("9999-12-31", "2027-11-28");
+        assert_eq!(parse(&text).unwrap().apply(&mut findings, &facts(now)), []);
+        assert!(!findings[0].counts());
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl FromStr for Asked {
         let method = method.and_then(|method| Method::from_str(method).ok()).ok_or_else(wrong)?;
         let (address, body) =
             rest.split_once(" {").map_or((rest, "{}".to_owned()), |(address, body)| (address, format!("{{{body}")));
-        let address = address.trim().replace("(...)", &format!("({ANY_ROW})"));
+        let any_row = |text: &str| text.replace("(...)", &format!("({ANY_ROW})"));
+        let (address, body) = (any_row(address.trim()), any_row(&body));
         let address = address.trim_start_matches('/');
         let address = ["api/data/v9.2/", "api/data/v9.1/", "api/data/v9.0/"]
             .iter()
@@ -321,7 +322,7 @@ mod tests {
     fn privileges(text: &str) -> Vec<String> {
         match needs_of(text) {
             Needs::Privileges(needed) => needed.into_iter().map(|need| need.privilege).collect(),
-            refused => panic!("{text}: {refused:?}"),
+            other => panic!("{text}: {other:?}"),
         }
     }
 
@@ -339,6 +340,8 @@ mod tests {
             pointing.contains(&"prvAppendToAccount".to_owned()) && pointing.contains(&"prvAppendContact".to_owned()),
             "{pointing:?}"
         );
+        let any = privileges(r#"POST contacts {"parentcustomerid_account@odata.bind": "/accounts(...)"}"#);
+        assert_eq!(any, pointing);
         assert!(matches!(needs_of("GET shipments"), Needs::Refused(_)));
         for wrong in ["", "contacts", "FLY contacts", "GET", "GET https://elsewhere.example/contacts"] {
             assert!(wrong.parse::<Asked>().is_err(), "{wrong}");

@@ -253,7 +253,10 @@ pub(super) fn dates(seen: &Seen, chart: &mut Chart) {
         }
         Some(Ok(Some(registration))) => registered(seen, &registration.keys, chart),
         Some(Ok(None)) => {
-            chart.unchecked(Check::Dates, "the registration is another tenant's");
+            chart.unchecked(
+                Check::Dates,
+                "the directory has no registration of it: it is another tenant's, or was deleted",
+            );
         }
     }
 }

@@ -158,7 +158,12 @@ impl Trouble {
                 Some(rest) => format!("keyholder app-user create orders-sync --adopt {client} {rest}"),
                 None => {
                     let own = client.to_string();
-                    let words = command.split(' ').map(|word| if word == "orders-sync" { own.as_str() } else { word });
+                    let words = command.split(' ').map(|word| match word {
+                        "orders-sync" => own.as_str(),
+                        // Where its credential is kept, nobody here knows.
+                        "orders-sync.env" | "orders-sync.pem" => "FILE",
+                        other => other,
+                    });
                     words.collect::<Vec<_>>().join(" ")
                 }
             };

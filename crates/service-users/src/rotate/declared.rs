@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyholder_client::Error as ClientError;
+use keyholder_foundation::ClientId;
 
 use super::Aim;
 use crate::declaration::{ApplicationUser, Credential, Declaration};
@@ -26,6 +27,25 @@ pub async fn directories(estate: &Estate, declaration: &Declaration) -> Director
         declaration.orgs.keys().filter_map(|org| Some((org.clone(), estate.tenant_of(org)?.to_owned()))).collect();
     let seen = observe::directories(estate, declaration, &tenants, Look::default()).await;
     Directories { tenants, seen }
+}
+
+/// The declared user whose registration has this client id, by its name in the declaration.
+#[must_use]
+pub fn declared_as<'a>(
+    declaration: &'a Declaration,
+    directories: &Directories,
+    client_id: ClientId,
+) -> Option<&'a str> {
+    let is_it = |name: &str, user: &ApplicationUser| {
+        let tenant = user.orgs.iter().find_map(|org| directories.tenants.get(org))?;
+        let directory = directories.seen.get(tenant)?.as_ref().ok()?;
+        match find_registration(name, user, declaration.name.as_deref(), directory) {
+            Ok(Found::Registration(application)) => Some(application.app_id == client_id),
+            _ => None,
+        }
+    };
+    let mut users = declaration.application_users.iter();
+    users.find(|(name, user)| is_it(name, user) == Some(true)).map(|(name, _)| name.as_str())
 }
 
 /// All declared secrets and certificates of the users that are `wanted`, in the order of the declaration; and what

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use futures::stream::{self, StreamExt};
-use keyholder_client::connection::{Given, Origin};
-use keyholder_client::{Connection, Error as ClientError, Http};
+use keyholder_client::connection::{Flags, Given, OrgUrl, Origin, resolve};
+use keyholder_client::{ConfigurationError, Connection, EnvFile, Error as ClientError, Http};
 use keyholder_org::Entitled;
 use keyholder_service_users::audit::report::{Asked, Requests, TenantRequests};
 use keyholder_service_users::declaration::{Declaration, Org, ReadError};
 use keyholder_service_users::{Administrator, Estate};
 use serde_json::Value;
 
-use crate::args::Audit;
+use crate::args::{Audit, ConnectionFlags};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::local::{self, Absent, LocalPlace};
@@ -47,7 +47,7 @@ impl Audited {
                 }
             };
         }
-        match declared(arguments)? {
+        match declared(arguments, printer)? {
             Some((file, declaration)) => {
                 let orgs = all_declared(arguments, &file, &declaration, printer).await?;
                 Ok(Self::new(declaration, Some(file), orgs, None))
@@ -118,19 +118,38 @@ impl Audited {
 }
 
 /// The declaration that is meant; nothing where one org is.
-fn declared(arguments: &Audit) -> Result<Option<(PathBuf, Declaration)>, Failure> {
+fn declared(arguments: &Audit, printer: Printer) -> Result<Option<(PathBuf, Declaration)>, Failure> {
     let flags = &arguments.connection;
     if let Some(file) = &arguments.file {
         return Ok(Some((file.clone(), Declaration::read(file)?)));
     }
-    if flags.place.url.is_some() || flags.place.env_file.is_some() || flags.source.profile.is_some() {
+    if flags.place.url.is_some() || flags.source.profile.is_some() {
         return Ok(None);
     }
-    match Declaration::read(Path::new(DECLARATION)) {
-        Ok(declaration) => Ok(Some((DECLARATION.into(), declaration))),
-        Err(ReadError::File(error)) if error.is_missing() => Ok(None),
-        Err(error) => Err(error.into()),
+    let declaration = match Declaration::read(Path::new(DECLARATION)) {
+        Ok(declaration) => declaration,
+        Err(ReadError::File(error)) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    // An env file says how to sign in, as for `plan`; one of another org than those that are declared means that org.
+    if let Some(url) = url_of_env_file(flags)?
+        && declaration.orgs.values().all(|org| org.url != url)
+    {
+        printer.note(&format!(
+            "`{DECLARATION}` does not declare {url}: that org alone is audited, without the declaration. \
+             `--file {DECLARATION}` audits what is declared"
+        ));
+        return Ok(None);
     }
+    Ok(Some((DECLARATION.into(), declaration)))
+}
+
+/// The org that the env file of the flags names; what is wrong with the file is told where it is used.
+fn url_of_env_file(flags: &ConnectionFlags) -> Result<Option<OrgUrl>, Failure> {
+    let Some(path) = &flags.place.env_file else { return Ok(None) };
+    let file = EnvFile::read(path).map_err(ConfigurationError::from)?;
+    let url = resolve(&Flags::default(), Some(&file), |_| None).url;
+    Ok(url.and_then(|given| given.value.parse().ok()))
 }
 
 async fn all_declared(

@@ -23,8 +23,9 @@ pub(super) fn of(report: &Report, who: bool) -> Vec<String> {
     if !accepted.is_empty() {
         lines.extend([String::new(), "Accepted, and not counted:".to_owned()]);
         for finding in accepted {
-            let until = finding.accepted.as_ref().map(|one| format!(" until {}: {}", one.until, one.reason));
-            lines.push(one_line(&format!("  {}  {}{}", finding.rule, finding.message, until.unwrap_or_default())));
+            lines.push(one_line(&format!("  {}  {}", finding.rule, finding.message)));
+            let accepted = finding.accepted.as_ref();
+            lines.extend(accepted.map(|one| one_line(&format!("    accepted until {}: {}", one.until, one.reason))));
         }
     }
     for unused in &report.unused_acceptances {
