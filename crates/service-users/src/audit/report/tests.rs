@@ -278,7 +278,7 @@ fn what_is_accepted_is_suppressed_skipped_and_told_with_its_reason() {
         expired.subject.key
     );
     let baseline = Baseline::parse(&text, "b.toml".as_ref()).unwrap();
-    report.unused_acceptances = baseline.apply(&mut report.findings, now());
+    report.unused_acceptances = baseline.apply(&mut report.findings, &report.facts);
     let [log, xml, events, _, page] = forms(&report);
     let log: Value = serde_json::from_str(&log).unwrap();
     let results = log["runs"][0]["results"].as_array().unwrap();
