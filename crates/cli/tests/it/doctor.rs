@@ -391,7 +391,8 @@ fn s26_a_mend_takes_no_role_away_and_stays_in_the_examined_org() {
     let folder = tempfile::tempdir().unwrap();
     let (here, port) = (folder.path(), free_port());
     run(here, &["quickstart", "--listen", &port]).done();
-    let _org = RunningOrg::start(here, &["--listen", &port]);
+    let org = RunningOrg::start(here, &["--listen", &port]);
+    let tenant = org.ready["tenantDomain"].as_str().unwrap();
     let beside = ["--administrator-local"];
     let roles = || doctor(here, &beside).step("roles")["facts"]["roles"].clone();
     let before = roles();
@@ -415,7 +416,7 @@ fn s26_a_mend_takes_no_role_away_and_stays_in_the_examined_org() {
     let step = unknown.fails("can", 65, None);
     assert!(step["told"].as_str().unwrap().contains("the org has no such privilege"), "{step:#}");
 
-    let other = run(here, &["org", "add", "Other", "--output", "json"]).json();
+    let other = run(here, &["org", "add", "Other", "--tenant", tenant, "--output", "json"]).json();
     let other = other["url"].as_str().unwrap();
     let said = run(here, &[&mend[..], &["--url", other]].concat()).failed(78);
     assert!(said.contains("is examined") && said.contains(&format!("KEYHOLDER_ORG_URL={other}")), "{said}");
