@@ -40,19 +40,22 @@ class Chromium:
         environment = {**os.environ, "HOME": self.home.name, "TMPDIR": self.home.name}
         for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
             environment.pop(name, None)
-        self.driver = subprocess.Popen(
-            [setting("CHROMEDRIVER"), "--port=0"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        port = None
-        while port is None:
-            line = self.driver.stdout.readline()
-            if not line:
-                raise WebDriverError("chromedriver ended before it answered")
-            port = re.search(r"started successfully on port (\d+)", line)
+        # It binds a port that is free for IPv4 for IPv6 too, where another test may have just taken it.
+        for _ in range(5):
+            self.driver = subprocess.Popen(
+                [setting("CHROMEDRIVER"), "--port=0"],
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            lines = (re.search(r"started successfully on port (\d+)", line) for line in self.driver.stdout)
+            port = next((found for found in lines if found), None)
+            if port:
+                break
+            self.driver.wait()
+        else:
+            raise WebDriverError("chromedriver ended before it answered, five times")
         self.at = f"http://127.0.0.1:{port.group(1)}/session"
         options = {
             "binary": setting("CHROMIUM"),
