@@ -20,6 +20,7 @@ mod path;
 mod plans;
 mod remote_sinks;
 mod rights;
+mod rotate_lag;
 mod sinks;
 mod strangers;
 mod subscribers;

@@ -1,0 +1,214 @@
+//! Rotations in a directory that lags: what was just written to it is not what it shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Method, Request, Response};
+use keyholder_client::time::SkippingSleep;
+use keyholder_client::transport::Network;
+use keyholder_client::{Error as ClientError, Http, NetworkOptions, Tokens, Transport};
+use keyholder_foundation::{ManualClock, Timestamp, WallClock};
+use keyholder_service_users::apply::Proving;
+use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
+use keyholder_service_users::rotate::{Aim, Came, Manner, find, rotate};
+use keyholder_service_users::{
+    Administrator, Error, Estate, Event, Journal, Kept, KeyKind, Sinks, bring_about, open_sink,
+};
+use keyholder_testkit::World;
+use serde_json::Value;
+
+/// Which reads are late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Late {
+    /// Every one, for so long after a write.
+    All(Duration),
+    /// Every other one: two replicas answer in turn, and one of them learns that much later.
+    EveryOther(Duration),
+}
+
+/// A network behind which the directory shows registrations as they were before the last writes.
+#[derive(Debug)]
+struct Lagging {
+    network: Network,
+    clock: Arc<ManualClock>,
+    late: Mutex<Option<Late>>,
+    seen: Mutex<Shown>,
+}
+
+#[derive(Debug, Default)]
+struct Shown {
+    /// What each address would have shown before a write, and until when it does.
+    stale: BTreeMap<String, (Timestamp, Response<Bytes>)>,
+    /// How to ask for each address that was asked for.
+    asked: BTreeMap<String, Request<Bytes>>,
+    reads: usize,
+    told_late: usize,
+}
+
+impl Lagging {
+    fn stale(&self, address: &str) -> Option<Response<Bytes>> {
+        let late = (*self.late.lock().unwrap())?;
+        let mut shown = self.seen.lock().unwrap();
+        shown.reads += 1;
+        let is_turn = late.is_for_all() || shown.reads % 2 == 0;
+        let (until, answer) = shown.stale.get(address)?;
+        let answer = (is_turn && self.clock.now() < *until).then(|| answer.clone())?;
+        shown.told_late += 1;
+        Some(answer)
+    }
+
+    /// Before a write: what is shown now is shown for a while yet.
+    async fn keep(&self) -> Result<(), ClientError> {
+        let Some(late) = *self.late.lock().unwrap() else { return Ok(()) };
+        let asked: Vec<_> = self.seen.lock().unwrap().asked.clone().into_iter().collect();
+        for (address, request) in asked {
+            let before = self.network.send(request).await?;
+            let now = self.clock.now();
+            let stale = &mut self.seen.lock().unwrap().stale;
+            if before.status().is_success() && stale.get(&address).is_none_or(|(until, _)| *until <= now) {
+                stale.insert(address, (now.plus(late.time()), before));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Late {
+    fn time(self) -> Duration {
+        let (Self::All(time) | Self::EveryOther(time)) = self;
+        time
+    }
+
+    fn is_for_all(self) -> bool {
+        matches!(self, Self::All(_))
+    }
+}
+
+impl Transport for Lagging {
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, ClientError>> {
+        Box::pin(async move {
+            let address = request.uri().to_string();
+            if !address.contains("/v1.0/applications") {
+                return self.network.send(request).await;
+            }
+            if request.method() != Method::GET {
+                self.keep().await?;
+                return self.network.send(request).await;
+            }
+            self.seen.lock().unwrap().asked.insert(address.clone(), request.clone());
+            match self.stale(&address) {
+                Some(answer) => Ok(answer),
+                None => self.network.send(request).await,
+            }
+        })
+    }
+}
+
+struct Case {
+    world: World,
+    folder: tempfile::TempDir,
+    network: Arc<Lagging>,
+    kind: KeyKind,
+}
+
+impl Case {
+    async fn new(kind: KeyKind) -> Self {
+        let world = World::start().await;
+        let options = NetworkOptions { ca_file: world.connection().ca_file, ..NetworkOptions::default() };
+        let network = Arc::new(Lagging {
+            network: Network::new(options).unwrap(),
+            clock: world.clock(),
+            late: Mutex::default(),
+            seen: Mutex::default(),
+        });
+        let case = Self { world, folder: tempfile::tempdir().unwrap(), network, kind };
+        let administrator = case.administrator().await;
+        let declaration =
+            Declaration::reading_contacts("orders", &administrator.connection.url, Sink::EnvFile(case.env()));
+        let estate = Estate::new(&declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
+        let sinks = Sinks::of(&declaration, None).unwrap();
+        bring_about(&estate, &declaration, &sinks, Proving::default(), &|_: &Event| {}).await.unwrap();
+        case.rotated().await.unwrap();
+        case
+    }
+
+    fn env(&self) -> PathBuf {
+        self.folder.path().join("orders.env")
+    }
+
+    async fn administrator(&self) -> Administrator {
+        let clock = self.world.clock();
+        let http = Http::new(self.network.clone(), clock.clone(), Arc::new(SkippingSleep(clock)));
+        Administrator::connect(self.world.connection(), http).await.unwrap()
+    }
+
+    async fn rotated(&self) -> Result<Came, Error> {
+        // The org's clock stands still: two that are made at once would be of one age.
+        self.world.advance(Duration::from_secs(60));
+        let administrator = self.administrator().await;
+        let sink = open_sink(&Sink::EnvFile(self.env()), None).unwrap();
+        let found = find(&administrator, "orders").await?;
+        let aim = Aim { kind: Some(self.kind), ..found.aim(&administrator, sink.as_ref(), None) };
+        let journal = Journal::new(self.folder.path().join("journal"));
+        rotate(&aim, Manner::default(), &journal, &|_: &Event| {}).await.map(|rotated| rotated.came)
+    }
+
+    /// What the directory really has.
+    async fn there(&self) -> BTreeSet<String> {
+        let token = self.world.admin_token().await;
+        let found = self.world.graph(&token, "GET", "applications?$filter=displayName eq 'orders'", None).await;
+        let of = |name: &str| found.body["value"][0][name].as_array().cloned().unwrap_or_default();
+        let all: Vec<Value> = of("passwordCredentials").into_iter().chain(of("keyCredentials")).collect();
+        all.iter().map(|one| one["keyId"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Whatever has come of it, what the place holds lets in.
+    async fn works(&self, when: &str) {
+        let sink = open_sink(&Sink::EnvFile(self.env()), None).unwrap();
+        let Kept::Key { key, .. } = sink.load().await.unwrap() else { panic!("{when}: the place holds nothing") };
+        let administrator = self.administrator().await;
+        let authority = administrator.org.tokens().authority().clone();
+        let tokens = Tokens::new(key.credential().unwrap(), authority, administrator.http.clone());
+        let told = administrator.org.with_tokens(tokens).who_am_i().await;
+        told.unwrap_or_else(|error| panic!("{when}: {error}"));
+    }
+}
+
+async fn a_lagging_directory_loses_nothing(kind: KeyKind) {
+    for late in
+        [10, 45, 600].map(Duration::from_secs).into_iter().flat_map(|time| [Late::All(time), Late::EveryOther(time)])
+    {
+        let case = Case::new(kind).await;
+        let before = case.there().await;
+        assert_eq!(before.len(), 1);
+        *case.network.late.lock().unwrap() = Some(late);
+        let mut ended = Vec::new();
+        for run in 0..3 {
+            let came = case.rotated().await;
+            case.works(&format!("{late:?}, run {run}, which came to {came:?}")).await;
+            ended.push(came);
+        }
+        assert!(case.network.seen.lock().unwrap().told_late > 0, "{late:?}");
+        // What a run could not see then, one that sees all puts right.
+        *case.network.late.lock().unwrap() = None;
+        case.world.advance(Duration::from_secs(20 * 60));
+        case.rotated().await.unwrap_or_else(|error| panic!("{late:?}: {error}, after {ended:?}"));
+        case.works("in the end").await;
+        let left = case.there().await;
+        assert!(left.len() == 1 && left.is_disjoint(&before), "{late:?}: {left:?} of {before:?}, after {ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s08_secrets_are_replaced_in_a_directory_that_lags() {
+    a_lagging_directory_loses_nothing(KeyKind::Secret).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s08_certificates_are_replaced_in_a_directory_that_lags() {
+    a_lagging_directory_loses_nothing(KeyKind::Certificate).await;
+}
