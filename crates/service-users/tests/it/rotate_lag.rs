@@ -54,7 +54,7 @@ impl Lagging {
         let late = (*self.late.lock().unwrap())?;
         let mut shown = self.seen.lock().unwrap();
         shown.reads += 1;
-        let is_turn = late.is_for_all() || shown.reads % 2 == 0;
+        let is_turn = late.is_for_all() || shown.reads.is_multiple_of(2);
         let (until, answer) = shown.stale.get(address)?;
         let answer = (is_turn && self.clock.now() < *until).then(|| answer.clone())?;
         shown.told_late += 1;
