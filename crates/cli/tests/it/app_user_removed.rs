@@ -41,9 +41,7 @@ impl Case {
     }
 
     fn setting(&self, name: &str) -> String {
-        let env = fs::read_to_string(self.path().join(self.env())).unwrap();
-        let line = env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
-        line.trim_matches('\'').to_owned()
+        crate::program::setting(&self.path().join(self.env()), name)
     }
 }
 

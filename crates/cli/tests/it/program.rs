@@ -63,10 +63,6 @@ pub(crate) fn keyholder(folder: &Path) -> Command {
 /// The binary, to be run in `folder` as the administrator of the local org there: as against any org that
 /// is not this machine's own.
 pub(crate) fn as_administrator(folder: &Path) -> Command {
-    let env = std::fs::read_to_string(folder.join(".keyholder/org.env")).unwrap();
-    let setting = |name: &str| {
-        env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap().trim_matches('\'').to_owned()
-    };
     let mut command = keyholder(folder);
     for (name, value) in [
         ("KEYHOLDER_ORG_URL", "KEYHOLDER_ORG_URL"),
@@ -74,9 +70,18 @@ pub(crate) fn as_administrator(folder: &Path) -> Command {
         ("KEYHOLDER_CLIENT_SECRET", "KEYHOLDER_ADMIN_CLIENT_SECRET"),
         ("KEYHOLDER_CA_FILE", "KEYHOLDER_CA_FILE"),
     ] {
-        command.env(name, setting(value));
+        command.env(name, setting(&folder.join(".keyholder/org.env"), value));
     }
     command
+}
+
+/// A variable of an env file.
+#[track_caller]
+pub(crate) fn setting(file: &Path, name: &str) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    let line =
+        text.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap_or_else(|| panic!("no {name}"));
+    line.trim_matches('\'').to_owned()
 }
 
 /// Runs the binary to its end.

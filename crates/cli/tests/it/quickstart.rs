@@ -9,7 +9,7 @@ use keyholder_foundation::Timestamp;
 use keyholder_service_users::{Journal, Loan};
 use serde_json::Value;
 
-use crate::program::{Ended, free_port, keyholder, run};
+use crate::program::{Ended, free_port, keyholder, run, setting};
 
 const ENV: &str = ".keyholder/orders-sync.env";
 
@@ -17,12 +17,6 @@ fn quickstart(folder: &Path, port: &str, more: &[&str]) -> Ended {
     let mut arguments = vec!["quickstart", "--listen", port];
     arguments.extend(more);
     run(folder, &arguments)
-}
-
-fn setting(folder: &Path, file: &str, name: &str) -> String {
-    let text = fs::read_to_string(folder.join(file)).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap_or_default();
-    line.trim_matches('\'').to_owned()
 }
 
 fn outcomes(facts: &Value) -> Vec<String> {
@@ -92,12 +86,12 @@ fn an_org_of_one_command_answers_where_it_was_last() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     quickstart(folder.path(), &port, &[]).done();
-    let origin = setting(folder.path(), ".keyholder/org.env", "KEYHOLDER_ORIGIN");
+    let origin = setting(&folder.path().join(".keyholder/org.env"), "KEYHOLDER_ORIGIN");
     run(folder.path(), &["quickstart"]).done();
-    assert_eq!(setting(folder.path(), ".keyholder/org.env", "KEYHOLDER_ORIGIN"), origin);
+    assert_eq!(setting(&folder.path().join(".keyholder/org.env"), "KEYHOLDER_ORIGIN"), origin);
     // A command that only opens the folder writes no other address either.
     run(folder.path(), &["org", "persona", "without-rights"]).done();
-    assert_eq!(setting(folder.path(), ".keyholder/without-rights.env", "KEYHOLDER_ORIGIN"), origin);
+    assert_eq!(setting(&folder.path().join(".keyholder/without-rights.env"), "KEYHOLDER_ORIGIN"), origin);
     let _taken = std::net::TcpListener::bind(&port).unwrap();
     let said = run(folder.path(), &["quickstart"]).failed(73);
     assert!(said.contains("answered last") && said.contains("keyholder org start --listen"), "{said}");
@@ -115,7 +109,7 @@ fn s25_the_secret_is_in_its_file_and_nowhere_else() {
         (".keyholder/org.env", vec!["KEYHOLDER_ADMIN_CLIENT_SECRET", "KEYHOLDER_ADMIN_PASSWORD"]),
     ] {
         for name in names {
-            let secret = setting(folder.path(), file, name);
+            let secret = setting(&folder.path().join(file), name);
             assert!(secret.len() >= 16, "{name} is {} long", secret.len());
             assert!(!printed.contains(&secret), "{name} was printed");
             let stored = files(&folder.path().join(".keyholder"));
@@ -159,7 +153,7 @@ fn s07_a_lost_or_useless_env_file_gets_a_new_secret_and_leaves_no_orphan() {
     let port = free_port();
     quickstart(folder.path(), &port, &[]).done();
     let env = folder.path().join(ENV);
-    let old = setting(folder.path(), ENV, "KEYHOLDER_CLIENT_SECRET");
+    let old = setting(&folder.path().join(ENV), "KEYHOLDER_CLIENT_SECRET");
     let useless = fs::read_to_string(&env).unwrap().replace(&old, &format!("{}x", &old[1..]));
     for lost in [None, Some(useless)] {
         match &lost {
@@ -167,7 +161,7 @@ fn s07_a_lost_or_useless_env_file_gets_a_new_secret_and_leaves_no_orphan() {
             Some(text) => fs::write(&env, text).unwrap(),
         }
         let said = quickstart(folder.path(), &port, &[]).done();
-        let new = setting(folder.path(), ENV, "KEYHOLDER_CLIENT_SECRET");
+        let new = setting(&folder.path().join(ENV), "KEYHOLDER_CLIENT_SECRET");
         assert!(new != old && new.len() >= 32, "a new secret: {said}");
         assert!(said.contains("secret"), "{said}");
         let again = quickstart(folder.path(), &port, &["--output", "json"]).json();
@@ -223,7 +217,7 @@ fn s10_rights_beyond_the_definition_are_said_where_people_read() {
     quickstart(folder.path(), &port, &[]).done();
     let org = crate::program::RunningOrg::start(folder.path(), &["--listen", &port]);
     let env = ".keyholder/org.env";
-    let setting = |name: &str| setting(folder.path(), env, name);
+    let setting = |name: &str| setting(&folder.path().join(env), name);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         use keyholder_client::{Connection, Dataverse, Http, NetworkOptions};
@@ -288,8 +282,8 @@ fn removing_it_strikes_out_what_was_lent_to_it() {
     let here = folder.path();
     let port = free_port();
     run(here, &["quickstart", "--listen", &port]).done();
-    let org: OrgUrl = setting(here, ".keyholder/org.env", "KEYHOLDER_ORG_URL").parse().unwrap();
-    let client_id = setting(here, ENV, "KEYHOLDER_CLIENT_ID").parse().unwrap();
+    let org: OrgUrl = setting(&here.join(".keyholder/org.env"), "KEYHOLDER_ORG_URL").parse().unwrap();
+    let client_id = setting(&here.join(ENV), "KEYHOLDER_CLIENT_ID").parse().unwrap();
     let journal = Journal::new(here.join(".keyholder/journal"));
     let now = Timestamp::from_unix_seconds(1_800_000_000);
     drop(journal.record(Loan::Elevation { org: org.to_string(), client_id, key: None }, now).unwrap());

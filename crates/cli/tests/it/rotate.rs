@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::pipelines::Issuer;
-use crate::program::{Ended, RunningOrg, as_administrator, ended, free_port, run};
+use crate::program::{Ended, RunningOrg, as_administrator, ended, free_port, run, setting};
 
 pub(crate) const APP: &str = "orders-sync";
 
@@ -536,6 +536,7 @@ fn a_password_that_its_program_does_not_take_is_kept_until_it_does() {
     fs::write(here.join("sealed"), "").unwrap();
     let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"])).failed(1);
     assert!(said.contains("the vault is sealed") && said.contains(".password.env` holds it"), "{said}");
+    assert_eq!(said.matches("did not take the credential").count(), 1, "{said}");
     let journal = here.join("state/keyholder/journal");
     let [kept] = pending(&journal).try_into().unwrap();
     assert!(keyholder_platform::is_private(&journal.join(&kept)).unwrap());
@@ -546,6 +547,46 @@ fn a_password_that_its_program_does_not_take_is_kept_until_it_does() {
     assert!(pending(&journal).is_empty());
     let new = fs::read_to_string(here.join("vault")).unwrap();
     assert!(new != first && !said.contains(new.trim()));
+}
+
+/// Of two machines that replace one password the later one wins: the other says so, and a further run sets its own.
+#[cfg(unix)]
+#[test]
+fn a_password_that_another_machine_replaces_meanwhile_is_not_told_as_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", &free_port()]);
+    let url = org.ready["orgUrl"].as_str().unwrap();
+    let declared = |name: &str, script: &str, program: String| {
+        fs::write(here.join(script), program).unwrap();
+        let place = format!("{{ command = [\"sh\", \"{script}\"] }}");
+        fs::write(here.join(name), with_person(url, "svc-legacy@keyholder.localhost", &place)).unwrap();
+    };
+    // The other machine is one with another journal; it begins while this one's program has the new password.
+    let race = format!(
+        "cat > vault\nif test -e race; then rm race; unset KEYHOLDER_USERNAME KEYHOLDER_TENANT_ID; \
+         XDG_STATE_HOME=elsewhere '{}' rotate --file other.toml --all --yes --env-file admin.env; fi\n",
+        env!("CARGO_BIN_EXE_keyholder")
+    );
+    declared("keyholder.toml", "vault.sh", race);
+    declared("other.toml", "other.sh", "cat > other\n".to_owned());
+    let org_env = here.join(".keyholder/org.env");
+    let admin = |name: &str| format!("{name}='{}'\n", setting(&org_env, &name.replace("CLIENT", "ADMIN_CLIENT")));
+    let admin = ["KEYHOLDER_ORG_URL", "KEYHOLDER_CA_FILE", "KEYHOLDER_CLIENT_ID", "KEYHOLDER_CLIENT_SECRET"].map(admin);
+    keyholder_platform::write_private(&here.join("admin.env"), admin.concat().as_bytes()).unwrap();
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    fs::write(here.join("race"), "").unwrap();
+    let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"])).failed(1);
+    assert!(said.contains("holds another password than the directory takes"), "{said}");
+    let lets_in = |file: &str| {
+        let person = ["whoami", "--username", "svc-legacy@keyholder.localhost", "--password-file", file, "--url", url];
+        let ca = org.ready["caFile"].as_str().unwrap();
+        run(here, &[&person[..], &["--ca-file", ca]].concat()).code() == 0
+    };
+    assert!(lets_in("other") && !lets_in("vault"), "{said}");
+    ended(as_administrator(here).args(["rotate", "--all", "--yes"])).done();
+    assert!(lets_in("vault") && !lets_in("other"));
+    assert!(pending(&here.join("state/keyholder/journal")).is_empty());
 }
 
 #[test]

@@ -50,9 +50,7 @@ impl Case {
 
     /// What the customer's own env file says.
     fn setting(&self, name: &str) -> String {
-        let env = fs::read_to_string(self.world.file(&format!("{THEIRS}.env"))).unwrap();
-        let value = env.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
-        value.trim_matches('\'').to_owned()
+        crate::program::setting(&self.world.file(&format!("{THEIRS}.env")), name)
     }
 
     fn run(&self, mut command: Command) -> Ended {

@@ -269,10 +269,13 @@ impl Renewal {
             error @ Error::Service { .. } => error,
             error => {
                 let kept = self.pending_path().display().to_string();
-                let reason = format!(
-                    "{}; the new password is set, and `{kept}` holds it until another run brings it there",
-                    crate::error::with_causes(&error)
-                );
+                let said = match &error {
+                    Error::Sink(failed) => failed.refusal().map(str::to_owned),
+                    _ => None,
+                };
+                let said = said.unwrap_or_else(|| crate::error::with_causes(&error));
+                let reason =
+                    format!("{said}; the new password is set, and `{kept}` holds it until another run brings it there");
                 SinkError::Refused { place: self.sink.place().to_owned(), reason }.into()
             }
         }

@@ -98,6 +98,15 @@ impl SinkError {
         matches!(self, Self::MayHold(_))
     }
 
+    /// What the place itself said when it did not take the key.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Refused { reason, .. } => Some(reason),
+            Self::MayHold(error) => error.refusal(),
+            _ => None,
+        }
+    }
+
     /// The exit code's kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
