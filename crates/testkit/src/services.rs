@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use github::{GITHUB_TOKEN, GitHub};
-pub use key_vault::KeyVault;
+pub use github::{GITHUB_KEY, GITHUB_TOKEN, GitHub};
+pub use key_vault::{KEY_VAULT_TOKEN, KeyVault};
 
 /// Largest body that is read, in bytes.
 const LARGEST: usize = 1 << 20;

@@ -12,6 +12,7 @@ mod dataverse;
 mod issuers;
 mod node;
 mod pages;
+mod places;
 mod program;
 mod python;
 mod rust;

@@ -63,6 +63,11 @@ impl Stage {
         Some(Self { world, made, issuer })
     }
 
+    /// The world.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Runs a script of `python/`.
     pub(crate) async fn python(&self, script: &str) {
         self.python_with(script, &[]).await;

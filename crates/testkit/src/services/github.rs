@@ -12,6 +12,8 @@ use super::{Asked, Fault, Server, Told};
 
 /// The token that it takes.
 pub const GITHUB_TOKEN: &str = "ghp_test0123456789";
+/// The private key of every repository, environment and organization.
+pub const GITHUB_KEY: [u8; 32] = [7; 32];
 const KEY_ID: &str = "012345678912345678";
 
 /// A GitHub of which `contoso/orders`, its environment `Prod env/1` and the organization `contoso` have secrets.
@@ -38,7 +40,7 @@ impl GitHub {
     #[must_use]
     pub fn start() -> Self {
         let kept: Arc<Mutex<BTreeMap<String, Kept>>> = Arc::default();
-        let (all, private) = (kept.clone(), SecretKey::from([7; 32]));
+        let (all, private) = (kept.clone(), SecretKey::from(GITHUB_KEY));
         let answering = move |asked: &Asked| {
             let mut kept = all.lock().unwrap_or_else(PoisonError::into_inner);
             answer(asked, &mut kept, &private).unwrap_or_else(|told| told)

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::{Asked, Fault, Server, Told};
 
 const TENANT: &str = "9f0c1f3e-7b7a-4a43-8d2a-0a8a6c9c6a01";
-const TOKEN: &str = "token-of-the-vault";
+/// The token that it gives out and takes.
+pub const KEY_VAULT_TOKEN: &str = "token-of-the-vault";
 const MOMENT: i64 = 1_800_000_000;
 
 /// A vault on https, with a certificate authority of its own.
@@ -97,6 +98,8 @@ impl KeyVault {
 fn tls() -> (Arc<rustls::ServerConfig>, String) {
     let mut parameters = CertificateParams::default();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Another name than the certificate's, which OpenSSL would take for self-signed.
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "The vault's authority");
     let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key")).expect("an authority");
     let key = KeyPair::generate().expect("a key");
     let parameters = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
@@ -124,9 +127,11 @@ fn answer(asked: &Asked, state: &mut State) -> Result<Told, Told> {
     if asked.method == "POST" && path == format!("/{TENANT}/oauth2/v2.0/token") {
         return Ok(sign_in(asked));
     }
-    let name = path.strip_prefix("/secrets/").filter(|name| !name.is_empty() && !name.contains('/'));
+    // Who asks for no version may say so by a slash, as Microsoft's clients do.
+    let name = path.strip_prefix("/secrets/").map(|name| name.strip_suffix('/').unwrap_or(name));
+    let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
     let name = name.ok_or_else(|| refused(404, "NotFound", None, "no such path"))?;
-    if asked.header("authorization") != format!("Bearer {TOKEN}") {
+    if asked.header("authorization") != format!("Bearer {KEY_VAULT_TOKEN}") {
         let challenge = format!(
             "Bearer authorization=\"https://localhost:{}/{TENANT}\", resource=\"https://vault.azure.net\"",
             state.port
@@ -182,7 +187,7 @@ fn sign_in(asked: &Asked) -> Told {
     if !is_asked {
         return Told::new(400, json!({ "error": "invalid_scope", "error_description": "AADSTS70011: another scope" }));
     }
-    Told::new(200, json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": TOKEN }))
+    Told::new(200, json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": KEY_VAULT_TOKEN }))
 }
 
 /// What a PUT makes the current version.
