@@ -80,7 +80,9 @@ impl From<ConfigurationError> for Failure {
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         let exit = match error {
-            FileError::Io { .. } | FileError::NotOwn { .. } | FileError::Link { .. } => Exit::CannotCreate,
+            FileError::Io { .. } | FileError::NotOwn { .. } | FileError::Link { .. } | FileError::Unsettled { .. } => {
+                Exit::CannotCreate
+            }
             FileError::TooLarge { .. } | FileError::NotText { .. } | FileError::NotRegular { .. } => Exit::BadData,
         };
         Self::new(exit, error.to_string())

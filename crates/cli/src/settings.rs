@@ -43,7 +43,7 @@ pub(crate) async fn administrator(flags: &ConnectionFlags, printer: Printer) -> 
 /// The same by a connection that was found elsewhere.
 pub(crate) async fn administrator_of(connection: Connection) -> Result<Administrator, Failure> {
     let (http, github) = (http(connection.ca_file.clone())?, github()?);
-    Ok(Administrator { github, ..Administrator::connect(connection, http).await? })
+    Ok(Administrator::connect(connection, http).await?.with_github(github))
 }
 
 /// The environment's names for the way into GitHub, each as GitHub's own programs know it.

@@ -164,4 +164,4 @@ pub use retry::RetryPolicy;
 pub use token::{AccessToken, Tokens};
 pub use transport::{NetworkOptions, Transport};
 pub use waits::{Wait, WaitReason};
-pub use wire::Http;
+pub use wire::{Http, Repeated};

@@ -121,6 +121,8 @@ impl Http {
     /// The same for a request that may be carried out twice whatever its method says: one for a token, one that puts a
     /// whole thing in its place.
     ///
+    /// The answer says by [`Repeated`] whether it is that of a further try.
+    ///
     /// # Errors
     /// As [`Http::send`].
     pub async fn send_repeatable(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Error> {
@@ -135,12 +137,22 @@ impl Http {
         caller: Option<ClientId>,
     ) -> Result<Response<Bytes>, Error> {
         let mut attempt = 1;
+        let mut is_repeated = false;
         loop {
-            let outcome = self.send_once(request).await;
+            let mut outcome = self.send_once(request).await;
             match self.policy.wait(method, attempt, &outcome, self.clock.now()) {
-                None => return outcome,
                 Some(wait) => self.wait_before_repeating(wait, &outcome, caller).await,
+                None => {
+                    if let Ok(answer) = &mut outcome
+                        && is_repeated
+                    {
+                        answer.extensions_mut().insert(Repeated);
+                    }
+                    return outcome;
+                }
             }
+            // What a limit refused was not carried out.
+            is_repeated |= !matches!(&outcome, Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS);
             attempt += 1;
         }
     }
@@ -175,6 +187,11 @@ impl Http {
         outcome
     }
 }
+
+/// Among the extensions of an answer: the request had been sent before, and may have been carried out then, whatever this
+/// answer says.
+#[derive(Debug, Clone, Copy)]
+pub struct Repeated;
 
 /// A request of `method` on `url` with these headers.
 pub(crate) fn request(method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Request<Bytes>, Error> {

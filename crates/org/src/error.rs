@@ -75,7 +75,7 @@ impl StartError {
             Self::Folder(folder) => match folder {
                 FolderError::Damaged { .. } | FolderError::Newer { .. } => Fault::Data,
                 FolderError::File(file) => match file {
-                    FileError::Io { .. } | FileError::NotOwn { .. } => Fault::System,
+                    FileError::Io { .. } | FileError::NotOwn { .. } | FileError::Unsettled { .. } => Fault::System,
                     FileError::TooLarge { .. }
                     | FileError::NotText { .. }
                     | FileError::NotRegular { .. }

@@ -13,6 +13,9 @@ use crate::system;
 /// How much of what a program prints is kept, in bytes: the end, where the reason stands.
 const KEPT: usize = 4096;
 
+/// How long it takes to write what there is room for.
+const SOON: Duration = Duration::from_secs(1);
+
 /// A program that has ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -47,13 +50,15 @@ pub enum CommandError {
         /// The program.
         program: String,
     },
-    /// It ended without reading its input.
-    #[error("`{program}` did not read its standard input{}", said(complaint))]
+    /// It ended without reading its input to the end.
+    #[error("`{program}` did not read its standard input{}{}", if *nothing { "" } else { " to the end" }, said(complaint))]
     Unread {
         /// The program.
         program: String,
         /// The end of what it wrote to standard error.
         complaint: String,
+        /// Whether it read nothing at all.
+        nothing: bool,
     },
     /// The system lost it.
     #[error("cannot wait for `{program}`: {source}")]
@@ -125,7 +130,11 @@ pub fn run_with_input(
     let (program, arguments) = words.split_first().map_or(("", words), |(program, rest)| (program.as_str(), rest));
     let name = || program.to_owned();
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let started = |source| CommandError::Start { program: name(), source };
+    // Its other end stays here too: what is still in it when the program has ended was not read.
+    let (unread, mut pipe) = io::pipe().map_err(started)?;
+    command.args(arguments).stdin(unread.try_clone().map_err(started)?);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     for (variable, _) in std::env::vars_os() {
         if variable.to_str().is_some_and(&hidden) {
             command.env_remove(variable);
@@ -133,22 +142,24 @@ pub fn run_with_input(
     }
     command.envs(shown.iter().map(|(name, value)| (*name, value)));
     system::lead_group(&mut command);
-    let (stdin, stdout, stderr) = {
+    let (stdout, stderr) = {
         let mut led = leash.led();
         if !matches!(*led, Led::Waits) {
             return Err(CommandError::Stopped { program: name() });
         }
-        let mut child = command.spawn().map_err(|source| CommandError::Start { program: name(), source })?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let mut child = command.spawn().map_err(started)?;
+        // It holds the program's end of the input.
+        drop(command);
+        let pipes = (child.stdout.take(), child.stderr.take());
         *led = Led::Runs(child);
         pipes
     };
 
     // Each pipe is served at once, so that neither side waits for the other.
-    let fed = stdin.map(|mut pipe| {
+    let fed = {
         let input = input.clone();
         answer(move || pipe.write_all(input.expose().as_bytes()))
-    });
+    };
     let out = stdout.map(|pipe| answer(move || end_of(pipe)));
     let err = stderr.map(|pipe| answer(move || end_of(pipe)));
 
@@ -172,13 +183,20 @@ pub fn run_with_input(
         Ok(None) => return too_slow(),
         Err(source) => return Err(CommandError::Lost { program: name(), source }),
     };
-    // With the program gone, a write that still waits has nobody left to read it but what the program
+    // What a pipe holds is written at once. A write that still waits has nobody left to read it but what the program
     // started and kept its input.
-    let fed = fed.and_then(|fed| fed.recv_timeout(left()).ok());
-    match fed {
-        Some(Err(_)) if status.success() => Err(CommandError::Unread { program: name(), complaint }),
-        _ => Ok(Ended { status, complaint }),
+    let written = fed.recv_timeout(left().min(SOON)).ok();
+    let left_in_it = system::unread(&unread).unwrap_or(0);
+    drop(unread);
+    let was_read = match written {
+        Some(written) => written.is_ok() && left_in_it == 0,
+        None => fed.recv_timeout(left()).is_ok_and(|written| written.is_ok()),
+    };
+    if status.success() && !was_read {
+        let nothing = left_in_it == input.expose().len();
+        return Err(CommandError::Unread { program: name(), complaint, nothing });
     }
+    Ok(Ended { status, complaint })
 }
 
 /// How a program ended; nothing when no time is left, or when it was stopped. The system tells nobody of an end who does
@@ -298,10 +316,23 @@ mod tests {
 
     #[test]
     fn one_that_reads_nothing_has_nothing() {
-        // More than a pipe holds, so that writing it fails for sure.
-        let words = ["true".to_owned()];
-        let error = run_with_input(&words, &Secret::new("x".repeat(1 << 20)), &[], |_| false, LONG, &Leash::default())
-            .unwrap_err();
-        assert!(matches!(error, CommandError::Unread { .. }), "{error}");
+        let unread = |script: &str, input: &str| {
+            let words = ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+            match run_with_input(&words, &Secret::new(input), &[], |_| false, LONG, &Leash::default()) {
+                Err(CommandError::Unread { nothing, .. }) => Some(nothing),
+                ended => {
+                    ended.unwrap();
+                    None
+                }
+            }
+        };
+        for script in ["true", "cat file >/dev/null 2>&1 || true", "exec <&-"] {
+            assert_eq!(unread(script, "hunter2"), Some(true), "{script}");
+        }
+        // A shell reads a line letter by letter.
+        assert_eq!(unread("read line", "hunter2\nhunter3\n"), Some(false));
+        assert_eq!(unread("read line; read line", "hunter2\nhunter3\n"), None);
+        // More than a pipe holds.
+        assert_eq!(unread("true", &"x".repeat(1 << 20)), Some(false));
     }
 }

@@ -46,6 +46,14 @@ pub enum FileError {
         /// Which file.
         path: PathBuf,
     },
+    /// The file was written and stands, but nobody knows whether it does after a loss of power.
+    #[error("`{}` is written, and may be as it was before after a loss of power: {source}", path.display())]
+    Unsettled {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The file is not UTF-8.
     #[error("`{}` is not a UTF-8 text", path.display())]
     NotText {
@@ -245,6 +253,18 @@ fn open_itself(path: &Path, write: bool) -> Result<File, FileError> {
     }
 }
 
+/// Whether there is a file of that name that belongs to another user: written anew it would be the caller's, and that
+/// user's programs could not read it any more.
+///
+/// # Errors
+/// [`FileError::Io`] when it cannot be looked at.
+pub fn is_anothers(path: &Path) -> Result<bool, FileError> {
+    match system::is_anothers(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map_err(failed("look at", path)),
+    }
+}
+
 /// Whether nobody but the owner may read the file.
 ///
 /// # Errors
@@ -257,7 +277,7 @@ pub fn is_private(path: &Path) -> Result<bool, FileError> {
 /// a new file beside it is written, made durable and renamed over it.
 ///
 /// # Errors
-/// [`FileError::Io`]; the old content then still stands.
+/// [`FileError::Io`]; the old content then still stands. [`FileError::Unsettled`], where the new one does.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write(path, content, true, system::create_private_file)
 }
@@ -275,7 +295,7 @@ pub fn write_private_passing(path: &Path, content: &[u8]) -> Result<(), FileErro
 /// did; whole or not at all, as [`write_private`].
 ///
 /// # Errors
-/// [`FileError::Io`]; the old content then still stands.
+/// As [`write_private`].
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write(path, content, true, |beside| {
         let file = File::create_new(beside)?;
@@ -308,13 +328,16 @@ fn write(
         if durable {
             file.sync_all()?;
         }
-        std::fs::rename(&beside, path)?;
-        if durable { system::sync_folder(folder) } else { Ok(()) }
+        std::fs::rename(&beside, path)
     })();
     if written.is_err() {
         let _ = std::fs::remove_file(&beside);
     }
-    written.map_err(failed("write", path))
+    written.map_err(failed("write", path))?;
+    if !durable {
+        return Ok(());
+    }
+    system::sync_folder(folder).map_err(|source| FileError::Unsettled { path: path.to_path_buf(), source })
 }
 
 /// Writes `content` to a new file, with the rights that the user's new files have; one that is there

@@ -27,9 +27,9 @@ use other as system;
 pub use command::{CommandError, Ended, Leash, run_with_input};
 pub use env_file::{EnvFile, EnvFileError};
 pub use files::{
-    FileCursor, FileError, create_new, create_private_file, create_private_folder, is_private, is_same_file,
-    make_private_file, narrow, open_own, read_bounded, read_bytes_bounded, read_own_bounded, regular_file, whole_path,
-    write_private, write_private_passing, write_whole,
+    FileCursor, FileError, create_new, create_private_file, create_private_folder, is_anothers, is_private,
+    is_same_file, make_private_file, narrow, open_own, read_bounded, read_bytes_bounded, read_own_bounded,
+    regular_file, whole_path, write_private, write_private_passing, write_whole,
 };
 pub use heap::keep_few_heaps;
 pub use lock::{FileLock, FolderLock, LockError};

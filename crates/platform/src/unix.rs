@@ -102,9 +102,23 @@ pub(crate) fn is_private(path: &Path) -> io::Result<bool> {
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 == 0)
 }
 
-/// A rename is durable only when the folder that holds the name is.
+/// How many bytes are in a pipe, which stay in it.
+pub(crate) fn unread(pipe: &io::PipeReader) -> io::Result<usize> {
+    Ok(rustix::io::ioctl_fionread(pipe).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))?)
+}
+
+/// A rename is durable only when the folder that holds the name is. Of one in which names may be made but not listed, only
+/// the file system knows.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        folder => folder?.sync_all(),
+    }
+}
+
+/// Whether a file is another user's.
+pub(crate) fn is_anothers(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::metadata(path)?.uid() != rustix::process::geteuid().as_raw())
 }
 
 /// Lets a program lead a process group, so that what it starts can be stopped with it.

@@ -125,6 +125,8 @@ pub struct Administrator {
     pub patience: Patience,
     /// The way into GitHub, for secrets that are kept there.
     pub github: Option<GitHubAccess>,
+    /// What this run has written to lists of certificates.
+    certificates: apply::keys::Written,
 }
 
 impl Administrator {
@@ -136,7 +138,19 @@ impl Administrator {
         let org = Dataverse::connect(&connection, http.clone()).await?;
         let host = connection.url.as_url().host_str();
         let graph = Graph::connect(org.tokens().clone(), host, http.clone()).await?;
-        Ok(Self { connection, org, graph, http, patience: Patience::default(), github: None })
+        Ok(Self::of(connection, org, graph, http))
+    }
+
+    /// Somebody who is signed in already.
+    fn of(connection: Connection, org: Dataverse, graph: Graph, http: Http) -> Self {
+        let (patience, certificates) = (Patience::default(), apply::keys::Written::default());
+        Self { connection, org, graph, http, patience, github: None, certificates }
+    }
+
+    /// The same with a way into GitHub.
+    #[must_use]
+    pub fn with_github(self, github: Option<GitHubAccess>) -> Self {
+        Self { github, ..self }
     }
 
     /// What it takes to reach places beyond this machine where its keys go.

@@ -359,11 +359,15 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     receiver.await.ok()
 }
 
-/// Refuses a file whose folder is not there.
-fn check_folder(file: &std::path::Path) -> Result<(), SinkError> {
+/// Refuses a file whose folder is not there, and one that is another user's.
+fn check_file(file: &std::path::Path) -> Result<(), SinkError> {
     match file.parent() {
-        Some(folder) if !folder.is_dir() => Err(SinkError::NoFolder { folder: folder.to_path_buf() }),
-        _ => Ok(()),
+        Some(folder) if !folder.is_dir() => return Err(SinkError::NoFolder { folder: folder.to_path_buf() }),
+        _ => {}
+    }
+    match keyholder_platform::is_anothers(file)? {
+        true => Err(SinkError::File(keyholder_platform::FileError::NotOwn { path: file.to_path_buf() })),
+        false => Ok(()),
     }
 }
 

@@ -67,7 +67,7 @@ impl Declared {
             let github = github.clone();
             async move {
                 let administrator = Administrator::connect(connection, http).await;
-                (name.clone(), administrator.map(|administrator| Administrator { github, ..administrator }))
+                (name.clone(), administrator.map(|administrator| administrator.with_github(github)))
             }
         });
         let orgs: BTreeMap<_, _> = join_all(orgs).await.into_iter().collect();

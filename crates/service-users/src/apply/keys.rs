@@ -5,10 +5,11 @@
 //! more where the directory refused the list or somebody else's write has undone ours meanwhile. (`addKey`
 //! adds one alone, but only to who can sign with an earlier one.)
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use keyholder_client::Error as ClientError;
+use keyholder_client::{CertificateFacts, Error as ClientError};
 use keyholder_entra::graph::{Application, ApplicationWrite, KeyCredential};
 use keyholder_foundation::{KeyId, ObjectId};
 
@@ -100,6 +101,33 @@ pub(crate) async fn note_delivery(
     Ok(())
 }
 
+/// What a run has written to lists of certificates, by registration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written(Arc<Mutex<BTreeMap<ObjectId, OfList>>>);
+
+#[derive(Debug, Clone, Default)]
+struct OfList {
+    added: Vec<(KeyCredential, CertificateFacts)>,
+    removed: BTreeSet<KeyId>,
+}
+
+impl Written {
+    fn of(&self, application: ObjectId) -> OfList {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&application).cloned().unwrap_or_default()
+    }
+
+    fn note(&self, application: ObjectId, added: Option<(KeyCredential, CertificateFacts)>, removed: &[KeyId]) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = all.entry(application).or_default();
+        if let Some((entry, facts)) = added {
+            list.added.retain(|(known, _)| known.key_id != entry.key_id);
+            list.added.push((entry, facts));
+        }
+        list.added.retain(|(known, _)| !removed.contains(&known.key_id));
+        list.removed.extend(removed);
+    }
+}
+
 /// What has become of a list of certificates.
 #[derive(Default)]
 struct Edited {
@@ -121,20 +149,36 @@ enum Next {
     Lags,
 }
 
-fn next(there: &[KeyCredential], stays: Option<Stays<'_>>, remove: &[KeyId]) -> Next {
-    let mut wanted: Vec<KeyCredential> = there.iter().filter(|one| !remove.contains(&one.key_id)).cloned().collect();
-    let is_whole = wanted.len() == there.len();
+fn next(
+    there: &[KeyCredential],
+    stays: Option<Stays<'_>>,
+    remove: &[KeyId],
+    (written, is_first): (&OfList, bool),
+) -> Next {
+    let goes = |id: &KeyId| remove.contains(id) || written.removed.contains(id);
+    let mut wanted: Vec<KeyCredential> = there.iter().filter(|one| !goes(&one.key_id)).cloned().collect();
     for one in &mut wanted {
         one.key = None;
     }
+    let is_shown = |facts: &CertificateFacts| there.iter().find(|one| is_of(facts, &Registered::from(*one)));
+    let unseen = written.added.iter().filter(|(entry, facts)| !goes(&entry.key_id) && is_shown(facts).is_none());
+    let unseen: Vec<KeyCredential> = unseen.map(|(entry, _)| entry.clone()).collect();
+    // What was added a moment ago may be there without being shown: only a list without it removes it for sure.
+    let is_hidden = |(entry, facts): &(KeyCredential, CertificateFacts)| {
+        remove.contains(&entry.key_id) && is_shown(facts).is_none()
+    };
+    let is_whole =
+        wanted.len() == there.len() && unseen.is_empty() && !(is_first && written.added.iter().any(is_hidden));
+    wanted.extend(unseen);
     match stays {
-        Some(Stays::Fresh(fresh)) => match there.iter().find(|one| is_of(&fresh.facts, &Registered::from(*one))) {
+        Some(Stays::Fresh(fresh)) => match is_shown(&fresh.facts) {
+            None if wanted.iter().any(|one| one.key.is_some() && one.key == fresh.entry.key) => {}
             None => wanted.push(fresh.entry.clone()),
             Some(found) if is_whole => return Next::Right(Some(found.key_id)),
             Some(_) => {}
         },
         _ if is_whole => return Next::Right(None),
-        Some(Stays::Shown(id)) if !there.iter().any(|one| one.key_id == id) => return Next::Lags,
+        Some(Stays::Shown(id)) if !wanted.iter().any(|one| one.key_id == id) => return Next::Lags,
         _ => {}
     }
     Next::Write(wanted)
@@ -148,7 +192,8 @@ async fn edit(
     remove: &[KeyId],
 ) -> Result<Edited, ClientError> {
     let graph = &administrator.graph;
-    let (mut refused, mut edited) = (None, Edited::default());
+    let written = administrator.certificates.of(application);
+    let (mut refused, mut edited, mut is_first) = (None, Edited::default(), true);
     for wait in WAITS {
         if wait > 0 {
             administrator.http.sleep(Duration::from_secs(wait)).await;
@@ -156,20 +201,38 @@ async fn edit(
         let there = graph.key_credentials(application).await?;
         edited.left = there.iter().map(|one| one.key_id).filter(|id| remove.contains(id)).collect();
         edited.seen.extend(edited.left.iter().copied());
-        let wanted = match next(&there, stays, remove) {
-            Next::Right(added) => return Ok(Edited { added, ..edited }),
+        let wanted = match next(&there, stays, remove, (&written, is_first)) {
+            Next::Right(added) => {
+                edited.added = added;
+                refused = None;
+                break;
+            }
             Next::Lags => continue,
             Next::Write(wanted) => wanted,
         };
         let changes = ApplicationWrite { key_credentials: Some(wanted), ..ApplicationWrite::default() };
         match graph.update_application(application, &changes).await {
-            Ok(()) => refused = None,
+            Ok(()) => {
+                refused = None;
+                is_first = false;
+            }
             Err(error) if is_conflict(&error) => refused = Some(error),
             Err(error) => return Err(error),
         }
     }
-    // Written each time and never seen: a directory that lags. Of one that was added the sign-in will tell.
-    refused.map_or(Ok(edited), Err)
+    // Else written each time and never seen: a directory that lags. Of one that was added the sign-in will tell.
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    let added = match stays {
+        Some(Stays::Fresh(fresh)) => {
+            let key_id = edited.added.unwrap_or(fresh.entry.key_id);
+            Some((KeyCredential { key_id, ..fresh.entry.clone() }, fresh.facts.clone()))
+        }
+        _ => None,
+    };
+    administrator.certificates.note(application, added, if is_first { &[] } else { remove });
+    Ok(edited)
 }
 
 /// Somebody else has changed the list between reading and writing.
@@ -201,6 +264,8 @@ mod tests {
         let (old, new, anothers) = (fresh(), fresh(), fresh());
         let (old_id, new_id) = (old.entry.key_id, new.entry.key_id);
         let ids = |all: &[KeyCredential]| all.iter().map(|one| one.key_id).collect::<Vec<_>>();
+        let nothing = OfList::default();
+        let next = |there: &[KeyCredential], stays, remove: &[KeyId]| next(there, stays, remove, (&nothing, true));
         let lagging = [old.entry.clone(), anothers.entry.clone()];
         let held = Some(Stays::Shown(new_id));
         assert!(matches!(next(&lagging, held, &[old_id]), Next::Lags));

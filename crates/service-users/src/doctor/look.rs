@@ -26,10 +26,10 @@ use super::Patient;
 use super::needs::{Asked, CanSeen, needs};
 use super::registration;
 use super::seen::{AnswerSeen, CredentialSeen, RoleHeld, Seen, TokenSeen, TrustSeen, UserSeen, UserSource};
+use crate::Administrator;
 use crate::claims;
 use crate::non_interactive::{AssignedRole, teams_of};
 use crate::usage::{Kind, entitled_to};
-use crate::{Administrator, Patience};
 
 /// No token is longer, in bytes.
 const LONGEST_TOKEN: u64 = 1 << 16;
@@ -301,14 +301,9 @@ async fn directory(patient: &Patient<'_>, org: Option<&Dataverse>, seen: &mut Se
         Some(org) => {
             let host = patient.connection.url.as_url().host_str();
             match Graph::connect(org.tokens().clone(), host, patient.http.clone()).await {
-                Ok(graph) => Some(Administrator {
-                    connection: patient.connection.clone(),
-                    org: org.clone(),
-                    graph,
-                    http: patient.http.clone(),
-                    patience: Patience::default(),
-                    github: None,
-                }),
+                Ok(graph) => {
+                    Some(Administrator::of(patient.connection.clone(), org.clone(), graph, patient.http.clone()))
+                }
                 Err(_) => None,
             }
         }

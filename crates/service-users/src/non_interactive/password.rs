@@ -1,6 +1,6 @@
 //! A password that nobody chose, and where it goes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keyholder_client::OrgUrl;
 use keyholder_client::connection::names;
@@ -175,6 +175,9 @@ impl PasswordFile {
         // What others could have put there is nobody's password; and reading a pipe might never end.
         if let Some(path) = self.sink.file() {
             let path = keyholder_platform::regular_file(path)?;
+            if keyholder_platform::is_anothers(&path)? {
+                return Err(FileError::NotOwn { path }.into());
+            }
             if path.exists() && !keyholder_platform::is_private(&path)? {
                 return Err(
                     self.foreign("others can read it; delete it, or `chmod 600` it if the password in it is yours")
@@ -254,15 +257,13 @@ impl PasswordFile {
                 let comment = "Written by Keyholder: the way into an org for one non-interactive user.\n\
                      It holds a password: keep it private.";
                 let text = env_file::print(comment, all);
-                Ok(keyholder_platform::write_private(path, text.expose().as_bytes())?)
+                write(path, &text)
             }
             Sink::File(path) => {
                 let line = Secret::new(format!("{}\n", way_in.password.expose()));
-                Ok(keyholder_platform::write_private(path, line.expose().as_bytes())?)
+                write(path, &line)
             }
-            Sink::Manifest { file, secret } => {
-                Ok(keyholder_platform::write_private(file, way_in.manifest(secret).expose().as_bytes())?)
-            }
+            Sink::Manifest { file, secret } => write(file, &way_in.manifest(secret)),
             Sink::GitHub(_) | Sink::KeyVault(_) => Err(self.foreign("it is not on this machine")),
             Sink::Command(words) | Sink::ManifestCommand { words, .. } => {
                 let line = Secret::new(format!("{}\n", way_in.password.expose()));
@@ -276,6 +277,12 @@ impl PasswordFile {
             }
         }
     }
+}
+
+/// Writes a file anew; where a link leads to it, that stays.
+fn write(path: &Path, text: &Secret) -> Result<(), SinkError> {
+    let path = keyholder_platform::regular_file(path)?;
+    Ok(keyholder_platform::write_private(&path, text.expose().as_bytes())?)
 }
 
 impl PasswordSink for PasswordFile {
@@ -356,6 +363,22 @@ mod tests {
         }
         let refused = PasswordFile::new(&Sink::File(folder.path().to_owned()), None).unwrap().held("x").unwrap_err();
         assert!(refused.to_string().contains("no regular file"), "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_the_file_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = Sink::Manifest { file: folder.path().join("link"), secret: "prod/svc".parse().unwrap() };
+        for sink in [Sink::EnvFile(folder.path().join("link")), Sink::File(folder.path().join("link")), manifest] {
+            let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+            std::os::unix::fs::symlink(&file, &link).unwrap();
+            std::fs::write(&file, "").unwrap();
+            PasswordFile::new(&sink, None).unwrap().keep(&way_in("Pass-word-9"), &Leash::default()).unwrap();
+            assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink(), "{sink:?}");
+            assert!(std::fs::read_to_string(&file).unwrap().contains("Pass-word-9"), "{sink:?}");
+            std::fs::remove_file(link).unwrap();
+        }
     }
 
     #[test]

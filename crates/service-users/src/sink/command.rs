@@ -130,7 +130,7 @@ pub(crate) async fn led<T: Send + 'static>(work: impl FnOnce(&Leash) -> T + Send
 #[derive(Debug)]
 pub(crate) struct NotTaken {
     reason: String,
-    /// It ran, so it may have kept the secret before it failed.
+    /// It ran and read, so it may have kept the secret before it failed.
     has_run: bool,
 }
 
@@ -162,7 +162,8 @@ pub(crate) fn hand_over(
     let ended = run_with_input(words, input, about, |name| name.starts_with(OWN), patience, leash);
     let ended = ended.map_err(|error| NotTaken {
         reason: without(&error.to_string(), secret),
-        has_run: !matches!(error, CommandError::Start { .. }),
+        // Of what it has not even read it has kept nothing.
+        has_run: !matches!(error, CommandError::Start { .. } | CommandError::Unread { nothing: true, .. }),
     })?;
     if ended.status.success() {
         return Ok(());
@@ -234,6 +235,18 @@ mod tests {
         assert!(slow.to_string().contains("did not end within"), "{slow}");
         let missing = CommandSink::new(&["/no/such/vault".to_owned()]).save(&key()).now().unwrap_err();
         assert!(missing.to_string().contains("cannot run `/no/such/vault`"), "{missing}");
+    }
+
+    /// `vault kv put secret/orders value` without `=-` ends well and has stored nothing.
+    #[test]
+    fn s25_a_program_that_does_not_read_the_secret_has_not_taken_it() {
+        for (script, may_hold) in
+            [("true", false), ("head -c 0", false), ("dd bs=1 count=4 of=/dev/null 2>/dev/null", true)]
+        {
+            let error = sink(script).save(&key()).now().unwrap_err();
+            assert!(error.to_string().contains("did not read its standard input"), "{script}: {error}");
+            assert_eq!(error.is_unsure(), may_hold, "{script}: {error}");
+        }
     }
 
     #[test]

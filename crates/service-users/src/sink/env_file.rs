@@ -9,7 +9,7 @@ use keyholder_foundation::{ClientId, Random, Timestamp};
 use keyholder_platform::{EnvFileError, FileError, env_file, regular_file};
 
 use super::place::{PlaceFile, remove_file};
-use super::{Answer, FileSink, Kept, Key, SecretSink, SinkError, answer, check_folder, variables, variables_of};
+use super::{Answer, FileSink, Kept, Key, SecretSink, SinkError, answer, check_file, variables, variables_of};
 use crate::kept::KeyKind;
 
 /// An environment file of mode 0600.
@@ -124,12 +124,12 @@ impl EnvFileSink {
 }
 
 impl EnvFileSink {
-    /// Refuses a file whose folder is not there.
+    /// Refuses a file whose folder is not there, and one that is another user's.
     ///
     /// # Errors
-    /// [`SinkError::NoFolder`].
+    /// [`SinkError::NoFolder`], and [`SinkError::File`] for another user's file.
     pub fn check_room(&self) -> Result<(), SinkError> {
-        check_folder(&self.path)
+        check_file(&self.path)
     }
 
     /// What it holds.
@@ -192,10 +192,14 @@ impl EnvFileSink {
         let written = regular_file(&self.path)
             .and_then(|path| keyholder_platform::write_private(&path, text.expose().as_bytes()));
         if let Err(error) = written {
+            let error = SinkError::from(error);
+            if error.is_unsure() {
+                return Err(error);
+            }
             // The env file may name that file, which then must not lose the key that works.
             let is_back =
                 overwritten.is_none_or(|(pem, before)| pem.save(&Key { secret: before, ..key.clone() }).is_ok());
-            return Err(if is_back { error.into() } else { SinkError::from(error).may_hold() });
+            return Err(if is_back { error } else { error.may_hold() });
         }
         // Nothing needs the key of a certificate that a secret has replaced.
         if let (KeyKind::Secret, Some(pem)) = (key.kind(), self.pem_of(Some(&old))?) {

@@ -10,7 +10,7 @@ use keyholder_client::{Error as ClientError, ErrorKind};
 pub enum SinkError {
     /// The file system said no.
     #[error(transparent)]
-    File(#[from] keyholder_platform::FileError),
+    File(keyholder_platform::FileError),
     /// There is no such folder.
     #[error("there is no folder `{}` for it", folder.display())]
     NoFolder {
@@ -83,6 +83,14 @@ pub enum SinkError {
     ),
 }
 
+impl From<keyholder_platform::FileError> for SinkError {
+    fn from(error: keyholder_platform::FileError) -> Self {
+        let stands = matches!(error, keyholder_platform::FileError::Unsettled { .. });
+        let error = Self::File(error);
+        if stands { error.may_hold() } else { error }
+    }
+}
+
 impl SinkError {
     /// The same error, of a place that may hold the key all the same.
     pub(crate) fn may_hold(self) -> Self {
@@ -126,6 +134,12 @@ impl SinkError {
             Self::File(error) if error.is_denied() => {
                 vec!["run as the user whom that file belongs to, or move it away".to_owned()]
             }
+            Self::File(keyholder_platform::FileError::NotOwn { .. }) => vec![
+                "written by you it would be yours alone, and whoever reads it now could not any more: run this as the user \
+                 whom it belongs to, or hand the credential to a program that gives it to that user (`--save-with 'install -m \
+                 600 -o USER /dev/stdin FILE'`)"
+                    .to_owned(),
+            ],
             Self::File(keyholder_platform::FileError::NotRegular { .. }) => {
                 vec!["choose the path of a file, or one where nothing is yet".to_owned()]
             }

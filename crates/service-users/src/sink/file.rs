@@ -6,7 +6,7 @@ use keyholder_foundation::{ClientId, Secret};
 use keyholder_platform::{FileError, is_private, read_bounded, regular_file, write_private};
 
 use super::place::{PlaceFile, remove_file};
-use super::{Answer, Kept, Key, SecretSink, SinkError, answer, check_folder};
+use super::{Answer, Kept, Key, SecretSink, SinkError, answer, check_file};
 
 /// Longest file, in bytes: a key of 4096 bits with a chain of certificates fits.
 const LIMIT: u64 = 64 * 1024;
@@ -87,12 +87,12 @@ fn is_credential(text: &str) -> bool {
 }
 
 impl FileSink {
-    /// Refuses a file whose folder is not there.
+    /// Refuses a file whose folder is not there, and one that is another user's.
     ///
     /// # Errors
-    /// [`SinkError::NoFolder`].
+    /// [`SinkError::NoFolder`], and [`SinkError::File`] for another user's file.
     pub fn check_room(&self) -> Result<(), SinkError> {
-        check_folder(&self.path)
+        check_file(&self.path)
     }
 
     /// What it holds.
@@ -125,7 +125,8 @@ impl FileSink {
     pub fn save_over(&self, key: &Key, gone: Option<ClientId>) -> Result<(), SinkError> {
         let of: Vec<ClientId> = gone.into_iter().chain([key.client_id]).collect();
         self.refuse_foreign(Some(&of))?;
-        self.place_file.note(key)?;
+        let there = self.text()?.and_then(|(there, _)| there.ok());
+        self.place_file.note(key, there.as_ref())?;
         Ok(write_private(&regular_file(&self.path)?, key.secret.expose().as_bytes())?)
     }
 
@@ -223,8 +224,11 @@ mod tests {
         let sink = FileSink::new(&folder.path().join("secret")).unwrap();
         sink.save(&key()).unwrap();
         let next = Key { secret: Secret::new("next8Q~x-y.z"), ..key() };
-        // As a run that was killed between noting the next secret and writing it leaves it.
-        sink.place_file.note(&next).unwrap();
+        // As runs that were killed between noting the next secret and writing it leave it.
+        for secret in ["next7Q~x-y.z", "next8Q~x-y.z"] {
+            let next = Key { secret: Secret::new(secret), ..key() };
+            sink.place_file.note(&next, Some(&key().secret)).unwrap();
+        }
         assert!(matches!(sink.load().unwrap(), Kept::Text { .. }), "what stands there is still known");
         let other = Key { client_id: "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b00f".parse().unwrap(), ..next };
         let error = sink.save(&other).unwrap_err().to_string();
@@ -234,6 +238,24 @@ mod tests {
         let beside = std::fs::read_to_string(folder.path().join(".secret.place")).unwrap();
         assert!(!beside.contains(other.secret.expose()), "{beside}");
         assert!(sink.remove().unwrap());
+    }
+
+    /// Written by the caller it would be the caller's, and whoever reads it now could not any more.
+    #[cfg(unix)]
+    #[test]
+    fn another_users_file_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let sink = FileSink::new(&path).unwrap();
+        sink.save(&key()).unwrap();
+        sink.check_room().unwrap();
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_err() {
+            println!("skipped: it takes root to give a file away");
+            return;
+        }
+        let error = sink.check_room().unwrap_err();
+        assert!(error.to_string().contains("belongs to somebody else"), "{error}");
+        assert!(error.hints()[0].contains("run this as the user"), "{error}");
     }
 
     #[cfg(unix)]

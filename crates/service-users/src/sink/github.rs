@@ -194,7 +194,7 @@ impl GitHubSink {
         let sent = self.send(Method::PUT, &[&self.secret.name], None, Some(body), KEEP).await;
         let answer = sent.map_err(|error| rest::of_write(error, KEEP))?;
         if !matches!(answer.status(), StatusCode::CREATED | StatusCode::NO_CONTENT) {
-            return Err(rest::of_answer(answer.status(), self.refused(&answer, KEEP, Some(secret))));
+            return Err(rest::of_answer(&answer, self.refused(&answer, KEEP, Some(secret))));
         }
         // Its value never comes back; that it was written, and when, does.
         let standing = self.standing().await.map_err(SinkError::may_hold)?;

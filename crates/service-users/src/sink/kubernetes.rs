@@ -8,7 +8,7 @@ use keyholder_platform::{FileError, is_private, read_bounded, regular_file, writ
 
 use super::manifest::{self, Manifest, PEM};
 use super::place::{PlaceFile, remove_file};
-use super::{Answer, Kept, Key, SecretSink, SinkError, answer, check_folder, key_of, variables_of};
+use super::{Answer, Kept, Key, SecretSink, SinkError, answer, check_file, key_of, variables_of};
 use crate::declaration::KubernetesSecret;
 use crate::kept::KeyKind;
 
@@ -144,7 +144,7 @@ impl SecretSink for KubernetesSink {
     }
 
     fn check_room(&self) -> Answer<'_, ()> {
-        answer(check_folder(&self.path))
+        answer(check_file(&self.path))
     }
 
     fn load(&self) -> Answer<'_, Kept> {

@@ -12,14 +12,11 @@ use super::{Key, PLACE_ID_LENGTH, SinkError, WrittenFor};
 
 /// The longest such file that is read, in bytes.
 const LONGEST: u64 = 2048;
-/// How many writings are remembered: the one that stands, and the one that is about to replace it.
-const REMEMBERED: usize = 2;
-
 /// Where the id of a place is kept.
 ///
-/// Its first line is the id. A file that says nothing about itself has one more line for each of its last
-/// writings: a fingerprint of the text, the application, the tenant. So what somebody else put there is told
-/// from what Keyholder wrote.
+/// Its first line is the id. A file that says nothing about itself has one more line for what stands in it, and one for
+/// what was about to replace that: a fingerprint of the text, the application, the tenant. So what somebody else put
+/// there is told from what Keyholder wrote.
 #[derive(Debug, Clone)]
 pub(super) struct PlaceFile {
     path: PathBuf,
@@ -74,13 +71,15 @@ impl PlaceFile {
         }))
     }
 
-    /// Remembers what is about to be written. What stands there now stays known: the run may be killed in between.
-    pub(super) fn note(&self, key: &Key) -> Result<(), SinkError> {
+    /// Remembers what is about to be written. What is `there` now stays known, however many writings fail or are killed.
+    pub(super) fn note(&self, key: &Key, there: Option<&Secret>) -> Result<(), SinkError> {
         let id = self.claim()?;
         let line = format!("{} {} {}", fingerprint(&id, &key.secret), key.client_id, key.tenant);
         let earlier = self.read()?.map(|(_, writings)| writings).unwrap_or_default();
-        let earlier = earlier.into_iter().filter(|known| *known != line);
-        let all: Vec<String> = [id, line.clone()].into_iter().chain(earlier.take(REMEMBERED - 1)).collect();
+        let standing = there.map(|text| fingerprint(&id, text));
+        let is_there = |known: &String| *known != line && standing.as_ref().is_some_and(|of| known.starts_with(of));
+        let kept = earlier.into_iter().find(is_there);
+        let all: Vec<String> = [id, line.clone()].into_iter().chain(kept).collect();
         Ok(write_private(&self.path, format!("{}\n", all.join("\n")).as_bytes())?)
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use keyholder_client::{Error as ClientError, ErrorKind, Http};
+use keyholder_client::{Error as ClientError, ErrorKind, Http, Repeated};
 use keyholder_foundation::Secret;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -55,9 +55,10 @@ pub(super) fn of_write(error: SinkError, doing: &'static str) -> SinkError {
     }
 }
 
-/// The same of an answer, with the error that it is.
-pub(super) fn of_answer(status: StatusCode, error: SinkError) -> SinkError {
-    if status.is_client_error() { error } else { error.may_hold() }
+/// The same of an answer, with the error that it is. A refusal says nothing of an earlier attempt whose answer was lost.
+pub(super) fn of_answer(answer: &Response<Bytes>, error: SinkError) -> SinkError {
+    let is_first = answer.extensions().get::<Repeated>().is_none();
+    if answer.status().is_client_error() && is_first { error } else { error.may_hold() }
 }
 
 /// What a service answered, as JSON; null where it is none.

@@ -255,7 +255,7 @@ impl KeyVaultSink {
         let sent = self.send(Method::PUT, Some(body), KEEP).await;
         let answer = sent.map_err(|error| rest::of_write(error, KEEP))?;
         if answer.status() != StatusCode::OK {
-            return Err(rest::of_answer(answer.status(), self.refused(&answer, KEEP, Some(value))));
+            return Err(rest::of_answer(&answer, self.refused(&answer, KEEP, Some(value))));
         }
         self.check(value, expires).await.map_err(SinkError::may_hold)
     }

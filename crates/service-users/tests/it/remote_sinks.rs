@@ -297,12 +297,17 @@ async fn s25_a_place_that_took_it_and_then_fails_holds_one_that_works() {
     let means = means(&world, &service.url(), Some(&vault));
     let (github, key_vault) = (github("contoso/orders#D365"), key_vault(&vault, "orders"));
     let works = |text: &str| world.state().secrets.values().any(|(_, secret)| secret == text);
-    for sink in [&github, &key_vault] {
+    // The answer is lost each time; or once, and what is sent again is refused.
+    let lost = vec![(Fault::CutAfter, usize::MAX)];
+    let refused = vec![(Fault::CutAfter, 1), (status(403), usize::MAX)];
+    for (sink, faults) in [(&github, &lost), (&github, &refused), (&key_vault, &lost), (&key_vault, &refused)] {
         let first = more(&world, false, sink, &means).await.unwrap();
         let first = text_of(&world, &first);
-        match sink {
-            Sink::GitHub(_) => service.fault("PUT", "secrets/D365", Fault::CutAfter, usize::MAX),
-            _ => vault.fault("PUT", "secrets/orders", Fault::CutAfter, usize::MAX),
+        for (fault, times) in faults.clone() {
+            match sink {
+                Sink::GitHub(_) => service.fault("PUT", "secrets/D365", fault, times),
+                _ => vault.fault("PUT", "secrets/orders", fault, times),
+            }
         }
         let error = more(&world, false, sink, &means).await.unwrap_err();
         service.mend();

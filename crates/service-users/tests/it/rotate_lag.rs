@@ -13,10 +13,11 @@ use keyholder_client::transport::Network;
 use keyholder_client::{Error as ClientError, Http, NetworkOptions, Tokens, Transport};
 use keyholder_foundation::{ManualClock, Timestamp, WallClock};
 use keyholder_service_users::apply::Proving;
+use keyholder_service_users::credentials::{Wanted, add};
 use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
-use keyholder_service_users::rotate::{Aim, Came, Manner, find, rotate};
+use keyholder_service_users::rotate::{Aim, Came, Manner, Overlap, find, rotate, rotate_all};
 use keyholder_service_users::{
-    Administrator, Error, Estate, Event, Journal, Kept, KeyKind, Sinks, bring_about, open_sink,
+    Administrator, Error, Estate, Event, Journal, Kept, KeyKind, SecretSink, Sinks, bring_about, open_sink,
 };
 use keyholder_testkit::World;
 use serde_json::Value;
@@ -168,7 +169,10 @@ impl Case {
 
     /// Whatever has come of it, what the place holds lets in.
     async fn works(&self, when: &str) {
-        let sink = open_sink(&Sink::EnvFile(self.env()), None).unwrap();
+        self.lets_in(open_sink(&Sink::EnvFile(self.env()), None).unwrap().as_ref(), when).await;
+    }
+
+    async fn lets_in(&self, sink: &dyn SecretSink, when: &str) {
         let Kept::Key { key, .. } = sink.load().await.unwrap() else { panic!("{when}: the place holds nothing") };
         let administrator = self.administrator().await;
         let authority = administrator.org.tokens().authority().clone();
@@ -211,4 +215,41 @@ async fn s08_secrets_are_replaced_in_a_directory_that_lags() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s08_certificates_are_replaced_in_a_directory_that_lags() {
     a_lagging_directory_loses_nothing(KeyKind::Certificate).await;
+}
+
+/// The list of certificates is one for all places: a list that was read late must not be written over another place's new
+/// one.
+#[tokio::test(flavor = "multi_thread")]
+async fn s08_certificates_of_several_places_are_replaced_in_a_directory_that_lags() {
+    let patterns = [10, 600].map(Duration::from_secs).into_iter();
+    let patterns: Vec<Late> = patterns.flat_map(|time| [Late::All(time), Late::EveryOther(time)]).collect();
+    for (overlap, late) in
+        [Overlap::None, Overlap::Open].into_iter().flat_map(|one| patterns.iter().map(move |late| (one, *late)))
+    {
+        let case = Case::new(KeyKind::Certificate).await;
+        let administrator = case.administrator().await;
+        let place = |name: &str| open_sink(&Sink::EnvFile(case.folder.path().join(name)), None).unwrap();
+        let places = ["orders.env", "second.env"].map(place);
+        let lifetime = Duration::from_secs(30 * 24 * 60 * 60);
+        for sink in &places[1..] {
+            let wanted = Wanted::Certificate { lifetime, sink: sink.as_ref() };
+            add(&administrator, "orders", wanted, &|_: &Event| {}).await.unwrap();
+        }
+        case.world.advance(Duration::from_secs(60 * 60));
+        let before = case.there().await;
+        *case.network.late.lock().unwrap() = Some(late);
+        let administrator = case.administrator().await;
+        let found = find(&administrator, "orders").await.unwrap();
+        let aim = |sink| Aim { kind: Some(KeyKind::Certificate), ..found.aim(&administrator, sink, None) };
+        let aims: Vec<Aim<'_>> = places.iter().map(|sink| aim(sink.as_ref())).collect();
+        let journal = Journal::new(case.folder.path().join("journal"));
+        let manner = Manner { overlap, ..Manner::default() };
+        let came = rotate_all(&aims, manner, &journal, &|_: &Event| {}).await;
+        for sink in &places {
+            case.lets_in(sink.as_ref(), &format!("{overlap:?}, {late:?}, {came:?}")).await;
+        }
+        if overlap == Overlap::Open && came.iter().all(Result::is_ok) {
+            assert!(before.is_subset(&case.there().await), "{late:?}: nothing is revoked yet");
+        }
+    }
 }
