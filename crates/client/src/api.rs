@@ -185,8 +185,13 @@ impl Api {
         self.call(Call { method, url, headers, body: Some(Bytes::from(body)) }).await
     }
 
+    /// The same where nothing but success is to be read of the answer.
+    pub(crate) async fn act<T: Serialize + ?Sized>(&self, method: Method, url: &Url, body: &T) -> Result<(), Error> {
+        done(url, &self.write(method, url, &[], body).await?)
+    }
+
     pub(crate) async fn delete(&self, url: &Url) -> Result<(), Error> {
-        self.call(Call { method: Method::DELETE, url, headers: &[], body: None }).await.map(drop)
+        done(url, &self.call(Call { method: Method::DELETE, url, headers: &[], body: None }).await?)
     }
 
     /// A next page's address. The token must not follow a link to another origin, whoever wrote it.
@@ -205,6 +210,15 @@ impl Api {
             Some(path) => path,
         }
     }
+}
+
+/// Whether it was the service that said yes: it says nothing, or JSON. The page of a proxy that wants a sign-in is a success
+/// too by its status.
+fn done(url: &Url, answer: &Response<Bytes>) -> Result<(), Error> {
+    if answer.body().is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(answer.body()).is_ok() {
+        return Ok(());
+    }
+    Err(Error::Protocol { origin: origin_of(url), found: looks_like(answer) })
 }
 
 #[cfg(test)]

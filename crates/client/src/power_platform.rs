@@ -178,7 +178,7 @@ impl PowerPlatform {
 
     async fn add(&self, environment: &str, what: &str, version: &str, body: &serde_json::Value) -> Result<(), Error> {
         let path = format!("{ENVIRONMENTS}/{}/{what}", crate::dataverse::segment(environment));
-        self.api.write(Method::POST, &self.api.url(&path, Some(version)), &[], body).await.map(drop)
+        self.api.act(Method::POST, &self.api.url(&path, Some(version)), body).await
     }
 }
 

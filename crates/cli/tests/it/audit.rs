@@ -155,6 +155,8 @@ fn s22_all_orgs_of_all_tenants_of_the_local_org_are_audited() {
     let _org = RunningOrg::start(folder, &["--listen", &free_port()]);
     run(folder, &["org", "tenant", "add", "fabrikam.localhost"]).done();
     run(folder, &["org", "add", "Theirs", "--tenant", "fabrikam.localhost"]).done();
+    // One without an org keeps nobody from the others.
+    run(folder, &["org", "tenant", "add", "empty.localhost"]).done();
     let report = audit(folder, &["--output", "json"]).json();
     assert_eq!(
         (report["orgs"].as_array().unwrap().len(), report["tenants"].as_array().unwrap().len()),

@@ -61,7 +61,7 @@ impl Graph {
     /// What the request came to.
     pub async fn update_application(&self, id: ObjectId, changes: &ApplicationWrite) -> Result<(), Error> {
         let url = self.api.url(&format!("applications/{id}"), None);
-        self.api.write(Method::PATCH, &url, &[], changes).await.map(drop)
+        self.api.act(Method::PATCH, &url, changes).await
     }
 
     /// Deletes a registration; the directory keeps it restorable for 30 days.
@@ -88,6 +88,6 @@ impl Graph {
     /// What the request came to; 400 when there is no such secret.
     pub async fn remove_password(&self, id: ObjectId, key: KeyId) -> Result<(), Error> {
         let url = self.api.url(&format!("applications/{id}/removePassword"), None);
-        self.api.write(Method::POST, &url, &[], &RemovePassword { key_id: key }).await.map(drop)
+        self.api.act(Method::POST, &url, &RemovePassword { key_id: key }).await
     }
 }

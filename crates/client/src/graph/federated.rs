@@ -34,7 +34,7 @@ impl Graph {
         changes: &FederatedIdentityCredentialWrite,
     ) -> Result<(), Error> {
         let url = self.api.url(&format!("applications/{application}/federatedIdentityCredentials/{id}"), None);
-        self.api.write(Method::PATCH, &url, &[], changes).await.map(drop)
+        self.api.act(Method::PATCH, &url, changes).await
     }
 
     /// Removes a federated identity credential.

@@ -23,6 +23,6 @@ impl Graph {
     /// What the request came to.
     pub async fn update_grant(&self, id: &str, scope: &str) -> Result<(), Error> {
         let url = self.api.url(&format!("oauth2PermissionGrants/{}", crate::dataverse::segment(id)), None);
-        self.api.write(Method::PATCH, &url, &[], &serde_json::json!({ "scope": scope })).await.map(drop)
+        self.api.act(Method::PATCH, &url, &serde_json::json!({ "scope": scope })).await
     }
 }

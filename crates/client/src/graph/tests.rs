@@ -1,7 +1,7 @@
 use super::*;
 use crate::credential::ClientSecret;
 use crate::testing::{SECRET, Script, answer};
-use keyholder_foundation::Secret;
+use keyholder_foundation::{KeyId, ObjectId, Secret};
 
 const LOCAL: &str = "https://localhost:8443";
 
@@ -54,6 +54,30 @@ async fn a_refusal_of_another_service_is_not_told_as_a_limit_of_the_org() {
     script.expect(OPENID, openid("localhost:8443"));
     Graph::connect(tokens(LOCAL, &http), None, http).await.unwrap();
     assert_eq!(*told.lock().unwrap(), [(None, crate::WaitReason::Service)]);
+}
+
+/// The page of a proxy that wants a sign-in has the status of a success.
+#[tokio::test]
+async fn nothing_is_told_as_done_that_the_directory_did_not_answer() {
+    let (script, http) = Script::http();
+    let graph = Graph::connect(tokens("https://login.windows.net", &http), None, http).await.unwrap();
+    let token = r#"{"token_type":"Bearer","expires_in":3600,"access_token":"one"}"#;
+    script.expect("POST /t/oauth2/v2.0/token", answer(200, &[], token));
+    let id = "0b8f0a2e-3c63-4dc5-9d5c-54c8e0a3b001";
+    let (application, key) = (ObjectId(id.parse().unwrap()), KeyId(id.parse().unwrap()));
+    let (removal, user) = (format!("POST /v1.0/applications/{id}/removePassword"), format!("DELETE /v1.0/users/{id}"));
+    for page in ["<!DOCTYPE html><html>Sign in</html>", "Sign in"] {
+        for request in [&removal, &user] {
+            script.expect(request, answer(200, &[("content-type", "text/html")], page));
+        }
+        for done in [graph.remove_password(application, key).await, graph.delete_user(application).await] {
+            assert!(matches!(done, Err(Error::Protocol { .. })), "{done:?}");
+        }
+    }
+    script.expect(&removal, answer(204, &[], ""));
+    graph.remove_password(application, key).await.unwrap();
+    script.expect(&user, answer(200, &[], "{}"));
+    graph.delete_user(application).await.unwrap();
 }
 
 #[tokio::test]

@@ -149,7 +149,7 @@ impl Graph {
     /// What the request came to.
     pub async fn update_user(&self, id: ObjectId, changes: &UserWrite) -> Result<(), Error> {
         let url = self.api.url(&format!("users/{id}"), None);
-        self.api.write(Method::PATCH, &url, &[], changes).await.map(drop)
+        self.api.act(Method::PATCH, &url, changes).await
     }
 
     /// Deletes a person; the directory keeps them restorable for 30 days.
@@ -167,7 +167,7 @@ impl Graph {
     /// not hold what is to be taken.
     pub async fn assign_license(&self, id: ObjectId, change: &AssignLicense) -> Result<(), Error> {
         let url = self.api.url(&format!("users/{id}/assignLicense"), None);
-        self.api.write(Method::POST, &url, &[], change).await.map(drop)
+        self.api.act(Method::POST, &url, change).await
     }
 
     /// The licences that the tenant has bought, with how many are given away.
@@ -184,7 +184,7 @@ impl Graph {
     /// What the request came to.
     pub async fn revoke_sign_in_sessions(&self, id: ObjectId) -> Result<(), Error> {
         let url = self.api.url(&format!("users/{id}/revokeSignInSessions"), None);
-        self.api.write(Method::POST, &url, &[], &Value::Null).await.map(drop)
+        self.api.act(Method::POST, &url, &Value::Null).await
     }
 
     /// The groups and directory roles of a person, those of groups in groups included.

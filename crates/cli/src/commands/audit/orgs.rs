@@ -181,10 +181,14 @@ async fn all_local(
     let listed = local::running(folder.path())?.get("orgs").await?;
     let mut declaration = Declaration::default();
     let mut orgs = Vec::new();
-    for tenant in listed.get("tenants").and_then(Value::as_array).into_iter().flatten() {
+    for tenant in listed_in(&listed, "tenants") {
+        // One without an org has no administrator of an org, and nothing to be audited.
+        if listed_in(tenant, "orgs").next().is_none() {
+            continue;
+        }
         let is_own = base.tenant.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(text(tenant, "tenantId")));
         let own = if is_own { base.clone() } else { local::administrator_of(folder, text(tenant, "domain"))? };
-        for org in tenant.get("orgs").and_then(Value::as_array).into_iter().flatten() {
+        for org in listed_in(tenant, "orgs") {
             let (name, url) = (text(org, "name"), text(org, "url").trim_end_matches('/'));
             let parsed = url.parse().map_err(|error| {
                 Failure::new(Exit::BadData, format!("the local org {name} is at `{url}`, which {error}"))
@@ -206,10 +210,10 @@ fn requests_of(told: &Value) -> Requests {
         let (today, forecast) = (number("day").unwrap_or_default(), number("forecast").unwrap_or_default());
         Asked { today, forecast, allowance: number("allowance") }
     };
-    let tenants = listed(told, "tenants").map(|tenant| TenantRequests {
+    let tenants = listed_in(told, "tenants").map(|tenant| TenantRequests {
         name: text(tenant, "domain").to_owned(),
         pool: asked(tenant.get("pool").unwrap_or(&Value::Null)),
-        users: listed(tenant, "users")
+        users: listed_in(tenant, "users")
             .filter_map(|user| {
                 let id = text(user, "user").parse().ok()?;
                 Some(((text(user, "url").trim_end_matches('/').to_owned(), id), asked(user)))
@@ -231,7 +235,7 @@ async fn connect(orgs: Vec<(String, Connection)>, http: &Http) -> BTreeMap<Strin
     stream::iter(signing_in).buffer_unordered(AT_ONCE).collect().await
 }
 
-fn listed<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+fn listed_in<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
     value.get(member).and_then(Value::as_array).into_iter().flatten()
 }
 
