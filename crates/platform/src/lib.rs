@@ -33,7 +33,7 @@ pub use files::{
 };
 pub use heap::keep_few_heaps;
 pub use lock::{FileLock, FolderLock, LockError};
-pub use places::{find_program, has_browser, open_in_browser, state_folder};
+pub use places::{find_program, has_browser, is_program, open_in_browser, state_folder};
 pub use signal::Interruption;
 pub use sleep::RuntimeSleep;
 

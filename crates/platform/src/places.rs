@@ -18,6 +18,15 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     })
 }
 
+/// Whether there is such a program: on the `PATH`, or where its path says.
+#[must_use]
+pub fn is_program(name: &str) -> bool {
+    if Path::new(name).components().count() > 1 || name.contains(std::path::MAIN_SEPARATOR) {
+        return system::is_program(Path::new(name));
+    }
+    find_program(name).is_some()
+}
+
 /// The folder for what Keyholder keeps for this user between runs: `$XDG_STATE_HOME/keyholder` where
 /// that is set, else the system's usual place. Nothing when the system does not tell who the user is.
 #[must_use]
@@ -75,7 +84,9 @@ mod tests {
     fn programs_are_found_on_the_path() {
         assert_eq!(find_program("no-program-has-this-name"), None);
         if cfg!(unix) {
-            assert!(find_program("sh").unwrap().is_absolute());
+            let sh = find_program("sh").unwrap();
+            assert!(sh.is_absolute() && is_program("sh") && is_program(&sh.display().to_string()));
+            assert!(!is_program("./sh") && !is_program("/") && !is_program(""));
         }
     }
 }

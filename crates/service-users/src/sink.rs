@@ -32,7 +32,7 @@ use crate::declaration::{Credential, Declaration, Sink};
 use crate::kept::KeyKind;
 
 pub use command::CommandSink;
-pub(crate) use command::{NotTaken, PATIENCE, hand_over, led, without};
+pub(crate) use command::{NotTaken, PATIENCE, check_program, hand_over, led, without};
 pub use env_file::EnvFileSink;
 pub use error::SinkError;
 pub use file::FileSink;
@@ -360,7 +360,7 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 }
 
 /// Refuses a file whose folder is not there, and one that is another user's.
-fn check_file(file: &std::path::Path) -> Result<(), SinkError> {
+pub(crate) fn check_file(file: &std::path::Path) -> Result<(), SinkError> {
     match file.parent() {
         Some(folder) if !folder.is_dir() => return Err(SinkError::NoFolder { folder: folder.to_path_buf() }),
         _ => {}

@@ -47,6 +47,7 @@ mod rights;
 mod roles;
 mod rotate;
 mod rotate_killed;
+mod rotate_passwords;
 #[cfg(unix)]
 mod rotate_places;
 mod rows;

@@ -318,8 +318,8 @@ fn a_place_that_does_not_take_the_new_one_leaves_the_old_one_untouched() {
     let said = rotate(here, &first).failed(1);
     assert!(said.contains("the vault is sealed") && said.contains("run the same command again"), "{said}");
     assert!(ids(here).len() == 2 && ids(here).contains(&old[0]), "the program may have either");
-    rotate(here, &[APP, "--save-with", "./no-such-program", "--replaces", &old[0], "--yes"]).failed(1);
-    assert_eq!(ids(here).len(), 2, "one that could not be started has none");
+    rotate(here, &[APP, "--save-with", "./no-such-program", "--replaces", &old[0], "--yes"]).failed(78);
+    assert_eq!(ids(here).len(), 2, "one that is not there is told before anything is made");
     lets_in(here, "orders.env");
     fs::remove_file(here.join("sealed")).unwrap();
     rotate(here, &first).done();

@@ -1,18 +1,11 @@
 //! `keyholder rotate`, killed after any request and repeated.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use keyholder_foundation::OsRandom;
-use keyholder_service_users::apply::Proving;
-use keyholder_service_users::declaration::{Declaration, Sink};
-use keyholder_service_users::non_interactive::Renewal;
+use keyholder_service_users::declaration::Sink;
 use keyholder_service_users::rotate::{Aim, Manner, Overlap, find, rotate};
-use keyholder_service_users::{
-    Administrator, Borrowing, Error, Estate, Event, Journal, KeyKind, Sinks, bring_about, open_sink,
-};
+use keyholder_service_users::{Administrator, Error, Event, Journal, KeyKind, open_sink};
 use keyholder_testkit::World;
 
 use crate::killed::{bring_about_once, mortal};
@@ -143,63 +136,4 @@ async fn two_rotations_of_one_credential_never_both_go_on() {
         assert!(ended.is_ok() || is_refused, "{ended:?}");
     }
     assert_eq!(run(folder.path(), &["whoami", "--env-file", "app.env"]).code(), 0);
-}
-
-/// A person has one password: whenever a run is killed, the place or the file that the run keeps beside its journal holds
-/// the one that lets in.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_rotation_of_a_password_can_be_killed_after_any_request() {
-    let world = World::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let toml = folder.path().join("keyholder.toml");
-    let text = format!(
-        "[orgs.prod]\nurl = \"{}\"\n\n[roles.orders]\nname = \"Orders\"\nprivileges = {{ contact = \"read:organization\" }}\n\n\
-         [non-interactive-users.legacy]\nuser-name = \"svc-legacy@keyholder.localhost\"\nroles = [\"orders\"]\n\
-         usage-location = \"DE\"\npassword = {{ env-file = \"{}\" }}\n",
-        world.origin(),
-        folder.path().join("legacy.env").display(),
-    );
-    std::fs::write(&toml, text).unwrap();
-    let declaration = Declaration::read(&toml).unwrap();
-    let journal = Journal::new(folder.path().join("journal"));
-    let estate = |administrator| {
-        let borrowing = Borrowing { journal: journal.clone(), random: Arc::new(OsRandom) };
-        Estate::new(&declaration, BTreeMap::from([("prod".to_owned(), Ok(administrator))])).borrowing(borrowing)
-    };
-    let whole = || async { estate(Administrator::connect(world.connection(), world.http().clone()).await.unwrap()) };
-    let quiet = |_: &Event| {};
-    bring_about(&whole().await, &declaration, &Sinks::default(), Proving::default(), &quiet).await.unwrap();
-    let person = &declaration.non_interactive_users["legacy"];
-    let renew = |estate: Estate| {
-        let declaration = &declaration;
-        async move { Renewal::of(&estate, declaration, ("legacy", person)).await?.renew(&quiet).await.map(drop) }
-    };
-    let lets_in = |file: &Path| {
-        let path = file.display().to_string();
-        file.exists() && run(folder.path(), &["whoami", "--env-file", &path]).code() == 0
-    };
-    let env = folder.path().join("legacy.env");
-    let kept = || {
-        let all = std::fs::read_dir(journal.folder()).into_iter().flatten().map(|entry| entry.unwrap().path());
-        all.filter(|path| path.to_string_lossy().ends_with(".password.env")).collect::<Vec<_>>()
-    };
-    let mut kills = 0;
-    for requests in 1.. {
-        let before = std::fs::read(&env).unwrap();
-        let killed = match Administrator::connect(world.connection(), mortal(&world, requests)).await {
-            Ok(administrator) => renew(estate(administrator)).await.is_err(),
-            Err(_) => true,
-        };
-        let works = lets_in(&env) || kept().iter().any(|file| lets_in(file));
-        assert!(works, "after a kill at request {requests}");
-        let again: Result<(), Error> = renew(whole().await).await;
-        again.unwrap_or_else(|error| panic!("after a kill at request {requests}: {error}"));
-        assert!(lets_in(&env) && kept().is_empty(), "after a kill at request {requests}");
-        assert_ne!(std::fs::read(&env).unwrap(), before, "after a kill at request {requests}");
-        if !killed {
-            break;
-        }
-        kills += 1;
-    }
-    assert!(kills > 6, "only {kills} requests were made");
 }

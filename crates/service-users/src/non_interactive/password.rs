@@ -10,7 +10,9 @@ use url::Url;
 
 use crate::declaration::{KubernetesSecret, Sink};
 use crate::sink::manifest::{self, Manifest};
-use crate::sink::{Answer, KeyVaultSink, Means, NotTaken, PATIENCE, SinkError, answer, hand_over, led};
+use crate::sink::{
+    Answer, KeyVaultSink, Means, NotTaken, PATIENCE, SinkError, answer, check_file, check_program, hand_over, led,
+};
 
 /// How many characters: 28 of 59 are more than 160 bits.
 const LENGTH: usize = 28;
@@ -163,6 +165,18 @@ impl PasswordFile {
             _ => sink.file().map(|path| path.display().to_string()).unwrap_or_default(),
         };
         Ok(Self { sink, place, vault })
+    }
+
+    /// Refuses a place that is not there, before a password is set for it.
+    ///
+    /// # Errors
+    /// [`SinkError::NoFolder`], [`SinkError::File`] for another user's file, and [`SinkError::NoAccess`] for a program that
+    /// is missing.
+    pub fn check_room(&self) -> Result<(), SinkError> {
+        match &self.sink {
+            Sink::Command(words) | Sink::ManifestCommand { words, .. } => check_program(words, &self.place),
+            sink => sink.file().map_or(Ok(()), |path| check_file(path)),
+        }
     }
 
     fn foreign(&self, reason: &str) -> SinkError {

@@ -150,15 +150,17 @@ impl Renewal {
             }
             error => error.into(),
         })?;
+        self.sink.check_room()?;
         let before = match self.sink.load(&self.user_name).await? {
             KeptPassword::Held(password) => Some(password),
             KeptPassword::Nothing | KeptPassword::Unknown => None,
         };
         let pending = self.pending()?;
         let (password, is_set) = match pending.load(&self.user_name).await? {
+            // Setting it again does no harm; believing that it is set would.
             KeptPassword::Held(password) => {
-                let lets_in = self.lets_in(&password, reporter).await?;
-                (password, lets_in)
+                let proof = self.proof(&password, reporter).await?;
+                (password, matches!(proof, Some(Proof::In(_) | Proof::WithoutRole)))
             }
             KeptPassword::Nothing | KeptPassword::Unknown => {
                 let nickname = self.user_name.split('@').next().unwrap_or_default();
@@ -203,12 +205,11 @@ impl Renewal {
         done.while_doing(|| format!("give the directory user `{}` a new password", self.user_name))
     }
 
-    /// Whether the directory takes a password that an earlier run kept.
-    async fn lets_in(&self, password: &Secret, reporter: &dyn Reporter) -> Result<bool, Error> {
-        let Some(org) = self.access.orgs.first() else { return Ok(false) };
+    /// What a sign-in with a password comes to; nothing where no org is there to sign in to.
+    async fn proof(&self, password: &Secret, reporter: &dyn Reporter) -> Result<Option<Proof>, Error> {
+        let Some(org) = self.access.orgs.first() else { return Ok(None) };
         let proof = proof::prove(&self.access, org, &self.user_name, password.clone(), false, reporter).await;
-        let proof = proof.while_doing(|| format!("sign in as `{}`", self.user_name))?;
-        Ok(!matches!(proof, Proof::WrongPassword | Proof::MustChange))
+        proof.while_doing(|| format!("sign in as `{}`", self.user_name)).map(Some)
     }
 
     async fn prove(&self, password: &Secret, reporter: &dyn Reporter) -> Result<(Vec<String>, Vec<String>), Error> {
@@ -250,7 +251,8 @@ impl Renewal {
             KeptPassword::Nothing => false,
             KeptPassword::Unknown => true,
         };
-        if is_there && (self.access.orgs.is_empty() || self.lets_in(password, reporter).await?) {
+        let is_taken = |proof| !matches!(proof, Some(Proof::WrongPassword | Proof::MustChange));
+        if is_there && is_taken(self.proof(password, reporter).await?) {
             return Ok(());
         }
         let place = self.sink.place().to_owned();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use keyholder_foundation::{ClientId, Secret};
-use keyholder_platform::{CommandError, Leash, run_with_input};
+use keyholder_platform::{CommandError, Leash, is_program, run_with_input};
 
 use super::kubernetes::manifest_of;
 use super::rest::id_of;
@@ -83,6 +83,10 @@ impl SecretSink for CommandSink {
         Ok(self.id.clone())
     }
 
+    fn check_room(&self) -> Answer<'_, ()> {
+        answer(check_program(&self.words, &self.place))
+    }
+
     fn load(&self) -> Answer<'_, Kept> {
         answer(Ok(Kept::OutOfSight))
     }
@@ -107,6 +111,16 @@ impl SecretSink for CommandSink {
     fn remove(&self) -> Answer<'_, bool> {
         answer(Ok(false))
     }
+}
+
+/// Refuses a program that is not there, before anything is made for it.
+pub(crate) fn check_program(words: &[String], place: &str) -> Result<(), SinkError> {
+    let program = words.first().map(String::as_str).unwrap_or_default();
+    if is_program(program) {
+        return Ok(());
+    }
+    let reason = format!("there is no program `{program}` to be run");
+    Err(SinkError::NoAccess { place: place.to_owned(), reason, mend: "install it, or give its whole path" })
 }
 
 /// Stops a program with whoever waits for it.
@@ -235,6 +249,8 @@ mod tests {
         assert!(slow.to_string().contains("did not end within"), "{slow}");
         let missing = CommandSink::new(&["/no/such/vault".to_owned()]).save(&key()).now().unwrap_err();
         assert!(missing.to_string().contains("cannot run `/no/such/vault`"), "{missing}");
+        let missing = CommandSink::new(&["/no/such/vault".to_owned()]).check_room().now().unwrap_err();
+        assert!(missing.to_string().contains("there is no program `/no/such/vault`"), "{missing}");
     }
 
     /// `vault kv put secret/orders value` without `=-` ends well and has stored nothing.
