@@ -333,8 +333,10 @@ impl ApplicationFacts {
             .filter(|one| one.is_on_principal == held.is_on_principal && rank(one) > rank(held))
             .collect();
         let place = held.label();
+        // A place holds what was written to it last, however long that works.
+        let age = |one: &HeldCredential| (one.starts, one.ends, one.id);
         let is_known = match place {
-            Some(_) => others.iter().any(|one| one.label() == place),
+            Some(_) => self.credentials.iter().any(|one| one.label() == place && age(one) > age(held)),
             // Of what is over and bears no place nobody can say that a program still counts on it.
             None => !held.lives(now) && others.iter().any(|one| one.lives(now)),
         };

@@ -270,7 +270,7 @@ fn shown(text: &str) -> String {
 
 /// A name as one word of a shell's.
 fn for_shell(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@/:".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }

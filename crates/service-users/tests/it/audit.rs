@@ -94,10 +94,17 @@ async fn each_place_is_judged_by_its_own_last_credential() {
     let end = keyholder_foundation::Timestamp::from_unix_seconds(audited.now().unix_seconds() + 1000 * 24 * 60 * 60);
     let password = json!({"passwordCredential": {"displayName": "back door", "endDateTime": end.to_string()}});
     audited.graph("POST", &format!("servicePrincipals/{}/addPassword", backed.principal), password).await;
+    // A place holds what was written to it last, though what it replaced works longer.
+    let shortened = audited.registered("shortened").await;
+    audited.secret(&shortened, a, -100, 300).await;
+    audited.secret(&shortened, a, -10, 12).await;
+    let stopped = audited.registered("stopped").await;
+    audited.secret(&stopped, "keyholder aaaaaaaaaaaa github contoso/orders#D365", -100, 300).await;
+    audited.secret(&stopped, "keyholder aaaaaaaaaaaa github contoso/orders#D365", -10, -2).await;
     let by_hand = audited.registered("by-hand").await;
     audited.secret(&by_hand, "one", -100, 12).await;
     audited.secret(&by_hand, "two", -1, 100).await;
-    for one in [&ending, &dead, &rotated, &backed, &by_hand] {
+    for one in [&ending, &dead, &rotated, &backed, &by_hand, &shortened, &stopped] {
         audited.user_in(one, &["home"]).await;
     }
     let all = audited.findings().await;
@@ -108,6 +115,13 @@ async fn each_place_is_judged_by_its_own_last_credential() {
     assert!(found.severity == Severity::Warning && found.message.contains("got no later one"), "{found:#?}");
     assert!(!rules_of(&all, "dead").contains(&"KH106"), "what stopped a program is not told as left over: {all:#?}");
     assert!(!rules_of(&all, "rotated").contains(&"KH102"), "{all:#?}");
+    assert!(found.mend[0].ends_with("--secret --lifetime 180d --save-env /srv/a.env`"), "{found:#?}");
+    let found = finding(&all, "KH102", "shortened");
+    assert!(found.severity == Severity::Warning && found.message.contains("an older one of its place"), "{found:#?}");
+    assert!(found.mend[0].contains("--save-env /srv/a.env`"), "{found:#?}");
+    let found = finding(&all, "KH101", "stopped");
+    assert!(found.consequence.as_ref().unwrap().contains("has not reached home since"), "{found:#?}");
+    assert!(found.mend[0].ends_with("--save-github 'contoso/orders#D365'`"), "{found:#?}");
     assert_eq!(finding(&all, "KH102", "backed").severity, Severity::Warning);
     let found = finding(&all, "KH102", "by-hand");
     assert!(found.severity == Severity::Note && found.consequence.as_ref().unwrap().contains("unless"), "{found:#?}");

@@ -118,7 +118,7 @@ fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) -> Vec<KeyId>
             let found = Found::new(&NONE, of_application(application), message).in_orgs(orgs);
             judging.add(
                 found
-                    .mend(add_secret(application))
+                    .mend(add(application, None))
                     .mend(format!("or `keyholder app-user remove {}`", application.client_id)),
             );
         }
@@ -166,7 +166,12 @@ fn of_place(
             (_, Successor::Perhaps) => ", unless it has got the later one",
             _ => "",
         };
-        let message = format!("{what} expires on {}, {}; others work longer elsewhere", end.date(), left(end, now));
+        let is_of_place = |one: &&HeldCredential| one.id != held.id && one.lives(now) && one.label() == held.label();
+        let others = match held.label().and_then(|_| application.credentials.iter().find(is_of_place)) {
+            Some(_) => "an older one of its place works longer",
+            None => "others work longer elsewhere",
+        };
+        let message = format!("{what} expires on {}, {}; {others}", end.date(), left(end, now));
         (&EXPIRING, message, format!("the program that holds this one stops reaching {} then{unless}", listed(&orgs)))
     };
     let is_sure = !is_federated && successor == Successor::Nobody;
@@ -174,8 +179,8 @@ fn of_place(
     let found = if orgs.is_empty() { found } else { found.so(consequence).in_orgs(orgs) };
     let found = match (is_over, declared_name(judging, application)) {
         (true, Some(_)) => found.mend("`keyholder apply`"),
-        (true, None) => found.mend(add_secret(application)),
-        (false, _) => found.mend(rotate(judging, application)),
+        (true, None) => found.mend(add(application, Some(held))),
+        (false, _) => found.mend(rotate(judging, application, held)),
     };
     let found = found.mend(format!("or {revoke}, where nothing uses it any more"));
     judging.add_at_most(if is_sure { Severity::Warning } else { Severity::Note }, found);
@@ -215,8 +220,8 @@ fn the_last(judging: &mut Judging<'_>, application: &ApplicationFacts, last: &He
     let found = if orgs.is_empty() { found } else { found.so(consequence).in_orgs(orgs) };
     let found = match (end <= now, declared_name(judging, application)) {
         (true, Some(_)) => found.mend("`keyholder apply`"),
-        (true, None) => found.mend(add_secret(application)),
-        (false, _) => found.mend(rotate(judging, application)),
+        (true, None) => found.mend(add(application, Some(last))),
+        (false, _) => found.mend(rotate(judging, application, last)),
     };
     let found = found.mend(format!(
         "or one that never expires, where the program runs in a pipeline or cluster: {}",
@@ -253,7 +258,7 @@ fn each(judging: &mut Judging<'_>, application: &ApplicationFacts, told: &[KeyId
             let orgs = judging.orgs_of(application.client_id);
             let found =
                 found.program(&application.name).in_orgs(orgs).so("whoever gets hold of it can use it until then");
-            let found = found.mend(rotate(judging, application));
+            let found = found.mend(rotate(judging, application, held));
             // The local org gives its own administrator a secret without end, which opens nothing else.
             let is_local = is_endless && judging.users_of(application.client_id).any(|(_, user)| user.is_caller);
             judging.add_at_most(if is_local { Severity::Note } else { Severity::Error }, found);
@@ -339,11 +344,44 @@ fn may_be_federated(judging: &Judging<'_>, application: &ApplicationFacts) -> bo
 }
 
 /// Replaces what works, without a gap.
-fn rotate(judging: &Judging<'_>, application: &ApplicationFacts) -> String {
+fn rotate(judging: &Judging<'_>, application: &ApplicationFacts, held: &HeldCredential) -> String {
     let client = application.client_id;
     match declared_name(judging, application) {
         Some(name) => format!("`keyholder rotate {}`", for_shell(name)),
-        None => format!("`keyholder rotate {client} --lifetime 180d --save-env FILE`, with the file that holds it now"),
+        None => {
+            let (flags, which) = place_flags(Some(held));
+            format!("`keyholder rotate {client} --lifetime 180d {flags}`, with {which}")
+        }
+    }
+}
+
+/// The flags that name a credential's place, as far as its label tells it, and what is to be filled in or looked at.
+fn place_flags(held: Option<&HeldCredential>) -> (String, &'static str) {
+    let Some((held, (_, place))) = held.and_then(|held| Some((held, held.label()?))) else {
+        return ("--save-env FILE".to_owned(), "the file that holds it now");
+    };
+    let path = std::path::Path::new(place);
+    let ending = path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    match (place.strip_prefix("github "), place.strip_prefix("command ")) {
+        (Some(secret), _) => (format!("--save-github {}", for_shell(secret)), "a token of GitHub's in GH_TOKEN"),
+        (_, Some(_)) => {
+            ("--save-with 'PROGRAM ARGUMENTS'".to_owned(), "the program that has taken it, as it was given")
+        }
+        _ if place.starts_with("https://") => {
+            (format!("--save-key-vault {}", for_shell(place)), "a way into the vault")
+        }
+        _ if matches!(ending, "yaml" | "yml") => (
+            format!("--save-kubernetes {} --kubernetes-secret NAMESPACE/NAME", for_shell(place)),
+            "the names that stand in that manifest, where it is",
+        ),
+        _ => {
+            let flag = match held.kind {
+                _ if ending == "env" => "--save-env",
+                KeyKind::Secret => "--save-secret",
+                KeyKind::Certificate => "--save-key",
+            };
+            (format!("{flag} {}", for_shell(place)), "the file on the machine where it is")
+        }
     }
 }
 
@@ -355,8 +393,14 @@ fn declared_name<'a>(judging: &Judging<'a>, application: &ApplicationFacts) -> O
     declared.find(|(_, one)| is_it(one)).map(|(name, _)| name.as_str())
 }
 
-fn add_secret(application: &ApplicationFacts) -> String {
-    format!("`keyholder credential add {} --secret --lifetime 180d --save-env FILE`", application.client_id)
+/// One more, of the kind and for the place of one that has ended.
+fn add(application: &ApplicationFacts, ended: Option<&HeldCredential>) -> String {
+    let kind = match ended.map(|held| held.kind) {
+        Some(KeyKind::Certificate) => "--certificate",
+        _ => "--secret",
+    };
+    let (flags, _) = place_flags(ended);
+    format!("`keyholder credential add {} {kind} --lifetime 180d {flags}`", application.client_id)
 }
 
 fn add_trust(application: &ApplicationFacts) -> String {
