@@ -423,10 +423,15 @@ impl Facts {
         !self.unread.iter().any(|unread| unread.tenant.as_deref() == Some(tenant) && unread.what == FEDERATIONS)
     }
 
-    /// Whether every service user of every org was read: what is not seen may all the same be there.
+    /// Whether every service user of every org that is, or may be, a tenant's was read: what is not seen may all the same
+    /// be there.
     #[must_use]
-    pub fn users_are_known(&self) -> bool {
-        self.orgs.iter().all(|org| org.trouble.is_none()) && !self.unread.iter().any(|unread| unread.what == USERS)
+    pub fn users_are_known(&self, tenant: &str) -> bool {
+        let mut orgs = self.orgs.iter().filter(|org| org.tenant.as_deref().is_none_or(|of| of == tenant));
+        let is_partly = |org: &OrgFacts| {
+            self.unread.iter().any(|unread| unread.what == USERS && unread.org.as_ref() == Some(&org.name))
+        };
+        orgs.all(|org| org.trouble.is_none() && !is_partly(org))
     }
 
     /// Every user of every org, with its org.

@@ -174,6 +174,11 @@ async fn what_lives_on_one_side_alone_is_found() {
     audited.secret(&disabled, "key", 0, 90).await;
     let user = audited.roleless_user(&disabled, "home").await;
     audited.org("home", "PATCH", &format!("systemusers({user})"), json!({"isdisabled": true})).await;
+    let off = audited.sound("off", &["home"]).await;
+    audited.graph("PATCH", &format!("applications/{}", off.id), json!({"isDisabled": true})).await;
+    let again = audited.sound("again", &["home"]).await;
+    audited.graph("DELETE", &format!("servicePrincipals/{}", again.principal), Value::Null).await;
+    audited.graph("POST", "servicePrincipals", json!({"appId": again.client})).await;
     let missing = audited.sound("missing", &[]).await;
     let asks = json!({"requiredResourceAccess": [{
         "resourceAppId": "00000007-0000-0000-c000-000000000000",
@@ -183,7 +188,14 @@ async fn what_lives_on_one_side_alone_is_found() {
 
     let all = audited.findings().await;
     assert!(finding(&all, "KH201", "gone").consequence.as_ref().unwrap().contains("keeps its roles"));
-    assert_eq!(finding(&all, "KH202", "half-gone").severity, Severity::Error);
+    let found = finding(&all, "KH202", "half-gone");
+    let anew = format!("or `keyholder app-user create half-gone --adopt {} --role", principal_gone.client);
+    assert!(found.severity == Severity::Error && found.mend[1].starts_with(&anew), "{found:#?}");
+    let found = finding(&all, "KH206", "again");
+    assert!(found.consequence.as_ref().unwrap().contains("home refuses its program"), "{found:#?}");
+    assert!(found.mend[1].contains(" --business-unit ") && found.mend[1].contains(" --url "), "{found:#?}");
+    assert!(finding(&all, "KH203", "off").mend[0].contains("Activate"), "{all:#?}");
+    assert!(!finding(&all, "KH203", "shut").mend[0].contains("Activate"), "{all:#?}");
     assert!(finding(&all, "KH203", "shut").consequence.as_ref().unwrap().contains("no token for home"));
     assert!(finding(&all, "KH204", "disabled").mend[0].contains("app-user enable"));
     assert!(finding(&all, "KH205", "missing").message.contains("no audited org"));

@@ -22,15 +22,16 @@ static PRINCIPAL_GONE: Rule = Rule {
     title: "An org user's application has no service principal",
     explanation: "Without a service principal in the org's tenant the application gets no token there (AADSTS7000229), \
         though its registration and credentials are in place.",
-    mend: "Make the service principal again.",
+    mend: "Make the service principal again, and the org's user, which stands for the one that is gone: `keyholder app-user \
+        create` with `--adopt` does both.",
 };
 static SHUT: Rule = Rule {
     id: "KH203",
     name: "sign-in-disabled",
     severity: Severity::Warning,
     title: "An org user's application may not sign in",
-    explanation: "Sign-in is switched off for its service principal: its program gets no tokens (AADSTS7000112). The user \
-        stays in the org with its roles.",
+    explanation: "Sign-in is switched off for its service principal, or its registration is deactivated: its program gets no \
+        tokens (AADSTS7000112). The user stays in the org with its roles.",
     mend: "Switch it on again, or remove the user.",
 };
 static DISABLED: Rule = Rule {
@@ -47,8 +48,18 @@ static MISSING: Rule = Rule {
     severity: Severity::Note,
     title: "An application is registered for Dynamics 365 and is a user of no audited org",
     explanation: "Its registration asks for permissions on Dynamics 365, or Keyholder made it, and its credentials live: \
-        they open nothing here. It may be a user of an org that was not audited, or act for people who sign in.",
+        they open nothing here. It may be a user of an org that was not audited, or act for people who sign in. While an org of \
+        its tenant cannot be read, nothing is said.",
     mend: "Remove it where it is left over.",
+};
+static REPLACED: Rule = Rule {
+    id: "KH206",
+    name: "principal-replaced",
+    severity: Severity::Error,
+    title: "An org user stands for an earlier service principal of its application",
+    explanation: "Its service principal was deleted and made again, under a new id. The org knows its user by the old one, and \
+        refuses whoever comes with the new one (0x80072560).",
+    mend: "Have the org's user made anew: `keyholder app-user create` with `--adopt` does that.",
 };
 static UNUSED: Rule = Rule {
     id: "KH401",
@@ -76,7 +87,7 @@ static UNKNOWN: Rule = Rule {
     mend: "Declare it in keyholder.toml, or remove it.",
 };
 
-pub(super) static OF_DIRECTORY: &[&Rule] = &[&GONE, &PRINCIPAL_GONE, &SHUT, &DISABLED, &MISSING];
+pub(super) static OF_DIRECTORY: &[&Rule] = &[&GONE, &PRINCIPAL_GONE, &SHUT, &DISABLED, &MISSING, &REPLACED];
 pub(super) static OF_USE: &[&Rule] = &[&UNUSED, &SHARED, &UNKNOWN];
 
 pub(super) fn judge(judging: &mut Judging<'_>) {
@@ -131,10 +142,7 @@ fn both_sides(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, app
                 found(&PRINCIPAL_GONE, message)
                     .so(format!("its program gets no token for {place}"))
                     .mend("`keyholder apply`, where it is declared")
-                    .mend(format!(
-                        "or Microsoft Graph: `POST /servicePrincipals` with the appId {}",
-                        application.client_id
-                    )),
+                    .mend(anew(org, user, application)),
             );
         }
         None => {
@@ -145,15 +153,43 @@ fn both_sides(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, app
         }
         Some(principal) if !principal.is_enabled => {
             let message = format!("{name} is a user of {place}, and its application may not sign in");
-            judging.add(
-                found(&SHUT, message)
-                    .so(format!("its program gets no token for {place}"))
-                    .mend("Entra admin center, Enterprise applications, the application, Properties: Enabled for users to sign in")
-                    .mend(format!("or {remove}")),
-            );
+            let deactivated = application.registration.as_ref().filter(|one| one.is_disabled);
+            let mend = match deactivated {
+                Some(registration) => format!(
+                    "Entra admin center, App registrations, the application: Activate; or Microsoft Graph: `PATCH \
+                     /applications/{}` with `{{\"isDisabled\": false}}`",
+                    registration.id
+                ),
+                None => "Entra admin center, Enterprise applications, the application, Properties: Enabled for users to sign in"
+                    .to_owned(),
+            };
+            let found = found(&SHUT, message).so(format!("its program gets no token for {place}"));
+            judging.add(found.mend(mend).mend(format!("or {remove}")));
+        }
+        Some(principal) if user.object.is_some_and(|object| object != principal.id) => {
+            let message =
+                format!("{name} in {place} stands for a service principal that its application does not have any more");
+            let found = found(&REPLACED, message).so(format!("{place} refuses its program"));
+            judging.add(found.mend("`keyholder apply`, where it is declared").mend(anew(org, user, application)));
         }
         Some(_) => {}
     }
+}
+
+/// Makes the service principal, and the org's user that stands for it, with the roles and in the business unit that it has.
+fn anew(org: &OrgFacts, user: &ServiceUser, application: &ApplicationFacts) -> String {
+    if application.registration.is_none() {
+        return format!("or Microsoft Graph: `POST /servicePrincipals` with the appId {}", application.client_id);
+    }
+    let own = user.roles.iter().flatten().filter(|role| role.team.is_none());
+    let mut roles: Vec<String> = own.map(|role| format!("--role {}", for_shell(&role.name))).collect();
+    if roles.is_empty() {
+        roles.push("--role ROLE".to_owned());
+    }
+    let unit =
+        user.business_unit.as_ref().map(|unit| format!(" --business-unit {}", for_shell(unit))).unwrap_or_default();
+    let (name, client) = (for_shell(&application.name), application.client_id);
+    format!("or `keyholder app-user create {name} --adopt {client} {}{unit} --url {}`", roles.join(" "), org.url)
 }
 
 fn missing(judging: &mut Judging<'_>, application: &ApplicationFacts) {
@@ -161,7 +197,7 @@ fn missing(judging: &mut Judging<'_>, application: &ApplicationFacts) {
     let can_sign_in =
         !application.federations.is_empty() || application.credentials.iter().any(|held| held.lives(judging.now()));
     // Where an org could not be read, it may well be a user there.
-    let all_read = judging.facts.users_are_known();
+    let all_read = judging.facts.users_are_known(&application.tenant);
     let is_meant = registration.is_ours || registration.asks_for_dynamics;
     if !can_sign_in || !all_read || !is_meant || judging.users_of(application.client_id).next().is_some() {
         return;
