@@ -1,9 +1,12 @@
 //! Sentences in lines that fit a terminal.
 
+/// What a command begins with.
+const PROGRAMS: [&str; 4] = ["keyholder ", "az ", "pac ", "sudo "];
+
 /// `words` behind `start`, in lines of at most `width` columns where words allow; further lines are indented as far.
 /// A command, which is copied, stays on one line.
 pub(crate) fn wrapped(start: &str, words: &str, width: usize) -> Vec<String> {
-    if words.starts_with("keyholder ") {
+    if PROGRAMS.iter().any(|program| words.starts_with(program)) {
         return vec![format!("{start}{words}")];
     }
     let indent = " ".repeat(start.chars().count());

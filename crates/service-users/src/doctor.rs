@@ -10,12 +10,14 @@
 //! administers the org can be asked beside the caller, and sees more.
 
 mod judge;
+mod lacking;
 mod look;
 mod needs;
 mod org;
 mod proxy;
 mod reach;
 mod registration;
+mod request;
 mod seen;
 mod sign_in;
 mod step;
@@ -27,6 +29,7 @@ use keyholder_client::{Connection, Http};
 use crate::Administrator;
 
 pub use judge::judge;
+pub use lacking::{Lacking, lacking};
 pub use look::look;
 pub use needs::{Asked, CanSeen, Needed, Needs};
 pub use proxy::Proxy;

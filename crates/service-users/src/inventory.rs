@@ -12,7 +12,7 @@ use crate::error::{Error, While};
 use crate::granted::Privileges;
 use crate::marks::{declaration_of, is_ours};
 use crate::observe::{OrgSeen, RoleSeen, UserSeen, WholeOrg, whole_org};
-use crate::plan::SYSTEM_ADMINISTRATOR;
+use crate::plan::is_system_administrator;
 
 /// How many rights of a role are said in words above it.
 const SHOWN: usize = 8;
@@ -117,7 +117,7 @@ impl<'a> Taking<'a> {
         if roles.len() != user.roles.len() {
             return leave("not all of its roles can be read");
         }
-        if roles.iter().any(|role| role.template == Some(SYSTEM_ADMINISTRATOR)) {
+        if roles.iter().any(|role| is_system_administrator(role.template)) {
             return leave(
                 "it is a System Administrator, which nothing should be by declaration: give it a smaller role",
             );

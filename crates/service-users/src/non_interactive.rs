@@ -54,7 +54,7 @@ pub use predecessor::{StillUsed, Team};
 pub use problem::Problem;
 pub use release::{Release, Released, release};
 pub use renew::{PasswordSeen, Renewal, Renewed};
-pub(crate) use rows::{ADMINISTRATIVE, DELEGATED_ADMINISTRATOR, NON_INTERACTIVE};
+pub(crate) use rows::{ADMINISTRATIVE, ASSIGNED_COLUMNS, DELEGATED_ADMINISTRATOR, NON_INTERACTIVE};
 pub use rows::{AssignedRole, OrgUser, Slots};
 
 use crate::error::Error;

@@ -30,7 +30,7 @@ pub use finding::{Finding, Severity};
 pub(crate) use registration::{
     Found, Trusted, declares_impersonation, find as find_registration, registration_id, trusted,
 };
-pub(crate) use role::SYSTEM_ADMINISTRATOR;
+pub(crate) use role::{SYSTEM_ADMINISTRATOR, is_system_administrator};
 pub(crate) use secret::key_change;
 pub(crate) use user::id as user_id;
 pub(crate) use words::reach;
@@ -110,6 +110,9 @@ pub struct Change {
     /// What is granted beyond the declaration and stays: one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beyond: Vec<String>,
+    /// What it takes away from somebody, by name: privileges of a role, roles of a user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes: Vec<String>,
     /// Ids and other facts of what there is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, String>,
@@ -133,6 +136,7 @@ impl Change {
             reasons: Vec::new(),
             grants: Vec::new(),
             beyond: Vec::new(),
+            takes: Vec::new(),
             facts: BTreeMap::new(),
             needs: Vec::new(),
             action: None,
@@ -259,6 +263,10 @@ pub struct Leave {
     pub prune: bool,
     /// Give System Administrator where it is declared.
     pub system_administrator: bool,
+    /// Only add to application users: one keeps the roles that are not declared, whoever made or gave them, and stays in
+    /// its business unit where none is declared.
+    #[serde(default)]
+    pub adds: bool,
 }
 
 /// Compares what is declared with what there is.

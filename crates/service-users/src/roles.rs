@@ -16,7 +16,7 @@ use crate::error::{Error, While};
 use crate::granted::Privileges;
 use crate::marks::role_id;
 use crate::observe::{Holders, OrgSeen, RoleSeen, all_roles, holders_of, read_rights, shipped};
-use crate::plan::{Finding, SYSTEM_ADMINISTRATOR};
+use crate::plan::{Finding, is_system_administrator};
 use crate::wishes::Wishes;
 
 pub use keyholder_security::Depth;
@@ -87,7 +87,7 @@ fn listed(root: &RoleSeen, all: &[RoleSeen], shipped: &BTreeSet<Uuid>, organizat
         name: root.name.clone(),
         made_by_keyholder: root.id == role_id(organization, &root.name),
         comes_with_the_org: shipped.contains(&root.id),
-        is_system_administrator: root.template == Some(SYSTEM_ADMINISTRATOR),
+        is_system_administrator: is_system_administrator(root.template),
         units: all.iter().filter(|role| role.root() == root.id).count(),
     }
 }

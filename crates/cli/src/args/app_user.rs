@@ -17,8 +17,9 @@ pub(crate) enum AppUser {
         security role with the rights that you name, the application user that holds it, and a credential. Then it \
         signs in with nothing but that credential and tries the rights.\n\n\
         It says beforehand what it will do and what that really grants, and asks. What is in place is found and left \
-        alone, so a run that was stopped is simply run again. The state that it leaves is the one that you name: a \
-        role that it made and you name no more is taken off.\n\n\
+        alone, so a run that was stopped is simply run again. Run again with other roles, it adds: those that the user \
+        has stay, and so does its business unit unless you name one. The role of its own grants what you name and \
+        nothing else; what it loses by that is said and counted beforehand.\n\n\
         A secret is written where you say and never printed. Better is none at all: `--trust`.",
         after_long_help = "Examples:\n  \
         keyholder app-user create orders-sync --grant 'contact=read:organization' --save-env orders-sync.env\n  \
@@ -80,10 +81,11 @@ pub(crate) struct AppUserCreate {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) rights: RightsFlags,
-    /// The business unit [default: the root one]
+    /// The business unit [default: where the user is; for a new one the root one]
     #[arg(long, value_name = "NAME")]
     pub(crate) business_unit: Option<String>,
-    /// Use this registration, whoever made it; it will not be removed later
+    /// Use this registration, whoever made it; it will not be removed later. A user that it has keeps its roles and its
+    /// business unit
     #[arg(long, value_name = "CLIENT-ID")]
     pub(crate) adopt: Option<ClientId>,
     #[command(flatten)]

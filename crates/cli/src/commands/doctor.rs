@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keyholder_client::connection::{Flags, resolve};
 use keyholder_client::{Connection, Http, RetryPolicy};
-use keyholder_service_users::doctor::{Patient, Proxy, Seen, Step, examine};
+use keyholder_service_users::doctor::{Patient, Proxy, Step, examine};
 use keyholder_service_users::{Administrator, Journal};
 use serde_json::json;
 
@@ -44,8 +44,8 @@ async fn with_place(arguments: &Doctor, place: Option<&LocalPlace>, printer: Pri
     let outcome = diagnose(arguments, &connection, witness.as_ref(), printer).await;
     let mends = match outcome {
         Ok(Told { exit, failure: None }) => Ok(exit),
-        Ok(Told { failure: Some((failure, examined)), .. }) => match (&witness, arguments.mend) {
-            (Some(_), true) => return mend_and_end(arguments, &connection, witness, &examined, failure, printer).await,
+        Ok(Told { failure: Some((failure, steps)), .. }) => match (&witness, arguments.mend) {
+            (Some(_), true) => return mend_and_end(arguments, &connection, witness, &steps, failure, printer).await,
             _ => Err(failure),
         },
         Err(failure) => Err(failure),
@@ -59,13 +59,7 @@ async fn with_place(arguments: &Doctor, place: Option<&LocalPlace>, printer: Pri
 /// How an examination went.
 struct Told {
     exit: Exit,
-    failure: Option<(Failure, Examined)>,
-}
-
-/// What was seen, and what that comes to.
-struct Examined {
-    seen: Seen,
-    steps: Vec<Step>,
+    failure: Option<(Failure, Vec<Step>)>,
 }
 
 async fn diagnose(
@@ -96,7 +90,7 @@ async fn diagnose(
     if !arguments.mend || failure.is_none() {
         printer.json(&document);
     }
-    Ok(Told { exit: Exit::Done, failure: failure.map(|failure| (failure, Examined { seen, steps })) })
+    Ok(Told { exit: Exit::Done, failure: failure.map(|failure| (failure, steps)) })
 }
 
 fn http(connection: &Connection) -> Result<Http, Failure> {
@@ -145,14 +139,14 @@ async fn mend_and_end(
     arguments: &Doctor,
     connection: &Connection,
     witness: Option<Here>,
-    examined: &Examined,
+    steps: &[Step],
     failure: Failure,
     printer: Printer,
 ) -> Result<Exit, Failure> {
     let Some(witness) = witness else { return Err(failure) };
-    let Some(mend) = mend::of(&examined.steps, &arguments.role) else {
+    let Some(mend) = mend::of(steps, &arguments.role) else {
         witness.end().await;
         return Err(failure.hint("`--mend` can do nothing about that: the step says who can"));
     };
-    mend::run(mend, arguments, connection, &examined.seen, witness, printer).await
+    mend::run(mend, arguments, connection, witness, printer).await
 }

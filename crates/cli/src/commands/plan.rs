@@ -83,6 +83,8 @@ pub(crate) struct Summary {
     change: usize,
     remove: usize,
     keep: usize,
+    /// Privileges and roles that changes take away.
+    taken: usize,
 }
 
 impl Summary {
@@ -93,15 +95,22 @@ impl Summary {
             change: count(Mark::Change),
             remove: count(Mark::Remove),
             keep: count(Mark::Keep),
+            taken: plan.changes.iter().map(|change| change.takes.len()).sum(),
         }
     }
 
     fn to_json(&self) -> Value {
-        json!({"make": self.make, "change": self.change, "remove": self.remove, "keep": self.keep})
+        json!({"make": self.make, "change": self.change, "remove": self.remove, "keep": self.keep, "takenAway": self.taken})
     }
 
     pub(crate) fn in_words(&self) -> String {
-        format!("{} to make, {} to change, {} to remove; {} in place", self.make, self.change, self.remove, self.keep)
+        let Self { make, change, remove, keep, taken } = self;
+        let taken = match taken {
+            0 => String::new(),
+            1 => ", which takes 1 privilege or role away".to_owned(),
+            some => format!(", which takes {some} privileges or roles away"),
+        };
+        format!("{make} to make, {change} to change{taken}, {remove} to remove; {keep} in place")
     }
 }
 
@@ -179,6 +188,6 @@ fn print_finding(finding: &Finding, printer: Printer) {
 
 impl args::LeaveFlags {
     pub(crate) fn leave(&self) -> Leave {
-        Leave { prune: self.prune, system_administrator: self.i_know }
+        Leave { prune: self.prune, system_administrator: self.i_know, adds: false }
     }
 }

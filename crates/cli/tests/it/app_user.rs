@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use keyholder_testkit::World;
+use serde_json::{Value, json};
 
 use crate::program::{Ended, RunningOrg, free_port, run};
 
@@ -57,7 +58,7 @@ fn s01_s05_s07_s10_s13_one_command_gives_an_application_its_way_in() {
 }
 
 #[test]
-fn s10_what_it_holds_is_what_was_named_last() {
+fn s10_a_second_create_adds_and_says_what_its_own_role_loses() {
     let (folder, _org) = world();
     let here = folder.path();
     create(here, &["--save-env", "orders.env", "--yes"]).done();
@@ -65,14 +66,85 @@ fn s10_what_it_holds_is_what_was_named_last() {
     let said = run(here, &[&["app-user"], &lost[..], &["--local"]].concat()).failed(78);
     assert!(said.contains("there is no folder") && said.contains("nowhere"), "{said}");
     assert!(!run(here, &["app-user", "list", "--local"]).done().contains("nobody"), "nothing was made");
-    let other = ["create", "orders-sync", "--role", "System Customizer", "--save-env", "orders.env", "--yes"];
-    let said = app_user(here, &other).done();
-    assert!(said.contains("- role `orders-sync` on the application user"), "{said}");
-    assert!(said.contains("warning: the role `System Customizer` comes with the org"), "{said}");
-    let more = ["--grant", "account=read:organization", "--grant", "prvActOnBehalfOfAnotherUser=organization"];
-    let said = create(here, &[&more[..], &["--save-env", "orders.env", "--yes"]].concat()).done();
+    let reads = ["role", "create", "Reads accounts", "--grant", "account=read:organization", "--yes", "--local"];
+    run(here, &reads).done();
+    for role in ["Reads accounts", "System Customizer"] {
+        let other = ["create", "orders-sync", "--role", role, "--save-env", "orders.env", "--yes"];
+        let said = app_user(here, &other).done();
+        assert!(!said.contains("\n  - ") && said.contains("0 to remove"), "{said}");
+        assert!(said.contains("it holds other roles too: `orders-sync`"), "{said}");
+        assert_eq!(
+            said.contains("warning: the role `System Customizer` comes with the org"),
+            role.starts_with("System")
+        );
+    }
+    for query in ["accounts?$top=1", "contacts?$top=1"] {
+        run(here, &["query", query, "--env-file", "orders.env"]).done();
+    }
+    // The role of its own grants what is named, and what it loses by that is counted.
+    let own =
+        ["create", "orders-sync", "--grant", "prvActOnBehalfOfAnotherUser=organization", "--save-env", "orders.env"];
+    let planned = app_user(here, &[&own[..], &["--dry-run"]].concat());
+    assert!(planned.out.contains("it granted prvReadContact beyond"), "{planned:#?}");
+    assert!(planned.out.contains("1 to change, which takes 1 privilege or role away, 0 to remove"), "{planned:#?}");
+    let said = app_user(here, &[&own[..], &["--yes"]].concat()).done();
     assert!(said.contains("may act in the name of any other user"), "{said}");
-    run(here, &["query", "accounts?$top=1", "--env-file", "orders.env"]).done();
+    let shown = app_user(here, &["show", "orders-sync"]).done();
+    assert!(shown.contains("Reads accounts") && shown.contains("System Customizer"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s09_who_is_adopted_stays_in_the_business_unit_and_keeps_what_was_given_by_hand() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let admin = world.admin();
+    let env = format!(
+        "KEYHOLDER_ORG_URL={}\nKEYHOLDER_CA_FILE={}\nKEYHOLDER_CLIENT_ID={}\nKEYHOLDER_CLIENT_SECRET='{}'\n",
+        world.origin(),
+        world.file("ca.pem").display(),
+        admin.client_id,
+        admin.client_secret.expose(),
+    );
+    keyholder_platform::write_private(&here.join("admin.env"), env.as_bytes()).unwrap();
+    let token = world.admin_token().await;
+    let root = world.api(&token, "GET", "businessunits?$select=businessunitid", None).await;
+    let root = root.body["value"][0]["businessunitid"].as_str().unwrap().to_owned();
+    let sales = json!({"name": "Sales", "parentbusinessunitid@odata.bind": format!("/businessunits({root})")});
+    assert!(world.api(&token, "POST", "businessunits", Some(&sales)).await.status < 300);
+    let as_admin = |arguments: &[&str]| {
+        run(here, &[&["app-user"], arguments, &["--env-file", "admin.env", "--yes", "--output", "json"]].concat())
+    };
+    as_admin(&[&READS[..], &["--business-unit", "Sales", "--save-env", "orders.env"]].concat()).json();
+    let text = fs::read_to_string(here.join("orders.env")).unwrap();
+    let client = text.lines().find_map(|line| line.strip_prefix("KEYHOLDER_CLIENT_ID=")).unwrap();
+    let query = format!(
+        "systemusers?$select=systemuserid,_businessunitid_value&$expand=businessunitid($select=name)&$filter=applicationid eq {client}"
+    );
+    let unit = async || world.api(&token, "GET", &query, None).await.body["value"][0]["businessunitid"]["name"].clone();
+    assert_eq!(unit().await, "Sales");
+    as_admin(&["create", "orders-sync", "--adopt", client, "--role", "Basic User"]).json();
+    assert_eq!(unit().await, "Sales", "nobody said to move it");
+    let shown = run(here, &["app-user", "show", client, "--env-file", "admin.env"]).done();
+    assert!(shown.contains("orders-sync") && shown.contains("Basic User") && shown.contains("may read"), "{shown}");
+    let moved = as_admin(&[
+        "create",
+        "orders-sync",
+        "--adopt",
+        client,
+        "--role",
+        "Basic User",
+        "--business-unit",
+        &unit_of(&world, &root).await,
+    ]);
+    moved.json();
+    assert_ne!(unit().await, "Sales", "who says so moves it");
+}
+
+async fn unit_of(world: &World, id: &str) -> String {
+    let token = world.admin_token().await;
+    let unit = world.api(&token, "GET", &format!("businessunits({id})?$select=name"), None).await;
+    unit.body["name"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -71,9 +71,15 @@ fn all_codes_are_listed_with_their_mends() {
     let said = explain(&["--list"]).done();
     assert!(said.lines().count() > 250 && said.contains("0x80072322"), "{said}");
     let told = explain(&["--list", "--output", "json"]).json();
+    let mut commands = std::collections::BTreeSet::new();
     for one in told["codes"].as_array().unwrap() {
         for field in ["meaning", "mend", "who", "documented"] {
             assert!(one[field].as_str().is_some_and(|text| !text.is_empty()), "{one}");
         }
+        if let Some(command) = one["command"].as_str() {
+            commands.insert(command.to_owned());
+        }
     }
+    assert!(commands.len() > 15, "{commands:?}");
+    commands.iter().for_each(|command| crate::doctor::is_a_command(command));
 }

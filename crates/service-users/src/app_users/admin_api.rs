@@ -24,7 +24,9 @@ use crate::estate::Estate;
 use crate::journal::{Journal, KeyFile, Loan, Recorded};
 use crate::observe::{Look, Observation, address, held, observe};
 use crate::patience::{key_not_seen, rights_not_seen};
-use crate::plan::{Finding, Found as Registered, Leave, Plan, SYSTEM_ADMINISTRATOR, find_registration, plan};
+use crate::plan::{
+    Finding, Found as Registered, Leave, Plan, SYSTEM_ADMINISTRATOR, find_registration, is_system_administrator, plan,
+};
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::sink::{Kept, Key, Sinks, open};
 use crate::wishes::Wishes;
@@ -326,9 +328,8 @@ async fn bring_about_itself(
 /// What is taken off at the end is nothing that a plan should tell of.
 fn forget_elevation(seen: &mut Observation) {
     for there in seen.orgs.values_mut().flatten() {
-        let is_boss = |role: &Uuid| {
-            there.roles.iter().any(|known| known.id == *role && known.template == Some(SYSTEM_ADMINISTRATOR))
-        };
+        let is_boss =
+            |role: &Uuid| there.roles.iter().any(|known| known.id == *role && is_system_administrator(known.template));
         for user in &mut there.users {
             user.roles.retain(|role| !is_boss(role));
         }
@@ -379,7 +380,7 @@ async fn standing(org: &Dataverse) -> Result<Standing, ClientError> {
 async fn bosses(org: &Dataverse, user: Uuid) -> Result<Vec<Uuid>, ClientError> {
     let query = format!("systemusers({user})/systemuserroles_association?$select=roleid,_roletemplateid_value");
     let held = org.query(&query).collect_as::<HeldRole>().await?;
-    Ok(held.iter().filter(|role| role.template == Some(SYSTEM_ADMINISTRATOR)).map(|role| role.roleid).collect())
+    Ok(held.iter().filter(|role| is_system_administrator(role.template)).map(|role| role.roleid).collect())
 }
 
 /// Takes System Administrator off the application, as the application. Read back before it is believed.

@@ -13,7 +13,7 @@ use crate::Administrator;
 use crate::error::{Error, While};
 use crate::marks::{declaration_of, is_ours, role_id};
 use crate::observe::{OrgSeen, UserSeen, everyone};
-use crate::plan::SYSTEM_ADMINISTRATOR;
+use crate::plan::is_system_administrator;
 
 /// The application users of an org.
 #[derive(Debug, Clone)]
@@ -237,6 +237,6 @@ pub(super) fn held(there: &OrgSeen, role: Uuid) -> Option<Held> {
         id: seen.root(),
         name: seen.name.clone(),
         made_by_keyholder: role_id(there.who.organization_id, &seen.name) == seen.root(),
-        is_system_administrator: seen.template == Some(SYSTEM_ADMINISTRATOR),
+        is_system_administrator: is_system_administrator(seen.template),
     })
 }

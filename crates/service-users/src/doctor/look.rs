@@ -23,12 +23,13 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Patient;
-use super::needs::{Asked, CanSeen, needs};
+use super::needs::{Asked, CanSeen, Needs};
 use super::registration;
+use super::request::needs;
 use super::seen::{AnswerSeen, CredentialSeen, RoleHeld, Seen, TokenSeen, TrustSeen, UserSeen, UserSource};
 use crate::Administrator;
 use crate::claims;
-use crate::non_interactive::{AssignedRole, teams_of};
+use crate::non_interactive::{ASSIGNED_COLUMNS, AssignedRole, teams_of};
 use crate::usage::{Kind, entitled_to};
 
 /// No token is longer, in bytes.
@@ -263,11 +264,16 @@ async fn rights(patient: &Patient<'_>, org: Option<&Dataverse>, seen: &mut Seen)
 }
 
 async fn roles(org: &Dataverse, user: Uuid) -> Result<Vec<RoleHeld>, Error> {
-    let query = format!("systemusers({user})/systemuserroles_association?$select=roleid,name");
+    let query = format!("systemusers({user})/systemuserroles_association?$select={ASSIGNED_COLUMNS}");
+    let of = |role: AssignedRole, team: Option<String>| RoleHeld {
+        is_system_administrator: role.is_system_administrator(),
+        name: role.name,
+        team,
+    };
     let own = org.query(&query).collect_as::<AssignedRole>().await?;
-    let mut held: Vec<RoleHeld> = own.into_iter().map(|role| RoleHeld { name: role.name, team: None }).collect();
+    let mut held: Vec<RoleHeld> = own.into_iter().map(|role| of(role, None)).collect();
     for team in teams_of(org, user).await? {
-        held.extend(team.roles.into_iter().map(|role| RoleHeld { name: role.name, team: Some(team.name.clone()) }));
+        held.extend(team.roles.into_iter().map(|role| of(role, Some(team.name.clone()))));
     }
     Ok(held)
 }
@@ -331,7 +337,9 @@ async fn can(asked: &Asked, patient: &Patient<'_>, org: Option<&Dataverse>, seen
     let needs = needs(asked, reader).await;
     let is_known = matches!(seen.privileges, Some(Ok(_)));
     let tried = match (asked, org) {
-        (Asked::Request { method, path, query, .. }, Some(org)) if *method == Method::GET && !is_known => {
+        (Asked::Request { method, path, query, .. }, Some(org))
+            if *method == Method::GET && !(is_known && matches!(needs, Ok(Needs::Privileges(_)))) =>
+        {
             let query = query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
             Some(org.send(Method::GET, &format!("{path}{query}"), None).await.map(|_| ()))
         }

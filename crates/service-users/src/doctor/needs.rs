@@ -1,27 +1,23 @@
-//! What a request to the Web API needs, and whether a user has it. Nothing is sent that changes anything.
-//!
-//! The request is bound as the local org binds it, against the tables that ship or, where those do not have it, against
-//! the org's own metadata document; the privileges follow from the bound operation.
+//! What somebody wants to do, and whether a user may.
 
-use std::collections::HashMap;
 use std::str::FromStr;
 
-use http::{HeaderMap, Method};
-use keyholder_client::dataverse::encode;
-use keyholder_client::{Dataverse, Error, ErrorKind};
-use keyholder_dataverse::csdl;
+use http::Method;
+use keyholder_client::{Error, ErrorKind};
 use keyholder_dataverse::error::DataverseError;
-use keyholder_dataverse::schema::{Schema, SchemaDefinition};
-use keyholder_operation::{Request, bind};
-use keyholder_security::{Depth, Verb, required};
+use keyholder_foundation::ClientId;
+use keyholder_security::{Depth, Verb};
 
-use super::org::ADMINISTRATOR;
+use super::org::{ADMINISTRATOR, whose};
 use super::seen::Seen;
 use super::step::{Chart, Check, HERE, Trouble};
 use crate::declaration::{Right, print_rights};
 
+/// Lists the org's tables with their names in addresses.
+const TABLES: &str = "keyholder query 'EntityDefinitions?$select=LogicalName,EntitySetName'";
+
 /// The row that stands for any.
-const ANY_ROW: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const ANY_ROW: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What somebody wants to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +34,8 @@ pub enum Asked {
         path: String,
         /// What follows the `?`.
         query: Option<String>,
-        /// The body.
-        body: String,
+        /// The body, where one was typed.
+        body: Option<String>,
     },
 }
 
@@ -59,9 +55,13 @@ impl FromStr for Asked {
             ["GET", "POST", "PATCH", "PUT", "DELETE"].into_iter().find(|known| known.eq_ignore_ascii_case(method));
         let method = method.and_then(|method| Method::from_str(method).ok()).ok_or_else(wrong)?;
         let (address, body) =
-            rest.split_once(" {").map_or((rest, "{}".to_owned()), |(address, body)| (address, format!("{{{body}")));
-        let any_row = |text: &str| text.replace("(...)", &format!("({ANY_ROW})"));
-        let (address, body) = (any_row(address.trim()), any_row(&body));
+            rest.split_once(" {").map_or((rest, None), |(address, body)| (address, Some(format!("{{{body}"))));
+        let any_row = |text: &str| {
+            ["(...)", "(..)", "(\u{2026})"]
+                .iter()
+                .fold(text.to_owned(), |text, any| text.replace(any, &format!("({ANY_ROW})")))
+        };
+        let (address, body) = (any_row(address.trim()), body.as_deref().map(any_row));
         let address = address.trim_start_matches('/');
         let address = ["api/data/v9.2/", "api/data/v9.1/", "api/data/v9.0/"]
             .iter()
@@ -105,8 +105,12 @@ pub struct Needed {
 /// What a request needs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Needs {
-    /// These privileges, each at some depth.
+    /// These privileges, each at some depth; none, where whoever is let in may.
     Privileges(Vec<Needed>),
+    /// These, and perhaps others: the org alone knows all that an action takes.
+    AtLeast(Vec<Needed>),
+    /// It is not known here what it takes: why, and what to do.
+    Unknown(String),
     /// The org would refuse the request itself.
     Refused(DataverseError),
     /// The org has no privilege of that name.
@@ -120,69 +124,8 @@ pub struct CanSeen {
     pub asked: Asked,
     /// What it needs; an error where the org's tables could not be read.
     pub needs: Result<Needs, Error>,
-    /// What the request came to: sent only if it reads, and if nobody could tell what the user has.
+    /// What the request came to: sent only if it reads, and if nobody could tell what it takes or what the user has.
     pub tried: Option<Result<(), Error>>,
-}
-
-/// What the shipped tables, or those of the org, say that this needs.
-pub(super) async fn needs(asked: &Asked, org: Option<&Dataverse>) -> Result<Needs, Error> {
-    let (method, path, query, body) = match asked {
-        Asked::Privilege(name) => {
-            return Ok(match org {
-                Some(org) if !has_privilege(org, name).await => Needs::NoPrivilege,
-                _ => Needs::Privileges(vec![Needed { privilege: name.clone(), of: None }]),
-            });
-        }
-        Asked::Request { method, path, query, body, .. } => (method, path, query.as_deref(), body),
-    };
-    let path = format!("v9.2/{path}");
-    let mut headers = HeaderMap::new();
-    if *method == Method::PATCH {
-        // A change to a row that is there; without this it could be a new row as well.
-        headers.insert(http::header::IF_MATCH, http::HeaderValue::from_static("*"));
-    }
-    let request = Request { method, path: &path, query, headers: &headers, body: body.as_bytes(), references: None };
-    let broken = |error: &dyn std::fmt::Display| Error::Protocol {
-        origin: "the org's metadata document".to_owned(),
-        found: error.to_string(),
-    };
-    let core = Schema::core().map_err(|error| broken(&error))?;
-    let refused = match of_request(&core, &request) {
-        Ok(needed) => return Ok(Needs::Privileges(needed)),
-        Err(refused) => refused,
-    };
-    // A table or column of the org's own.
-    let Some(org) = org else { return Ok(Needs::Refused(refused)) };
-    let answer = org.send(Method::GET, "$metadata", None).await?;
-    let read = csdl::read("$metadata", answer.body()).map_err(|error| broken(&error))?;
-    let mut definition = SchemaDefinition::core().map_err(|error| broken(&error))?;
-    definition.add(&read.definition);
-    definition.number(&HashMap::new());
-    let own = Schema::new(definition).map_err(|error| broken(&error))?;
-    Ok(match of_request(&own, &request) {
-        Ok(needed) => Needs::Privileges(needed),
-        Err(refused) => Needs::Refused(refused),
-    })
-}
-
-/// Whether the org has a privilege of that name; where it does not say, the name is taken as it is. A name that was asked
-/// for is of letters, digits and `_`.
-async fn has_privilege(org: &Dataverse, name: &str) -> bool {
-    let filter = encode(&format!("name eq '{name}'"));
-    let found = org.get(&format!("privileges?$select=name&$filter={filter}")).await;
-    !found.is_ok_and(|found| found.get("value").and_then(|rows| rows.as_array()).is_some_and(Vec::is_empty))
-}
-
-fn of_request(schema: &Schema, request: &Request<'_>) -> Result<Vec<Needed>, DataverseError> {
-    let bound = bind(schema, request)?;
-    let mut needed: Vec<Needed> = Vec::new();
-    for need in required(&bound) {
-        let Some(privilege) = need.table.privilege_name(need.verb) else { continue };
-        if !needed.iter().any(|known| known.privilege == privilege) {
-            needed.push(Needed { privilege, of: Some((need.table.logical_name().to_owned(), need.verb)) });
-        }
-    }
-    Ok(needed)
 }
 
 /// Whether the user may do what was asked.
@@ -195,7 +138,12 @@ pub(super) fn judge(seen: &Seen, chart: &mut Chart) {
 fn judge_one(seen: &Seen, can: &CanSeen, chart: &mut Chart) {
     let text = can.asked.text();
     let needed = match &can.needs {
-        Ok(Needs::Privileges(needed)) => needed,
+        Ok(Needs::Privileges(needed) | Needs::AtLeast(needed)) => needed,
+        _ if can.tried.as_ref().is_some_and(tells) => return tried(text, can, &[], chart),
+        Ok(Needs::Unknown(why)) => {
+            chart.unchecked(Check::Can, format!("{text}: {why}")).fact("asked", text);
+            return;
+        }
         Ok(Needs::Refused(refusal)) => {
             let trouble = Trouble::new(
                 ErrorKind::BadData,
@@ -203,6 +151,7 @@ fn judge_one(seen: &Seen, can: &CanSeen, chart: &mut Chart) {
                 "Correct the request: names are those of the org's tables and columns, and case-sensitive.",
                 HERE,
             );
+            let trouble = trouble.with_command(TABLES);
             chart.fail(Check::Can, format!("{text}: {refusal}"), trouble);
             return;
         }
@@ -221,39 +170,58 @@ fn judge_one(seen: &Seen, can: &CanSeen, chart: &mut Chart) {
             return;
         }
     };
-    let is_administrator =
-        matches!(&seen.roles, Some(Ok(roles)) if roles.iter().any(|role| role.name == "System Administrator"));
-    match (&seen.privileges, &can.tried) {
-        (Some(Ok(_)), _) if is_administrator => {
-            let step = chart.ok(Check::Can, format!("{text}: yes, as a System Administrator"));
-            step.fact("asked", text);
+    if needed.is_empty() {
+        let told = format!("{text}: yes; it takes no privilege, only to be let in");
+        chart.ok(Check::Can, told).fact("asked", text);
+        return;
+    }
+    let boss =
+        seen.roles.as_ref().and_then(|held| held.as_ref().ok()?.iter().find(|role| role.is_system_administrator));
+    match (boss, &seen.privileges, &can.tried) {
+        (Some(boss), ..) => {
+            let told = format!("{text}: yes; the role `{}` may do everything", boss.name);
+            chart.ok(Check::Can, told).fact("asked", text).fact("needs", names(needed));
         }
-        (Some(Ok(held)), _) => compare(seen, text, needed, held, chart),
-        (_, Some(Ok(()))) => {
-            chart.ok(Check::Can, format!("{text}: yes; it was tried")).fact("asked", text);
-        }
-        (_, Some(Err(error))) if error.is_missing() => {
-            chart.ok(Check::Can, format!("{text}: yes; it was tried, and there is no such row")).fact("asked", text);
-        }
-        (_, Some(Err(error))) => {
-            let step = chart.fail_with(Check::Can, error, ADMINISTRATOR);
-            step.told = format!("{text}: {}", step.told);
-            step.fact("asked", text).fact("needs", names(needed));
-        }
+        (None, Some(Ok(held)), _) => compare(seen, can, needed, held, chart),
+        (.., Some(_)) => tried(text, can, needed, chart),
         _ => {
             let needs = names(needed).join(", ");
-            let why = "which of them it has the caller may not read (prvReadUser), and a change is not tried";
-            let step = chart.unchecked(Check::Can, format!("{text}: it needs {needs}; {why}"));
-            step.fact("asked", text).fact("needs", names(needed));
+            let more = if matches!(can.needs, Ok(Needs::AtLeast(_))) { " at least" } else { "" };
+            let why = format!("which of them it has the {} may not read (prvReadUser)", whose(seen));
+            let told = format!("{text}: it needs {needs}{more}; {why}, and a change is not tried");
+            chart.unchecked(Check::Can, told).fact("asked", text).fact("needs", names(needed));
         }
     }
+}
+
+/// Whether what a request came to says whether the user may send it.
+fn tells(tried: &Result<(), Error>) -> bool {
+    match tried {
+        Ok(()) => true,
+        Err(error) => error.dataverse().is_some_and(|refusal| refusal.missing_privilege.is_some()),
+    }
+}
+
+/// What a request that reads came to.
+fn tried(text: &str, can: &CanSeen, needed: &[Needed], chart: &mut Chart) {
+    let step = match &can.tried {
+        Some(Err(error)) if !error.is_missing() => {
+            let step = chart.fail_with(Check::Can, error, ADMINISTRATOR);
+            step.told = format!("{text}: {}", step.told);
+            step
+        }
+        Some(Err(_)) => chart.ok(Check::Can, format!("{text}: yes; it was tried, and there is no such row")),
+        _ => chart.ok(Check::Can, format!("{text}: yes; it was tried")),
+    };
+    step.fact("asked", text).fact("needs", names(needed));
 }
 
 fn names(needed: &[Needed]) -> Vec<&str> {
     needed.iter().map(|need| need.privilege.as_str()).collect()
 }
 
-fn compare(seen: &Seen, text: &str, needed: &[Needed], held: &[(String, Depth)], chart: &mut Chart) {
+fn compare(seen: &Seen, can: &CanSeen, needed: &[Needed], held: &[(String, Depth)], chart: &mut Chart) {
+    let text = can.asked.text();
     let depth_of =
         |name: &str| held.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, depth)| *depth).max();
     let missing: Vec<&Needed> = needed.iter().filter(|need| depth_of(&need.privilege).is_none()).collect();
@@ -272,14 +240,29 @@ fn compare(seen: &Seen, text: &str, needed: &[Needed], held: &[(String, Depth)],
         trouble.command = grant(seen, &missing);
         trouble.meaning =
             Some("No role of the user, and none of its teams', has what is missing, at whatever depth.".to_owned());
-        trouble.mends = vec![
+        let mut mends = vec![
             "Give one of the user's roles what is missing, or make a role that has it and give the user that one too."
                 .to_owned(),
         ];
+        if seen.is_person {
+            let (url, name) =
+                (seen.url.as_str().trim_end_matches('/'), seen.sign_in_name().unwrap_or("svc-orders@contoso.com"));
+            let role = role_of_person(&missing);
+            mends.push(format!(
+                "The role is given then: `pac admin assign-user --environment {url} --user {name} --role '{role}'`."
+            ));
+        }
+        trouble.mends = mends;
         chart.fail(Check::Can, format!("{text}: no, {listed} is missing"), trouble)
     };
     for sentence in said {
         step.detail(sentence);
+    }
+    if matches!(can.needs, Ok(Needs::AtLeast(_))) {
+        step.detail("an action may take more than what is known of it here: the org alone knows");
+    }
+    if needed.iter().any(|need| matches!(need.of, Some((_, Verb::Assign)))) {
+        step.detail("the new owner has to be able to read such rows too (0x80040299)");
     }
     step.fact("asked", text)
         .fact("needs", names(needed))
@@ -296,22 +279,43 @@ fn rows(depth: Depth) -> &'static str {
     }
 }
 
-/// A role with what is missing, as a command.
+/// What gives the user what is missing, as a command: an application a role beside those that it has; of a person the
+/// role alone, which is given then.
 fn grant(seen: &Seen, missing: &[&Needed]) -> Option<String> {
-    let rights: Vec<Right> = missing
-        .iter()
-        .map(|need| match &need.of {
-            Some((table, verb)) => Right::Table { table: table.clone(), verb: *verb, depth: Depth::Global },
-            None => Right::Privilege { name: need.privilege.clone(), depth: Depth::Global },
-        })
-        .collect();
-    let grants = print_rights(&rights).into_iter().map(|(what, how)| format!(" --grant '{what}={how}'"));
-    let grants: String = grants.collect();
-    (!grants.is_empty()).then(|| format!("keyholder role create 'More for {}'{grants}", seen.client))
+    match seen.is_person {
+        true => Some(format!("keyholder role create '{}'{}", role_of_person(missing), grants(missing))),
+        false => command_that_grants(seen.client, missing),
+    }
+}
+
+/// What makes an application a role with what is missing, beside those that it has.
+pub(super) fn command_that_grants(client: ClientId, missing: &[&Needed]) -> Option<String> {
+    let first = missing.first()?.privilege.as_str();
+    // Another time something else may be missing, and that role is not to lose this one's.
+    let name = match missing.len() - 1 {
+        0 => format!("{first} for {client}"),
+        more => format!("{first} and {more} more for {client}"),
+    };
+    Some(format!("keyholder app-user create '{name}' --adopt {client}{}", grants(missing)))
+}
+
+fn grants(missing: &[&Needed]) -> String {
+    let right = |need: &&Needed| match &need.of {
+        Some((table, verb)) => Right::Table { table: table.clone(), verb: *verb, depth: Depth::Global },
+        None => Right::Privilege { name: need.privilege.clone(), depth: Depth::Global },
+    };
+    let rights: Vec<Right> = missing.iter().map(right).collect();
+    print_rights(&rights).into_iter().map(|(what, how)| format!(" --grant '{what}={how}'")).collect()
+}
+
+fn role_of_person(missing: &[&Needed]) -> String {
+    let first = missing.first().map(|need| need.privilege.as_str()).unwrap_or_default();
+    format!("{first} and what goes with it")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::needs;
     use super::*;
     use futures::FutureExt;
 
@@ -342,9 +346,47 @@ mod tests {
         );
         let any = privileges(r#"POST contacts {"parentcustomerid_account@odata.bind": "/accounts(...)"}"#);
         assert_eq!(any, pointing);
-        assert!(matches!(needs_of("GET shipments"), Needs::Refused(_)));
+        assert_eq!(privileges("PATCH accounts(..)"), ["prvWriteAccount"]);
+        let owner = privileges(r#"PATCH accounts(...) {"ownerid@odata.bind": "/systemusers(...)"}"#);
+        assert_eq!(owner, ["prvWriteAccount", "prvAssignAccount"]);
+        // What is pointed at is of the table that the relationship leads to.
+        let paired = privileges("POST accounts(...)/contact_customer_accounts/$ref");
+        assert_eq!(paired, ["prvWriteContact", "prvAppendToAccount", "prvAppendContact"]);
+        let pointed = privileges("PUT contacts(...)/parentcustomerid_account/$ref");
+        assert_eq!(pointed, ["prvWriteContact", "prvAppendToAccount", "prvAppendContact"]);
+        assert_eq!(privileges("GET WhoAmI"), [""; 0]);
         for wrong in ["", "contacts", "FLY contacts", "GET", "GET https://elsewhere.example/contacts"] {
             assert!(wrong.parse::<Asked>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_not_known_here_is_not_called_refused() {
+        for (asked, words) in [
+            // Nobody could be asked for the org's own tables.
+            ("GET shipments", "the org's own tables could not be read"),
+            ("POST $batch", "each of its requests"),
+            ("POST GrantAccess", "with its body"),
+            ("POST WinOpportunity", "with its body"),
+            ("POST accounts/Microsoft.Dynamics.CRM.CreateMultiple", "with its body"),
+            ("POST EntityDefinitions", "customize"),
+            ("POST PublishXml", "customize"),
+            ("POST leads(...)/Microsoft.Dynamics.CRM.QualifyLead", "not known here"),
+            ("POST new_MyCustomApi", "the org's own tables could not be read"),
+        ] {
+            match needs_of(asked) {
+                Needs::Unknown(why) => assert!(why.contains(words), "{asked}: {why}"),
+                other => panic!("{asked}: {other:?}"),
+            }
+        }
+        let set = r#"POST accounts/Microsoft.Dynamics.CRM.CreateMultiple {"Targets": [{"@odata.type": "Microsoft.Dynamics.CRM.account", "name": "x"}]}"#;
+        assert_eq!(privileges(set), ["prvCreateAccount"]);
+        // What was typed, and is wrong, is wrong.
+        assert!(matches!(needs_of(r#"POST GrantAccess {"Target": 1}"#), Needs::Refused(_)));
+        assert!(
+            matches!(needs_of("GET accounts?$select=nmae"), Needs::Unknown(_)),
+            "a column of the org's own, perhaps"
+        );
+        assert!(matches!(needs_of("DELETE contacts"), Needs::Refused(_)));
     }
 }

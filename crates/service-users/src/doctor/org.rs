@@ -121,7 +121,7 @@ fn user(
         }
         (Err(error), Some(Check::Enabled)) => {
             chart.ok(Check::User, row.map_or_else(|| "the org has one".to_owned(), named));
-            chart.fail(Check::Enabled, error.to_string(), Trouble::of(error, ADMINISTRATOR).about(seen.client));
+            chart.fail(Check::Enabled, error.to_string(), Trouble::of(error, ADMINISTRATOR).about(seen));
         }
         (Err(error), Some(Check::Limits)) => {
             chart.unchecked(Check::User, "the org answers nothing before the caller has waited");
@@ -131,11 +131,11 @@ fn user(
         (Err(error), Some(place @ (Check::AccessMode | Check::Roles))) => {
             chart.ok(Check::User, row.map_or_else(|| "the org has one".to_owned(), named));
             chart.ok(Check::Enabled, "it is");
-            let trouble = Trouble::of(error, ADMINISTRATOR).about(seen.client);
+            let trouble = Trouble::of(error, ADMINISTRATOR).about(seen);
             chart.fail(place, error.to_string(), trouble);
         }
         (Err(error), _) => {
-            chart.fail(Check::User, error.to_string(), absent(seen, error).about(seen.client));
+            chart.fail(Check::User, error.to_string(), absent(seen, error).about(seen));
             chart.skip(&[Check::Enabled], Check::User);
         }
     }
@@ -153,7 +153,6 @@ fn user(
 fn absent(seen: &Seen, error: &Error) -> Trouble {
     let mut trouble = Trouble::of(error, ADMINISTRATOR);
     if code_of(error) == Some(Code::Org(NOT_A_MEMBER)) && seen.is_person {
-        trouble.command = None;
         trouble.who =
             "License Administrator of the tenant for the licence; System Administrator of the org for the rest"
                 .to_owned();
@@ -175,7 +174,7 @@ fn enabled(seen: &Seen, row: &UserSeen, chart: &mut Chart) {
         chart.ok(Check::Enabled, "it is");
         return;
     }
-    let trouble = Trouble::of_code(Code::Org(DISABLED), ErrorKind::NotAllowed).about(seen.client);
+    let trouble = Trouble::of_code(Code::Org(DISABLED), ErrorKind::NotAllowed).about(seen);
     chart.fail(Check::Enabled, "the user is disabled in the org", trouble);
 }
 
@@ -190,7 +189,7 @@ fn why_unread<T>(seen: &Seen, read: Option<&Result<T, Error>>) -> String {
     }
 }
 
-fn whose(seen: &Seen) -> &'static str {
+pub(super) fn whose(seen: &Seen) -> &'static str {
     match seen.source {
         UserSource::Itself => "caller",
         UserSource::Witness => "administrator",
@@ -218,10 +217,8 @@ fn mode(seen: &Seen, row: Option<&UserSeen>, chart: &mut Chart) {
                 "Use an application user; or give the account a licence, wait for the org to know, and make it non-interactive.",
                 "System Administrator of the org; License Administrator of the tenant for the licence",
             )
-            .with_command(format!(
-                "keyholder non-interactive convert {}",
-                row.sign_in_name.as_deref().unwrap_or("svc-orders@contoso.com")
-            )),
+            .with_command("keyholder non-interactive convert svc-orders@contoso.com")
+            .about(seen),
         ),
         2 => chart.warn(
             Check::AccessMode,
@@ -231,7 +228,9 @@ fn mode(seen: &Seen, row: Option<&UserSeen>, chart: &mut Chart) {
                 "Orgs of today do not have this mode any more; a role that only reads does the same.",
                 "Give it a role that reads, and make it read-write or non-interactive.",
                 ADMINISTRATOR,
-            ),
+            )
+            .with_command("keyholder non-interactive convert svc-orders@contoso.com")
+            .about(seen),
         ),
         5 => chart.fail(
             Check::AccessMode,
@@ -241,27 +240,29 @@ fn mode(seen: &Seen, row: Option<&UserSeen>, chart: &mut Chart) {
                 "All administrators of a partner share one user, which belongs to the platform.",
                 "Use an application user, made by an administrator of the tenant itself.",
                 "Global Administrator of the tenant, with the role System Administrator in the org",
+            )
+            .with_command(
+                "keyholder app-user create orders-sync --role 'Orders integration' --save-env orders-sync.env",
             ),
         ),
         3 => chart.ok(Check::AccessMode, "support: Microsoft's own"),
         other => chart.ok(Check::AccessMode, format!("number {other}")),
     };
     step.fact("accessMode", mode);
-    licence(row, mode, chart);
+    licence(seen, row, mode, chart);
 }
 
-fn licence(row: &UserSeen, mode: i64, chart: &mut Chart) {
+fn licence(seen: &Seen, row: &UserSeen, mode: i64, chart: &mut Chart) {
     match (row.application.is_some(), mode, row.is_licensed) {
         (true, ..) => chart.ok(Check::Licence, "an application user takes none"),
         (false, 4, Some(true)) => {
-            let name = row.sign_in_name.as_deref().unwrap_or("svc-orders@contoso.com");
             let trouble = Trouble::new(
                 ErrorKind::Other,
                 "A non-interactive user needs no licence once it is one: this one is paid for nothing.",
                 "Give the licence back; the access mode stays.",
                 "License Administrator or User Administrator of the tenant",
             );
-            let trouble = trouble.with_command(format!("keyholder non-interactive release {name}"));
+            let trouble = trouble.with_command("keyholder non-interactive release svc-orders@contoso.com").about(seen);
             chart.warn(Check::Licence, "it holds a licence that it does not need", trouble)
         }
         (false, 4, _) => chart.ok(Check::Licence, "a non-interactive user takes none"),
@@ -278,7 +279,7 @@ fn roles(seen: &Seen, chart: &mut Chart) {
             if let Some(Err(error)) = other
                 && code_of(error) == Some(Code::Org(NO_ROLES))
             {
-                let trouble = Trouble::of(error, ADMINISTRATOR).about(seen.client);
+                let trouble = Trouble::of(error, ADMINISTRATOR).about(seen);
                 chart.fail(Check::Roles, error.to_string(), trouble);
                 return;
             }
@@ -287,14 +288,14 @@ fn roles(seen: &Seen, chart: &mut Chart) {
         }
     };
     if held.is_empty() {
-        let trouble = Trouble::of_code(Code::Org(NO_ROLES), ErrorKind::NotAllowed).about(seen.client);
+        let trouble = Trouble::of_code(Code::Org(NO_ROLES), ErrorKind::NotAllowed).about(seen);
         chart.fail(Check::Roles, "the user has no security role, and neither has a team of its own", trouble);
         return;
     }
     let named: Vec<String> = held.iter().map(role_in_words).collect();
     let step = chart.ok(Check::Roles, named.join(", "));
     step.fact("roles", held.iter().map(|role| role.name.clone()).collect::<Vec<_>>());
-    if held.iter().any(|role| role.name == "System Administrator") {
+    if seen.is_system_administrator() {
         step.detail("may do everything in the org");
         return;
     }

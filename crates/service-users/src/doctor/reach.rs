@@ -6,10 +6,13 @@ use url::Host;
 
 use super::proxy::Proxy;
 use super::seen::Seen;
-use super::step::{Chart, Check, HERE, Trouble};
+use super::step::{Chart, Check, HERE, SETTINGS, Trouble};
 
 /// Clocks that differ by more are told.
 const CLOCKS_DIFFER: i64 = 60_000;
+
+/// Lists the tenant's environments with their URLs.
+const ENVIRONMENTS: &str = "pac admin list";
 
 const AFTER_CONNECTION: [Check; 5] = [Check::Tls, Check::Org, Check::Challenge, Check::Authority, Check::Clock];
 
@@ -53,7 +56,8 @@ fn network(seen: &Seen, chart: &mut Chart) -> Result<(), Check> {
                 "No name server that this machine asks knows the org's host.",
                 "Check the spelling of the org's URL: the Power Platform admin center shows it as the environment URL. If it is right, check this machine's name servers, or the proxy that it needs (HTTPS_PROXY).",
                 HERE,
-            );
+            )
+            .with_command(ENVIRONMENTS);
             chart.fail(Check::Dns, error.to_string(), trouble);
         }
     } else if is_proxied {
@@ -77,12 +81,12 @@ fn network(seen: &Seen, chart: &mut Chart) -> Result<(), Check> {
             chart.skip(&AFTER_CONNECTION, check);
         }
         Check::Connection => {
-            chart.fail(Check::Connection, error.to_string(), connection_trouble(error));
+            chart.fail(Check::Connection, error.to_string(), connection_trouble(seen, error));
             chart.skip(&AFTER_CONNECTION, check);
         }
         Check::Tls => {
             chart.ok(Check::Connection, format!("{origin} answers"));
-            chart.fail(Check::Tls, error.to_string(), tls_trouble(error));
+            chart.fail(Check::Tls, error.to_string(), tls_trouble(seen, error));
             chart.skip(&AFTER_CONNECTION[1..], check);
         }
         _ => {
@@ -107,7 +111,7 @@ fn place_of(error: &Error, proxy: &Proxy) -> Check {
     }
 }
 
-fn connection_trouble(error: &Error) -> Trouble {
+fn connection_trouble(seen: &Seen, error: &Error) -> Trouble {
     let mut trouble = Trouble::of(error, HERE);
     let (meaning, mend) = match error {
         Error::Unreachable { cause: Unreachable::Refused, .. } => (
@@ -129,10 +133,11 @@ fn connection_trouble(error: &Error) -> Trouble {
     };
     trouble.meaning = Some(meaning.to_owned());
     trouble.mends.push(mend.to_owned());
+    trouble.command = keyholder_client::transport::is_loopback(&seen.url).then(|| "keyholder org start".to_owned());
     trouble
 }
 
-fn tls_trouble(error: &Error) -> Trouble {
+fn tls_trouble(seen: &Seen, error: &Error) -> Trouble {
     let mut trouble = Trouble::of(error, HERE);
     let (meaning, mend) = match error {
         Error::UntrustedCertificate { .. } => (
@@ -149,6 +154,13 @@ fn tls_trouble(error: &Error) -> Trouble {
     };
     trouble.meaning = Some(meaning.to_owned());
     trouble.mends.extend(mend.map(str::to_owned));
+    trouble.command = match error {
+        Error::UntrustedCertificate { .. } => {
+            Some(format!("keyholder doctor --url {} --ca-file ca.pem", seen.url.as_str().trim_end_matches('/')))
+        }
+        Error::Protocol { .. } => Some(ENVIRONMENTS.to_owned()),
+        _ => None,
+    };
     if let Error::Protocol { .. } = error {
         trouble.mends.retain(|mend| !mend.starts_with("a proxy or a sign-in page"));
     }
@@ -171,7 +183,11 @@ fn clock(seen: &Seen, chart: &mut Chart) {
             "Tokens and certificates are good for a time. Keyholder goes by the servers' clock; programs that go by this machine's send what is expired or not valid yet (AADSTS700024, AADSTS500133, 401).",
             "Set this machine's clock by a time server (NTP). A local org's clock is set back with `keyholder org clock`.",
             "whoever administers this machine",
-        );
+        )
+        .with_command(match keyholder_client::transport::is_loopback(&seen.url) {
+            true => "keyholder org clock --reset",
+            false => "sudo timedatectl set-ntp true",
+        });
         let told = format!("this machine's clock is {} {direction} the org's", span(seconds));
         chart.warn(Check::Clock, told, trouble)
     };
@@ -227,7 +243,8 @@ fn not_discovered(error: &Error, chart: &mut Chart) -> Check {
                 "This org stands on a server of its owner's. Application users, non-interactive users and tokens are of the online service; on-premises, programs sign in with a Windows account of the domain, and the licence terms count on honour.",
                 "Use a Windows account there, or the online org's address: the Power Platform admin center shows it as the environment URL.",
                 "whoever administers that server and its domain",
-            );
+            )
+            .with_command(ENVIRONMENTS);
             chart.fail(Check::Org, error.to_string(), trouble);
             chart.skip(&[Check::Challenge, Check::Authority], Check::Org);
             Check::Org
@@ -235,7 +252,7 @@ fn not_discovered(error: &Error, chart: &mut Chart) -> Check {
         Error::UntrustedAuthority { .. } => {
             chart.ok(Check::Org, "it answers as a Dataverse org does");
             chart.ok(Check::Challenge, "it names an authority");
-            chart.fail_with(Check::Authority, error, HERE);
+            chart.fail_with(Check::Authority, error, HERE).command(SETTINGS);
             Check::Authority
         }
         Error::Configuration(ConfigurationError::WrongTenant { .. }) => {
@@ -244,12 +261,14 @@ fn not_discovered(error: &Error, chart: &mut Chart) -> Check {
             chart.ok(Check::Authority, "it may be given the credential");
             let mut trouble = Trouble::of(error, HERE);
             trouble.meaning = Some("A token of another tenant opens nothing there.".to_owned());
+            trouble.command = Some(SETTINGS.to_owned());
             chart.fail(Check::Tenant, error.to_string(), trouble);
             Check::Tenant
         }
         _ => {
             let mut trouble = Trouble::of(error, HERE);
             trouble.meaning = Some("Whatever answers there is no Dataverse org.".to_owned());
+            trouble.command = Some(ENVIRONMENTS.to_owned());
             chart.fail(Check::Org, error.to_string(), trouble);
             chart.skip(&[Check::Challenge, Check::Authority], Check::Org);
             Check::Org

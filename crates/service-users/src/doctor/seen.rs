@@ -59,6 +59,18 @@ pub struct Seen {
     pub entitled: Option<Result<EntitledTo, Error>>,
 }
 
+impl Seen {
+    /// The sign-in name of a person, where the row was read.
+    pub(super) fn sign_in_name(&self) -> Option<&str> {
+        self.user.as_ref()?.as_ref().ok()?.as_ref()?.sign_in_name.as_deref()
+    }
+
+    /// Whether one of the user's roles may do everything.
+    pub(super) fn is_system_administrator(&self) -> bool {
+        matches!(&self.roles, Some(Ok(held)) if held.iter().any(|role| role.is_system_administrator))
+    }
+}
+
 /// Who read the user's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserSource {
@@ -168,4 +180,6 @@ pub struct RoleHeld {
     pub name: String,
     /// The team that has it; nothing for the user's own.
     pub team: Option<String>,
+    /// Whether it may do everything, by its template: the name is of the org's language.
+    pub is_system_administrator: bool,
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::reach::span;
 use super::seen::{KeyDates, Seen, TokenSeen, TrustSeen};
-use super::step::{Chart, Check, HERE, Step, Trouble, code_of};
+use super::step::{Chart, Check, HERE, SETTINGS, Step, Trouble, code_of};
 use crate::claims;
 use crate::codes::Code;
 
@@ -42,7 +42,7 @@ pub(super) fn judge(seen: &Seen, reached: Result<(), Check>, chart: &mut Chart) 
             chart.ok(Check::Tenant, format!("known there as {issuer}"));
         }
         Some(Err(error)) => {
-            chart.fail_with(Check::Tenant, error, HERE);
+            chart.fail_with(Check::Tenant, error, HERE).command(SETTINGS);
             return Err(stopped(seen, Check::Tenant, chart));
         }
         None => chart.skip(&[Check::Tenant], Check::Authority),
@@ -84,7 +84,7 @@ fn consent(seen: &Seen, chart: &mut Chart) {
 fn stopped(seen: &Seen, blocker: Check, chart: &mut Chart) -> Check {
     match &seen.credential {
         Err(error) => {
-            chart.fail_with(Check::Credential, error, HERE);
+            chart.fail_with(Check::Credential, error, HERE).command(SETTINGS);
             chart.skip(&[Check::Application, Check::Consent, Check::Token], blocker);
         }
         Ok(_) => chart.skip(&STEPS, blocker),
@@ -98,7 +98,7 @@ fn what(seen: &Seen) -> &'static str {
 
 fn refused(seen: &Seen, error: &Error, chart: &mut Chart) -> Check {
     let place = place_of(error);
-    let trouble = Trouble::of(error, HERE).about(seen.client);
+    let trouble = Trouble::of(error, HERE).about(seen);
     for check in STEPS {
         if check == place {
             let step = chart.fail(check, error.to_string(), trouble.clone());
@@ -289,7 +289,7 @@ fn judge_date(seen: &Seen, what: &str, ends: Timestamp, chart: &mut Chart) {
     };
     let trouble = |meaning: &str, kind| {
         let mend = "Add a new one, move the programs over, then revoke the old one; `--trust` gives a credential that never ends.";
-        Trouble::new(kind, meaning, mend, REGISTRATION).with_command(command).about(seen.client)
+        Trouble::new(kind, meaning, mend, REGISTRATION).with_command(command).about(seen)
     };
     let step = if ends <= seen.now {
         let told = format!("{what} ended at {ends}");

@@ -1,10 +1,10 @@
 //! One thing that was looked at, and what came of it.
 
 use keyholder_client::{Error, ErrorKind};
-use keyholder_foundation::ClientId;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::seen::Seen;
 use crate::codes::Code;
 
 /// What is looked at, in the order of the way in.
@@ -128,6 +128,9 @@ pub struct Trouble {
     pub kind: ErrorKind,
 }
 
+/// Says which setting comes from where.
+pub(super) const SETTINGS: &str = "keyholder whoami --explain-config";
+
 /// Whoever set up what runs here.
 pub(super) const HERE: &str = "whoever sets the program and its machine up";
 
@@ -151,23 +154,33 @@ impl Trouble {
         self
     }
 
-    /// The same with this application in its command, in the place of the documents' name.
-    pub(super) fn about(mut self, client: ClientId) -> Self {
-        if let Some(command) = &mut self.command {
-            *command = match command.strip_prefix("keyholder app-user create orders-sync ") {
-                Some(rest) => format!("keyholder app-user create orders-sync --adopt {client} {rest}"),
-                None => {
-                    let own = client.to_string();
-                    let words = command.split(' ').map(|word| match word {
-                        "orders-sync" => own.as_str(),
-                        // Where its credential is kept, nobody here knows.
-                        "orders-sync.env" | "orders-sync.pem" => "FILE",
-                        other => other,
-                    });
-                    words.collect::<Vec<_>>().join(" ")
-                }
-            };
-        }
+    /// The same about who signs in, in the place of the documents' names. An application keeps the credential that it came
+    /// with; what makes application users is nothing for a person.
+    pub(super) fn about(mut self, seen: &Seen) -> Self {
+        let Some(command) = self.command.take() else { return self };
+        let person = seen.sign_in_name().unwrap_or("svc-orders@contoso.com");
+        let (own, url) = (seen.client.to_string(), seen.url.as_str().trim_end_matches('/'));
+        self.command = match (command.strip_prefix("keyholder app-user "), seen.is_person) {
+            (Some(rest), true) if rest.starts_with("create ") => {
+                Some(format!("pac admin assign-user --environment {url} --user {person} --role 'Orders integration'"))
+            }
+            (Some(_), true) => None,
+            (Some(rest), false) if rest.starts_with("create orders-sync ") => {
+                let rest = rest.trim_start_matches("create orders-sync ");
+                let rest = rest.strip_suffix(" --save-env orders-sync.env").unwrap_or(rest);
+                Some(format!("keyholder app-user create orders-sync --adopt {own} {rest}"))
+            }
+            _ => {
+                let words = command.split(' ').map(|word| match word {
+                    "orders-sync" => own.as_str(),
+                    "svc-orders@contoso.com" => person,
+                    // Where its credential is kept, nobody here knows.
+                    "orders-sync.env" | "orders-sync.pem" => "FILE",
+                    other => other,
+                });
+                Some(words.collect::<Vec<_>>().join(" "))
+            }
+        };
         self
     }
 
@@ -252,6 +265,14 @@ impl Step {
     /// Adds a fact for programs.
     pub(super) fn fact(&mut self, name: &str, value: impl Serialize) -> &mut Self {
         self.facts.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
+        self
+    }
+
+    /// Names a command that goes on from it, where the table has none.
+    pub(super) fn command(&mut self, command: &str) -> &mut Self {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.command.get_or_insert_with(|| command.to_owned());
+        }
         self
     }
 

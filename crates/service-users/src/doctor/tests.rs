@@ -45,12 +45,16 @@ fn healthy() -> Seen {
         version: Some(Ok("9.2.25093.00168".to_owned())),
         user: Some(Ok(Some(user(4, Some(Uuid::from_u128(7)))))),
         source: UserSource::Itself,
-        roles: Some(Ok(vec![RoleHeld { name: "Orders integration".to_owned(), team: None }])),
+        roles: Some(Ok(vec![role("Orders integration")])),
         privileges: Some(Ok(vec![("prvReadContact".to_owned(), Depth::Global)])),
         can: Vec::new(),
         room: Some(Ok(Told { requests: Some(5_990), ..Told::default() })),
         entitled: None,
     }
+}
+
+fn role(name: &str) -> RoleHeld {
+    RoleHeld { name: name.to_owned(), team: None, is_system_administrator: false }
 }
 
 fn discovered() -> Result<keyholder_client::authority::Discovered, Error> {
@@ -391,7 +395,19 @@ fn what_is_missing_for_a_request_is_named_and_how_deep_the_rest_goes() {
     let told = step(&seen, Check::Can);
     assert!(told.told.contains("prvWriteContact is missing") && told.details[0].contains("Global"), "{told:?}");
     let command = told.trouble.unwrap().command.unwrap();
-    assert!(command.contains("--grant 'contact=write:organization'"), "{command}");
+    let whole = format!(
+        "keyholder app-user create 'prvWriteContact for {CLIENT}' --adopt {CLIENT} --grant 'contact=write:organization'"
+    );
+    assert_eq!(command, whole, "one command makes the role and gives it");
+    let mut person = healthy();
+    (person.is_person, person.can) = (true, vec![can(None)]);
+    person.user = Some(Ok(Some(user(0, None))));
+    let trouble = step(&person, Check::Can).trouble.unwrap();
+    assert!(trouble.command.unwrap().starts_with("keyholder role create "), "no application is made for a person");
+    assert!(
+        trouble.mends[1]
+            .contains("pac admin assign-user --environment https://contoso.crm4.dynamics.com --user svc@contoso.com")
+    );
     seen.privileges =
         Some(Ok(vec![("prvreadcontact".to_owned(), Depth::Basic), ("prvWriteContact".to_owned(), Depth::Deep)]));
     assert_eq!(failed(&seen), []);
@@ -421,4 +437,88 @@ fn somebody_who_sees_more_tells_of_a_user_who_does_not_get_in() {
     seen.user = Some(Ok(Some(UserSeen { is_disabled: true, ..user(4, Some(Uuid::from_u128(7))) })));
     assert_eq!(failed(&seen), [Check::Credential, Check::Enabled]);
     assert_eq!(step(&seen, Check::Roles).state, State::Ok);
+}
+
+#[test]
+fn who_may_do_everything_is_known_by_the_roles_template_and_not_by_its_name() {
+    let mut seen = healthy();
+    seen.can = vec![CanSeen {
+        asked: "prvDeleteAccount".parse().unwrap(),
+        needs: Ok(Needs::Privileges(vec![Needed { privilege: "prvDeleteAccount".to_owned(), of: None }])),
+        tried: None,
+    }];
+    seen.roles = Some(Ok(vec![role("System Administrator")]));
+    assert_eq!(failed(&seen), [Check::Can], "anybody may call a role of his own so");
+    assert_ne!(step(&seen, Check::Roles).details, ["may do everything in the org"]);
+    seen.roles = Some(Ok(vec![RoleHeld { is_system_administrator: true, ..role("Systemadministrator") }]));
+    assert_eq!(failed(&seen), []);
+    assert_eq!(step(&seen, Check::Roles).details, ["may do everything in the org"]);
+    assert!(step(&seen, Check::Can).told.ends_with("yes; the role `Systemadministrator` may do everything"));
+}
+
+#[test]
+fn what_mends_it_for_an_application_is_not_said_of_a_person() {
+    let command = |is_person: bool, code: &str| {
+        let mut seen = healthy();
+        seen.is_person = is_person;
+        seen.user = Some(Ok(Some(user(4, (!is_person).then(|| Uuid::from_u128(7))))));
+        seen.me = Some(Err(refused(code, 403, "no")));
+        (seen.version, seen.roles, seen.privileges, seen.room) = (None, None, None, None);
+        judge(&seen).into_iter().find(|step| step.state == State::Failed).unwrap().trouble.unwrap().command
+    };
+    let assign = "pac admin assign-user --environment https://contoso.crm4.dynamics.com --user svc@contoso.com --role 'Orders integration'";
+    // Its credential got it a token: it needs no other.
+    let adopt = format!("keyholder app-user create orders-sync --adopt {CLIENT} --role 'Orders integration'");
+    for code in ["0x80042f09", "0x80072560"] {
+        assert_eq!(command(true, code).as_deref(), Some(assign));
+        assert_eq!(command(false, code), Some(adopt.clone()));
+    }
+    assert_eq!(command(true, "0x80040225"), None);
+    assert_eq!(command(false, "0x80040225"), Some(format!("keyholder app-user enable {CLIENT}")));
+}
+
+#[test]
+fn what_a_click_mends_has_its_command_too() {
+    let sign_in = |code| {
+        let mut seen = healthy();
+        seen.token = Some(Err(aadsts(code, 400)));
+        (seen.me, seen.user, seen.version, seen.room) = (None, None, None, None);
+        judge(&seen).into_iter().find(|step| step.state == State::Failed).unwrap().trouble.unwrap().command.unwrap()
+    };
+    assert_eq!(sign_in(7_000_112), format!("az ad sp update --id {CLIENT} --set accountEnabled=true"));
+    assert!(sign_in(500_014).starts_with("az ad sp update --id 00000007-0000-0000-c000-000000000000 "));
+    assert!(sign_in(50_057).starts_with("az ad user update --id svc-orders@contoso.com "));
+    let network = |url: &str, cause| {
+        let mut seen = healthy();
+        seen.url = Url::parse(url).unwrap();
+        seen.answer = Err(unreachable(cause));
+        (seen.discovered, seen.tenant, seen.token, seen.me, seen.user) = (None, None, None, None, None);
+        judge(&seen).into_iter().find(|step| step.state == State::Failed).unwrap().trouble.unwrap().command
+    };
+    assert_eq!(network("https://contoso.crm4.dynamics.com", Unreachable::UnknownHost).unwrap(), "pac admin list");
+    assert_eq!(network("https://localhost:8443", Unreachable::Refused).unwrap(), "keyholder org start");
+    assert_eq!(network("https://contoso.crm4.dynamics.com", Unreachable::Refused), None);
+    let mut seen = healthy();
+    seen.user = Some(Ok(Some(user(2, None))));
+    let command = step(&seen, Check::AccessMode).trouble.unwrap().command.unwrap();
+    assert_eq!(command, "keyholder non-interactive convert svc@contoso.com");
+}
+
+#[test]
+fn what_is_not_known_is_not_judged_and_what_was_tried_is_believed() {
+    let can = |tried| CanSeen {
+        asked: "GET new_Things()".parse().unwrap(),
+        needs: Ok(Needs::Unknown("not known here".to_owned())),
+        tried,
+    };
+    let mut seen = healthy();
+    seen.can = vec![can(None)];
+    assert_eq!(step(&seen, Check::Can).state, State::NotChecked);
+    seen.can = vec![can(Some(Ok(())))];
+    assert_eq!(step(&seen, Check::Can).state, State::Ok);
+    seen.can = vec![CanSeen { needs: Ok(Needs::Privileges(Vec::new())), ..can(None) }];
+    assert!(step(&seen, Check::Can).told.ends_with("yes; it takes no privilege, only to be let in"));
+    let held = Needed { privilege: "prvReadContact".to_owned(), of: None };
+    seen.can = vec![CanSeen { needs: Ok(Needs::AtLeast(vec![held])), ..can(None) }];
+    assert!(step(&seen, Check::Can).details.last().unwrap().contains("may take more"));
 }

@@ -352,7 +352,7 @@ impl Run<'_> {
         if let Some(Some(user)) = self.users.get_mut(at)
             && outcome == Outcome::Created
         {
-            user.roles.push(AssignedRole { id: role, name: role_name.to_owned() });
+            user.roles.push(AssignedRole { id: role, name: role_name.to_owned(), template: None });
         }
         self.report(&Event::new(Step::RoleAssignment, outcome, subject).fact("roleId", &role));
         Ok(())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::access::{Access, OrgAccess};
 use super::problem::Problem;
-use super::rows::{self, AssignedRole, OrgUser, Unit};
+use super::rows::{self, ASSIGNED_COLUMNS, AssignedRole, OrgUser, Unit};
 use crate::error::{Error, While};
 
 /// How many entries of the sign-in log are read.
@@ -105,7 +105,7 @@ pub(crate) async fn teams_of(org: &Dataverse, user: Uuid) -> Result<Vec<Team>, C
     let query = format!("systemusers({user})/teammembership_association?$select=teamid,name,isdefault,teamtype");
     let teams = org.query(&query).collect_as::<TeamRow>().await?;
     let teams = teams.into_iter().filter(|team| team.isdefault != Some(true)).map(|team| async move {
-        let query = format!("teams({})/teamroles_association?$select=roleid,name", team.teamid);
+        let query = format!("teams({})/teamroles_association?$select={ASSIGNED_COLUMNS}", team.teamid);
         let roles = org.query(&query).collect_as::<AssignedRole>().await?;
         // 0 is an owner team, 1 an access team; 2 and 3 are groups of the directory.
         let takes_members = matches!(team.teamtype, None | Some(0));

@@ -6,7 +6,7 @@ use keyholder_foundation::ObjectId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::plan::SYSTEM_ADMINISTRATOR;
+use crate::plan::is_system_administrator;
 
 /// `accessmode` of a user who may do everything by hand.
 pub(super) const READ_WRITE: i64 = 0;
@@ -16,6 +16,9 @@ pub(crate) const ADMINISTRATIVE: i64 = 1;
 pub(crate) const NON_INTERACTIVE: i64 = 4;
 /// `accessmode` of the row that stands for a partner's administrators.
 pub(crate) const DELEGATED_ADMINISTRATOR: i64 = 5;
+
+/// What is read of a role that a user or a team has.
+pub(crate) const ASSIGNED_COLUMNS: &str = "roleid,name,_roletemplateid_value";
 
 const USER_COLUMNS: &str = "systemuserid,azureactivedirectoryobjectid,domainname,fullname,accessmode,isdisabled,\
     islicensed,setupuser,disabledreason,_businessunitid_value";
@@ -79,12 +82,14 @@ pub struct AssignedRole {
     pub id: Uuid,
     /// Its name.
     pub name: String,
+    /// Which role that came with the org it is.
+    #[serde(rename = "_roletemplateid_value", default, skip_serializing)]
+    pub template: Option<Uuid>,
 }
 
 impl AssignedRole {
-    /// By its name, which the service lets nobody change.
-    pub(super) fn is_system_administrator(&self) -> bool {
-        self.name == "System Administrator"
+    pub(crate) fn is_system_administrator(&self) -> bool {
+        is_system_administrator(self.template)
     }
 }
 
@@ -106,7 +111,7 @@ pub struct Role {
 
 impl Role {
     pub(super) fn is_system_administrator(&self) -> bool {
-        self.template == Some(SYSTEM_ADMINISTRATOR) || self.name == "System Administrator"
+        is_system_administrator(self.template)
     }
 
     pub(super) fn is(&self, name_or_id: &str) -> bool {
@@ -176,7 +181,7 @@ pub(super) async fn user_of(org: &Dataverse, person: ObjectId) -> Result<Option<
 
 /// The same user with its roles.
 pub(super) async fn with_roles(org: &Dataverse, user: OrgUser) -> Result<OrgUser, ClientError> {
-    let query = format!("systemusers({})/systemuserroles_association?$select=roleid,name", user.id);
+    let query = format!("systemusers({})/systemuserroles_association?$select={ASSIGNED_COLUMNS}", user.id);
     Ok(OrgUser { roles: org.query(&query).collect_as().await?, ..user })
 }
 

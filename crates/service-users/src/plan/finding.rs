@@ -275,9 +275,12 @@ impl Finding {
         Self::new(Severity::Note, "nothingToConsentTo", user, message)
     }
 
-    pub(crate) fn disabled_principal(user: &str) -> Self {
+    pub(crate) fn disabled_principal(user: &str, client_id: ClientId) -> Self {
         let message = format!("the service principal of `{user}` is disabled, so the sign-in will be refused");
-        Self::new(Severity::Warning, "disabledPrincipal", user, message).hint("enable it in the directory")
+        Self::new(Severity::Warning, "disabledPrincipal", user, message).hint(format!(
+            "enable it in the directory: Entra admin center, Enterprise applications, Properties, or `az ad sp update --id \
+             {client_id} --set accountEnabled=true`"
+        ))
     }
 
     /// What stands in the way of a non-interactive user.

@@ -267,7 +267,7 @@ fn principal(draft: &mut Draft<'_>, name: &str, client_id: Option<ClientId>, dir
             if found.account_enabled {
                 change
             } else {
-                draft.findings.push(Finding::disabled_principal(name));
+                draft.findings.push(Finding::disabled_principal(name, found.app_id));
                 change.because("it is disabled, so the sign-in will be refused: enable it in the directory")
             }
         }

@@ -16,6 +16,11 @@ use crate::wishes::Wish;
 /// The template of the role that may do everything, the same in all orgs.
 pub(crate) const SYSTEM_ADMINISTRATOR: Uuid = Uuid::from_u128(0x627090ff_40a3_4053_8790_584edc5be201);
 
+/// Whether a role is the one that may do everything, by its template: its name is of the org's language.
+pub(crate) fn is_system_administrator(template: Option<Uuid>) -> bool {
+    template == Some(SYSTEM_ADMINISTRATOR)
+}
+
 /// A role that users can be given.
 pub(super) struct Ready {
     /// The role's change.
@@ -65,7 +70,7 @@ fn existing(draft: &mut Draft<'_>, org: &str, there: &OrgSeen, name: &str, role:
     let mut change = Change::new(id(org, name), Step::Role, name, Place::Org(org.to_owned()), subject)
         .because("it is used as it is")
         .fact("roleId", &found.root());
-    change.grants.push(if found.template == Some(SYSTEM_ADMINISTRATOR) {
+    change.grants.push(if is_system_administrator(found.template) {
         "may do everything in the org".to_owned()
     } else {
         format!("may do what the org's role `{}` allows", found.name)
@@ -77,7 +82,7 @@ fn existing(draft: &mut Draft<'_>, org: &str, there: &OrgSeen, name: &str, role:
 /// Whether the declaration may give a role that the org has, however it is declared: of those that come
 /// with an org, what is not allowed is said.
 fn may_be_given(draft: &mut Draft<'_>, org: &str, name: &str, found: &RoleSeen) -> bool {
-    if found.template == Some(SYSTEM_ADMINISTRATOR) && !draft.leave.system_administrator {
+    if is_system_administrator(found.template) && !draft.leave.system_administrator {
         draft.findings.push(Finding::system_administrator(name, org));
         return false;
     }
@@ -152,6 +157,7 @@ fn declared(
         change = change.because(format!("it lacked {}", names.join(", ")));
     }
     if !drift.surplus.is_empty() {
+        change.takes.clone_from(&drift.surplus);
         change =
             change.because(format!("it granted {} beyond the declaration: taken away", drift.surplus.join(", "))).to(
                 Mark::Change,

@@ -22,6 +22,9 @@ use crate::observe::DirectorySeen;
 enum Standing {
     /// By name and mark alone; using it would give it what it has not.
     New,
+    /// By name and mark, and it has its users with all roles, which a registration that only looks like ours has not; but
+    /// somebody has disabled one, and letting it in again lets in whoever has a credential.
+    Disabled,
     /// By name and mark, and it is used already: a sink holds a key of it, or its users have all roles.
     InUse,
     /// The declaration names it by its id.
@@ -38,7 +41,7 @@ pub(super) fn check(
 ) -> bool {
     let standing = standing(draft, name, user, application.app_id);
     let severity = match standing {
-        Standing::New => Severity::Stop,
+        Standing::New | Standing::Disabled => Severity::Stop,
         Standing::InUse => Severity::Warning,
         Standing::Named => Severity::Note,
     };
@@ -66,26 +69,32 @@ pub(super) fn check(
 fn standing(draft: &Draft<'_>, name: &str, user: &ApplicationUser, client_id: ClientId) -> Standing {
     if user.client_id.is_some() {
         Standing::Named
-    } else if secret::holds_key_of(draft, (name, user), client_id) || has_all_roles(draft, user, client_id) {
+    } else if secret::holds_key_of(draft, (name, user), client_id) {
         Standing::InUse
     } else {
-        Standing::New
+        by_its_users(draft, user, client_id)
     }
 }
 
-/// Whether nothing would be given: in each org that could be read the application has its user, with all
-/// declared roles.
-fn has_all_roles(draft: &Draft<'_>, user: &ApplicationUser, client_id: ClientId) -> bool {
-    let mut orgs = user.orgs.iter().filter_map(|org| draft.seen.orgs.get(org)?.as_ref().ok()).peekable();
+/// Whether roles would be given, or a user let in again: in each org that could be read the application may have its user,
+/// with all declared roles.
+fn by_its_users(draft: &Draft<'_>, user: &ApplicationUser, client_id: ClientId) -> Standing {
+    let orgs = user.orgs.iter().filter_map(|org| draft.seen.orgs.get(org)?.as_ref().ok());
     let roles = || user.roles.iter().filter_map(|role| draft.declaration.roles.get(role));
-    orgs.peek().is_some()
-        && orgs.all(|there| {
-            there.user(client_id).is_some_and(|found| {
-                let mut held = found.roles.iter().filter_map(|held| there.role(*held));
-                let held: Vec<String> = held.by_ref().map(|role| role.name.to_lowercase()).collect();
-                !found.is_disabled && roles().all(|role| held.contains(&role.name.to_lowercase()))
-            })
-        })
+    let mut standing = Standing::New;
+    for there in orgs {
+        let Some(found) = there.user(client_id) else { return Standing::New };
+        let held = found.roles.iter().filter_map(|held| there.role(*held));
+        let held: Vec<String> = held.map(|role| role.name.to_lowercase()).collect();
+        if !roles().all(|role| held.contains(&role.name.to_lowercase())) {
+            return Standing::New;
+        }
+        standing = match (found.is_disabled, standing) {
+            (true, _) | (_, Standing::Disabled) => Standing::Disabled,
+            _ => Standing::InUse,
+        };
+    }
+    standing
 }
 
 /// The federated credentials that all entries of one registration declare.
@@ -116,12 +125,16 @@ fn is_begun(draft: &Draft<'_>, client_id: ClientId, tenants: &[&str]) -> bool {
     tenants.iter().any(|tenant| draft.seen.begun.get(*tenant).is_some_and(|begun| begun.contains(&client_id)))
 }
 
+/// Whether the label of a key names a declared place of another machine: that of this one has another id beside it.
+fn is_of_declared_path(draft: &Draft<'_>, key: &Registered<'_>) -> bool {
+    key.name.and_then(Labels::parse).is_some() && draft.seen.keys.values().any(|seen| seen.labels.explain(key))
+}
+
 /// Whether the label of a key names a place of another machine or container, or one that is gone: nothing on this
 /// machine is the place that it names.
 fn is_of_another_place(draft: &Draft<'_>, application: &Application, key: &Registered<'_>) -> bool {
     let Some((_, place)) = key.name.and_then(Labels::parse) else { return false };
-    // A declared place of this machine has another id beside it.
-    if draft.seen.keys.values().any(|seen| seen.labels.explain(key)) {
+    if is_of_declared_path(draft, key) {
         return true;
     }
     let left = draft.seen.left.get(&application.id).into_iter().flatten();
@@ -147,8 +160,12 @@ fn credentials(
         format!("{kind} {}{label}", credential.key_id)
     };
     let strange = kept::of(application).filter(|key| !secret::explains(draft, (name, user), key, is_own_key));
-    let (elsewhere, keys): (Vec<_>, Vec<_>) =
-        strange.partition(|key| is_known && is_of_another_place(draft, application, key));
+    let (elsewhere, keys): (Vec<_>, Vec<_>) = strange.partition(|key| match standing {
+        Standing::New => false,
+        // Who is let in again is told of, but for what is made for the declared place.
+        Standing::Disabled => is_of_declared_path(draft, key),
+        Standing::InUse | Standing::Named => is_of_another_place(draft, application, key),
+    });
     let keys = keys.into_iter().map(shown);
     // What is its own comes from nowhere here: only registrations are given credentials.
     let here = tenants.iter().filter_map(|tenant| draft.seen.directories.get(*tenant)?.as_ref().ok());

@@ -26,11 +26,16 @@ pub(super) fn plan(
 ) {
     // A role that cannot be had has said so; a user without it would only seem to be done.
     let Some(wanted) = user.roles.iter().map(|role| roles.get(role)).collect::<Option<Vec<&Ready>>>() else { return };
-    let unit = match &user.business_unit {
-        None => there.root_unit(),
-        Some(name) => there.units.iter().find(|unit| unit.name.to_lowercase() == name.to_lowercase()),
+    let found = known.client_id.and_then(|client| there.user(client));
+    let unit = match (&user.business_unit, found) {
+        (None, Some(found)) if draft.leave.adds => Some(found.unit),
+        (None, _) => there.root_unit().map(|unit| unit.id),
+        (Some(name), _) => {
+            let mut units = there.units.iter();
+            units.find(|unit| unit.name.to_lowercase() == name.to_lowercase()).map(|unit| unit.id)
+        }
     };
-    let Some(unit) = unit.map(|unit| unit.id) else {
+    let Some(unit) = unit else {
         draft.findings.push(Finding::no_unit(name, user.business_unit.as_deref(), org));
         return;
     };
@@ -42,7 +47,6 @@ pub(super) fn plan(
         return;
     }
 
-    let found = known.client_id.and_then(|client| there.user(client));
     let place = Place::Org(org.to_owned());
     let tenant = draft.seen.tenants.get(org).map_or("", String::as_str);
     let subject = format!("application user of `{name}`");
@@ -51,7 +55,7 @@ pub(super) fn plan(
     let is_orphan = found.is_some_and(|user| is_orphan(draft, org, user));
     draft.changes.push(match found {
         Some(found) if is_orphan => remade(change, there, found, unit, &wanted),
-        Some(found) => brought_up_to_date(change, found, unit),
+        Some(found) => brought_up_to_date(change, there, found, unit),
         None => {
             let left = known.client_id.into_iter().flat_map(|client| there.deleted(client));
             let clear: Vec<Uuid> = left.map(|row| row.id).collect();
@@ -81,17 +85,18 @@ fn remade(change: Change, there: &OrgSeen, found: &UserSeen, unit: Uuid, wanted:
          made anew",
     );
     let others = found.roles.iter().filter_map(|held| there.role(*held));
-    let lost: Vec<String> = others
+    change.takes = others
         .filter(|held| !wanted.iter().any(|role| role.root == held.root()))
         .map(|held| format!("`{}`", held.name))
         .collect();
-    if !lost.is_empty() {
-        change = change.because(format!("its other roles went with it: {}", lost.join(", ")));
+    if !change.takes.is_empty() {
+        let lost = change.takes.join(", ");
+        change = change.because(format!("its other roles went with it: {lost}"));
     }
     change.to(Mark::Change, Action::RemakeUser { user: found.id, unit })
 }
 
-fn brought_up_to_date(change: Change, found: &UserSeen, unit: Uuid) -> Change {
+fn brought_up_to_date(change: Change, there: &OrgSeen, found: &UserSeen, unit: Uuid) -> Change {
     let mut change = change.fact("userId", &found.id).fact("businessUnitId", &unit);
     if found.is_disabled {
         change = change.because("it was disabled");
@@ -99,6 +104,8 @@ fn brought_up_to_date(change: Change, found: &UserSeen, unit: Uuid) -> Change {
     let moves = found.unit != unit;
     if moves {
         change = change.because("it is in another business unit, and a move takes its roles away");
+        let lost = found.roles.iter().filter_map(|held| there.role(*held));
+        change.takes = lost.map(|role| format!("`{}`", role.name)).collect();
     }
     if found.is_disabled || moves {
         let unit = moves.then_some(unit);
@@ -146,7 +153,7 @@ fn assign(
     for other in others {
         let seen = there.role(*other);
         let shown = seen.map_or_else(|| other.to_string(), |role| role.name.clone());
-        match (seen.filter(|role| is_ours(draft, there, role)), found) {
+        match (seen.filter(|role| !draft.leave.adds && is_ours(draft, there, role)), found) {
             (Some(role), Some(user)) => {
                 let subject = format!("role `{}` on the application user", role.name);
                 let id = format!("assignment:{org}:{name}:{}", role.root());

@@ -236,6 +236,40 @@ async fn roles_of_others_are_listed_and_left_and_our_own_are_taken_back() {
     nothing_is_left(&world, &declaration, Leave::default()).await;
 }
 
+/// As `app-user create` does it: what the user has beside what is named stays, and what a role loses is counted.
+#[tokio::test]
+async fn s10_who_only_adds_takes_no_role_off_and_moves_nobody() {
+    let world = World::new();
+    let mut declaration = declaration(&world);
+    let writer = Role {
+        name: "Contact Writer".to_owned(),
+        source: RoleSource::Rights(vec![right("contact", Verb::Write), right("account", Verb::Read)]),
+        adopt: false,
+    };
+    declaration.roles.insert("writer".to_owned(), writer);
+    let user = declaration.application_users.get_mut(NAME).unwrap();
+    user.roles.push("writer".to_owned());
+    user.business_unit = Some("sales".to_owned());
+    let (_, applied, _) = world.apply(&declaration, Leave::default()).await;
+    assert!(applied.failures.is_empty(), "{:?}", applied.failures);
+    let user = declaration.application_users.get_mut(NAME).unwrap();
+    user.business_unit = None;
+    user.roles.pop();
+    let adds = Leave { adds: true, ..Leave::default() };
+    let plan = world.plan(&declaration, adds).await;
+    assert!(!plan.has_changes(), "{plan:#?}");
+    assert_eq!(plan.beyond(NAME, "first"), ["the user also holds `Contact Writer`"]);
+    let moved = world.plan(&declaration, Leave::default()).await;
+    let taken: Vec<_> = moved.changes.iter().flat_map(|change| &change.takes).collect();
+    assert_eq!(taken.len(), 4, "two roles in each of two orgs: {taken:?}");
+
+    declaration.application_users.get_mut(NAME).unwrap().roles.push("writer".to_owned());
+    declaration.roles.get_mut("writer").unwrap().source = RoleSource::Rights(vec![right("contact", Verb::Write)]);
+    let plan = world.plan(&declaration, adds).await;
+    let taken: Vec<_> = plan.changes.iter().flat_map(|change| &change.takes).collect();
+    assert_eq!(taken, ["prvReadAccount", "prvReadAccount"]);
+}
+
 #[tokio::test]
 async fn s10_what_comes_with_the_org_is_warned_of_and_system_administrator_needs_a_word() {
     let world = World::new();

@@ -99,6 +99,39 @@ async fn a_programs_label_can_be_made_up_and_proves_nothing() {
     assert_eq!(found(&plan, "unexplainedCredentials").severity, Severity::Stop);
 }
 
+/// A program does not give back what it took, so nothing proves the key but what its label says.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_disabled_users_own_secret_is_no_strangers_and_a_strangers_stops_it() {
+    let world = World::new();
+    let mut declared = of_one_org(&world);
+    let vault = world.folder.path().join("vault.txt");
+    let vault = Sink::Command(vec!["tee".to_owned(), vault.display().to_string()]);
+    own(&mut declared).credentials =
+        vec![Credential::Secret { lifetime: std::time::Duration::from_secs(90 * 24 * 60 * 60), sink: vault }];
+    let (_, applied, _) = world.apply(&declared, Leave::default()).await;
+    assert!(applied.failures.is_empty(), "{:?}", applied.failures);
+    for user in world.state().org.users.values_mut() {
+        user["isdisabled"] = json!(true);
+    }
+    world.state().applications.values_mut().next().unwrap()["owners"] = json!([{ "id": MALLORY }]);
+    let plan = world.plan(&declared, Leave::default()).await;
+    assert_eq!(codes(&plan), ["otherOwners"]);
+    assert_eq!(plan.stops().count(), 0, "who made it was told while it was in use: {:?}", plan.findings);
+    assert!(serde_json::to_string(&plan).unwrap().contains("it was disabled"), "{plan:#?}");
+    {
+        let mut state = world.state();
+        let application = state.applications.values_mut().next().unwrap();
+        let credentials = application["passwordCredentials"].as_array_mut().unwrap();
+        let own = credentials[0]["displayName"].as_str().unwrap().replace("command", "another");
+        credentials.push(json!({ "keyId": KEY, "displayName": own }));
+    }
+    let plan = world.plan(&declared, Leave::default()).await;
+    let finding = found(&plan, "unexplainedCredentials");
+    assert_eq!(finding.severity, Severity::Stop, "letting it in lets that one in: {finding:?}");
+    assert!(finding.message.contains(KEY) && finding.message.matches("secret ").count() == 1, "{finding:?}");
+}
+
 #[tokio::test]
 async fn who_else_gets_in_is_said_on_every_plan() {
     let world = World::new();

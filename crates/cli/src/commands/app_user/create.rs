@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: &AppUserCreate, printer: Printer) -> Result<E
         }
     };
     let declared = declared.with_outside(arguments.issuer_token_file.as_deref(), printer).await?;
-    let leave = Leave { prune: false, system_administrator: arguments.i_know };
+    let leave = Leave { prune: false, system_administrator: arguments.i_know, adds: true };
     let outcome = if stranger {
         admin_api::carry_out(&declared, leave, arguments.yes, arguments.dry_run, printer).await
     } else if arguments.dry_run {

@@ -1,10 +1,9 @@
 //! `doctor --mend`: what an administrator may do about what failed, after asking.
 
 use keyholder_client::Connection;
-use keyholder_service_users::Administrator;
-use keyholder_service_users::app_users::{self, Found, Wanted};
+use keyholder_service_users::app_users::{self, Wanted};
 use keyholder_service_users::apply::Proving;
-use keyholder_service_users::doctor::{Check, Seen, State, Step};
+use keyholder_service_users::doctor::{Check, State, Step};
 use keyholder_service_users::plan::Leave;
 use serde_json::json;
 
@@ -19,8 +18,6 @@ use crate::progress::Lines;
 
 /// The org knows no user for the caller. A refusal with another code, or none, says nothing of whether there is one.
 const NOT_A_MEMBER: &str = "0x80072560";
-/// Anybody who may give it may give it by its name alone; a plan leaves it where it is.
-const SYSTEM_ADMINISTRATOR: &str = "System Administrator";
 
 /// What can be done from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +43,6 @@ pub(super) async fn run(
     mend: Mend,
     arguments: &Doctor,
     connection: &Connection,
-    seen: &Seen,
     here: Here,
     printer: Printer,
 ) -> Result<Exit, Failure> {
@@ -56,7 +52,7 @@ pub(super) async fn run(
             here.end().await;
             outcome
         }
-        Mend::User => make(arguments, connection, seen, here, printer).await,
+        Mend::User => make(arguments, connection, here, printer).await,
     }
 }
 
@@ -70,47 +66,14 @@ async fn enable(arguments: &Doctor, connection: &Connection, here: &Here, printe
     Ok(Exit::Done)
 }
 
-/// The roles that the user has by itself: it keeps them beside those that it is given.
-fn held(found: &Found, seen: &Seen) -> Result<Vec<String>, Failure> {
-    match &seen.roles {
-        _ if found.user.is_none() => Ok(Vec::new()),
-        Some(Ok(held)) => {
-            let own = held.iter().filter(|role| role.team.is_none() && role.name != SYSTEM_ADMINISTRATOR);
-            Ok(own.map(|role| role.name.clone()).collect())
-        }
-        _ => Err(Failure::new(
-            Exit::NotAllowed,
-            "the roles that the user has could not be read, and giving it another could take them away",
-        )),
-    }
-}
-
-/// The name of the business unit that the user is in: it stays there.
-async fn unit(administrator: &Administrator, found: &Found) -> Result<Option<String>, Failure> {
-    let Some(user) = &found.user else { return Ok(None) };
-    let row = administrator.org.get(&format!("systemusers({})?$select=_businessunitid_value", user.id)).await?;
-    let Some(id) = row.get("_businessunitid_value").and_then(serde_json::Value::as_str) else { return Ok(None) };
-    let row = administrator.org.get(&format!("businessunits({id})?$select=name")).await?;
-    Ok(row.get("name").and_then(serde_json::Value::as_str).map(str::to_owned))
-}
-
 /// As `app-user create --adopt` does it, without a new credential; nothing that it has is taken away.
-async fn make(
-    arguments: &Doctor,
-    connection: &Connection,
-    seen: &Seen,
-    here: Here,
-    printer: Printer,
-) -> Result<Exit, Failure> {
+async fn make(arguments: &Doctor, connection: &Connection, here: Here, printer: Printer) -> Result<Exit, Failure> {
     let prepared = async {
         let found = app_users::find(&here.administrator, &connection.client_id.to_string()).await?;
-        let mut roles = held(&found, seen)?;
-        roles.extend(arguments.role.iter().cloned());
         let wanted = Wanted {
-            business_unit: unit(&here.administrator, &found).await?,
             name: found.name,
             client_id: Some(connection.client_id),
-            roles,
+            roles: arguments.role.clone(),
             ..Wanted::default()
         };
         let usage = |problem: String| Failure::new(Exit::Usage, problem);
@@ -125,7 +88,7 @@ async fn make(
             return Err(failure);
         }
     };
-    let leave = Leave { prune: false, system_administrator: false };
+    let leave = Leave { prune: false, system_administrator: false, adds: true };
     let manner = Manner { leave, yes: arguments.yes, proving: Proving::default(), whole: true };
     let outcome = carry_out(&declared, manner, None, printer).await;
     declared.end().await;

@@ -23,7 +23,7 @@ use crate::non_interactive::{ADMINISTRATIVE, NON_INTERACTIVE};
 use crate::observe::{
     self, HeldPrivilege, PRIVILEGES, PrivilegeSeen, ROLES, RoleSeen, UnitSeen, granted, of_ids, pairs, shipped,
 };
-use crate::plan::SYSTEM_ADMINISTRATOR;
+use crate::plan::is_system_administrator;
 
 const COLUMNS: &str = "systemuserid,applicationid,fullname,domainname,isdisabled,accessmode,deletedstate,createdon,\
     azureactivedirectoryobjectid,_businessunitid_value";
@@ -284,7 +284,7 @@ impl Held {
 }
 
 fn is_everything(role: &RoleSeen) -> bool {
-    role.template == Some(SYSTEM_ADMINISTRATOR)
+    is_system_administrator(role.template)
 }
 
 /// What each set of roles that somebody holds lets its holders do: two requests, but for pages.
