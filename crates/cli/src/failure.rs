@@ -19,11 +19,13 @@ pub(crate) struct Failure {
     hints: Vec<String>,
     /// Whether the command's own JSON document has it already.
     in_document: bool,
+    /// Whether something else may have answered in the service's place, or the service may answer later.
+    may_pass: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hints: Vec::new(), in_document: false }
+        Self { exit, message: message.into(), hints: Vec::new(), in_document: false, may_pass: false }
     }
 
     /// Adds what the reader can do about it.
@@ -48,6 +50,11 @@ impl Failure {
         self.in_document
     }
 
+    /// Whether the reason may pass by itself, such as a gateway's page in the place of the org's answer.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.may_pass
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -67,7 +74,9 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { hints: error.hints(), ..Self::new(exit_of_kind(error.kind()), error.to_string()) }
+        // What answers in an org's place is taken for no org when that is asked where to sign in.
+        let may_pass = error.may_pass() || matches!(error, Error::NotAnOrg { .. });
+        Self { hints: error.hints(), may_pass, ..Self::new(exit_of_kind(error.kind()), error.to_string()) }
     }
 }
 

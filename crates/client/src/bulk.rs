@@ -199,6 +199,9 @@ pub struct Ended {
     pub was_continued: bool,
     /// Whether an earlier run had ended it already: nothing was done.
     pub was_over: bool,
+    /// Which verbs on which tables the rows need that were read: at some depth, and Assign only for another owner than the
+    /// caller.
+    pub needs: Vec<(String, keyholder_dataverse::Verb)>,
     /// Why it ended before its end; what was done until then is in the journal.
     pub failed: Option<LoadError>,
 }
@@ -262,7 +265,7 @@ pub async fn load(
     let was_continued = journal.is_continued;
     if past.is_over {
         progress.bytes = progress.of_bytes;
-        return Ok(Ended { progress, was_continued, was_over: true, failed: None });
+        return Ok(Ended { progress, was_continued, was_over: true, needs: Vec::new(), failed: None });
     }
     let opened = &prepared.rows.opened;
     let rejects = Rejects::open(&options.rejects, opened.from(0), options.form, &opened.header, past)?;
@@ -285,11 +288,11 @@ pub async fn load(
         }
     };
     let failed = is_kept.err();
-    Ok(Ended { progress: ledger.progress, was_continued, was_over: false, failed })
+    Ok(Ended { progress: ledger.progress, was_continued, was_over: false, needs: rows.needs(), failed })
 }
 
 /// What a check of all rows came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Checked {
     /// How many rows there are.
@@ -303,6 +306,8 @@ pub struct Checked {
     pub lines: Vec<u64>,
     /// How many rows there are of each reason, most first; of more than a thousand reasons some are left out.
     pub reasons: Vec<(String, u64)>,
+    /// Which verbs on which tables the rows need, as in [`Ended`].
+    pub needs: Vec<(String, keyholder_dataverse::Verb)>,
 }
 
 /// Checks every row of a file against the table, and writes nothing, neither to the org nor here. Lookups by a column that is
@@ -319,7 +324,7 @@ pub async fn check(
     told: &mut dyn FnMut(&Rejected, u64),
 ) -> Result<Checked, LoadError> {
     let Prepared { mut rows, sender, lookups } = Prepared::new(org, pool, table, options, stop).await?;
-    let mut checked = Checked { rows: 0, rejected: 0, told: Vec::new(), lines: Vec::new(), reasons: Vec::new() };
+    let mut checked = Checked::default();
     let (mut lines, mut reasons) = (rows.opened.lines(), BTreeMap::new());
     loop {
         if stop.is_asked() {
@@ -348,6 +353,7 @@ pub async fn check(
         if !more {
             checked.reasons = reasons.into_iter().collect();
             checked.reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            checked.needs = rows.needs();
             return Ok(checked);
         }
         // Who waits for the end may go first.

@@ -50,7 +50,7 @@ pub(crate) struct Load {
     /// An empty cell empties its column; without this it leaves the column as it is
     #[arg(long)]
     pub(crate) empty_as_null: bool,
-    /// Check every row against the table, and write nothing
+    /// Check every row against the table, and the callers' privileges where they may read them; write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Where rows go that cannot be loaded [default: FILE.rejects.csv or FILE.rejects.jsonl]

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyholder_client::bulk::{self, Checked, Ended, Form, LoadError, Mode, Options, Progress, Rejected, Stop, Verb};
+use keyholder_client::bulk::{self, Checked, Ended, Form, LoadError, Mode, Options, Progress, Rejected, Stop};
 use keyholder_client::dataverse::TableInfo;
 use keyholder_client::{Dataverse, Limits, Pool};
+use keyholder_dataverse::Verb;
 use keyholder_dataverse::error::grouped;
 use keyholder_foundation::{MonotonicClock, OsRandom, Sleep, SystemClock};
 use keyholder_platform::RuntimeSleep;
 use keyholder_service_users::declaration::nearest;
+use keyholder_service_users::doctor::{Lacking, lacking};
 use serde_json::{Value, json};
 
 use crate::args::{Load, LoadMode, RowForm};
@@ -61,7 +63,8 @@ async fn perform(arguments: &Load, stop: &Stop, printer: Printer) -> Result<Exit
             Ok(ended) => return ended,
             Err(failure) => failure,
         };
-        if failure.exit() != Exit::OutOfReach || left.is_zero() {
+        // What a proxy answers in the org's place passes as it does once the load is under way.
+        if !(failure.exit() == Exit::OutOfReach || failure.may_pass()) || left.is_zero() {
             return Err(failure);
         }
         if !is_told {
@@ -102,29 +105,46 @@ async fn on(
 ) -> Result<Result<Exit, Failure>, Failure> {
     let options = options(arguments);
     // What takes requests is given up at once: nothing was begun.
-    let (table, pool) = tokio::select! {
-        ready = async { Ok::<_, Failure>((table(org, &arguments.table).await?, pool(org, arguments, printer).await?)) } => ready?,
+    let (table, others) = tokio::select! {
+        ready = async { Ok::<_, Failure>((table(org, &arguments.table).await?, others(org, arguments, printer).await?)) } => ready?,
         () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
     };
+    let users: Vec<&Dataverse> = std::iter::once(org).chain(&others).collect();
+    let pool = Pool::new(users.iter().map(|user| user.tokens().clone()).collect::<Vec<_>>(), Limits::TODAY);
     if arguments.dry_run {
         let mut told = |row: &Rejected, line| printer.progress(&of_row(row, line));
         let checked = bulk::check(org, &pool, table, &options, stop, &mut told).await?;
-        return Ok(Ok(tell_checked(arguments, &checked, printer)));
+        let rights = tokio::select! {
+            rights = Rights::of(&users, &checked.needs) => rights,
+            () = stop.asked() => return Err(Failure::from(LoadError::Stopped)),
+        };
+        return Ok(tell_checked(arguments, &checked, &rights, printer));
     }
     let clock = SystemClock::new();
     let mut line =
         Line { printer, pool: pool.clone(), org, clock: &clock, told: None, is_watched: printer.is_watched() };
     let ended = bulk::load(org, &pool, table, &options, &OsRandom, stop, &mut |progress| line.tell(progress)).await;
     line.end();
-    Ok(tell(arguments, &options, ended?, org, clock.elapsed(), printer))
+    let ended = ended?;
+    let took = clock.elapsed();
+    // One privilege is told of at a time, and the next load would meet the next.
+    let is_refused = matches!(&ended.failed, Some(LoadError::Org(error)) if error.dataverse().is_some_and(|refusal| refusal.missing_privilege.is_some()));
+    let rights = match is_refused {
+        true => tokio::select! {
+            rights = Rights::of(&users, &ended.needs) => Some(rights),
+            () = stop.asked() => None,
+        },
+        false => None,
+    };
+    Ok(tell(arguments, &options, ended, (org, rights.as_ref(), took), printer))
 }
 
 fn options(arguments: &Load) -> Options {
     let defaults = Options::new(&arguments.file);
     let verb = match (arguments.key.is_empty(), arguments.update) {
-        (true, _) => Verb::Create,
-        (false, true) => Verb::Update(arguments.key.clone()),
-        (false, false) => Verb::Upsert(arguments.key.clone()),
+        (true, _) => bulk::Verb::Create,
+        (false, true) => bulk::Verb::Update(arguments.key.clone()),
+        (false, false) => bulk::Verb::Upsert(arguments.key.clone()),
     };
     let form = match (arguments.format, defaults.form) {
         (Some(RowForm::Jsonl), _) | (None, Form::JsonLines) => Form::JsonLines,
@@ -173,9 +193,9 @@ async fn table(org: &Dataverse, name: &str) -> Result<TableInfo, Failure> {
     }
 }
 
-/// The service users that share the load.
-async fn pool(org: &Dataverse, arguments: &Load, printer: Printer) -> Result<Arc<Pool>, Failure> {
-    let mut users = vec![org.tokens().clone()];
+/// The service users that share the load with the caller.
+async fn others(org: &Dataverse, arguments: &Load, printer: Printer) -> Result<Vec<Dataverse>, Failure> {
+    let mut others: Vec<Dataverse> = Vec::new();
     for file in &arguments.also_env_file {
         let other = settings::connect_by_file(file, printer).await?;
         if other.scope() != org.scope() {
@@ -183,14 +203,54 @@ async fn pool(org: &Dataverse, arguments: &Load, printer: Printer) -> Result<Arc
             return Err(Failure::new(Exit::BadConfiguration, message));
         }
         let id = other.tokens().credential().client_id();
-        if users.iter().any(|user| user.credential().client_id() == id) {
+        if std::iter::once(org).chain(&others).any(|user| user.tokens().credential().client_id() == id) {
             let message = format!("`{}` is of a service user that shares the load already ({id})", file.display());
             return Err(Failure::new(Exit::BadConfiguration, message)
                 .hint("the org limits each user by itself: the same one twice has no more room"));
         }
-        users.push(other.tokens().clone());
+        others.push(other);
     }
-    Ok(Pool::new(users, Limits::TODAY))
+    Ok(others)
+}
+
+/// What the users of a load lack for its rows.
+struct Rights {
+    /// Of whom nobody may read it is not known, and nothing is said.
+    is_known: bool,
+    /// Who lacks what, a sentence each.
+    lacking: Vec<String>,
+    /// The names of what anybody lacks.
+    privileges: Vec<String>,
+    commands: Vec<String>,
+}
+
+impl Rights {
+    async fn of(users: &[&Dataverse], needs: &[(String, Verb)]) -> Self {
+        let mut rights = Self { is_known: true, lacking: Vec::new(), privileges: Vec::new(), commands: Vec::new() };
+        for user in users {
+            let Ok(Lacking { privileges, command }) = lacking(user, needs).await else {
+                rights.is_known = false;
+                continue;
+            };
+            if privileges.is_empty() {
+                continue;
+            }
+            let id = user.tokens().credential().client_id();
+            let who = if user.tokens().credential().is_person() { "the caller".to_owned() } else { id.to_string() };
+            rights.lacking.push(format!("{who} lacks {} for the table and its lookups", privileges.join(", ")));
+            rights.commands.extend(command);
+            rights.privileges.extend(privileges);
+        }
+        rights.privileges.sort_unstable();
+        rights.privileges.dedup();
+        rights
+    }
+
+    /// Tells it with a failure.
+    fn tell(&self, failure: Failure) -> Failure {
+        let lacking = self.lacking.iter().fold(failure, |failure, sentence| failure.hint(sentence));
+        self.commands.iter().fold(lacking, |failure, command| failure.hint(format!("`{command}` gives it to that one")))
+    }
 }
 
 /// The line that tells how far it is.
@@ -257,7 +317,7 @@ fn of_row(row: &Rejected, line: u64) -> Value {
     json!({ "row": row.number, "line": line, "reason": row.reason })
 }
 
-fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
+fn tell_checked(arguments: &Load, checked: &Checked, rights: &Rights, printer: Printer) -> Result<Exit, Failure> {
     let file = shown(&arguments.file);
     for (row, line) in checked.told.iter().zip(&checked.lines) {
         printer.line(&format!("row {} (line {line}): {}", row.number, row.reason));
@@ -274,23 +334,36 @@ fn tell_checked(arguments: &Load, checked: &Checked, printer: Printer) -> Exit {
     }
     let rows = thousands(checked.rows);
     printer.line(&match checked.rejected {
-        0 => format!("checked {rows} rows of {file}: none is wrong by itself; nothing was written, and keys, rights and rules of the org were not tried"),
+        0 => {
+            let untried = if rights.is_known { "keys" } else { "keys, rights" };
+            format!("checked {rows} rows of {file}: none is wrong by itself; nothing was written, and {untried} and rules of the org were not tried")
+        }
         bad => format!("checked {rows} rows of {file}: {} cannot be loaded; nothing was written", thousands(bad)),
     });
     let told = checked.told.iter().zip(&checked.lines);
     let told: Vec<_> = told.map(|(row, line)| of_row(row, *line)).collect();
     let reasons = checked.reasons.iter().map(|(reason, rows)| json!({ "reason": reason, "rows": rows }));
     let reasons: Vec<_> = reasons.collect();
-    printer.json(&json!({ "checked": checked.rows, "rejected": checked.rejected, "first": told, "reasons": reasons }));
-    if checked.rejected == 0 { Exit::Done } else { Exit::BadData }
+    let missing = rights.is_known.then_some(&rights.privileges);
+    let mut document = json!({
+        "checked": checked.rows, "rejected": checked.rejected, "first": told, "reasons": reasons,
+        "missingPrivileges": missing,
+    });
+    if rights.lacking.is_empty() {
+        printer.json(&document);
+        return Ok(if checked.rejected == 0 { Exit::Done } else { Exit::BadData });
+    }
+    let message = format!("the load would be refused: {} missing", rights.privileges.join(", "));
+    let failure = rights.tell(Failure::new(Exit::NotAllowed, message)).within(&mut document);
+    printer.json(&document);
+    Err(failure)
 }
 
 fn tell(
     arguments: &Load,
     options: &Options,
     ended: Ended,
-    org: &Dataverse,
-    took: Duration,
+    (org, rights, took): (&Dataverse, Option<&Rights>, Duration),
     printer: Printer,
 ) -> Result<Exit, Failure> {
     let Ended { progress, was_over, failed, .. } = ended;
@@ -322,7 +395,7 @@ fn tell(
     };
     if let Some(error) = failed {
         let is_known = !matches!(error, LoadError::JournalGone { .. });
-        let failure = Failure::from(error);
+        let failure = rights.into_iter().fold(Failure::from(error), |failure, rights| rights.tell(failure));
         printer.line(&format!("loaded {rows} rows into {table} so far{rejected}"));
         let failure = if is_known { continued(failure, arguments) } else { failure }.within(&mut document);
         printer.json(&document);

@@ -306,15 +306,17 @@ async fn ctrl_c_waits_for_what_is_under_way_and_a_second_one_ends_at_once() {
     let case = Case::of(World::behaving(settings).await);
     let rows: String = (0..400).map(|row| format!("Row {row},stopped\n")).collect();
     case.file("rows.csv", format!("lastname,jobtitle\n{rows}"));
-    let load = || {
+    let load = |more: &[&str]| {
         let mut command = keyholder(case.path());
-        command.args(["load", "rows.csv", "--table", "contacts", "--chunk", "10"]).envs(case.environment());
+        command.args(["load", "rows.csv", "--table", "contacts", "--chunk", "10"]).args(more).envs(case.environment());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     };
     let signal = |pid: u32| assert!(Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
-    for is_patient in [false, true] {
-        let mut child = load().spawn().unwrap();
+    let loaded = || case.query("contacts?$select=lastname&$filter=jobtitle eq 'stopped'").len();
+    // Each row by itself, in blocks of ten: what was done of a block that was stopped counts.
+    for (is_patient, more) in [(false, &[][..]), (true, &[]), (true, &["--mode", "single"])] {
+        let mut child = load(more).spawn().unwrap();
         let pid = child.id();
         let journal = case.path().join("rows.csv.journal");
         // Let through until something is written down, and then held.
@@ -339,8 +341,13 @@ async fn ctrl_c_waits_for_what_is_under_way_and_a_second_one_ends_at_once() {
         assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
         assert!(rest.contains("run the same command again") && rest.contains("rows.csv.journal"), "{rest}");
         gate.is_open.send_replace(true);
+        if is_patient {
+            let mut out = String::new();
+            std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut out).unwrap();
+            assert_eq!(out, format!("loaded {} rows into contacts so far\n", loaded()), "{more:?}");
+        }
     }
-    let ended = ended(&mut load());
+    let ended = ended(&mut load(&[]));
     assert_eq!(ended.done(), "loaded 400 rows into contacts\n");
     assert_eq!(case.query("contacts?$select=lastname&$filter=jobtitle eq 'stopped'").len(), 400);
 }
@@ -389,6 +396,20 @@ async fn service_users_share_a_load_and_must_be_of_one_org() {
     create("reader", &definitions("contact=read:organization"));
     let told = run(case.path(), &["load", "rows.csv", "--table", "contacts", "--env-file", "reader.env"]).failed(77);
     assert!(told.contains("prvCreateContact") && told.contains("run the same command again"), "{told}");
+    // Who may not read its own rights is told of one after the other.
+    assert!(!told.contains("prvAppendToAccount"), "{told}");
+    let own = "contact=read:organization systemuser=read:organization role=read:organization";
+    create("knowing", &definitions(own));
+    let knowing = ["load", "rows.csv", "--table", "contacts", "--env-file", "knowing.env"];
+    for more in [&[][..], &["--dry-run"]] {
+        let told = run(case.path(), &[&knowing[..], more].concat()).failed(77);
+        for privilege in ["prvCreateContact", "prvAppendContact", "prvAppendToAccount"] {
+            assert!(told.contains(privilege), "no {privilege} in {told}");
+        }
+        assert!(!told.contains("prvWriteContact") && told.contains("keyholder app-user create "), "{told}");
+    }
+    let checked = case.load(&["rows.csv", "--dry-run"]).done();
+    assert!(checked.contains("and keys and rules of the org were not tried"), "{checked}");
     assert!(!case.path().join("rows.csv.rejects.csv").exists());
 }
 
@@ -422,4 +443,22 @@ fn a_load_waits_for_its_org_to_begin_where_it_is_told_to() {
     let _org = RunningOrg::start(folder.path(), &["--listen", &port]);
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "loaded 1 rows into contacts\n");
+}
+
+/// A proxy's page as the first answer, where the load was begun before: it is waited out as later ones are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_in_the_orgs_place_is_waited_out_before_the_load_begins_too() {
+    let case = Case::new().await;
+    case.file("rows.csv", "lastname\nWaits\n");
+    for path in ["/api/data/*", "/api/data/v9.2/EntityDefinitions*"] {
+        let order = serde_json::json!({"fault": "html", "path": path, "requests": 1});
+        case.order(&order).await;
+        let said = case.load(&["rows.csv"]);
+        assert_ne!(said.code(), 0, "nobody said to wait: {said:#?}");
+        case.order(&order).await;
+        let said = case.load(&["rows.csv", "--wait", "1m"]);
+        assert_eq!(said.code(), 0, "{said:#?}");
+        assert!(said.err.contains("; tried again for 60 s"), "{said:#?}");
+        fs::remove_file(case.path().join("rows.csv.journal")).unwrap();
+    }
 }

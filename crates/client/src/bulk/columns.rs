@@ -1,7 +1,8 @@
 //! Which column of the table a column of the file is, and what it takes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use keyholder_dataverse::Verb as Privilege;
 use serde_json::Value;
 
 use super::error::LEAVE_OUT;
@@ -105,6 +106,9 @@ pub(super) struct Columns {
     maps: Vec<Mapped>,
     others: HashMap<String, TableInfo>,
     pub(super) lookups: Vec<LookupRule>,
+    /// The tables that rows point into, and whether their rows are looked for; of owners, none.
+    points: BTreeMap<String, bool>,
+    names_owners: bool,
     /// Whether there are no more lookups to come.
     is_bound: bool,
     /// Whether each column of the key is a text, in its order.
@@ -122,7 +126,17 @@ impl Columns {
     ) -> Result<Self, LoadError> {
         let key_is_text = key_is_text(&table, verb)?;
         let (others, lookups) = (HashMap::new(), Vec::new());
-        let mut columns = Self { table, verb: verb.clone(), maps, others, lookups, is_bound: false, key_is_text };
+        let mut columns = Self {
+            table,
+            verb: verb.clone(),
+            maps,
+            others,
+            lookups,
+            points: BTreeMap::new(),
+            names_owners: false,
+            is_bound: false,
+            key_is_text,
+        };
         let named = columns.maps.iter().map(|map| &map.to).chain(headers);
         let other = |name: &String| Some(name.split_once(':')?.1.split_once('.')?.0.to_owned());
         let mut wanted: Vec<String> = named.filter_map(other).collect();
@@ -139,6 +153,32 @@ impl Columns {
 
     pub(super) fn target(&self) -> Target {
         Target::new(&self.table, self.verb.clone())
+    }
+
+    /// Which verbs on which tables the rows need, by the columns that they had so far.
+    pub(super) fn needs(&self) -> Vec<(String, Privilege)> {
+        let own = match self.verb {
+            Verb::Create => &[Privilege::Create][..],
+            Verb::Update(_) => &[Privilege::Write],
+            Verb::Upsert(_) => &[Privilege::Create, Privilege::Write],
+        };
+        let own = own.iter().copied();
+        let own = own.chain(self.names_owners.then_some(Privilege::Assign));
+        let own = own.chain((!self.points.is_empty()).then_some(Privilege::Append));
+        let others = self.points.iter().flat_map(|(table, is_sought)| {
+            let needs = [Some(Privilege::AppendTo), is_sought.then_some(Privilege::Read)];
+            needs.into_iter().flatten().map(|verb| (table.clone(), verb))
+        });
+        own.map(|verb| (self.table.logical_name.clone(), verb)).chain(others).collect()
+    }
+
+    /// Rows point into that table by that lookup.
+    fn point(&mut self, lookup: &Lookup, is_sought: bool) {
+        if self.table.columns.get(&lookup.column).is_some_and(|column| column.kind == "Owner") {
+            self.names_owners = true;
+        } else {
+            *self.points.entry(lookup.table.clone()).or_default() |= is_sought;
+        }
     }
 
     /// The mapped columns that none of these is.
@@ -202,8 +242,10 @@ impl Columns {
         }
         let member = |name: &str| format!(",{}:", Value::from(name)).into_bytes();
         if let Some(property) = name.strip_suffix("@odata.bind")
-            && self.table.lookups.iter().any(|lookup| lookup.navigation_property == property)
+            && let Some(lookup) =
+                self.table.lookups.iter().find(|lookup| lookup.navigation_property == property).cloned()
         {
+            self.point(&lookup, false);
             return Ok(Use::Member { start: member(name), kind: Kind::Address });
         }
         let (column, other) = name.split_once(':').map_or((name, None), |(column, other)| (column, Some(other)));
@@ -270,6 +312,7 @@ impl Columns {
         };
         let start = format!(",{}:", Value::from(format!("{}@odata.bind", lookup.navigation_property)));
         let set = crate::dataverse::segment(&lookup.entity_set);
+        self.point(&lookup, false);
         let Some(by) = by else {
             return Ok(Use::Member { start: start.into_bytes(), kind: Kind::RowById { set } });
         };
@@ -317,6 +360,7 @@ impl Columns {
             longest: known.max_length.unwrap_or(LONGEST_SOUGHT).min(LONGEST_SOUGHT),
         };
         let longest = rule.longest;
+        self.point(lookup, true);
         if self.is_bound && !self.lookups.contains(&rule) {
             return Err(unmapped());
         }

@@ -349,6 +349,11 @@ impl Rows {
         self.done = done;
     }
 
+    /// Which verbs on which tables the rows need that were read so far.
+    pub(super) fn needs(&self) -> Vec<(String, keyholder_dataverse::Verb)> {
+        self.columns.needs()
+    }
+
     /// The lookups that have to be looked for, now that all columns are known.
     pub(super) fn lookups(&self) -> Vec<super::columns::LookupRule> {
         self.columns.lookups.clone()

@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::block::{Block, Place, Rejected};
+use super::block::{Block, Place, Rejected, Span};
 use super::lookups::Lookups;
-use super::send::{Sender, is_of_row};
+use super::send::{Sender, Sent, is_of_row};
 use super::{LoadError, Mode};
 use crate::error::Error;
 use crate::pacing::Pool;
@@ -206,28 +206,24 @@ impl Run<'_> {
                     continue;
                 }
             };
-            let result = match outcome {
-                Some((Ok(finished), size)) => {
-                    bytes -= size;
+            let Some((Became { finished, ended }, size)) = outcome else { continue };
+            bytes -= size;
+            let mut result = Ok(());
+            if let Some(finished) = finished {
+                if ended.is_none() {
                     sizes.learn(finished.rows, finished.took);
-                    let sound = if self.doubts { doubt.weigh(finished) } else { vec![finished] };
-                    let mut result = doubt.confirmed();
-                    for finished in sound {
-                        // What is not written down is found out again: it is not lost.
-                        if !is_broken && let Err(error) = ledger.done(&finished) {
-                            is_broken = true;
-                            result = Err(error);
-                        }
+                }
+                let sound = if self.doubts { doubt.weigh(finished) } else { vec![finished] };
+                result = doubt.confirmed();
+                for finished in sound {
+                    // What is not written down is found out again: it is not lost.
+                    if !is_broken && let Err(error) = ledger.done(&finished) {
+                        is_broken = true;
+                        result = Err(error);
                     }
-                    result
                 }
-                Some((Err(error), size)) => {
-                    bytes -= size;
-                    Err(error.into())
-                }
-                None => Ok(()),
-            };
-            if let Err(error) = result {
+            }
+            if let Err(error) = result.and(ended.map_or(Ok(()), |error| Err(error.into()))) {
                 failed = failed.or(Some(if stop.is_asked() { LoadError::Stopped } else { error }));
                 is_closed = true;
                 self.pool.close();
@@ -246,25 +242,52 @@ impl Run<'_> {
     }
 
     /// Sends one block; gives how many bytes it had, whatever became of it.
-    async fn block(&self, mut block: Block) -> (Result<Finished, Error>, usize) {
+    async fn block(&self, mut block: Block) -> (Became, usize) {
         let bytes = block.bytes();
-        let outcome = self.send(&mut block).await;
-        (outcome, bytes)
+        let became = self.send(&mut block).await;
+        (became, bytes)
     }
 
-    async fn send(&self, block: &mut Block) -> Result<Finished, Error> {
-        self.lookups.complete(self.sender, block).await?;
-        let (rows, place) = (block.count(), block.place());
+    async fn send(&self, block: &mut Block) -> Became {
+        if let Err(error) = self.lookups.complete(self.sender, block).await {
+            return Became { finished: None, ended: Some(error) };
+        }
+        let (count, place) = (block.count(), block.place());
         let mut rejected = std::mem::take(&mut block.rejected);
         let sealed = std::mem::replace(block, Block::new(0, 0, 0)).seal();
         let began = self.sender.org.http().local_now();
-        if !sealed.rows.is_empty() {
-            rejected.extend(self.sender.send(&sealed).await?);
-        }
-        rejected.sort_by_key(|row| row.number);
+        let sent = if sealed.rows.is_empty() {
+            Sent { rejected: Vec::new(), ended: None }
+        } else {
+            self.sender.send(&sealed).await
+        };
         let took = self.sender.org.http().local_now().since(began);
-        Ok(Finished { rows, place, rejected, took })
+        let (rows, place) = match sent.ended.as_ref().map(|ended| ended.at) {
+            None => (count, place),
+            Some(at) => begun(&sealed.rows, at, &mut rejected, place.start),
+        };
+        rejected.extend(sent.rejected);
+        rejected.sort_by_key(|row| row.number);
+        let finished = (rows > 0).then_some(Finished { rows, place, rejected, took });
+        Became { finished, ended: sent.ended.map(|ended| ended.error) }
     }
+}
+
+/// What became of a block: what of it is done with, and what ended it before its end.
+struct Became {
+    finished: Option<Finished>,
+    ended: Option<Error>,
+}
+
+/// How much of a block is done with that ended at one of its rows: those before are, in their order as they were read. What
+/// was found wanting here and stands behind is found so again.
+fn begun(rows: &[Span], at: usize, rejected: &mut Vec<Rejected>, start: u64) -> (u64, Place) {
+    let next = rows.get(at).map_or(u64::MAX, |row| row.number);
+    rejected.retain(|row| row.number < next);
+    let done = rows.get(..at).unwrap_or(rows);
+    let ends = done.iter().map(|row| row.place.end).chain(rejected.iter().map(|row| row.place.end));
+    let end = ends.max().unwrap_or(start);
+    ((done.len() + rejected.len()) as u64, start..end)
 }
 
 #[cfg(test)]
@@ -300,6 +323,19 @@ mod tests {
         assert!(doubt.confirmed().is_ok());
         assert_eq!(firsts(&doubt.end()), [260]);
         assert!(doubt.end().is_empty());
+    }
+
+    #[test]
+    fn of_a_block_that_ended_what_stands_before_is_done_with() {
+        let row =
+            |number: u64| Span { number, place: number * 10..number * 10 + 10, text: 0..0, members: 0..0, key: 0..0 };
+        let rows = [row(1), row(3), row(4), row(6)];
+        let bad =
+            |number: u64| Rejected { number, place: number * 10..number * 10 + 10, reason: String::new(), code: None };
+        for (at, done, end, left) in [(0, 0, 10, 0), (1, 2, 30, 1), (2, 3, 40, 1), (3, 5, 60, 2)] {
+            let mut rejected = vec![bad(2), bad(5)];
+            assert_eq!((begun(&rows, at, &mut rejected, 10), rejected.len()), ((done, 10..end), left), "{at}");
+        }
     }
 
     #[test]

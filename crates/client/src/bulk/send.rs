@@ -42,25 +42,46 @@ pub(super) struct Sender {
     pub(super) stop: Stop,
 }
 
+/// What became of the rows of a block.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Those that were refused.
+    pub(super) rejected: Vec<Rejected>,
+    /// What ended it before its end, and the first row of which it is not known what became of it: those before are done.
+    pub(super) ended: Option<Ended>,
+}
+
+/// Where the sending of a block ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// The first row, among the block's, that is not done for certain.
+    pub(super) at: usize,
+    /// Why.
+    pub(super) error: Error,
+}
+
 impl Sender {
-    /// Sends the rows of a block; gives those that were refused.
-    pub(super) async fn send(&self, block: &Sealed) -> Result<Vec<Rejected>, Error> {
+    /// Sends the rows of a block.
+    pub(super) async fn send(&self, block: &Sealed) -> Sent {
         let mut rejected = Vec::new();
         let all: Vec<usize> = (0..block.rows.len()).collect();
-        match self.mode {
-            Mode::Multiple => self.together(block, all, &mut rejected).await?,
-            Mode::Batch => self.in_batches(block, &all, &mut rejected).await?,
-            Mode::Single => {
-                for row in &all {
-                    self.alone(block, *row, &mut rejected).await?;
-                }
-            }
+        let sent = match self.mode {
+            Mode::Multiple => self.together(block, all, &mut rejected).await,
+            Mode::Batch => self.in_batches(block, &all, &mut rejected).await,
+            Mode::Single => self.one_by_one(block, &all, &mut rejected).await,
+        };
+        Sent { rejected, ended: sent.err() }
+    }
+
+    async fn one_by_one(&self, block: &Sealed, rows: &[usize], rejected: &mut Vec<Rejected>) -> Result<(), Ended> {
+        for at in rows {
+            self.alone(block, *at, rejected).await.map_err(|error| Ended { at: *at, error })?;
         }
-        Ok(rejected)
+        Ok(())
     }
 
     /// All rows with one request, as far as the org takes them so.
-    async fn together(&self, block: &Sealed, mut rows: Vec<usize>, rejected: &mut Vec<Rejected>) -> Result<(), Error> {
+    async fn together(&self, block: &Sealed, mut rows: Vec<usize>, rejected: &mut Vec<Rejected>) -> Result<(), Ended> {
         while !rows.is_empty() {
             let change = self.multiple(block, &rows);
             // Where it fails for many rows, fewer may do.
@@ -74,11 +95,13 @@ impl Sender {
                 Ok(None) => return Ok(()),
                 Ok(Some(error)) | Err(error) => error,
             };
+            // Those before were made by an earlier try.
+            let at = rows.first().copied().unwrap_or_default();
             if about(&error) == About::All {
-                return Err(error);
+                return Err(Ended { at, error });
             }
             if error.is_duplicate() && self.target.verb == Verb::Create {
-                let there = self.there(block, &rows).await?;
+                let there = self.there(block, &rows).await.map_err(|error| Ended { at, error })?;
                 if !there.is_empty() {
                     rows.retain(|row| !self.id(block, *row).is_some_and(|id| there.contains(&id)));
                     continue;
@@ -96,28 +119,33 @@ impl Sender {
     }
 
     /// Each row by itself, many in a request.
-    async fn in_batches(&self, block: &Sealed, rows: &[usize], rejected: &mut Vec<Rejected>) -> Result<(), Error> {
+    async fn in_batches(&self, block: &Sealed, rows: &[usize], rejected: &mut Vec<Rejected>) -> Result<(), Ended> {
         for some in rows.chunks(MOST_IN_BATCH) {
-            let mut batch = Batch::new().continue_on_error();
-            for row in some {
-                batch.change(self.change(block, *row));
-            }
-            let outcomes = self.batch(&batch).await?;
-            let mut doubled = Vec::new();
-            for (row, outcome) in some.iter().zip(outcomes) {
-                let error = match outcome {
-                    Outcome::Refused(error) => error,
-                    Outcome::NotRun => return Err(self.org.lost("a part of a batch was not run".to_owned())),
-                    _ => continue,
-                };
-                if about(&error) == About::All {
-                    return Err(error);
-                }
-                doubled.push((*row, error));
-            }
-            self.judge(block, doubled, rejected).await?;
+            let at = some.first().copied().unwrap_or_default();
+            self.in_batch(block, some, rejected).await.map_err(|error| Ended { at, error })?;
         }
         Ok(())
+    }
+
+    async fn in_batch(&self, block: &Sealed, rows: &[usize], rejected: &mut Vec<Rejected>) -> Result<(), Error> {
+        let mut batch = Batch::new().continue_on_error();
+        for row in rows {
+            batch.change(self.change(block, *row));
+        }
+        let outcomes = self.batch(&batch).await?;
+        let mut refusals = Vec::new();
+        for (row, outcome) in rows.iter().zip(outcomes) {
+            let error = match outcome {
+                Outcome::Refused(error) => error,
+                Outcome::NotRun => return Err(self.org.lost("a part of a batch was not run".to_owned())),
+                _ => continue,
+            };
+            if about(&error) == About::All {
+                return Err(error);
+            }
+            refusals.push((*row, error));
+        }
+        self.judge(block, refusals, rejected).await
     }
 
     /// What became of each row of a batch. A refusal that may be about all rows ends it with an error, unless the org does
