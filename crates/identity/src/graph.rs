@@ -19,6 +19,7 @@ mod applications;
 mod batch;
 mod body;
 mod caller;
+mod conditional_access;
 mod credentials;
 mod deleted_items;
 mod delta;
@@ -186,6 +187,7 @@ async fn handle(identity: &Identity, request: &Request<Bytes>) -> Result<Answer,
         "directoryroles" => directory_roles::handle(&call, first, rest).await,
         "directoryroletemplates" => directory_roles::handle_templates(&call, first, rest),
         "rolemanagement" => role_management::handle(&call, first, rest).await,
+        "identity" => conditional_access::handle(&call, first, rest).await,
         "policies" => policies::handle(&call, first, rest).await,
         "reports" | "auditlogs" => reports::handle(&call, first, rest).await,
         _ => Err(Problem::unknown_segment(&first.text)),

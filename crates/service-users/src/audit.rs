@@ -12,9 +12,9 @@ mod gather;
 pub mod report;
 pub mod rules;
 
-pub use baseline::{Acceptance, Baseline, Unused};
+pub use baseline::{Acceptance, Baseline, Outgrown, Unused};
 pub use facts::Facts;
-pub use finding::{Finding, Severity, Subject, SubjectKind};
+pub use finding::{Finding, Point, Severity, Subject, SubjectKind};
 pub use gather::{Reading, TABLES, gather};
 pub use report::Report;
 pub use rules::{Limits, Rule, Switches, judge};

@@ -135,6 +135,23 @@ pub enum Right {
     },
 }
 
+impl Right {
+    pub(crate) fn depth(&self) -> Depth {
+        match self {
+            Self::Table { depth, .. } | Self::Every { depth, .. } | Self::Privilege { depth, .. } => *depth,
+        }
+    }
+
+    /// The same, reaching that far.
+    pub(crate) fn at(&self, wanted: Depth) -> Self {
+        let mut right = self.clone();
+        match &mut right {
+            Self::Table { depth, .. } | Self::Every { depth, .. } | Self::Privilege { depth, .. } => *depth = wanted,
+        }
+        right
+    }
+}
+
 /// An application user, with its app registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationUser {

@@ -32,7 +32,7 @@ pub use org::{DepthsSeen, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 pub(crate) use holders::holders_of;
 pub(crate) use keys::{address, sign_in};
 pub(crate) use org::{HeldPrivilege, held, is_delegated};
-pub(crate) use org::{PRIVILEGES, ROLES, granted, of_ids, pairs};
+pub(crate) use org::{ROLES, granted, of_ids, pairs, privileges_of};
 pub(crate) use org::{WholeOrg, all_roles, everyone, read_rights, read_roles, shipped, whole_org};
 
 /// What is looked at beyond what is declared.

@@ -7,6 +7,7 @@
     reason = "a test says where it stopped, and why it was skipped"
 )]
 
+mod audit;
 mod azure_cli;
 mod dataverse;
 mod issuers;

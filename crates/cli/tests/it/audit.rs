@@ -51,6 +51,21 @@ fn s07_s10_what_quickstart_makes_is_sound_and_what_is_wrong_fails_a_pipeline() {
             && said.contains("Nothing is wrong."),
         "{said}"
     );
+    // What weighs more than what was accepted counts again, and that is told.
+    let graver = audit(folder, &["--baseline", "b.toml", "--rule", "KH104=error", "--fail-on", "note"]);
+    assert!(graver.code() == 3 && graver.out.contains("for note and in https://localhost:"), "{graver:#?}");
+    assert!(graver.out.contains("; new since: error"), "{graver:#?}");
+}
+
+#[test]
+fn a_new_local_org_gives_no_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let _org = RunningOrg::start(folder, &["--listen", &free_port()]);
+    run(folder, &["org", "tenant", "add", "fabrikam.localhost"]).done();
+    run(folder, &["org", "add", "Theirs", "--tenant", "fabrikam.localhost"]).done();
+    let said = audit(folder, &["--fail-on", "note"]).done();
+    assert!(said.contains("2 orgs of 2 tenants: 2 application users") && said.contains("Nothing is wrong."), "{said}");
 }
 
 #[test]
@@ -129,10 +144,13 @@ fn what_mends_a_finding_is_a_real_command() {
     let user = "svc-orders@keyholder.localhost";
     run(folder, &["non-interactive", "create", user, "--usage-location", "DE", "--save-env", "svc.env", "--local"])
         .done();
+    let audited =
+        || audit(folder, &["--limit", "2", "--output", "json"]).json()["findings"].as_array().unwrap().clone();
+    let mut findings = audited();
     run(folder, &["org", "clock", "+400d"]).done();
-    let report = audit(folder, &["--limit", "2", "--output", "json"]).json();
+    findings.extend(audited());
     let mut tried = std::collections::BTreeSet::new();
-    for found in report["findings"].as_array().unwrap() {
+    for found in &findings {
         for mend in found["mend"].as_array().unwrap().iter().map(|mend| mend.as_str().unwrap()) {
             for command in mend.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("keyholder ")) {
                 // It is read whole, and then nothing is done.

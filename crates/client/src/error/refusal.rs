@@ -148,6 +148,12 @@ impl GraphRefusal {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         let about = |path: &str| self.request.split_once(' ').is_some_and(|(_, asked)| asked.starts_with(path));
+        if self.code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant" {
+            return vec![
+                "who signed in when is told in tenants with a Microsoft Entra ID P1 plan: no right of the caller's stands in for it"
+                    .to_owned(),
+            ];
+        }
         if self.code.starts_with("Authentication_") && self.status == 403 {
             return vec![
                 "who signed in when is told to an application with AuditLog.Read.All, and to people with a role that reads reports, such as Reports Reader or Security Reader".to_owned(),

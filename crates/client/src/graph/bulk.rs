@@ -131,6 +131,10 @@ impl Graph {
 
     /// Whose tokens each of these registrations accepts instead of a secret.
     ///
+    /// Graph documents `$expand=federatedIdentityCredentials` of `applications` as well. An expand shows twenty at most and one
+    /// relationship a query, and the page of the list itself does not name it; whole lists of each registration, twenty in a
+    /// batch, are documented without limits, and are what is relied on here.
+    ///
     /// # Errors
     /// What the requests came to; a registration that is gone meanwhile is an error.
     pub async fn federated_credentials_of(
@@ -191,7 +195,7 @@ impl Graph {
     }
 
     /// Reads several lists, each whole: one alone plainly, more in batches, side by side.
-    async fn many<T: DeserializeOwned>(&self, paths: &[String]) -> Result<Vec<Vec<T>>, Error> {
+    pub(super) async fn many<T: DeserializeOwned>(&self, paths: &[String]) -> Result<Vec<Vec<T>>, Error> {
         match paths {
             [] => Ok(Vec::new()),
             [path] => Ok(vec![self.list(self.relative(path)).await?]),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Graph;
 use super::bulk::{APPLICATION, PAGE};
+use super::users::Membership;
 use crate::error::Error;
 
 /// What is read of a service principal.
@@ -47,8 +48,12 @@ pub struct Conditions {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyUsers {
-    /// Object ids, or words such as `All`.
+    /// Those who are left out: object ids, or words such as `GuestsOrExternalUsers`.
     pub exclude_users: Vec<String>,
+    /// The object ids of groups whose members are left out.
+    pub exclude_groups: Vec<String>,
+    /// The templates of directory roles whose holders are left out.
+    pub exclude_roles: Vec<String>,
 }
 
 /// What a policy asks for.
@@ -71,13 +76,34 @@ impl ConditionalAccessPolicy {
         self.state == "enabled" && self.grant_controls.as_ref().is_some_and(asks)
     }
 
-    /// Whether it leaves this person out by name; whom it leaves out by a group is not told here.
+    /// Whether it leaves this person out by name.
     #[must_use]
     pub fn leaves_out(&self, person: ObjectId) -> bool {
         let id = person.to_string();
-        let users = self.conditions.users.as_ref();
-        users.is_some_and(|users| users.exclude_users.iter().any(|one| one.eq_ignore_ascii_case(&id)))
+        self.conditions.users.as_ref().is_some_and(|users| has(&users.exclude_users, &id))
     }
+
+    /// Whether it leaves members of some groups or holders of some directory roles out: then whom it leaves out takes their
+    /// memberships to tell.
+    #[must_use]
+    pub fn leaves_out_members(&self) -> bool {
+        let users = self.conditions.users.as_ref();
+        users.is_some_and(|users| !users.exclude_groups.is_empty() || !users.exclude_roles.is_empty())
+    }
+
+    /// Whether it leaves out whoever has this membership: of a group, or a directory role.
+    #[must_use]
+    pub fn leaves_out_by(&self, membership: &Membership) -> bool {
+        let by = |users: &PolicyUsers| {
+            has(&users.exclude_groups, &membership.id)
+                || membership.role_template_id.as_ref().is_some_and(|template| has(&users.exclude_roles, template))
+        };
+        self.conditions.users.as_ref().is_some_and(by)
+    }
+}
+
+fn has(ids: &[String], id: &str) -> bool {
+    ids.iter().any(|one| one.eq_ignore_ascii_case(id))
 }
 
 impl Graph {
@@ -109,6 +135,17 @@ impl Graph {
     /// What the requests came to.
     pub async fn people_of(&self, ids: &[ObjectId]) -> Result<Vec<User>, Error> {
         self.by_ids("users", ids, PERSON).await
+    }
+
+    /// What each of these people is a member of, directly or through another group: groups and directory roles, in batches of
+    /// twenty people. Without the right to read groups, those have no names.
+    ///
+    /// # Errors
+    /// What the requests came to; a person who is gone meanwhile is an error.
+    pub async fn memberships_of(&self, ids: &[ObjectId]) -> Result<BTreeMap<ObjectId, Vec<Membership>>, Error> {
+        let path = |id: &ObjectId| format!("users/{id}/transitiveMemberOf?$top={PAGE}");
+        let paths: Vec<String> = ids.iter().map(path).collect();
+        Ok(ids.iter().copied().zip(self.many(&paths).await?).collect())
     }
 
     /// When these people signed in last, with a window or without; those who never did are left out.
@@ -153,7 +190,10 @@ mod tests {
         let policy = |state: &str, controls: serde_json::Value| -> ConditionalAccessPolicy {
             serde_json::from_value(json!({
                 "displayName": "MFA for all", "state": state, "grantControls": controls,
-                "conditions": {"users": {"includeUsers": ["All"], "excludeUsers": [person.to_uppercase()]}},
+                "conditions": {"users": {
+                    "includeUsers": ["All"], "excludeUsers": [person.to_uppercase()],
+                    "excludeGroups": ["05ef14b0-ca33-4840-8f4f-d6e91916010e"], "excludeRoles": [person],
+                }},
             }))
             .unwrap()
         };
@@ -166,5 +206,16 @@ mod tests {
         assert!(!policy("enabled", json!({"builtInControls": ["block"]})).asks_for_more_than_a_password());
         assert!(!policy("enabled", json!(null)).asks_for_more_than_a_password());
         assert!(!mfa.leaves_out("03ef14b0-ca33-4840-8f4f-d6e91916010f".parse().unwrap()));
+        let member = |id: &str, template: Option<&str>| Membership {
+            kind: None,
+            id: id.to_owned(),
+            display_name: None,
+            role_template_id: template.map(str::to_owned),
+        };
+        assert!(mfa.leaves_out_members());
+        assert!(mfa.leaves_out_by(&member("05EF14B0-ca33-4840-8f4f-d6e91916010e", None)));
+        assert!(mfa.leaves_out_by(&member("x", Some(person))));
+        // A role's own id is not its template's, and a group is no role.
+        assert!(!mfa.leaves_out_by(&member(person, Some("x"))));
     }
 }

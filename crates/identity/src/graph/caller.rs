@@ -46,6 +46,7 @@ pub(super) enum Action {
     ReadRoles,
     WriteRoles,
     ReadPolicies,
+    ReadConditionalAccess,
     WritePolicies,
     ReadReports,
     ReadGroups,
@@ -167,6 +168,7 @@ impl Action {
                 permissions: &["Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"],
                 members: false,
             },
+            Self::ReadConditionalAccess => Rule { roles: None, permissions: &["Policy.Read.All"], members: false },
             Self::WritePolicies => write(APPLICATION_ADMINISTRATORS, &["Policy.ReadWrite.ApplicationConfiguration"]),
             Self::ReadReports => write(APPLICATION_ADMINISTRATORS, &[READ_LOGS]),
             Self::ReadGroups => read(&[

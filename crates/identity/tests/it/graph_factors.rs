@@ -46,6 +46,34 @@ async fn s16_a_second_factor_is_switched_per_person_in_graphs_beta() {
 }
 
 #[tokio::test]
+async fn s16_a_tenants_rule_is_shown_as_the_policy_that_it_stands_for() {
+    use keyholder_identity::SignInRule;
+
+    const POLICIES: &str = "/v1.0/identity/conditionalAccess/policies";
+    let world = World::new().await;
+    assert_eq!(world.graph("GET", POLICIES, Value::Null).await.body["value"], json!([]));
+    world.identity.set_sign_in_rule(world.tenant, SignInRule::MultiFactor).await.unwrap();
+    let listed = world.graph("GET", POLICIES, Value::Null).await;
+    assert_eq!(
+        (listed.text("/value/0/state"), listed.text("/value/0/grantControls/builtInControls/0")),
+        ("enabled", "mfa")
+    );
+    assert_eq!(listed.text("/value/0/conditions/users/includeUsers/0"), "All");
+    let one = format!("{POLICIES}/{}", listed.text("/value/0/id"));
+    assert_eq!(world.graph("GET", &one, Value::Null).await.text("/displayName"), listed.text("/value/0/displayName"));
+    world.identity.set_sign_in_rule(world.tenant, SignInRule::Block).await.unwrap();
+    assert_eq!(world.graph("GET", &one, Value::Null).await.status, 404, "another rule is another policy");
+    let anna = world.person_token(world.person("anna").await);
+    assert_eq!(world.graph_as(&anna, "GET", POLICIES, Value::Null).await.status, 403);
+    assert_eq!(world.graph("POST", POLICIES, json!({})).await.status, 405);
+    for unknown in
+        ["/v1.0/identity", "/v1.0/identity/conditionalAccess", "/v1.0/identity/conditionalAccess/namedLocations"]
+    {
+        assert_eq!(world.graph("GET", unknown, Value::Null).await.status, 400, "{unknown}");
+    }
+}
+
+#[tokio::test]
 async fn s16_passwords_expire_where_the_domain_says_so() {
     let world = World::new().await;
     let anna = world.person("anna").await;

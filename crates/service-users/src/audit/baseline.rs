@@ -8,7 +8,11 @@
 //! subject = "org-user:https://contoso.crm4.dynamics.com:5f1e33a8-0b6d-4d52-9d5e-0a6a4d5b7c04"
 //! reason = "the vendor's installer needs it until the migration is over"
 //! until = "2027-03-31"
+//! what = ["warning"]
 //! ```
+//!
+//! `what` is what was accepted, point by point; a finding that comes to say more counts again. An entry without it accepts
+//! whatever its rule finds about its subject.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,8 +22,8 @@ use keyholder_platform::read_bounded;
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::finding::Finding;
-use super::rules;
+use super::finding::{Finding, Point};
+use super::rules::{self, listed};
 use crate::declaration::document::{At, Reader};
 use crate::declaration::shape::{Key, Kind, Table, Text};
 use crate::declaration::{LARGEST_FILE, Mistakes, ReadError};
@@ -50,6 +54,13 @@ static ACCEPTED: Table = Table {
         required("subject", "The subject's key, as the report has it."),
         required("reason", "Why it is accepted."),
         required("until", "The last day on which it is: `2027-03-31` (UTC)."),
+        Key {
+            name: "what",
+            kind: Kind::Texts(Text::Any),
+            is_required: false,
+            about: "What is accepted, point by point as the report has it: a finding that says more counts again. Without: \
+                whatever the rule finds about the subject.",
+        },
     ],
     choices: &[],
 };
@@ -66,6 +77,28 @@ pub struct Acceptance {
     pub reason: String,
     /// The last day on which it holds, `2027-03-31`.
     pub until: String,
+}
+
+/// What was accepted of a finding that has come to say more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outgrown {
+    /// Why it was accepted, and until when.
+    #[serde(flatten)]
+    pub acceptance: Acceptance,
+    /// What was accepted.
+    pub what: Vec<String>,
+    /// What it says beyond that.
+    pub new: Vec<String>,
+}
+
+impl Outgrown {
+    /// The same as a sentence without a full stop.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let (until, what, new) = (&self.acceptance.until, listed(&self.what), listed(&self.new));
+        format!("it was accepted until {until} for {what}; new since: {new}")
+    }
 }
 
 /// An entry of a baseline that accepts nothing.
@@ -87,6 +120,23 @@ struct Accepted {
     acceptance: Acceptance,
     /// The end of its last day.
     ends: Timestamp,
+    /// What is accepted; whatever there is, where it does not say.
+    what: Option<Vec<String>>,
+}
+
+impl Accepted {
+    /// Accepts a finding, or says what it has come to say.
+    fn mark(&self, finding: &mut Finding) {
+        let what = self.what.as_deref().unwrap_or_default();
+        let is_new = |point: &&Point| self.what.is_some() && !point.is_within(what);
+        let new: Vec<String> = finding.what.iter().filter(is_new).map(|point| point.said().to_owned()).collect();
+        let acceptance = self.acceptance.clone();
+        if new.is_empty() {
+            finding.accepted = Some(acceptance);
+        } else {
+            finding.outgrown = Some(Outgrown { acceptance, what: what.to_vec(), new });
+        }
+    }
 }
 
 /// Accepted findings.
@@ -130,7 +180,8 @@ impl Baseline {
         }
     }
 
-    /// Marks the findings that are accepted, and gives the entries that accept nothing (any more).
+    /// Marks the findings that are accepted and those that have outgrown that, and gives the entries that accept nothing
+    /// (any more).
     pub fn apply(&self, findings: &mut [Finding], facts: &Facts) -> Vec<Unused> {
         let now = facts.now;
         let mut unused = Vec::new();
@@ -146,7 +197,7 @@ impl Baseline {
                     )
                 }
                 (true, true) => {
-                    found.for_each(|finding| finding.accepted = Some(entry.acceptance.clone()));
+                    found.for_each(|finding| entry.mark(finding));
                     continue;
                 }
                 (true, false) => format!("it was accepted until {}: it counts again", entry.acceptance.until),
@@ -165,17 +216,19 @@ impl Baseline {
     pub fn print<'a>(findings: impl Iterator<Item = &'a Finding>, now: Timestamp) -> String {
         let until = now.plus(SPAN).date();
         let mut text =
-            "# Findings of `keyholder audit` that are accepted. Write why, and until when, or take the entry out.\n"
+            "# Findings of `keyholder audit` that are accepted. Write why, and until when, or take the entry out. What comes to say\n\
+             # more than `what` counts again.\n"
                 .to_owned();
         for finding in findings {
             text.push_str(&format!(
-                "\n# {}: {}\n[[accepted]]\nrule = {}\nsubject = {}\nreason = {}\nuntil = {}\n",
+                "\n# {}: {}\n[[accepted]]\nrule = {}\nsubject = {}\nreason = {}\nuntil = {}\nwhat = {}\n",
                 finding.severity.name(),
                 one_line(&finding.message),
                 quoted(finding.rule),
                 quoted(&finding.subject.key),
                 quoted(TO_BE_FILLED_IN),
                 quoted(&until),
+                points(&finding.what),
             ));
         }
         text
@@ -222,8 +275,26 @@ fn entry(reader: &mut Reader<'_>, at: &At<'_, '_>) -> Option<Accepted> {
         let message = format!("`until` is `{}`, and must be a day like `2027-03-31`", one_line(until));
         reader.mistake(at.place_of("until"), message);
     }
+    let what: Option<Vec<String>> =
+        at.texts("what").map(|all| all.into_iter().map(|(point, _)| point.to_owned()).collect());
+    if what.as_ref().is_some_and(Vec::is_empty) {
+        let message = "`what` is empty, which accepts nothing: leave it out to accept whatever is found".to_owned();
+        reader.mistake(at.place_of("what"), message);
+    }
     let acceptance = Acceptance { reason: reason.to_owned(), until: until.to_owned() };
-    Some(Accepted { rule: known?.id, subject: subject.to_owned(), acceptance, ends: day?.plus(DAY) })
+    Some(Accepted { rule: known?.id, subject: subject.to_owned(), acceptance, ends: day?.plus(DAY), what })
+}
+
+/// What a finding says, as a list of TOML: several have a line each, so that a review shows what came and went.
+fn points(what: &[Point]) -> String {
+    match what {
+        [] => "[]".to_owned(),
+        [one] => format!("[{}]", quoted(one.said())),
+        all => {
+            let lines: String = all.iter().map(|point| format!("    {},\n", quoted(point.said()))).collect();
+            format!("[\n{lines}]")
+        }
+    }
 }
 
 /// The text without what would end its line.
@@ -258,12 +329,14 @@ mod tests {
             severity: Severity::Warning,
             subject: Subject { kind: SubjectKind::OrgUser, key: key.to_owned(), name: "x".to_owned() },
             message: message.to_owned(),
+            what: vec![Severity::Warning.into()],
             orgs: Vec::new(),
             programs: Vec::new(),
             consequence: None,
             when: None,
             mend: Vec::new(),
             accepted: None,
+            outgrown: None,
         }
     }
 
@@ -302,6 +375,34 @@ mod tests {
         assert_eq!(baseline.apply(&mut findings, &facts(now)), []);
         assert_eq!(findings[0].accepted.as_ref().unwrap().until, "2027-02-26");
         assert!(!findings[0].counts() && findings[1].counts());
+    }
+
+    #[test]
+    fn what_says_more_than_was_accepted_counts() {
+        let entry = |what: &str| {
+            format!("[[accepted]]\nrule = \"KH302\"\nsubject = \"a\"\nreason = \"r\"\nuntil = \"2027-01-01\"\n{what}")
+        };
+        let now = Timestamp::parse("2026-11-28T10:00:00Z").unwrap();
+        let said = |severity: Severity, more: &[&str]| {
+            let what = [Point::from(severity)].into_iter().chain(more.iter().map(|one| Point::new(*one))).collect();
+            Finding { what, ..finding("a", "x") }
+        };
+        let applied = |text: &str, found: Finding| {
+            let mut findings = [found];
+            assert_eq!(parse(text).unwrap().apply(&mut findings, &facts(now)), []);
+            let [found] = findings;
+            assert_eq!(found.counts(), found.outgrown.is_some());
+            found.outgrown.map(|one| one.new)
+        };
+        let two = entry("what = [\"warning\", \"one\", \"two\"]\n");
+        assert_eq!(applied(&two, said(Severity::Warning, &["one", "two"])), None);
+        assert_eq!(applied(&two, said(Severity::Note, &["two"])), None, "it says less");
+        assert_eq!(applied(&two, said(Severity::Error, &["two", "three"])).unwrap(), ["error", "three"]);
+        assert_eq!(applied(&entry(""), said(Severity::Error, &["three"])), None, "it says nothing of what");
+        let wider = |found: &str| Point::new(found).or(["two".to_owned()]);
+        assert_eq!(applied(&two, Finding { what: vec![wider("a part of two")], ..finding("a", "x") }), None);
+        assert!(parse(&entry("what = []\n")).unwrap_err().contains("`what` is empty"));
+        assert!(parse(&entry("what = \"x\"\n")).unwrap_err().contains("`accepted.0.what` must be"));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct Unread {
     pub what: String,
     /// Why: what the service said.
     pub why: String,
-    /// What the caller would need for it.
+    /// What would let it be read, by what the service answered: a right, a plan, a later try.
     pub needs: Vec<String>,
     /// Whether rules on what service users may do or sign in with say nothing without it; else it only adds to them.
     pub is_grave: bool,
@@ -244,6 +244,8 @@ pub struct ApplicationFacts {
     /// Whether it is Microsoft's own: by the tenant of its service principal; or it has none here and its org users
     /// never had one.
     pub is_microsofts: bool,
+    /// Whether it is the administrator that a local org is born with, and what audits: such an org is not without it.
+    pub is_local_administrator: bool,
     /// Its registration, where it is this tenant's.
     pub registration: Option<Registration>,
     /// Its service principal in this tenant.
@@ -350,7 +352,15 @@ impl ApplicationFacts {
     }
 }
 
+/// What ends later has no end: the year 9000.
+const ENDLESS: Timestamp = Timestamp::from_unix_seconds(221_845_392_000);
+
 impl HeldCredential {
+    /// Whether it never stops working.
+    pub(super) fn is_endless(&self) -> bool {
+        self.ends.is_none_or(|ends| ends > ENDLESS)
+    }
+
     /// The id and the name of the place that Keyholder wrote it to.
     pub(super) fn label(&self) -> Option<(&str, &str)> {
         self.name.as_deref().and_then(Labels::parse)
@@ -399,9 +409,30 @@ pub struct PersonFacts {
     pub last_sign_in: Option<Timestamp>,
     /// Whether the directory tells of sign-ins.
     pub sign_ins_are_known: bool,
-    /// The policies for multi-factor authentication that leave them out, by name; nothing where policies could not be
-    /// read.
-    pub left_out_by: Option<Vec<String>>,
+    /// The policies for multi-factor authentication that leave them out; nothing where policies could not be read.
+    pub left_out_by: Option<Vec<LeftOut>>,
+}
+
+/// How a policy leaves somebody out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// The policy's name.
+    pub policy: String,
+    /// The group whose members it leaves out, or the directory role whose holders it does, by name or id; nothing where it
+    /// names the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<LeftOutBy>,
+}
+
+/// As what a policy leaves somebody out, where it does not name the person.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LeftOutBy {
+    /// As a member of this group, directly or through another.
+    Group(String),
+    /// As a holder of this directory role.
+    Role(String),
 }
 
 impl Facts {

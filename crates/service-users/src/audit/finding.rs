@@ -1,9 +1,9 @@
 //! One thing that an audit found, and what it is about.
 
 use keyholder_foundation::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::baseline::Acceptance;
+use super::baseline::{Acceptance, Outgrown};
 use super::facts::moment;
 
 /// How much a finding weighs; the order is that of weight.
@@ -61,6 +61,52 @@ pub struct Subject {
     pub name: String,
 }
 
+/// One of the things that a finding says, in so far as more of them make it worse. Baselines keep them, so its words are
+/// the same in every run, and are not changed lightly: what is said in other words counts as new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    said: String,
+    /// What says more than this, or the same.
+    wider: Vec<String>,
+}
+
+impl Point {
+    pub(super) fn new(said: impl Into<String>) -> Self {
+        Self { said: said.into(), wider: Vec::new() }
+    }
+
+    /// What says more: whoever accepted that has accepted this.
+    pub(super) fn or(mut self, wider: impl IntoIterator<Item = String>) -> Self {
+        self.wider.extend(wider);
+        self
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// Whether some of these words say as much or more.
+    #[must_use]
+    pub fn is_within(&self, words: &[String]) -> bool {
+        words.iter().any(|word| *word == self.said || self.wider.contains(word))
+    }
+}
+
+impl From<Severity> for Point {
+    fn from(severity: Severity) -> Self {
+        let heavier = [Severity::Note, Severity::Warning, Severity::Error].into_iter().filter(|one| *one > severity);
+        Self::new(severity.name()).or(heavier.map(|one| one.name().to_owned()))
+    }
+}
+
+impl Serialize for Point {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.said)
+    }
+}
+
 /// Something that a rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,6 +121,9 @@ pub struct Finding {
     pub subject: Subject,
     /// What is found: a sentence without a full stop.
     pub message: String,
+    /// The same point by point, without what changes by itself, such as the days that are left: how grave it is, the orgs,
+    /// the rights, the credentials. A baseline keeps it, so that what grows counts again.
+    pub what: Vec<Point>,
     /// The orgs that it concerns, by their names in the report.
     pub orgs: Vec<String>,
     /// The programs that it concerns, by the names of their applications or users.
@@ -90,6 +139,9 @@ pub struct Finding {
     /// Who accepted it and until when, by the baseline. What is accepted does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Acceptance>,
+    /// That less than this was accepted, by the baseline: then it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outgrown: Option<Outgrown>,
 }
 
 impl Finding {

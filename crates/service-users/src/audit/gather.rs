@@ -5,6 +5,7 @@
 
 mod activity;
 mod directory;
+mod mend;
 mod org;
 
 pub use activity::TABLES;
@@ -172,31 +173,31 @@ impl Notes {
         Self { org: None, tenant: Some(authority.to_owned()), unread: Vec::new() }
     }
 
-    fn take<T>(&mut self, what: &str, needs: &[&str], read: Result<T, ClientError>) -> Option<T> {
+    /// `rights` are those that reading it takes; where the service answered that it is for something else, that is noted.
+    fn take<T>(&mut self, what: &str, rights: &[&str], read: Result<T, ClientError>) -> Option<T> {
         match read {
             Ok(read) => Some(read),
             Err(error) => {
-                self.note(what, needs, with_causes(&error));
+                self.note(what, mend::of(&error, rights), with_causes(&error));
                 None
             }
         }
     }
 
-    fn note(&mut self, what: &str, needs: &[&str], why: String) {
+    fn note(&mut self, what: &str, needs: Vec<String>, why: String) {
         let (org, tenant) = (self.org.clone(), self.tenant.clone());
-        let needs = needs.iter().map(|need| (*need).to_owned()).collect();
         self.unread.push(Unread { org, tenant, what: what.to_owned(), why, needs, is_grave: false });
     }
 
     /// The same, of what rules cannot do without.
-    fn take_grave<T>(&mut self, what: &str, needs: &[&str], read: Result<T, ClientError>) -> Option<T> {
+    fn take_grave<T>(&mut self, what: &str, rights: &[&str], read: Result<T, ClientError>) -> Option<T> {
         let before = self.unread.len();
-        let taken = self.take(what, needs, read);
+        let taken = self.take(what, rights, read);
         self.unread.iter_mut().skip(before).for_each(|unread| unread.is_grave = true);
         taken
     }
 
-    fn note_grave(&mut self, what: &str, needs: &[&str], why: String) {
+    fn note_grave(&mut self, what: &str, needs: Vec<String>, why: String) {
         self.note(what, needs, why);
         self.unread.last_mut().into_iter().for_each(|unread| unread.is_grave = true);
     }

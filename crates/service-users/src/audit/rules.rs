@@ -15,10 +15,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyholder_foundation::{ClientId, Timestamp};
+use keyholder_security::Depth;
 
 use super::facts::{ApplicationFacts, Facts, OrgFacts, ServiceUser};
-use super::finding::{Finding, Severity, Subject, SubjectKind};
-use crate::declaration::Declaration;
+use super::finding::{Finding, Point, Severity, Subject, SubjectKind};
+use crate::declaration::{Declaration, Right, in_words};
 
 pub(in crate::audit) use rights::far_reaching;
 
@@ -163,21 +164,21 @@ impl<'a> Judging<'a> {
     /// Takes a finding, unless its rule is off.
     fn add(&mut self, found: Found) {
         if let Some(severity) = self.switches.of(found.rule) {
-            self.findings.push(found.finding(severity));
+            self.findings.push(found.finding(severity, self.facts));
         }
     }
 
     /// The same, where it weighs less than the rule's findings do as a rule.
     fn add_at_most(&mut self, most: Severity, found: Found) {
         if let Some(severity) = self.switches.of(found.rule) {
-            self.findings.push(found.finding(severity.min(most)));
+            self.findings.push(found.finding(severity.min(most), self.facts));
         }
     }
 
     /// The same, where it has a weight of its own; what the caller says of the rule holds all the same.
     fn add_as(&mut self, weight: Severity, found: Found) {
         let severity = self.switches.0.get(found.rule.id).copied().unwrap_or(Some(weight));
-        self.findings.extend(severity.map(|severity| found.finding(severity)));
+        self.findings.extend(severity.map(|severity| found.finding(severity, self.facts)));
     }
 
     fn now(&self) -> Timestamp {
@@ -203,6 +204,7 @@ struct Found {
     rule: &'static Rule,
     subject: Subject,
     message: String,
+    what: Vec<Point>,
     orgs: Vec<String>,
     programs: Vec<String>,
     consequence: Option<String>,
@@ -212,8 +214,14 @@ struct Found {
 
 impl Found {
     fn new(rule: &'static Rule, subject: Subject, message: String) -> Self {
-        let (orgs, programs, mend) = (Vec::new(), Vec::new(), Vec::new());
-        Self { rule, subject, message, orgs, programs, consequence: None, when: None, mend }
+        let (what, orgs, programs, mend) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { rule, subject, message, what, orgs, programs, consequence: None, when: None, mend }
+    }
+
+    /// What makes it worse when more of it comes, beyond its weight and its orgs.
+    fn says(mut self, what: impl IntoIterator<Item = Point>) -> Self {
+        self.what.extend(what);
+        self
     }
 
     fn in_orgs(mut self, orgs: Vec<String>) -> Self {
@@ -241,10 +249,32 @@ impl Found {
         self
     }
 
-    fn finding(self, severity: Severity) -> Finding {
-        let Self { rule, subject, message, orgs, programs, consequence, when, mend } = self;
+    fn finding(self, severity: Severity, facts: &Facts) -> Finding {
+        let Self { rule, subject, message, what, orgs, programs, consequence, when, mend } = self;
         let (rule, name) = (rule.id, rule.name);
-        Finding { rule, name, severity, subject, message, orgs, programs, consequence, when, mend, accepted: None }
+        let mut all = vec![Point::from(severity)];
+        // What is of one org is named by it. Others are told by address: names differ with whoever audits.
+        if !matches!(subject.kind, SubjectKind::Org | SubjectKind::OrgUser) {
+            let url = |name: &&str| facts.orgs.iter().find(|org| org.name == **name).map(|org| org.url.as_str());
+            let named = orgs.iter().map(String::as_str);
+            all.extend(named.map(|name| Point::new(format!("in {}", url(&name).unwrap_or(name)))));
+        }
+        all.extend(what);
+        Finding {
+            rule,
+            name,
+            severity,
+            subject,
+            message,
+            what: all,
+            orgs,
+            programs,
+            consequence,
+            when,
+            mend,
+            accepted: None,
+            outgrown: None,
+        }
     }
 }
 
@@ -278,6 +308,15 @@ fn for_shell(text: &str) -> String {
     format!("'{}'", clean.replace('\'', "'\\''"))
 }
 
+/// Rights one by one, each with what reaches further.
+fn rights_as_points(rights: &[Right]) -> impl Iterator<Item = Point> + '_ {
+    let words = |right: Right| in_words(&[right]).concat();
+    rights.iter().map(move |right| {
+        let deeper = Depth::ALL.into_iter().filter(|depth| *depth > right.depth());
+        Point::new(words(right.clone())).or(deeper.map(|depth| words(right.at(depth))))
+    })
+}
+
 /// A span in whole days.
 fn days(span: Duration) -> String {
     match span.as_secs() / DAY.as_secs() {
@@ -287,7 +326,7 @@ fn days(span: Duration) -> String {
 }
 
 /// Several names as a sentence has them.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     match names {
         [] => "no org".to_owned(),
         [one] => one.clone(),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join, join3, join4};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use keyholder_client::dataverse::{encode, quote};
 use keyholder_client::{Dataverse, Error as ClientError, WhoAmI};
 use keyholder_foundation::ClientId;
@@ -20,13 +21,16 @@ use crate::marks::{role_id, role_mark};
 use crate::non_interactive::DELEGATED_ADMINISTRATOR;
 use crate::wishes::Wishes;
 
-/// More names or ids than this, and reading all of them is less to send; an address has its limits.
+/// More names than this, and reading all of them is less to send.
 const MOST_NAMES: usize = 100;
+/// How many ids one request names: an address has its limits.
 const MOST_IDS: usize = 400;
+/// How many such requests are under way at once.
+const AT_ONCE: usize = 4;
 
 pub(crate) const ROLES: &str =
     "roles?$select=roleid,name,_businessunitid_value,_parentrootroleid_value,_roletemplateid_value,description";
-pub(crate) const PRIVILEGES: &str = "privileges?$select=privilegeid,name,canbebasic,canbelocal,canbedeep,canbeglobal";
+const PRIVILEGES: &str = "privileges?$select=privilegeid,name,canbebasic,canbelocal,canbedeep,canbeglobal";
 
 /// What an org holds of a declaration.
 #[derive(Debug, Clone, PartialEq)]
@@ -263,7 +267,7 @@ pub(super) async fn read(org: &Dataverse, wanted: &Wanted<'_>) -> Result<OrgSeen
     roles.extend(more_roles?);
     let known = |id: &Uuid| privileges.iter().any(|privilege| privilege.id == *id);
     let nameless: BTreeSet<Uuid> = granted.values().flat_map(BTreeMap::keys).filter(|id| !known(id)).copied().collect();
-    privileges.extend(of_ids(org, PRIVILEGES, "privilegeid", &nameless).await?);
+    privileges.extend(privileges_of(org, &nameless).await?);
     let holders = match &wanted.mark {
         Some(mark) => holders(org, &mut roles, &users, mark).await?,
         None => BTreeMap::new(),
@@ -393,7 +397,7 @@ pub(crate) async fn read_rights(org: &Dataverse, seen: &mut OrgSeen) -> Result<(
     let all: Vec<Uuid> = roots.into_iter().collect();
     seen.granted = granted(org, &all).await?;
     let ids: BTreeSet<Uuid> = seen.granted.values().flat_map(BTreeMap::keys).copied().collect();
-    seen.privileges = of_ids(org, PRIVILEGES, "privilegeid", &ids).await?;
+    seen.privileges = privileges_of(org, &ids).await?;
     Ok(())
 }
 
@@ -510,22 +514,30 @@ pub(crate) async fn is_delegated(org: &Dataverse, user: Uuid) -> Result<bool, Cl
     Ok(row.get("accessmode").and_then(serde_json::Value::as_i64) == Some(DELEGATED_ADMINISTRATOR))
 }
 
-/// The rows of a query whose column holds one of these ids; or all rows, where naming the ids would
-/// make too long an address.
+/// The rows of a query whose column holds one of these ids, and no others: a request for each four hundred of them.
 pub(crate) async fn of_ids<T: DeserializeOwned>(
     org: &Dataverse,
     query: &str,
     column: &str,
     ids: &BTreeSet<Uuid>,
 ) -> Result<Vec<T>, ClientError> {
-    match ids.len() {
-        0 => Ok(Vec::new()),
-        1..=MOST_IDS => {
-            let filter = any(ids.iter().map(|id| format!("{column} eq {id}")));
-            org.query(format!("{query}&$filter={}", encode(&filter))).collect_as().await
-        }
-        _ => org.query(query).collect_as().await,
+    let ids: Vec<Uuid> = ids.iter().copied().collect();
+    let mut read = Vec::with_capacity(ids.len().div_ceil(MOST_IDS));
+    for some in ids.chunks(MOST_IDS) {
+        let filter = any(some.iter().map(|id| format!("{column} eq {id}")));
+        read.push(org.query(format!("{query}&$filter={}", encode(&filter))).collect_as());
     }
+    let chunks: Vec<Vec<T>> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+    Ok(chunks.into_iter().flatten().collect())
+}
+
+/// The privileges with these ids; or all there are, where that is less to send: an org has some thousands, whatever its
+/// size.
+pub(crate) async fn privileges_of(org: &Dataverse, ids: &BTreeSet<Uuid>) -> Result<Vec<PrivilegeSeen>, ClientError> {
+    if ids.len() > MOST_IDS {
+        return org.query(PRIVILEGES).collect_as().await;
+    }
+    of_ids(org, PRIVILEGES, "privilegeid", ids).await
 }
 
 fn any(conditions: impl Iterator<Item = String>) -> String {

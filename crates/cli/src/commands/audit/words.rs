@@ -65,6 +65,9 @@ fn finding_in_words(finding: &Finding) -> Vec<String> {
     if let Some(consequence) = &finding.consequence {
         lines.push(one_line(&format!("  so {consequence}")));
     }
+    if let Some(outgrown) = &finding.outgrown {
+        lines.push(one_line(&format!("  {}", outgrown.sentence())));
+    }
     if !finding.orgs.is_empty() {
         lines.push(one_line(&format!("  where: {}", finding.orgs.join(", "))));
     }

@@ -76,8 +76,9 @@ pub(super) async fn read(
             other => {
                 failed.insert(&question.table);
                 let why = other.error().map_or_else(|| "the answer is not whole".to_owned(), ToString::to_string);
-                let needs = format!("the right to read every row of the table `{}`", question.table);
-                notes.note(&format!("who {} rows of `{}` lately", verb(question), question.table), &[&needs], why);
+                let right = format!("the right to read every row of the table `{}`", question.table);
+                let needs = other.error().map_or_else(Vec::new, |error| super::mend::of(error, &[&right]));
+                notes.note(&format!("who {} rows of `{}` lately", verb(question), question.table), needs, why);
             }
         }
     }

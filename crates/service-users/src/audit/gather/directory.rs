@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join, join3, join4};
 use keyholder_client::Graph;
+use keyholder_client::cloud::is_microsoft_login;
+use keyholder_client::graph::ConditionalAccessPolicy;
+use keyholder_client::graph::users::Membership;
 use keyholder_entra::graph::{Application, FederatedIdentityCredential, ServicePrincipal, SubscribedSku, User};
 use keyholder_entra::well_known::DYNAMICS_CRM;
 use keyholder_foundation::{ClientId, ObjectId, TenantId, Timestamp};
@@ -12,8 +15,8 @@ use uuid::Uuid;
 use super::{Notes, Wanted, trouble};
 use crate::Administrator;
 use crate::audit::facts::{
-    AcceptedIssuer, ApplicationFacts, FEDERATIONS, HeldCredential, PersonFacts, Principal, Registration, TenantFacts,
-    Trouble, Unread,
+    AcceptedIssuer, ApplicationFacts, FEDERATIONS, HeldCredential, LeftOut, LeftOutBy, PersonFacts, Principal,
+    Registration, TenantFacts, Trouble, Unread,
 };
 use crate::kept::{self, Registered};
 use crate::marks::{Labels, is_ours};
@@ -25,10 +28,8 @@ const MICROSOFTS: [TenantId; 2] = [
     TenantId(Uuid::from_u128(0x72f9_88bf_86f1_41af_91ab_2d7c_d011_db47)),
 ];
 
-const SIGN_INS: [&str; 2] = [
-    "the Microsoft Graph permission AuditLog.Read.All, or the directory role Reports Reader",
-    "a tenant with a Microsoft Entra ID P1 plan",
-];
+const SIGN_INS: [&str; 1] =
+    ["the Microsoft Graph permission AuditLog.Read.All, or the directory role Reports Reader for a person"];
 
 const READS: [&str; 2] = [
     "for an application: the Microsoft Graph permission Application.Read.All, which reads and changes nothing",
@@ -51,10 +52,15 @@ pub(super) async fn read(administrator: &Administrator, authority: &str, wanted:
     let (applications, people) =
         join(applications(graph, authority, wanted, &mut notes), people(graph, authority, wanted, &mut people_notes))
             .await;
-    let applications = applications.unwrap_or_else(|error| {
+    let mut applications = applications.unwrap_or_else(|error| {
         tenant.trouble = Some(refused(&error));
         Vec::new()
     });
+    if !is_microsoft_login(administrator.org.tokens().authority().login()) {
+        for one in applications.iter_mut().filter(|one| Some(one.client_id) == tenant.caller) {
+            one.is_local_administrator = one.credentials.iter().any(HeldCredential::is_endless);
+        }
+    }
     let mut unread = notes.unread;
     unread.extend(people_notes.unread);
     Read { tenant, applications, people, unread }
@@ -163,6 +169,7 @@ fn application(
             is_enabled: one.account_enabled && one.is_disabled != Some(true),
             is_managed_identity: one.service_principal_type.as_deref() == Some("ManagedIdentity"),
         }),
+        is_local_administrator: false,
         credentials,
         federations: Vec::new(),
         last_sign_in: None,
@@ -184,6 +191,38 @@ fn credential(held: &Registered<'_>, is_on_principal: bool) -> HeldCredential {
 
 fn asks_for_dynamics(application: &Application) -> bool {
     application.required_resource_access.iter().any(|one| one.resource_app_id == DYNAMICS_CRM)
+}
+
+/// What these people are members of, where some policy leaves groups or roles out.
+async fn memberships(
+    graph: &Graph,
+    policies: &[ConditionalAccessPolicy],
+    people: &BTreeMap<ObjectId, User>,
+    notes: &mut Notes,
+) -> BTreeMap<ObjectId, Vec<Membership>> {
+    if !policies.iter().any(ConditionalAccessPolicy::leaves_out_members) {
+        return BTreeMap::new();
+    }
+    let ids: Vec<ObjectId> = people.keys().copied().collect();
+    let rights = ["the Microsoft Graph permission User.Read.All; GroupMember.Read.All for the names of groups"];
+    let what = "whom policies leave out of multi-factor authentication by a group or a directory role";
+    notes.take(what, &rights, graph.memberships_of(&ids).await).unwrap_or_default()
+}
+
+/// How a policy leaves a person with these memberships out; several ways where it does in several.
+fn ways_out(policy: &ConditionalAccessPolicy, person: ObjectId, held: &[Membership]) -> Vec<LeftOut> {
+    let one = |by| LeftOut { policy: policy.display_name.clone(), by };
+    let mut all: Vec<LeftOut> = policy.leaves_out(person).then(|| one(None)).into_iter().collect();
+    for membership in held.iter().filter(|held| policy.leaves_out_by(held)) {
+        let name = membership.display_name.clone().unwrap_or_else(|| membership.id.clone());
+        let by = match membership.role_template_id {
+            Some(_) => LeftOutBy::Role(name),
+            None => LeftOutBy::Group(name),
+        };
+        all.push(one(Some(by)));
+    }
+    all.sort();
+    all
 }
 
 /// The people behind org users; of nobody where no org has such users.
@@ -208,9 +247,12 @@ async fn people(graph: &Graph, authority: &str, wanted: &Wanted, notes: &mut Not
     let policies = notes.take("whom policies leave out of multi-factor authentication", &needs, policies);
     let sign_ins = notes.take("when people signed in last", &SIGN_INS, sign_ins);
     let by_id: BTreeMap<ObjectId, User> = found.into_iter().map(|user| (user.id, user)).collect();
+    let asking: Option<Vec<_>> =
+        policies.map(|all| all.into_iter().filter(ConditionalAccessPolicy::asks_for_more_than_a_password).collect());
+    let memberships = memberships(graph, asking.as_deref().unwrap_or_default(), &by_id, notes).await;
     let left_out = |id: ObjectId| {
-        let asking = policies.as_ref()?.iter().filter(|policy| policy.asks_for_more_than_a_password());
-        Some(asking.filter(|policy| policy.leaves_out(id)).map(|policy| policy.display_name.clone()).collect())
+        let held = memberships.get(&id).map(Vec::as_slice).unwrap_or_default();
+        Some(asking.as_ref()?.iter().flat_map(|policy| ways_out(policy, id, held)).collect())
     };
     let person = |id: ObjectId| {
         let user = by_id.get(&id);

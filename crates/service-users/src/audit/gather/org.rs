@@ -1,6 +1,7 @@
 //! One org: its service users, what they hold and what that grants.
 //!
-//! Four questions side by side, then two, then up to seven that need their answers: thirteen requests but for pages.
+//! Four questions side by side, then two, then up to seven that need their answers: thirteen requests but for pages, and a
+//! few more for each four hundred users beyond the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::declaration::in_words;
 use crate::granted::Privileges;
 use crate::non_interactive::{ADMINISTRATIVE, NON_INTERACTIVE};
 use crate::observe::{
-    self, HeldPrivilege, PRIVILEGES, PrivilegeSeen, ROLES, RoleSeen, UnitSeen, granted, of_ids, pairs, shipped,
+    self, HeldPrivilege, PrivilegeSeen, ROLES, RoleSeen, UnitSeen, granted, of_ids, pairs, privileges_of, shipped,
 };
 use crate::plan::is_system_administrator;
 
@@ -184,7 +185,7 @@ fn depths(may: Result<Vec<HeldPrivilege>, ClientError>, has_roles: bool, notes: 
             None if !was_answered || privilege == "prvReadBusinessUnit" => continue,
             None => format!("the caller has no `{privilege}`"),
         };
-        notes.note_grave(what, &[&format!("the privilege `{privilege}` for the whole org")], why);
+        notes.note_grave(what, vec![format!("the privilege `{privilege}` for the whole org")], why);
     }
 }
 
@@ -223,13 +224,13 @@ fn service_user(
     }
 }
 
-/// Which roles these users hold, by themselves and by their teams: at most six requests, but for pages.
+/// Which roles these users hold, by themselves and by their teams: at most six requests, but for pages and for each four
+/// hundred users.
 async fn held(org: &Dataverse, users: &BTreeSet<Uuid>) -> Result<Held, ClientError> {
     let all: Vec<Uuid> = users.iter().copied().collect();
     let members = "teammemberships?$select=systemuserid,teamid";
     let (own, members) = join(pairs(org, &all), of_ids::<Membership>(org, members, "systemuserid", users)).await;
-    // Asked about all, where naming each would make too long an address.
-    let members: Vec<Membership> = members?.into_iter().filter(|one| users.contains(&one.systemuserid)).collect();
+    let members = members?;
     let teams: BTreeSet<Uuid> = members.iter().map(|one| one.teamid).collect();
     let (names, team_roles) = join(
         of_ids::<Team>(org, "teams?$select=teamid,name", "teamid", &teams),
@@ -239,7 +240,7 @@ async fn held(org: &Dataverse, users: &BTreeSet<Uuid>) -> Result<Held, ClientErr
     let names: BTreeMap<Uuid, String> =
         names?.into_iter().map(|team| (team.teamid, team.name.unwrap_or_else(|| team.teamid.to_string()))).collect();
     let mut by_user: BTreeMap<Uuid, Vec<(Uuid, Option<String>)>> = BTreeMap::new();
-    for pair in own?.into_iter().filter(|pair| users.contains(&pair.systemuserid)) {
+    for pair in own? {
         by_user.entry(pair.systemuserid).or_default().push((pair.roleid, None));
     }
     let mut of_team: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
@@ -299,7 +300,7 @@ async fn rights(
     let asked: Vec<Uuid> = held.roles.values().map(RoleSeen::root).filter(|id| !everything.contains(id)).collect();
     let granted = granted(org, &asked).await?;
     let ids: BTreeSet<Uuid> = granted.values().flat_map(BTreeMap::keys).copied().collect();
-    let named: Vec<PrivilegeSeen> = of_ids(org, PRIVILEGES, "privilegeid", &ids).await?;
+    let named: Vec<PrivilegeSeen> = privileges_of(org, &ids).await?;
     let names: BTreeMap<Uuid, &str> = named.iter().map(|privilege| (privilege.id, privilege.name.as_str())).collect();
     let usual: BTreeSet<String> = default_role_privileges().map(|(one, _)| one.name.to_lowercase()).collect();
     let sets: BTreeSet<BTreeSet<Uuid>> = held.by_user.values().map(|own| held.roots(own)).collect();

@@ -92,6 +92,7 @@ fn details(finding: &Finding) -> String {
     if !finding.orgs.is_empty() {
         lines.push(format!("Where: {}", text::names(&finding.orgs)));
     }
+    lines.extend(finding.outgrown.as_ref().map(|one| text::whole(&text::sentence(&one.sentence()))));
     lines.extend(finding.when.map(|when| format!("When: {}", when.date())));
     lines.extend(finding.mend.iter().map(|mend| format!("Mend: {}", text::sentence(mend))));
     lines.join("\n")

@@ -111,6 +111,7 @@ fn result(report: &Report, finding: &Finding, index: Option<usize>, declared: Op
 fn message(finding: &Finding) -> String {
     let mut sentences = vec![text::whole(&text::sentence(&finding.message))];
     sentences.extend(finding.consequence.as_ref().map(|so| text::whole(&text::sentence(so))));
+    sentences.extend(finding.outgrown.as_ref().map(|one| text::whole(&text::sentence(&one.sentence()))));
     sentences.extend(finding.mend.iter().map(|mend| format!("Mend: {}", text::sentence(mend))));
     plain(&sentences.join("\n"))
 }

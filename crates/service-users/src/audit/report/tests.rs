@@ -66,6 +66,7 @@ fn application(number: usize, name: &str, tenant: &str, ends: i64) -> Applicatio
         client_id: ClientId(id(number)),
         name: name.to_owned(),
         is_microsofts: false,
+        is_local_administrator: false,
         registration: Some(Registration {
             id: ObjectId(id(number)),
             made: None,
@@ -287,6 +288,22 @@ fn what_is_accepted_is_suppressed_skipped_and_told_with_its_reason() {
     assert!(xml.contains("<skipped message=\"accepted until 2026-12-24: it &lt;retires&gt;\"/>"), "{xml}");
     assert!(events.contains("DTSTART;VALUE=DATE:20261224\r\n"), "{events}");
     assert!(page.contains("Accepted, and not counted") && page.contains("it &lt;retires&gt;"), "{page}");
+}
+
+#[test]
+fn what_has_outgrown_its_acceptance_tells_so_in_every_form_that_has_findings() {
+    let mut report = small();
+    let expired = report.findings.iter().find(|one| one.rule == "KH101").unwrap().clone();
+    let text = format!(
+        "[[accepted]]\nrule = \"KH101\"\nsubject = \"{}\"\nreason = \"r\"\nuntil = \"2026-12-24\"\nwhat = [\"error\"]\n",
+        expired.subject.key
+    );
+    let baseline = Baseline::parse(&text, "b.toml".as_ref()).unwrap();
+    assert_eq!(baseline.apply(&mut report.findings, &report.facts), []);
+    let [log, xml, _, _, page] = forms(&report);
+    for form in [log, xml, page] {
+        assert!(form.contains("It was accepted until 2026-12-24 for error; new since: in https://4.crm4.dynamics.com and the client secret"), "{form}");
+    }
 }
 
 #[test]

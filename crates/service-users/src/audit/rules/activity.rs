@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use keyholder_security::Verb;
 
-use super::{Found, Judging, Rule, days, listed, of_user, shown};
+use super::{Found, Judging, Rule, days, listed, of_user, rights_as_points, shown};
 use crate::audit::facts::{Activity, OrgFacts, ServiceUser, UserKind};
 use crate::audit::finding::Severity;
 use crate::declaration::{Right, in_words};
@@ -56,6 +56,7 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, activity: 
     let (words, span) = (listed(&in_words(&unused)), days(span));
     let message = format!("{} {words}, and did neither in the last {span} ({})", shown(&user.name), org.name);
     let found = Found::new(&UNUSED, of_user(org, user), message).in_orgs(vec![org.name.clone()]).program(&user.name);
+    let found = found.says(rights_as_points(&unused));
     let show = format!("`keyholder role list --url {}` shows its roles", org.url);
     judging.add(found.mend(format!("{show}; take those verbs out of them once whoever runs the program agrees")));
 }

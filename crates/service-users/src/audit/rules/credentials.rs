@@ -7,7 +7,7 @@ use keyholder_foundation::{KeyId, Timestamp};
 
 use super::{DAY, Found, Judging, Rule, days, for_shell, listed, of_application, shown};
 use crate::audit::facts::{ApplicationFacts, HeldCredential, Successor};
-use crate::audit::finding::{Severity, Subject, SubjectKind};
+use crate::audit::finding::{Point, Severity, Subject, SubjectKind};
 use crate::declaration::ApplicationUser;
 use crate::kept::KeyKind;
 
@@ -90,7 +90,7 @@ static NONE: Rule = Rule {
 pub(super) static RULES: &[&Rule] = &[&EXPIRED, &EXPIRING, &TOO_LONG, &FEDERATION, &SEVERAL, &LEFT, &HIDDEN, &NONE];
 
 pub(super) fn judge(judging: &mut Judging<'_>) {
-    for application in &judging.facts.applications {
+    for application in judging.facts.applications.iter().filter(|one| !one.is_local_administrator) {
         // Of another tenant's application nobody here looks after credentials.
         if application.registration.is_some() {
             let told = ends(judging, application);
@@ -101,9 +101,6 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
         hidden(judging, application);
     }
 }
-
-/// What ends later has no end: the year 9000.
-const ENDLESS: Timestamp = Timestamp::from_unix_seconds(221_845_392_000);
 
 /// What goes on working when a credential does not; gives those of which it was told that their programs stopped.
 fn ends(judging: &mut Judging<'_>, application: &ApplicationFacts) -> Vec<KeyId> {
@@ -217,6 +214,7 @@ fn the_last(judging: &mut Judging<'_>, application: &ApplicationFacts, last: &He
         return;
     };
     let found = Found::new(rule, of_application(application), message).program(&application.name).when(Some(end));
+    let found = found.says([point(last)]);
     let found = if orgs.is_empty() { found } else { found.so(consequence).in_orgs(orgs) };
     let found = match (end <= now, declared_name(judging, application)) {
         (true, Some(_)) => found.mend("`keyholder apply`"),
@@ -249,8 +247,7 @@ fn each(judging: &mut Judging<'_>, application: &ApplicationFacts, told: &[KeyId
             continue;
         }
         let longest = judging.limits.longest_lifetime;
-        let is_endless = held.ends.is_none_or(|ends| ends > ENDLESS);
-        let life = held.starts.zip(held.ends).map(|(starts, ends)| ends.since(starts)).filter(|_| !is_endless);
+        let life = held.starts.zip(held.ends).map(|(starts, ends)| ends.since(starts)).filter(|_| !held.is_endless());
         if life.is_none_or(|life| life > longest) {
             let life = life.map_or_else(|| "has no end".to_owned(), |life| format!("lives for {}", days(life)));
             let message = format!("{what} {life}, and {} is the longest", days(longest));
@@ -258,10 +255,7 @@ fn each(judging: &mut Judging<'_>, application: &ApplicationFacts, told: &[KeyId
             let orgs = judging.orgs_of(application.client_id);
             let found =
                 found.program(&application.name).in_orgs(orgs).so("whoever gets hold of it can use it until then");
-            let found = found.mend(rotate(judging, application, held));
-            // The local org gives its own administrator a secret without end, which opens nothing else.
-            let is_local = is_endless && judging.users_of(application.client_id).any(|(_, user)| user.is_caller);
-            judging.add_at_most(if is_local { Severity::Note } else { Severity::Error }, found);
+            judging.add(found.mend(rotate(judging, application, held)));
         }
     }
 }
@@ -291,6 +285,7 @@ fn several(judging: &mut Judging<'_>, application: &ApplicationFacts) {
         format!("{} secrets of {} live side by side: {}", live.len(), shown(&application.name), listed(&each));
     let orgs = judging.orgs_of(application.client_id);
     let found = Found::new(&SEVERAL, of_application(application), message).program(&application.name).in_orgs(orgs);
+    let found = found.says(live.iter().map(|held| point(held)));
     judging.add(
         found
             .so("one of them may be known to somebody and is watched by nobody")
@@ -416,6 +411,11 @@ fn described(held: &HeldCredential) -> String {
         Some(name) => format!("{} ({})", shown(name), held.id),
         None => held.id.to_string(),
     }
+}
+
+/// A credential as what a finding says: its name may change, its id does not.
+fn point(held: &HeldCredential) -> Point {
+    Point::new(format!("the {} {}", held.kind.noun(), held.id))
 }
 
 fn of_credential(application: &ApplicationFacts, held: &HeldCredential) -> Subject {

@@ -1,8 +1,8 @@
 //! Non-interactive users: places, licences, passwords, and the way off them.
 
 use super::{Found, Judging, Rule, days, for_shell, of_user, shown};
-use crate::audit::facts::{OrgFacts, PersonFacts, ServiceUser, UserKind};
-use crate::audit::finding::{Severity, Subject, SubjectKind};
+use crate::audit::facts::{LeftOut, LeftOutBy, OrgFacts, PersonFacts, ServiceUser, UserKind};
+use crate::audit::finding::{Point, Severity, Subject, SubjectKind};
 
 static SLOTS: Rule = Rule {
     id: "KH501",
@@ -44,8 +44,9 @@ static LEFT_OUT: Rule = Rule {
     name: "left-out-of-multi-factor",
     severity: Severity::Warning,
     title: "A non-interactive user is left out of multi-factor authentication",
-    explanation: "A Conditional Access policy excludes it by name, because its program cannot answer: its password alone lets \
-        anybody in from anywhere. Exclusions by a group are not looked into.",
+    explanation: "A Conditional Access policy excludes it, by name, by a group that it is in or by a directory role that it \
+        holds, because its program cannot answer: its password alone lets anybody in from anywhere. Whoever may change the \
+        members of such a group decides whom else the policy leaves out.",
     mend: "Move to an application user and take the exclusion away, or let another policy allow certain addresses only.",
 };
 static PERSON_GONE: Rule = Rule {
@@ -90,13 +91,14 @@ fn slots(judging: &mut Judging<'_>, org: &OrgFacts) {
     if used == 0 || used + 1 < limit {
         return;
     }
-    let left = match limit.checked_sub(used) {
-        Some(left @ 1..) => format!("{left} is left"),
-        _ => "none is left".to_owned(),
+    let none = || "none is left".to_owned();
+    let (left, what) = match limit.checked_sub(used) {
+        Some(left @ 1..) => (format!("{left} is left"), Point::new("one place is left").or([none()])),
+        _ => (none(), Point::new(none())),
     };
     let message = format!("{used} of the {limit} places for non-interactive users of {} are taken: {left}", org.name);
     let subject = Subject { kind: SubjectKind::Org, key: format!("org:{}", org.url), name: org.name.clone() };
-    let found = Found::new(&SLOTS, subject, message).in_orgs(vec![org.name.clone()]);
+    let found = Found::new(&SLOTS, subject, message).in_orgs(vec![org.name.clone()]).says([what]);
     judging.add(
         found
             .so("the org refuses the next one".to_owned())
@@ -124,7 +126,8 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, person: &P
         let message = format!("{name} of {place} holds {} for nothing", held.join(", "));
         let by_group = person.licences.iter().any(|one| one.group.is_some());
         let group = "what a group gives: take the person out of that group";
-        let found = found(&LICENCE, message).so("the licence is paid for and serves nobody").mend(release(""));
+        let found = found(&LICENCE, message).says(held.into_iter().map(Point::new));
+        let found = found.so("the licence is paid for and serves nobody").mend(release(""));
         judging.add(if by_group { found.mend(group) } else { found });
     }
     if user.is_disabled {
@@ -149,9 +152,11 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, person: &P
         judging.add(found.mend(set).mend(format!("or {}", migrate())));
     }
     if let Some(policies) = person.left_out_by.as_ref().filter(|policies| !policies.is_empty()) {
-        let policies: Vec<String> = policies.iter().map(|name| shown(name)).collect();
+        let policies: Vec<String> = policies.iter().map(left_out).collect();
         let message = format!("{name} of {place} is left out of {}", policies.join(", "));
-        let found = found(&LEFT_OUT, message).so("they do not ask it for more than its password; others may");
+        let what = policies.iter().map(|policy| Point::new(format!("left out of {policy}")));
+        let found =
+            found(&LEFT_OUT, message).says(what).so("they do not ask it for more than its password; others may");
         judging.add(found.mend(migrate()));
     }
     let made = user.made.is_some_and(|made| now.since(made) > judging.limits.unused);
@@ -166,6 +171,16 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser, person: &P
     };
     let found = found(&UNUSED, message).so(format!("it keeps a way into {place} that nobody watches"));
     judging.add(found.mend(release(" --slot disable")));
+}
+
+/// A policy by its name, and what it leaves somebody out by.
+fn left_out(one: &LeftOut) -> String {
+    let policy = shown(&one.policy);
+    match &one.by {
+        None => policy,
+        Some(LeftOutBy::Group(group)) => format!("{policy} by the group {}", shown(group)),
+        Some(LeftOutBy::Role(role)) => format!("{policy} by the directory role {}", shown(role)),
+    }
 }
 
 fn replaceable(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {

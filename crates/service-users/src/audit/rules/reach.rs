@@ -30,7 +30,8 @@ static FACT: Rule = Rule {
     title: "Something could not be read",
     explanation: "The rules that need it say nothing: no finding of theirs means nothing then. What only adds to what is known \
         (sign-ins, policies, names) is a note.",
-    mend: "Give the caller the right that is named, where the tenant's plan has what is asked for.",
+    mend: "What is named: a right for the caller, a plan for the tenant, or a later try; what the service does not have at all is \
+        accepted in a baseline.",
 };
 
 pub(super) static RULES: &[&Rule] = &[&ORG, &TENANT, &FACT];

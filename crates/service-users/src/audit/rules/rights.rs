@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use keyholder_foundation::ClientId;
 
-use super::{Found, Judging, Rule, for_shell, listed, of_user, shown};
+use super::{Found, Judging, Rule, for_shell, listed, of_user, rights_as_points, shown};
 use crate::audit::facts::{OrgFacts, Rights, ServiceUser, UserKind};
-use crate::audit::finding::Severity;
+use crate::audit::finding::{Point, Severity};
 use crate::declaration::{Right, in_words};
 use keyholder_security::{Depth, Verb};
 
@@ -77,9 +77,10 @@ pub(super) fn judge(judging: &mut Judging<'_>) {
     let facts = judging.facts;
     for (org, user) in facts.users() {
         let application = user.application.and_then(|client| facts.application(org.tenant.as_deref()?, client));
-        // An administrative user is no service user, and Microsoft's own applications are Microsoft's.
-        if user.is_disabled || user.kind == UserKind::Administrative || application.is_some_and(|one| one.is_microsofts)
-        {
+        // An administrative user is no service user, and Microsoft's own applications are Microsoft's; the local org's
+        // administrator has to be one.
+        let is_another = application.is_some_and(|one| one.is_microsofts || one.is_local_administrator);
+        if user.is_disabled || user.kind == UserKind::Administrative || is_another {
             continue;
         }
         one(judging, org, user);
@@ -125,7 +126,8 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
     let shipped: Vec<String> = roles.iter().filter(|role| role.is_shipped).map(|role| shown(&role.name)).collect();
     if !shipped.is_empty() {
         let message = format!("{name} holds {} in {place}, which came with the org", listed(&shipped));
-        judging.add(found(&SHIPPED, message).mend(narrower(org, user)));
+        let what = shipped.iter().map(|role| Point::new(format!("the role {role}")));
+        judging.add(found(&SHIPPED, message).says(what).mend(narrower(org, user)));
     }
     let Some(rights) = &user.rights else { return };
     let far: BTreeSet<&str> = rights.rights.iter().filter_map(administers).collect();
@@ -133,12 +135,13 @@ fn one(judging: &mut Judging<'_>, org: &OrgFacts, user: &ServiceUser) {
         let words: Vec<String> = far.into_iter().map(str::to_owned).collect();
         let message = format!("{name} {} in {place}", listed(&words));
         let consequence = "whoever has its credential may do more than its program does".to_owned();
-        judging.add(found(&FAR, message).so(consequence).mend(narrower(org, user)));
+        let what = words.into_iter().map(Point::new);
+        judging.add(found(&FAR, message).says(what).so(consequence).mend(narrower(org, user)));
     }
     let core: Vec<Right> = rights.rights.iter().filter(|right| is_far_reaching(right)).cloned().collect();
     if !core.is_empty() {
         let message = format!("{name} {} ({place})", listed(&in_words(&core)));
-        judging.add(found(&DATA, message).mend(narrower(org, user)));
+        judging.add(found(&DATA, message).says(rights_as_points(&core)).mend(narrower(org, user)));
     }
 }
 

@@ -52,6 +52,9 @@ fn whole(page: &mut Page, finding: &Finding) {
         page.raw(" <strong>").sentence(&text::whole(consequence)).raw("</strong>");
     }
     page.raw("</p>\n");
+    if let Some(outgrown) = &finding.outgrown {
+        page.raw("<p>").sentence(&text::whole(&outgrown.sentence())).raw("</p>\n");
+    }
     if !finding.orgs.is_empty() || finding.when.is_some() {
         page.raw("<p class=\"soft\">");
         for (place, org) in finding.orgs.iter().enumerate() {
