@@ -15,6 +15,7 @@ use crate::org_process::Org;
 use crate::report::Report;
 use crate::task::{Mode, Task};
 use crate::{Failure, counted};
+use against::Form;
 
 /// How many times more rows the large load has.
 const LARGE: u32 = 10;
@@ -53,7 +54,11 @@ pub(crate) async fn measure(keyholder: &Path, arguments: &Arguments, report: &mu
         many(Task::create(Mode::Multiple, 100, rows, at_once), ""),
         many(Task::create(Mode::Multiple, 1_000, rows, at_once), "2 to 4 ms at most"),
         many(Task::upsert(100, rows, at_once), ""),
-        Case { cpu_ratio: "0.2", ..Case::new(Task::create(Mode::Batch, 100, rows, at_once)) },
+        Case {
+            cpu_ratio: "0.2",
+            saturation: "0.8 or more",
+            ..Case::new(Task::create(Mode::Batch, 100, rows, at_once))
+        },
         Case::new(Task::create(Mode::Single, 1, rows / LARGE, at_once)),
         Case { is_long: true, ..many(Task::create(Mode::Multiple, 1_000, rows * LARGE, at_once), "") },
         Case { is_long: true, ..many(Task::upsert(1_000, rows * LARGE, at_once), "") },
@@ -82,12 +87,15 @@ async fn at_local_org(
 ) -> Result<(), Failure> {
     let task = &case.task;
     let mut costs: Rounds = vec![Vec::new(); clients.len()];
-    let mut saturated = Vec::new();
+    let forms: &[Form] = if task.mode == Mode::Batch { &[Form::ChangeSet, Form::Apart] } else { &[Form::ChangeSet] };
+    let mut saturated = vec![Vec::new(); forms.len()];
     for _ in 0..rounds(arguments, case.is_long) {
-        let folder = tempfile::tempdir()?;
-        let org = against::ready(keyholder, folder.path(), task, &[]).await?;
-        saturated.push(against::saturated(&org, task).await?);
-        org.stop().await?;
+        for (form, saturated) in forms.iter().zip(&mut saturated) {
+            let folder = tempfile::tempdir()?;
+            let org = against::ready(keyholder, folder.path(), task, &[]).await?;
+            saturated.push(against::saturated(&org, task, *form).await?);
+            org.stop().await?;
+        }
         for (client, costs) in clients.iter().zip(&mut costs) {
             let folder = tempfile::tempdir()?;
             let org = against::ready(keyholder, folder.path(), task, &[]).await?;
@@ -97,11 +105,19 @@ async fn at_local_org(
             org.stop().await?;
         }
     }
-    report.figure(&format!("{task}: what the org itself takes"), &saturated, "rows per s", "");
+    let takes = |form: Form| match form {
+        Form::ChangeSet => "what the org itself takes",
+        Form::Apart => "what the org itself takes of creates each by itself",
+    };
+    for (form, saturated) in forms.iter().zip(&saturated) {
+        report.figure(&format!("{task}: {}", takes(*form)), saturated, "rows per s", "");
+    }
     tell(clients, &costs, case, "", report);
     for (client, own) in clients.iter().zip(&costs).filter(|(client, _)| client.is_own) {
-        let name = format!("{task}: {}, rows per second / what the org itself takes", client.name);
-        report.ratio(&name, own.iter().map(Cost::per_second), saturated.iter().copied(), case.saturation);
+        for (form, saturated) in forms.iter().zip(&saturated) {
+            let name = format!("{task}: {}, rows per second / {}", client.name, takes(*form));
+            report.ratio(&name, own.iter().map(Cost::per_second), saturated.iter().copied(), case.saturation);
+        }
     }
     Ok(())
 }
@@ -117,7 +133,7 @@ async fn reading(
     let case = Case::new(Task::read(rows));
     let folder = tempfile::tempdir()?;
     let org = against::ready(keyholder, folder.path(), &case.task, &[]).await?;
-    against::saturated(&org, &Task::create(Mode::Multiple, 1_000, rows, 2)).await?;
+    against::saturated(&org, &Task::create(Mode::Multiple, 1_000, rows, 2), Form::ChangeSet).await?;
     let mut costs: Rounds = vec![Vec::new(); clients.len()];
     for _ in 0..rounds(arguments, false) {
         for (client, costs) in clients.iter().zip(&mut costs) {
@@ -145,7 +161,7 @@ async fn at_free_org(
         cpu_ratio: "0.1",
         ..Case::new(Task::create(Mode::Multiple, size, rows, at_once))
     };
-    let batch = Task::create(Mode::Batch, 100, arguments.rows, at_once);
+    let batch = Task::create(Mode::Batch, 100, rows, at_once);
     let cases = [
         many(100),
         many(1_000),

@@ -263,6 +263,14 @@ impl Pool {
                 Next::Now | Next::AfterAnAnswer => is_one_busy = true,
             }
         }
+        if best.is_none() {
+            for load in loads.iter_mut() {
+                let at_once = load.pacer.in_flight();
+                if at_once >= load.concurrency.allowed() {
+                    load.concurrency.held_back(at_once);
+                }
+            }
+        }
         let Some((user, load)) = best.and_then(|(user, _)| Some((user, loads.get_mut(user)?))) else {
             return Some(match first {
                 Some((moment, user)) => Choice::At(moment, user, is_one_busy),

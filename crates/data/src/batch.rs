@@ -2,6 +2,8 @@
 //!
 //! A request by itself is done as if it had come alone. A change set is one transaction: its rows get
 //! their ids before it begins, so that a later request of it can be bound with what `$1` stands for.
+//! Of changes by themselves that follow one another in a batch that goes on behind failures, many share one commit, which
+//! costs as much as a change does.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use keyholder_dataverse::Value;
 use keyholder_dataverse::error;
 use keyholder_operation::batch::{Item, Part, read};
 use keyholder_operation::{Assigned, Assignment, Bound, Operation, Preferences, References};
+use keyholder_store::MOST_TOGETHER;
 use uuid::Uuid;
 
 use crate::answer::Answer;
@@ -50,8 +53,22 @@ pub(crate) async fn answer(
     let acting_for = ACTING_FOR.into_iter().find_map(|name| Some((name, request.headers().get(name)?.clone())));
     let mut doing = Doing { core, token, acting_for, references: References::default() };
     let mut answers = Answers::new(core.random.uuid());
-    for item in &items {
-        let failed = if answers.out.len() > LONGEST_ANSWERS {
+    let mut at = 0;
+    while let Some(item) = items.get(at) {
+        let is_full = answers.out.len() > LONGEST_ANSWERS;
+        // Who wants it to end with a failure wants nothing done behind that.
+        if preferences.continue_on_error && !is_full {
+            let done = doing.changes(items.get(at..).unwrap_or_default()).await;
+            if !done.is_empty() {
+                at += done.len();
+                for answer in &done {
+                    answers.add(None, answer);
+                }
+                continue;
+            }
+        }
+        at += 1;
+        let failed = if is_full {
             let reason =
                 format!("The answers of this batch are longer than {LONGEST_ANSWERS} bytes; send smaller ones.");
             answers.add(None, &Answer::refusal(&error::odata(reason), core.random.uuid(), request.headers()))
@@ -122,6 +139,46 @@ impl Doing<'_> {
                 }
             }
         }
+    }
+
+    /// The answers to the changes that these items begin with, each by itself, of which several are done with one commit;
+    /// none where the first is something else. One that is named is done alone: what names it has to know whether it was.
+    async fn changes(&mut self, items: &[Item<'_>]) -> Vec<Answer> {
+        let catalogue = self.core.catalogue();
+        let mut references = self.references.clone();
+        let (mut asked, mut prepared) = (Vec::new(), Vec::new());
+        for item in items.iter().take(MOST_TOGETHER) {
+            let Item::Request(part) = item else { break };
+            if part.method == Method::GET || part.content_id.is_some() {
+                break;
+            }
+            let id = self.core.random.uuid();
+            match self.prepare(&catalogue, part, &mut references, id).await {
+                Ok(one) if changes_a_row(&one.bound) => {
+                    asked.push((part, id, Ok(operations(&one.bound.operation))));
+                    prepared.push(one);
+                }
+                Err(failure) if !failure.can_be_mended() => asked.push((part, id, Err(failure))),
+                _ => break,
+            }
+        }
+        let mut done = self.core.write_each(self.token, &catalogue, prepared).await.into_iter();
+        let mut answers = Vec::with_capacity(asked.len());
+        for (part, id, bound) in asked {
+            let outcome = match bound {
+                Err(failure) => Err(failure),
+                Ok(operations) => match done.next() {
+                    Some(Err(failure)) if failure.can_be_mended() => self.one(part, id).await,
+                    Some(outcome) => {
+                        self.core.count(self.token, operations);
+                        outcome
+                    }
+                    None => break,
+                },
+            };
+            answers.push(outcome.unwrap_or_else(|failure| self.core.refusal(failure, id, &part.headers)));
+        }
+        answers
     }
 
     /// A change set; of one that fails, which of its requests it was.
@@ -204,6 +261,12 @@ impl Doing<'_> {
         }
         path.split('/').nth(1).unwrap_or_default().to_owned()
     }
+}
+
+/// Whether an operation makes, changes or removes a row, and answers without it.
+fn changes_a_row(bound: &Bound) -> bool {
+    let is_one = matches!(bound.operation, Operation::Create(_) | Operation::Update(_) | Operation::Delete(_));
+    is_one && !bound.preferences.representation
 }
 
 /// The answers so far, as they will be sent.

@@ -99,6 +99,12 @@ impl Failure {
         }
     }
 
+    /// Whether the request can be begun again once what it failed by is mended: another schema by now, or a table that has
+    /// not been made.
+    pub(crate) fn can_be_mended(&self) -> bool {
+        matches!(self, Self::Stale | Self::Store(keyholder_store::Error::NoTable { .. }))
+    }
+
     /// What the caller is told. What went wrong inside the org stays inside: see the second part.
     pub(crate) fn into_answer(self) -> (DataverseError, Option<Error>) {
         match self {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::job::{Job, Outcome};
+use crate::pool::Together;
 use crate::postgresql::{self, Server, Sessions};
 use crate::sqlite::{self, Threads};
 use crate::value::check;
@@ -24,6 +25,9 @@ pub enum Durability {
     /// Also the end of the machine's power. Each commit waits for the disk.
     Full,
 }
+
+/// How many closures of [`Database::write_each`] share a commit at most.
+pub const MOST_TOGETHER: usize = 128;
 
 /// Where a database is and how it is run.
 #[derive(Debug, Clone)]
@@ -79,7 +83,8 @@ impl DatabaseOptions {
         self
     }
 
-    /// How many reads, and how many writes, may wait before [`Error::Busy`]; 1,024 when nothing is said.
+    /// How many reads, and how many writes, may wait before [`Error::Busy`]; 1,024 when nothing is said. Those of
+    /// [`Database::write_each`] that share a commit count as one.
     #[must_use]
     pub fn queue(mut self, waiting: usize) -> Self {
         self.queue = waiting.max(1);
@@ -192,10 +197,52 @@ impl Database {
     {
         let (job, answer) = Job::new(work);
         match &self.engine {
-            Engine::Sqlite(threads) => threads.write(Box::new(job)),
-            Engine::Postgresql(sessions) => sessions.write(Box::new(job)),
+            Engine::Sqlite(threads) => threads.write(vec![Box::new(job)]),
+            Engine::Postgresql(sessions) => sessions.write(vec![Box::new(job)]),
         }?;
         self.answer(answer).await
+    }
+
+    /// Runs several closures one after another as [`Database::write`] runs one: each in a savepoint of its own, so that
+    /// one that fails leaves the others as they are. They share a commit, and other writes come before all of them or
+    /// behind: up to [`MOST_TOGETHER`] do, of more the next as many follow when those are done.
+    ///
+    /// Each may be run again from its start, and then all behind it are run again too, but for those of which something
+    /// else is known already.
+    ///
+    /// # Errors
+    /// Of each closure, as [`Database::write`].
+    pub async fn write_each<T, E, F>(&self, works: impl IntoIterator<Item = F>) -> Vec<Result<T, E>>
+    where
+        F: Fn(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+        E: From<Error> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (mut works, mut results) = (works.into_iter(), Vec::new());
+        loop {
+            let (mut jobs, mut answers): (Together, Vec<_>) = (Vec::new(), Vec::new());
+            for work in works.by_ref().take(MOST_TOGETHER) {
+                let (job, answer) = Job::new(work);
+                jobs.push(Box::new(job));
+                answers.push(answer);
+            }
+            if jobs.is_empty() {
+                return results;
+            }
+            let taken = match &self.engine {
+                Engine::Sqlite(threads) => threads.write(jobs),
+                Engine::Postgresql(sessions) => sessions.write(jobs),
+            };
+            // They come in order: when the last is there, all are, and nobody was woken for each.
+            let mut backwards = Vec::with_capacity(answers.len());
+            for answer in answers.into_iter().rev() {
+                backwards.push(match &taken {
+                    Ok(()) => self.answer(answer).await,
+                    Err(error) => Err(error.clone().into()),
+                });
+            }
+            results.extend(backwards.into_iter().rev());
+        }
     }
 
     async fn answer<T, E: From<Error>>(&self, answer: oneshot::Receiver<Outcome<T, E>>) -> Result<T, E> {

@@ -31,7 +31,7 @@ mod sqlite;
 pub mod statement;
 pub mod value;
 
-pub use database::{Database, DatabaseOptions, Durability, Row, Snapshot, Transaction};
+pub use database::{Database, DatabaseOptions, Durability, MOST_TOGETHER, Row, Snapshot, Transaction};
 pub use error::Error;
 pub use migration::Migration;
 pub use pattern::{Pattern, Piece};

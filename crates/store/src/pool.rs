@@ -11,12 +11,14 @@ use crate::queue::{Queue, Refused};
 
 pub(crate) type Read = Box<dyn ReadJob>;
 pub(crate) type Write = Box<dyn WriteJob>;
+/// Writes that are done one after another, in the same transaction.
+pub(crate) type Together = Vec<Write>;
 
 /// The threads of one open database.
 pub(crate) struct Pool {
     place: PathBuf,
     pub(crate) reads: Arc<Queue<Read>>,
-    pub(crate) writes: Arc<Queue<Write>>,
+    pub(crate) writes: Arc<Queue<Together>>,
     running: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -46,8 +48,8 @@ impl Pool {
         self.reads.push(job).map_err(|refused| self.refused(&refused))
     }
 
-    pub(crate) fn write(&self, job: Write) -> Result<(), Error> {
-        self.writes.push(job).map_err(|refused| self.refused(&refused))
+    pub(crate) fn write(&self, jobs: Together) -> Result<(), Error> {
+        self.writes.push(jobs).map_err(|refused| self.refused(&refused))
     }
 
     fn refused(&self, refused: &Refused) -> Error {
@@ -56,6 +58,14 @@ impl Pool {
             Refused::Full(waiting) => Error::Busy { path, waiting: *waiting },
             Refused::Closed => Error::Closed { path },
         }
+    }
+
+    /// Waits for writes and takes them, in their order, until there are `most` or, by those that belong together, a few
+    /// more. Takes none only when all is done and the queue is closed.
+    pub(crate) fn take_writes(writes: &Queue<Together>, most: usize, into: &mut Vec<Write>) {
+        let mut taken = Vec::new();
+        writes.take_weighed(most, Vec::len, &mut taken);
+        into.extend(taken.into_iter().flatten());
     }
 
     /// Lets the threads do what waits, and waits for their end.

@@ -49,12 +49,22 @@ impl<T> Queue<T> {
 
     /// Waits for work and takes up to `most` items. Takes none only when the queue is closed and empty.
     pub(crate) fn take(&self, most: usize, into: &mut Vec<T>) {
+        self.take_weighed(most, |_| 1, into);
+    }
+
+    /// The same where each item weighs as much as `weight` says: further ones are taken until they weigh `most` together.
+    pub(crate) fn take_weighed(&self, most: usize, weight: impl Fn(&T) -> usize, into: &mut Vec<T>) {
         let mut state = self.lock();
         while state.items.is_empty() && state.open {
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let count = most.min(state.items.len());
-        into.extend(state.items.drain(..count));
+        let mut taken = 0;
+        while taken < most
+            && let Some(item) = state.items.pop_front()
+        {
+            taken += weight(&item);
+            into.push(item);
+        }
     }
 
     /// Takes no further items; what waits is still handed out.

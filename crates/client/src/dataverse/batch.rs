@@ -6,6 +6,8 @@
 mod answer;
 mod settle;
 
+use std::io::Write;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response};
 use url::{Position, Url};
@@ -172,17 +174,18 @@ impl Batch {
             .into());
         }
         let mut text = Vec::with_capacity(512 * self.requests);
+        let mut addresses = Addresses { root: &org.api.root, last: None };
         for part in &self.parts {
             line(&mut text, &["--", BOUNDARY]);
             match part {
                 Part::Read(query) => read(&mut text, &org.resolve(query)?, query.preferences())?,
-                Part::Change(change) => self::change(&mut text, None, org, change)?,
+                Part::Change(change) => self::change(&mut text, None, &mut addresses, change)?,
                 Part::ChangeSet(set) => {
                     line(&mut text, &["Content-Type: multipart/mixed; boundary=\"", CHANGES, "\""]);
                     line(&mut text, &[]);
                     for (at, change) in set.changes.iter().enumerate() {
                         line(&mut text, &["--", CHANGES]);
-                        self::change(&mut text, Some(at + 1), org, change)?;
+                        self::change(&mut text, Some(at + 1), &mut addresses, change)?;
                     }
                     line(&mut text, &["--", CHANGES, "--"]);
                 }
@@ -219,16 +222,34 @@ fn read(text: &mut Vec<u8>, url: &Url, prefer: Option<HeaderValue>) -> Result<()
     Ok(())
 }
 
-fn change(text: &mut Vec<u8>, content_id: Option<usize>, org: &Dataverse, change: &Change) -> Result<(), Error> {
-    let root = &org.api.root;
-    let body = change.body(root)?;
-    let url = if change.path.starts_with('$') {
-        change.path.clone()
-    } else {
-        change_url(root, &change.path)[Position::BeforePath..].to_owned()
-    };
-    request(text, content_id, &change.method, &url, &change.headers, body.as_ref());
+fn change<'a>(
+    text: &mut Vec<u8>,
+    content_id: Option<usize>,
+    addresses: &mut Addresses<'a>,
+    change: &'a Change,
+) -> Result<(), Error> {
+    let body = change.body(addresses.root)?;
+    request(text, content_id, &change.method, addresses.of(change), &change.headers, body.as_ref());
     Ok(())
+}
+
+/// The addresses of changes, as they stand in a batch. Rows that are made in one table have one address, which is put
+/// together once.
+struct Addresses<'a> {
+    root: &'a Url,
+    last: Option<(&'a str, Url)>,
+}
+
+impl<'a> Addresses<'a> {
+    fn of(&mut self, change: &'a Change) -> &str {
+        let path = change.path.as_str();
+        if path.starts_with('$') {
+            return path;
+        }
+        let last = self.last.take().filter(|(last, _)| *last == path);
+        let (_, url) = self.last.insert(last.unwrap_or_else(|| (path, change_url(self.root, path))));
+        &url[Position::BeforePath..]
+    }
 }
 
 /// The address of a change's path.
@@ -251,7 +272,8 @@ fn request(
     line(text, &["Content-Type: application/http"]);
     line(text, &["Content-Transfer-Encoding: binary"]);
     if let Some(number) = content_id {
-        line(text, &["Content-ID: ", &number.to_string()]);
+        // Writing to memory does not fail.
+        let _ = write!(text, "Content-ID: {number}\r\n");
     }
     line(text, &[]);
     line(text, &[method.as_str(), " ", url, " HTTP/1.1"]);

@@ -308,8 +308,9 @@ impl Done {
         Self { status: StatusCode::NO_CONTENT, id, etag: None, row: None }
     }
 
-    pub(super) fn read(url: &Url, answer: &Response<Bytes>) -> Result<Self, Error> {
-        let row: Option<Row> = if answer.body().is_empty() { None } else { Some(json(url, answer)?) };
+    /// What an answer says; the URL is where it is from, for errors.
+    pub(super) fn read(url: impl FnOnce() -> Url, answer: &Response<Bytes>) -> Result<Self, Error> {
+        let row: Option<Row> = if answer.body().is_empty() { None } else { Some(json(&url(), answer)?) };
         let named = text(answer.headers(), "odata-entityid").or_else(|| text(answer.headers(), "location"));
         let in_row = || row.as_ref().and_then(|row| row.get("@odata.etag")).and_then(|etag| etag.as_str());
         let etag = text(answer.headers(), "etag").or_else(in_row).map(str::to_owned);

@@ -1,12 +1,12 @@
 //! Values and keys as a URL bears them (OData 4.0 ABNF, `primitiveLiteral` and `keyPredicate`).
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use keyholder_foundation::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::text::{quote, segment};
+use super::text::{encoded_segment, quote};
 
 /// A value in a filter, a key or a function's parameter, written as OData writes it.
 ///
@@ -138,8 +138,12 @@ impl fmt::Display for Key {
             Self::Alternate(columns) => {
                 f.write_str("(")?;
                 for (at, (column, value)) in columns.iter().enumerate() {
-                    let comma = if at > 0 { "," } else { "" };
-                    write!(f, "{comma}{}={}", segment(column), segment(&value.0))?;
+                    if at > 0 {
+                        f.write_str(",")?;
+                    }
+                    encoded_segment(column).fmt(f)?;
+                    f.write_str("=")?;
+                    encoded_segment(&value.0).fmt(f)?;
                 }
                 f.write_str(")")
             }
@@ -158,6 +162,11 @@ impl fmt::Display for Key {
 pub struct RowRef(String);
 
 impl RowRef {
+    /// Encoded for an address, it is the same within JSON.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// For `@odata.bind`: `{"parentcustomerid_account@odata.bind": row.bind()}`.
     #[must_use]
     pub fn bind(&self) -> String {
@@ -181,7 +190,10 @@ impl fmt::Display for RowRef {
 
 impl<K: Into<Key>> From<(&str, K)> for RowRef {
     fn from((set, key): (&str, K)) -> Self {
-        Self(format!("{}{}", segment(set), key.into()))
+        let mut address = String::with_capacity(64);
+        // Writing to a text does not fail.
+        let _ = write!(address, "{}{}", encoded_segment(set), key.into());
+        Self(address)
     }
 }
 

@@ -77,8 +77,12 @@ impl Targets {
 
     /// Adds a row for `UpsertMultiple` that is known by its key.
     pub fn push_with_key<T: Serialize + ?Sized>(&mut self, row: impl Into<RowRef>, values: &T) {
-        let address = Value::from(row.into().to_string());
-        let member = |text: &mut Vec<u8>| text.extend_from_slice(format!(",\"@odata.id\":{address}").as_bytes());
+        let row = row.into();
+        let member = |text: &mut Vec<u8>| {
+            for piece in [",\"@odata.id\":\"", row.as_str(), "\""] {
+                text.extend_from_slice(piece.as_bytes());
+            }
+        };
         self.add(member, values);
     }
 

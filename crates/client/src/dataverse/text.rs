@@ -1,6 +1,6 @@
 //! Values inside a query's text.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 /// What may stand as it is in a query option's value (RFC 3986 section 3.4), less `&`, `=`-neighbours
 /// that separate options, and `+`, which servers read as a blank.
@@ -30,7 +30,16 @@ const SEGMENT: &AsciiSet = &VALUE.add(b'/');
 /// ```
 #[must_use]
 pub fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('\'');
+    for (at, piece) in text.split('\'').enumerate() {
+        if at > 0 {
+            quoted.push_str("''");
+        }
+        quoted.push_str(piece);
+    }
+    quoted.push('\'');
+    quoted
 }
 
 /// A query option's value, percent-encoded so that nothing in it ends the option.
@@ -47,12 +56,17 @@ pub fn encode(value: &str) -> String {
 
 /// A value as one segment of a path: nothing in it begins another.
 pub(crate) fn segment(value: &str) -> String {
-    utf8_percent_encode(value, SEGMENT).to_string()
+    encoded_segment(value).to_string()
+}
+
+/// The same, to be written where it goes.
+pub(crate) fn encoded_segment(value: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(value, SEGMENT)
 }
 
 /// The same behind what is there already.
 pub(crate) fn push_segment(text: &mut Vec<u8>, value: &str) {
-    for piece in utf8_percent_encode(value, SEGMENT) {
+    for piece in encoded_segment(value) {
         text.extend_from_slice(piece.as_bytes());
     }
 }

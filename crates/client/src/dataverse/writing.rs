@@ -32,7 +32,7 @@ impl Dataverse {
         let headers = self.headers(change.headers.iter().cloned());
         let answer = self.api.call(Call { method: change.method.clone(), url: &url, headers: &headers, body }).await?;
         self.api.http.counters().written(change.rows);
-        Done::read(&url, &answer)
+        Done::read(|| url, &answer)
     }
 
     /// Creates a row in the entity set and gives its id.

@@ -4,6 +4,10 @@
 //! while answers come as fast as they did, shrinks when they take much longer or one was refused, and never goes below
 //! what the server recommends (`x-ms-dop-hint`): additive increase, multiplicative decrease, as TCP does it, with a
 //! fast start.
+//!
+//! Answers from far away come in bursts, as the requests went out: the first of a burst frees a place, and the others find
+//! fewer under way than are allowed before it is taken. So what counts is not how many those are, but whether a request
+//! had to wait while they were under way: then each of them grows it.
 
 use std::time::Duration;
 
@@ -11,14 +15,13 @@ use keyholder_limits::{Limit, Told};
 
 /// Where it starts, before the server has recommended anything.
 const START: f64 = 4.0;
-/// Answers that take so many times as long as the fastest mean that the server has no more to give.
+/// Where the fastest of as many answers as are under way takes so many times as long as the fastest ever, the server has no
+/// more to give. The others of them may be slow because they had to connect, and one that is has nothing to say.
 const SLOW: f64 = 2.5;
 /// What is left after such answers.
 const GENTLE: f64 = 0.9;
 /// What is left after a refusal.
 const SHARP: f64 = 0.5;
-/// How much of the latest answer goes into what is usual now.
-const WEIGHT: f64 = 0.125;
 /// Where no fewer may be under way, the fastest answer is forgotten little by little: what is asked has become another
 /// thing, or the server slower. With more under way, they themselves would be the reason.
 const FORGET: f64 = 1.02;
@@ -29,24 +32,46 @@ pub(super) struct Concurrency {
     least: f64,
     most: f64,
     is_starting: bool,
-    /// The fastest answer, in seconds, and what is usual now.
+    /// The fastest answer, in seconds.
     fastest: Option<f64>,
-    usual: f64,
+    /// The fastest of the last ones, and whether that was slow.
+    fastest_lately: f64,
+    is_slow: bool,
+    /// So many more of them are to come.
+    round: u32,
     /// So many answers to requests that went out before the last change are still to come.
     stale: u32,
+    /// And so many to requests that were under way when another last had to wait for one of them.
+    wanted: u32,
 }
 
 impl Concurrency {
     pub(super) fn new(most: u32) -> Self {
         let most = f64::from(most.max(1));
         let allowed = START.min(most);
-        Self { allowed, least: 1.0, most, is_starting: true, fastest: None, usual: 0.0, stale: 0 }
+        Self {
+            allowed,
+            least: 1.0,
+            most,
+            is_starting: true,
+            fastest: None,
+            fastest_lately: f64::INFINITY,
+            is_slow: false,
+            round: 0,
+            stale: 0,
+            wanted: 0,
+        }
     }
 
     /// How many may be under way now.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 1 and a u32")]
     pub(super) fn allowed(&self) -> u32 {
         self.allowed.max(1.0) as u32
+    }
+
+    /// Notes that a request has to wait because so many are under way.
+    pub(super) fn held_back(&mut self, at_once: u32) {
+        self.wanted = at_once;
     }
 
     /// Learns from an answer which came when so many were under way, itself included.
@@ -56,6 +81,8 @@ impl Concurrency {
             self.allowed = self.allowed.max(self.least);
         }
         self.stale = self.stale.saturating_sub(1);
+        let is_wanted = self.wanted > 0;
+        self.wanted = self.wanted.saturating_sub(1);
         if let Some(limit) = told.refused {
             if limit == Limit::Concurrency {
                 // Not one more than went well, from now on.
@@ -69,13 +96,19 @@ impl Concurrency {
         let is_least = f64::from(at_once) <= self.least;
         let fastest = self.fastest.map_or(took, |fastest| took.min(if is_least { fastest * FORGET } else { fastest }));
         self.fastest = Some(fastest);
-        // The first ones had to connect and to sign in: what took so long is not usual.
-        let is_first = self.usual == 0.0 || took <= fastest;
-        self.usual = if is_first { took } else { self.usual + (took - self.usual) * WEIGHT };
-        if self.usual > fastest * SLOW && fastest > 0.0 {
-            self.shrink(GENTLE, at_once);
-        } else if f64::from(at_once) + 1.0 > self.allowed {
-            // Only who uses what is allowed learns whether more would do.
+        self.fastest_lately = self.fastest_lately.min(took);
+        let is_slow = |took: f64| took > fastest * SLOW && fastest > 0.0;
+        self.round = self.round.saturating_sub(1);
+        if self.round == 0 {
+            self.is_slow = is_slow(self.fastest_lately);
+            (self.round, self.fastest_lately) = (at_once, f64::INFINITY);
+            if self.is_slow {
+                self.shrink(GENTLE, at_once);
+            }
+        }
+        // Only who uses what is allowed learns whether more would do.
+        let is_full = is_wanted || f64::from(at_once) + 1.0 > self.allowed;
+        if is_full && !self.is_slow && !is_slow(took) {
             let step = if self.is_starting { 1.0 } else { 1.0 / self.allowed.max(1.0) };
             self.allowed = (self.allowed + step).min(self.most);
         }
@@ -86,6 +119,7 @@ impl Concurrency {
         if self.stale == 0 {
             self.is_starting = false;
             self.stale = at_once;
+            self.wanted = 0;
             self.allowed *= to;
         }
         self.allowed = self.allowed.clamp(self.least, self.most);
@@ -111,6 +145,23 @@ mod tests {
         let mut idle = Concurrency::new(52);
         idle.learn(&Told::default(), 1, answer(20));
         assert_eq!(idle.allowed(), 4, "who asks for little learns nothing");
+    }
+
+    #[test]
+    fn every_answer_of_a_burst_counts_where_a_request_waits_for_one() {
+        for (waits, wanted) in [(true, 32), (false, 7)] {
+            let mut found = Concurrency::new(52);
+            for _ in 0..3 {
+                let burst = found.allowed();
+                if waits {
+                    found.held_back(burst);
+                }
+                for under_way in (1..=burst).rev() {
+                    found.learn(&Told::default(), under_way, answer(20));
+                }
+            }
+            assert_eq!(found.allowed(), wanted, "waits: {waits}");
+        }
     }
 
     #[test]

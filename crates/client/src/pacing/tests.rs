@@ -124,7 +124,7 @@ fn s22_limits_that_nobody_told_are_found_with_hardly_a_refusal() {
 #[test]
 fn s22_the_concurrency_that_serves_best_is_found() {
     // Eight workers of 20 ms each: 400 rows a second, and no more however many ask.
-    let limits = limits("100000,100000,52,300");
+    let limits = limits("100000,1200,52,300");
     let service = Service::new(limits, 20, Some(8), Faults::none());
     let ended = run(&service, limits, 1, 8_000);
     assert!(ended.millis * 90 <= 20_000 * 100, "{} ms instead of 20,000", ended.millis);
@@ -133,19 +133,32 @@ fn s22_the_concurrency_that_serves_best_is_found() {
 
 #[test]
 fn s22_the_concurrency_that_serves_best_is_found_however_far_away_the_org_is() {
-    let limits = limits("100000,100000,52,300");
+    // The service recommends four at once.
+    let limits = limits("100000,1200,52,300");
     for (away, connecting) in [(0, 5), (20, 0), (20, 40), (100, 200)] {
         // Two workers, a millisecond for each row.
         let line = Line { away, connecting };
         let service = || Service::over(line, limits, 1, Some(2), Faults::none());
         let fixed = [4, 16, 52].map(|at_once| {
             let service = service();
-            service.time.run(load(&service.unpaced(1).0, 2_000, at_once));
+            service.time.run(load(&service.unpaced(1).0, 4_000, at_once));
             service.time.millis()
         });
         let best = fixed.into_iter().min().unwrap();
-        let found = run(&service(), limits, 1, 2_000).millis;
+        let found = run(&service(), limits, 1, 4_000).millis;
         assert!(found * 90 <= best * 100, "{line:?}: {found} ms instead of {best}");
+    }
+}
+
+#[test]
+fn s22_half_a_second_of_a_load_finds_the_concurrency_however_many_answers_come_at_once() {
+    let limits = limits("100000,1200,52,300");
+    for workers in [Some(2), Some(8), None] {
+        let service = || Service::over(Line { away: 20, connecting: 0 }, limits, 1, workers, Faults::none());
+        let fixed = service();
+        fixed.time.run(load(&fixed.unpaced(1).0, 1_000, 52));
+        let (best, found) = (fixed.time.millis(), run(&service(), limits, 1, 1_000).millis);
+        assert!(found * 85 <= best * 100, "{workers:?}: {found} ms instead of {best}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use keyholder_dataverse::error::{self, DataverseError};
@@ -66,8 +67,8 @@ impl Core {
         failure: Failure,
     ) -> Result<(), Failure> {
         let missing = match &failure {
-            Failure::Stale => None,
             Failure::Store(keyholder_store::Error::NoTable { table, .. }) => Some(table.clone()),
+            other if other.can_be_mended() => None,
             _ => return Err(failure),
         };
         let Some(table) = missing else {
@@ -180,13 +181,9 @@ impl Core {
             let (pixels, mut entered) = (Pixels::default(), HashMap::new());
             let mut answers = Vec::with_capacity(prepared.len());
             for (at, request) in prepared.iter().enumerate() {
-                let stopped = |failure| Stopped { at, failure };
-                // Found anew for each: an earlier one of them may have changed what the caller may.
-                let calling = Calling { token, acting_for: request.bound.acting_for };
-                let found = core.enter(tx, &catalogue, &calling).map_err(stopped)?;
-                let caller = &found.caller;
-                let session = Session { core: &core, catalogue: &catalogue, caller, request, pixels: &pixels };
-                answers.push(session.write(tx).map_err(stopped)?);
+                let done = core.change(tx, &catalogue, &token, request, &pixels);
+                let (answer, calling, found) = done.map_err(|failure| Stopped { at, failure })?;
+                answers.push(answer);
                 entered.insert(calling, found);
             }
             Ok::<_, Stopped>((answers, entered))
@@ -195,6 +192,53 @@ impl Core {
         // Only now are the epochs that the callers were found in sure to be committed.
         entered.iter().for_each(|(calling, entered)| self.callers.remember(calling, entered));
         Ok(answers)
+    }
+
+    /// Does each of several changes by itself, one after another, whatever becomes of the others; they share a commit. Those
+    /// behind one that [can be begun again](Failure::can_be_mended) are not done and can be, too: it comes before them.
+    pub(crate) async fn write_each(
+        self: &Arc<Self>,
+        token: &TokenFacts,
+        catalogue: &Arc<Catalogue>,
+        prepared: Vec<PreparedRequest>,
+    ) -> Vec<Result<Answer, Failure>> {
+        // The place of the one that the others wait for.
+        let stopped = Arc::new(AtomicUsize::new(usize::MAX));
+        let works = prepared.into_iter().enumerate().map(|(at, request)| {
+            let (core, catalogue, stopped) = (Arc::clone(self), Arc::clone(catalogue), Arc::clone(&stopped));
+            let token = *token;
+            move |tx: &mut Transaction<'_>| {
+                if stopped.load(Ordering::SeqCst) < at {
+                    return Err(Failure::Stale);
+                }
+                let done = core.change(tx, &catalogue, &token, &request, &Pixels::default());
+                let waits = done.as_ref().is_err_and(Failure::can_be_mended);
+                stopped.store(if waits { at } else { usize::MAX }, Ordering::SeqCst);
+                done
+            }
+        });
+        let done = self.database.write_each(works).await.into_iter();
+        let remembered = |(answer, calling, found): (Answer, Calling, Entered)| {
+            self.callers.remember(&calling, &found);
+            answer
+        };
+        done.map(|outcome| outcome.map(remembered)).collect()
+    }
+
+    /// Does one change in a transaction; gives also who asked, as it was found in it: an earlier change of the transaction
+    /// may have changed what the caller may.
+    fn change(
+        &self,
+        tx: &mut Transaction<'_>,
+        catalogue: &Catalogue,
+        token: &TokenFacts,
+        request: &PreparedRequest,
+        pixels: &Pixels,
+    ) -> Result<(Answer, Calling, Entered), Failure> {
+        let calling = Calling { token: *token, acting_for: request.bound.acting_for };
+        let found = self.enter(tx, catalogue, &calling)?;
+        let session = Session { core: self, catalogue, caller: &found.caller, request, pixels };
+        Ok((session.write(tx)?, calling, found))
     }
 
     /// Reads the epochs of this snapshot, and who is calling in it.

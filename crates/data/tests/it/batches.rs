@@ -176,6 +176,53 @@ async fn the_first_failure_ends_a_batch_unless_it_shall_go_on() {
 }
 
 #[tokio::test]
+async fn changes_that_follow_one_another_are_each_done_by_itself_and_see_those_before() {
+    let world = World::new().await;
+    let [id, other] = [1, 2].map(|number| Uuid::from_u128(0xba7c_0000 + number));
+    let new = |id: Uuid, name: &str| part("POST contacts", &json!({"contactid": id, "lastname": name}).to_string());
+    let change = |id: Uuid, name: &str| part(&format!("PATCH contacts({id})"), &json!({"lastname": name}).to_string());
+    let parts = [
+        new(id, "batch h"),
+        new(id, "batch twice"),
+        change(id, "batch i"),
+        part("POST contacts", r#"{"lastname":"batch bad","nonsense":1}"#),
+        new(other, "batch j"),
+        part(&format!("GET contacts({id})?$select=lastname"), ""),
+        part(&format!("DELETE contacts({other})"), ""),
+        part(&format!("DELETE contacts({other})"), ""),
+        new(other, "batch k"),
+    ];
+    let (reply, inner) = send(&world, &world.admin, &parts, "odata.continue-on-error").await;
+    let statuses: Vec<_> = inner.iter().map(|part| part.status).collect();
+    assert_eq!(statuses, [204, 412, 204, 400, 204, 200, 204, 404, 204], "{}", reply.text);
+    assert_eq!(inner[5].json["lastname"], "batch i");
+    assert_eq!(last_names(&world).await, ["batch i", "batch k"]);
+    // Where a failure ends the batch, nothing behind it is done.
+    let ends = [change(other, "batch l"), new(id, "batch twice"), change(other, "batch m")];
+    let (reply, inner) = send(&world, &world.admin, &ends, "").await;
+    assert_eq!((reply.status.as_u16(), inner.len()), (412, 2), "{}", reply.text);
+    assert_eq!(last_names(&world).await, ["batch i", "batch l"]);
+}
+
+#[tokio::test]
+async fn changes_wait_for_one_before_them_that_is_the_first_to_use_a_table() {
+    let world = World::with(|config| config.sample_rows = 0).await;
+    // There are contacts from here on, and no accounts yet.
+    send(&world, &world.admin, &[part("POST contacts", r#"{"lastname":"batch n"}"#)], "").await;
+    let id = Uuid::from_u128(0xba7c_0010);
+    let with_account =
+        json!({"contactid": id, "lastname": "batch first", "parentcustomerid_account": {"name": "batch account"}});
+    let parts = [
+        part("POST contacts", &with_account.to_string()),
+        part(&format!("PATCH contacts({id})"), r#"{"lastname":"batch o"}"#),
+    ];
+    let (reply, inner) = send(&world, &world.admin, &parts, "odata.continue-on-error").await;
+    assert_eq!(inner.iter().map(|part| part.status).collect::<Vec<_>>(), [204, 204], "{}", reply.text);
+    assert_eq!(last_names(&world).await, ["batch n", "batch o"]);
+    assert!(world.get("accounts?$select=name").await.ok().text.contains("batch account"));
+}
+
+#[tokio::test]
 async fn what_is_no_batch_changes_nothing() {
     let world = World::new().await;
     let one = part("POST contacts", r#"{"lastname":"batch g"}"#);

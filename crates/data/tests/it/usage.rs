@@ -68,15 +68,22 @@ async fn s20_each_request_of_a_batch_and_of_a_change_set_counts() {
         change(2, r#"{"name":"Two"}"#)
     );
     let parts = [one(&format!("GET {BASE}/accounts?$top=1")), set, one(&format!("GET {BASE}/WhoAmI"))];
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(format!("{BASE}/$batch"))
-        .header("Content-Type", "multipart/mixed; boundary=b")
-        .body(format!("{}--b--\r\n", parts.concat()).into())
-        .unwrap();
-    let answer = world.organization.respond(&world.admin, request).await;
-    assert!(answer.status().is_success());
-    assert_eq!(counted(&world).await, 3);
+    // Of changes one after another, too, whatever becomes of them.
+    let missing = one(&format!("DELETE {BASE}/accounts(00000000-0000-0000-0000-000000000001)"));
+    for (parts, prefer, count) in
+        [(parts.concat(), "", 3), ([&*missing, &missing, &missing].concat(), "odata.continue-on-error", 6)]
+    {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{BASE}/$batch"))
+            .header("Content-Type", "multipart/mixed; boundary=b")
+            .header("Prefer", prefer)
+            .body(format!("{parts}--b--\r\n").into())
+            .unwrap();
+        let answer = world.organization.respond(&world.admin, request).await;
+        assert!(answer.status().is_success());
+        assert_eq!(counted(&world).await, count);
+    }
 }
 
 #[tokio::test]

@@ -18,13 +18,13 @@ use super::{Server, Session, open};
 use crate::database::Link;
 use crate::handover::{self, Handover};
 use crate::job::{ReadJob, WriteJob};
-use crate::pool::{Pool, Read, Write};
+use crate::pool::{Pool, Read, Together, Write};
 use crate::queue::Queue;
 use crate::{DatabaseOptions, Durability, Error, Migration, Snapshot, Transaction};
 
 /// How many threads read when nothing is said.
 const READERS: usize = 4;
-/// The most writes that share one commit.
+/// So many writes share one commit; a few more where they belong together.
 const GROUP: usize = 64;
 /// How often work is begun before it is given up.
 const ATTEMPTS: u32 = 6;
@@ -109,8 +109,8 @@ impl Sessions {
         self.pool.read(job)
     }
 
-    pub(crate) fn write(&self, job: Write) -> Result<(), Error> {
-        self.pool.write(job)
+    pub(crate) fn write(&self, jobs: Together) -> Result<(), Error> {
+        self.pool.write(jobs)
     }
 
     /// Lets the threads do what waits, and waits for their end.
@@ -311,10 +311,10 @@ fn read(session: &Session, job: &mut dyn ReadJob, may_expect: bool) -> Option<Fa
     session.take_failure()
 }
 
-fn run_writes(desk: &mut Desk, writes: &Queue<Write>) {
+fn run_writes(desk: &mut Desk, writes: &Queue<Together>) {
     let mut group = Vec::with_capacity(GROUP);
     loop {
-        writes.take(GROUP, &mut group);
+        Pool::take_writes(writes, GROUP, &mut group);
         if group.is_empty() {
             return;
         }

@@ -24,13 +24,13 @@ use super::work::{LONGEST, SHORT, Work};
 use crate::database::Link;
 use crate::handover::{self, Handover};
 use crate::job::WriteJob;
-use crate::pool::{Pool, Read, Write};
+use crate::pool::{Pool, Read, Together, Write};
 use crate::queue::Queue;
 use crate::{DatabaseOptions, Error, Migration, Snapshot, Transaction};
 
 /// How many threads do short reads when nothing is said.
 const READERS: usize = 2;
-/// The most writes that share one commit.
+/// So many writes share one commit; a few more where they belong together.
 const GROUP: usize = 64;
 
 /// The threads of one open database.
@@ -96,8 +96,8 @@ impl Threads {
         self.readers.here(work)
     }
 
-    pub(crate) fn write(&self, job: Write) -> Result<(), Error> {
-        self.pool.write(job)
+    pub(crate) fn write(&self, jobs: Together) -> Result<(), Error> {
+        self.pool.write(jobs)
     }
 
     /// Lets the threads do what waits, and waits for their end.
@@ -132,10 +132,10 @@ fn run_reads(readers: &Readers, reads: &Queue<Read>, handover: &Handover, path: 
     }
 }
 
-fn run_writes(writer: &Writer, writes: &Queue<Write>) {
+fn run_writes(writer: &Writer, writes: &Queue<Together>) {
     let mut group = Vec::with_capacity(GROUP);
     loop {
-        writes.take(GROUP, &mut group);
+        Pool::take_writes(writes, GROUP, &mut group);
         if group.is_empty() {
             return;
         }

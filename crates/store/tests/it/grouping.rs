@@ -15,6 +15,8 @@ crate::on_both_stores! {
     a_snapshot_does_not_move_and_readers_run_beside_the_writer,
     a_missing_table_is_named_and_does_no_harm,
     misuse_is_an_error_not_a_surprise,
+    writes_that_belong_together_are_done_in_their_order_and_fail_each_by_itself,
+    no_other_write_comes_between_writes_that_belong_together,
 }
 
 async fn note(database: &Database, number: i64, text: &'static str) -> Result<(), Error> {
@@ -56,6 +58,53 @@ async fn a_failing_write_does_not_disturb_its_group(store: Store) {
     assert_eq!(twin, Err(Error::UniqueViolation { table: "note".into(), columns: vec!["text".into()] }));
     assert_eq!(undone, Err(Error::Value { reason: "changed its mind".into() }));
     assert_eq!(numbers(&database).await, [1, 2, 3]);
+}
+
+/// What each of so many writes sees when it has added a row: how many there are.
+fn counting(
+    count: usize,
+    twin_of: impl Fn(usize) -> usize,
+) -> Vec<impl Fn(&mut keyholder_store::Transaction<'_>) -> Result<usize, Error>> {
+    let all = Prepared::new(Select::from("note").column("number", Kind::Integer)).unwrap();
+    let work = |at: usize| {
+        let (add, all, text) = (add(), all.clone(), format!("note {}", twin_of(at)));
+        move |tx: &mut keyholder_store::Transaction<'_>| {
+            tx.execute(&add, &[i64::try_from(at).unwrap().into(), text.clone().into()])?;
+            Ok(tx.list(&all, &[], |row| row.get::<i64>(0))?.len())
+        }
+    };
+    (0..count).map(work).collect()
+}
+
+async fn writes_that_belong_together_are_done_in_their_order_and_fail_each_by_itself(store: Store) {
+    // Those that share a commit wait as one.
+    let database = Database::open(&store.options().queue(1), &migrations()).unwrap();
+    // More than share one commit.
+    let count = 2 * keyholder_store::MOST_TOGETHER + 5;
+    let results = database.write_each(counting(count, |at| if at == 150 { 3 } else { at })).await;
+    let wanted = (0..count).map(|at| match at {
+        150 => Err(Error::UniqueViolation { table: "note".into(), columns: vec!["text".into()] }),
+        at => Ok(if at < 150 { at + 1 } else { at }),
+    });
+    assert_eq!(results, wanted.collect::<Vec<_>>());
+    assert_eq!(numbers(&database).await.len(), count - 1);
+    assert!(database.write_each(counting(0, |at| at)).await.is_empty());
+    let last = database.clone();
+    database.close();
+    assert!(matches!(last.write_each(counting(2, |at| at)).await.as_slice(), [Err(Error::Closed { .. }), Err(_)]));
+}
+
+async fn no_other_write_comes_between_writes_that_belong_together(store: Store) {
+    let database = store.notes();
+    let barrier = Arc::new(Barrier::new(2));
+    let (_, together, other, _) = tokio::join!(
+        hold(&database, &barrier),
+        database.write_each(counting(keyholder_store::MOST_TOGETHER, |at| at)),
+        note(&database, 1_000, "other"),
+        async { barrier.wait().is_leader() },
+    );
+    assert_eq!(together, (1..=keyholder_store::MOST_TOGETHER).map(Ok).collect::<Vec<_>>());
+    other.unwrap();
 }
 
 async fn a_panic_reaches_its_caller_and_nobody_else(store: Store) {

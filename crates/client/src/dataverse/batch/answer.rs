@@ -1,11 +1,12 @@
 //! The multipart answer to a batch (RFC 2046 section 5.1, with RFC 9112 messages inside).
 //!
-//! Parts are slices of the answer; nothing is copied but headers. How large it may be is the transport's bound, and
+//! Parts and headers are slices of the answer; nothing is copied but headers' names. How large it may be is the transport's bound, and
 //! how many parts there are is the batch's.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use memchr::memchr;
 use url::Url;
 
 use super::{Batch, ChangeSet, Outcome, Part, change_url};
@@ -65,7 +66,7 @@ pub(super) fn outcomes(
 /// The one answer to a batch of one request.
 pub(super) fn only(url: &Url, boundary: &str, body: &Bytes) -> Result<Response<Bytes>, Error> {
     let parts = split(body, boundary, 1).map_err(|found| unreadable(url, found))?;
-    let answer = parts.first().and_then(|text| response(&head(text)?.1));
+    let answer = parts.first().and_then(|text| response(&Envelope::read(text)?.message));
     answer.ok_or_else(|| unreadable(url, "a part that is no answer"))
 }
 
@@ -85,18 +86,17 @@ fn count(org: &Dataverse, batch: &Batch, outcomes: &[Outcome]) {
 
 /// One part's outcome; an error of nothing when its text cannot be read.
 fn outcome(org: &Dataverse, part: &Part, text: &Bytes) -> Result<Outcome, Option<Error>> {
-    let (head, rest) = head(text).ok_or(None)?;
-    let nested =
-        head.iter().find(|(name, _)| *name == CONTENT_TYPE).and_then(|(_, kind)| boundary_in(kind.to_str().ok()?));
+    let envelope = Envelope::read(text).ok_or(None)?;
+    let nested = envelope.kind.as_deref().and_then(|kind| boundary_in(std::str::from_utf8(kind).ok()?));
     if let (Part::ChangeSet(set), Some(boundary)) = (part, &nested) {
-        let inside = split(&rest, boundary, set.changes.len()).map_err(|_| None)?;
+        let inside = split(&envelope.message, boundary, set.changes.len()).map_err(|_| None)?;
         let mut all = Vec::with_capacity(inside.len());
         for (change, text) in set.changes.iter().zip(&inside) {
-            let (head, rest) = self::head(text).ok_or(None)?;
-            let answer = response(&rest).ok_or(None)?;
+            let envelope = Envelope::read(text).ok_or(None)?;
+            let answer = response(&envelope.message).ok_or(None)?;
             // A change set is refused by one part alone.
             if !answer.status().is_success() {
-                return Ok(Outcome::Refused(refused_set(org, set, &head, &answer)));
+                return Ok(Outcome::Refused(refused_set(org, set, &envelope, &answer)));
             }
             match done(org, change, &answer) {
                 Ok(done) => all.push(done),
@@ -105,7 +105,7 @@ fn outcome(org: &Dataverse, part: &Part, text: &Bytes) -> Result<Outcome, Option
         }
         return if all.len() == set.changes.len() { Ok(Outcome::ChangedTogether(all)) } else { Err(None) };
     }
-    let answer = response(&rest).ok_or(None)?;
+    let answer = response(&envelope.message).ok_or(None)?;
     Ok(match part {
         Part::Read(query) => {
             let url = org.resolve(query).map_err(Some)?;
@@ -118,13 +118,13 @@ fn outcome(org: &Dataverse, part: &Part, text: &Bytes) -> Result<Outcome, Option
         Part::Change(change) => done(org, change, &answer).map_or_else(Outcome::Refused, Outcome::Changed),
         // Only a refusal comes without the set around it.
         Part::ChangeSet(_) if answer.status().is_success() => return Err(None),
-        Part::ChangeSet(set) => Outcome::Refused(refused_set(org, set, &head, &answer)),
+        Part::ChangeSet(set) => Outcome::Refused(refused_set(org, set, &envelope, &answer)),
     })
 }
 
 /// Why a change set was refused: by the change that the answer names by its Content-ID; by some of them, where it names none.
-fn refused_set(org: &Dataverse, set: &ChangeSet, head: &Headers, answer: &Response<Bytes>) -> Error {
-    let id = head.iter().find(|(name, _)| name.as_str() == "content-id").and_then(|(_, id)| id.to_str().ok());
+fn refused_set(org: &Dataverse, set: &ChangeSet, envelope: &Envelope, answer: &Response<Bytes>) -> Error {
+    let id = envelope.content_id.as_deref().and_then(|id| std::str::from_utf8(id).ok());
     let at = id.and_then(|id| id.trim().parse::<usize>().ok()?.checked_sub(1));
     match at.and_then(|at| set.changes.get(at)) {
         Some(change) => org.api.refused(&change.method, &change_url(&org.api.root, &change.path), answer),
@@ -136,11 +136,11 @@ fn refused_set(org: &Dataverse, set: &ChangeSet, head: &Headers, answer: &Respon
 }
 
 fn done(org: &Dataverse, change: &Change, answer: &Response<Bytes>) -> Result<Done, Error> {
-    let url = change_url(&org.api.root, &change.path);
+    let url = || change_url(&org.api.root, &change.path);
     if answer.status().is_success() {
-        Done::read(&url, answer)
+        Done::read(url, answer)
     } else {
-        Err(org.api.refused(&change.method, &url, answer))
+        Err(org.api.refused(&change.method, &url(), answer))
     }
 }
 
@@ -151,7 +151,7 @@ fn split(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Bytes>, &'stat
     let mut from = None;
     let mut at = 0;
     while at < body.len() {
-        let end = body[at..].iter().position(|byte| *byte == b'\n').map_or(body.len(), |found| at + found + 1);
+        let end = line_end(body, at);
         let line = trimmed(&body[at..end]);
         if let Some(behind) = line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(boundary.as_bytes())) {
             let is_last = behind.starts_with(b"--");
@@ -173,6 +173,11 @@ fn split(body: &Bytes, boundary: &str, most: usize) -> Result<Vec<Bytes>, &'stat
     Err("a part without an end")
 }
 
+/// Behind the end of the line that goes on at this place.
+fn line_end(text: &[u8], at: usize) -> usize {
+    memchr(b'\n', &text[at..]).map_or(text.len(), |found| at + found + 1)
+}
+
 /// The line end before a boundary is the boundary's.
 fn before_line_end(body: &[u8], from: usize, at: usize) -> usize {
     let text = &body[from..at];
@@ -185,38 +190,62 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-type Headers = Vec<(HeaderName, HeaderValue)>;
-
-/// The headers in front of a blank line, and what is behind it.
-fn head(text: &Bytes) -> Option<(Headers, Bytes)> {
-    let mut headers = Vec::new();
-    let mut at = 0;
+/// The headers in front of a blank line, each told as name and value; gives what is behind the line.
+fn head(text: &Bytes, mut each: impl FnMut(&[u8], Bytes) -> Option<()>) -> Option<Bytes> {
+    let (mut at, mut count) = (0, 0);
     while at < text.len() {
-        let end = text[at..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |found| at + found + 1);
+        let end = line_end(text, at);
         let line = trimmed(&text[at..end]);
         at = end;
         if line.is_empty() {
             break;
         }
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let name = HeaderName::from_bytes(line[..colon].trim_ascii()).ok()?;
-        headers.push((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?));
-        if headers.len() > MOST_HEADERS {
+        count += 1;
+        if count > MOST_HEADERS {
             return None;
         }
+        let colon = memchr(b':', line)?;
+        each(line[..colon].trim_ascii(), text.slice_ref(line[colon + 1..].trim_ascii()))?;
     }
-    Some((headers, text.slice(at..)))
+    Some(text.slice(at..))
+}
+
+/// What is around the answer to one request. Each has several headers, of which these two say something.
+struct Envelope {
+    /// `Content-Type`
+    kind: Option<Bytes>,
+    content_id: Option<Bytes>,
+    message: Bytes,
+}
+
+impl Envelope {
+    fn read(text: &Bytes) -> Option<Self> {
+        let (mut kind, mut content_id) = (None, None);
+        let message = head(text, |name, value| {
+            if name.eq_ignore_ascii_case(b"content-type") {
+                kind.get_or_insert(value);
+            } else if name.eq_ignore_ascii_case(b"content-id") {
+                content_id.get_or_insert(value);
+            }
+            Some(())
+        })?;
+        Some(Self { kind, content_id, message })
+    }
 }
 
 /// `HTTP/1.1 204 No Content`, headers, and a body.
 fn response(text: &Bytes) -> Option<Response<Bytes>> {
-    let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |found| found + 1);
+    let end = line_end(text, 0);
     let line = std::str::from_utf8(trimmed(&text[..end])).ok()?;
     let status = line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?;
-    let (headers, body) = head(&text.slice(end..))?;
-    let mut answer = Response::new(body);
+    let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = StatusCode::from_bytes(status.as_bytes()).ok()?;
-    answer.headers_mut().extend(headers);
+    let headers = answer.headers_mut();
+    let body = head(&text.slice(end..), |name, value| {
+        headers.append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_maybe_shared(value).ok()?);
+        Some(())
+    })?;
+    *answer.body_mut() = body;
     Some(answer)
 }
 
@@ -229,7 +258,7 @@ mod tests {
         #[test]
         fn any_bytes_are_split_without_panic(text: Vec<u8>, most in 0usize..4) {
             let body = Bytes::from(text);
-            let _ = (split(&body, "x", most), head(&body), response(&body));
+            let _ = (split(&body, "x", most), Envelope::read(&body).is_some(), response(&body));
         }
 
         #[test]
@@ -241,7 +270,7 @@ mod tests {
                 prop_assert!(parts.len() <= 3);
                 for part in &parts {
                     prop_assert!(!part.windows(3).any(|at| at == b"--b" && part.ends_with(b"--b")));
-                    let _ = head(part).and_then(|(_, rest)| response(&rest));
+                    let _ = Envelope::read(part).and_then(|envelope| response(&envelope.message));
                 }
             }
         }
@@ -268,8 +297,7 @@ mod tests {
         let body =
             Bytes::from("preamble\r\n--b\r\nA: 1\r\n\r\nHTTP/1.1 200 OK\r\nB: 2\r\n\r\n{\"a\":\"--b\"}\r\n--b--\r\n");
         let parts = split(&body, "b", 1).unwrap();
-        let (_, rest) = head(&parts[0]).unwrap();
-        let answer = response(&rest).unwrap();
+        let answer = response(&Envelope::read(&parts[0]).unwrap().message).unwrap();
         assert_eq!((answer.status().as_u16(), answer.headers()["b"].as_bytes()), (200, &b"2"[..]));
         assert_eq!(answer.body().as_ref(), b"{\"a\":\"--b\"}");
         assert!(split(&body, "b", 0).is_err(), "more than was asked");
