@@ -48,6 +48,10 @@ mod tests {
         let mut tried = 0;
         for code in Code::all() {
             if let Some(command) = code.explained().command {
+                // Some of it only Microsoft's own program does.
+                if command.starts_with("az ") {
+                    continue;
+                }
                 let parsed = Arguments::try_parse_from(words(command));
                 assert!(parsed.is_ok(), "{code}: {command}: {:?}", parsed.err());
                 tried += 1;
