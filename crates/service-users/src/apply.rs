@@ -12,6 +12,7 @@ mod org;
 mod person;
 mod proof;
 mod secret;
+mod turn;
 mod unproved;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,6 +240,7 @@ impl<'a> Run<'a> {
     /// Does what a change says, unless it is in place.
     async fn perform(&self, change: &Change, index: usize) -> Result<Done, Error> {
         let Some(action) = &change.action else {
+            self.clear_turn(change)?;
             let outcome = if change.mark == Mark::Make { Outcome::Created } else { Outcome::Found };
             return Ok(Done::new(outcome));
         };

@@ -17,7 +17,9 @@ use crate::app_users::{self, Found};
 use crate::error::{Error, While};
 use crate::kept::{self, KeyKind, Registered};
 use crate::marks::{is_labelled, is_marked};
+use crate::patience::object_not_seen;
 use crate::plan::Finding;
+use crate::report::Reporter;
 
 pub use add::{Added, Wanted, add};
 pub use revoke::{Found as ToRevoke, Revoked, look, revoke};
@@ -138,6 +140,18 @@ pub(crate) async fn registration(administrator: &Administrator, who: &str) -> Re
         Some(application) => Ok((found, application)),
         None => Err(Error::Stopped(vec![Finding::not_registered_here(&found.name, found.client_id)])),
     }
+}
+
+/// A registration that is known, as it is by now.
+pub(crate) async fn read_again(
+    administrator: &Administrator,
+    (name, id): (&str, ObjectId),
+    reporter: &dyn Reporter,
+) -> Result<Application, Error> {
+    let what = "the directory to show the registration";
+    let read = || administrator.graph.application_at(id);
+    let there = administrator.patience.wait_for(what, &administrator.http, reporter, object_not_seen, read).await;
+    there.while_doing(|| format!("read the registration of `{name}` again"))
 }
 
 async fn federated(

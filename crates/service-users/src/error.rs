@@ -66,6 +66,17 @@ pub enum Error {
         /// Why it could not be taken back.
         revocation: Box<Error>,
     },
+    /// A key was made and did not work, or did not get where it was going; it was taken back.
+    #[error("{source}; the new {noun} {key_id} was revoked again, and what was there before it stays as it was")]
+    Undone {
+        /// What it is: "client secret".
+        noun: &'static str,
+        /// Its id in the registration.
+        key_id: KeyId,
+        /// Why it did not get there.
+        #[source]
+        source: Box<Error>,
+    },
     /// A key was made and works, and its place failed when it may have had it: it works on, and so does the one before.
     #[error(
         "{source}; it may have taken the new {noun} {key_id} before it failed, so that one works on, and so does the one before it"
@@ -127,7 +138,7 @@ impl Error {
             Self::Sink(error) => error.kind(),
             Self::NoRoleInUnit { .. } => ErrorKind::Configuration,
             Self::RightsMissing { .. } => ErrorKind::NotAllowed,
-            Self::Stranded { source, .. } | Self::Unsure { source, .. } => source.kind(),
+            Self::Stranded { source, .. } | Self::Undone { source, .. } | Self::Unsure { source, .. } => source.kind(),
             Self::Unplanned(_) | Self::KeyMaking(_) | Self::StillThere { .. } | Self::Journal(_) => ErrorKind::Other,
             Self::NonInteractive(problem) => problem.kind(),
         }
@@ -146,6 +157,7 @@ impl Error {
             }
             Self::NoRoleInUnit { .. } => vec!["move the user to the root business unit".to_owned()],
             Self::Sink(error) => error.hints(),
+            Self::Undone { source, .. } => source.hints(),
             Self::Stranded { source, .. } => {
                 let mut hints = source.hints();
                 hints.push("the next `apply` revokes it; or remove it in the registration by hand".to_owned());

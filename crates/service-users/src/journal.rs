@@ -5,22 +5,29 @@
 //! loan is recorded before it is taken and struck out after it was given back; what a killed run
 //! left, any later run finds here and gives back. One thing more cannot be observed: that a key on a
 //! new application, meant for a program that gives nothing back, is of a run from here. It is recorded
-//! until the application is in use, which then tells. And while a credential is being replaced its record's lock keeps
-//! a second run on this machine from replacing it too; so it does for as long as a program runs that a killed run has
-//! started, which may yet write what that run gave it.
+//! until the application is in use, which then tells. And while a credential is being made, replaced or revoked its record's
+//! lock keeps every other run on this machine from doing so too; so it does for as long as a program runs that a killed
+//! run has started, which may yet write what that run gave it. Such a record names what the run asked the directory for,
+//! before it asks: a later run knows by that what is its own to finish, and what is another machine's.
 //!
 //! Each loan is one file that only its owner may read, named after what is lent: recording the same
 //! loan twice is recording it once. Whoever works with a loan holds a lock of the operating system's
 //! on it, which ends with the process: a loan that is locked is in use, one that is not was left
 //! behind. Nothing secret stands in it.
 
+mod notes;
+
 use std::path::{Path, PathBuf};
 
-use keyholder_foundation::{ClientId, ObjectId, Timestamp};
+use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
 use keyholder_platform::{FileError, FolderLock, LockError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::sink::is_place_id;
+
+pub(crate) use notes::{Made, Notes};
 
 /// No record is longer, in bytes.
 const LONGEST: u64 = 16 * 1024;
@@ -64,13 +71,14 @@ pub enum Loan {
         /// The application.
         client_id: ClientId,
     },
-    /// A credential that is being replaced from here: what it finds half done is this machine's to finish.
+    /// A credential that is being made, replaced or revoked from here: what its record says was made and is half done is
+    /// this machine's to finish.
     Rotation {
         /// The tenant, by its authority.
         tenant: String,
         /// Whose: the application, or the person.
         owner: Uuid,
-        /// The place that holds it.
+        /// The place that holds it: its id, where it has one, and its name.
         place: String,
     },
 }
@@ -92,7 +100,11 @@ impl Loan {
             Self::Licence { tenant, person, sku, .. } => format!("licence\0{tenant}\0{person}\0{sku}"),
             Self::Elevation { org, client_id, .. } => format!("elevation\0{org}\0{client_id}"),
             Self::Key { tenant, client_id } => format!("key\0{tenant}\0{client_id}"),
-            Self::Rotation { tenant, owner, place } => format!("rotation\0{tenant}\0{owner}\0{place}"),
+            // A label in the directory tells the id whole, and a long name cut.
+            Self::Rotation { tenant, owner, place } => {
+                let id = place.split_once(' ').map(|(id, _)| id).filter(|id| is_place_id(id));
+                format!("rotation\0{tenant}\0{owner}\0{}", id.unwrap_or(place))
+            }
         }
     }
 
@@ -156,6 +168,8 @@ pub struct Recorded {
 struct Record {
     loan: Loan,
     since: String,
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    notes: Notes,
 }
 
 /// The loans that were not given back yet, in a folder of their own.
@@ -190,14 +204,13 @@ impl Journal {
             lock.hand_down()?;
         }
         let path = self.path(&name);
-        // A record that stands says since when.
-        let since = match read(&path) {
-            Ok(record) => Timestamp::parse(&record.since).unwrap_or(now),
-            Err(_) => now,
+        // A record that stands says since when, and what was made.
+        let (since, mut notes) = match read(&path) {
+            Ok(record) => (Timestamp::parse(&record.since).unwrap_or(now), record.notes),
+            Err(_) => (now, Notes::default()),
         };
-        let record = Record { loan: loan.clone(), since: since.to_string() };
-        let text = serde_json::to_string(&record).map_err(|_| JournalError::Damaged { path: path.clone() })?;
-        keyholder_platform::write_private(&path, text.as_bytes())?;
+        notes.drop_old(now);
+        write(&path, &Record { loan: loan.clone(), since: since.to_string(), notes })?;
         Ok(Recorded { folder: self.folder.clone(), name, loan, since, lock })
     }
 
@@ -231,6 +244,23 @@ impl Journal {
     pub fn all(&self) -> Result<Vec<(Loan, Timestamp)>, JournalError> {
         let records = self.records()?.into_iter();
         records.map(|(name, record)| Ok((record.loan.clone(), since(&record, &self.path(&name))?))).collect()
+    }
+
+    /// Whether there is a record of a loan.
+    pub(crate) fn has(&self, loan: &Loan) -> bool {
+        self.path(&loan.name()).exists()
+    }
+
+    /// What the record of a loan says beside that, whoever works with it; nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::left`].
+    pub(crate) fn notes(&self, loan: &Loan) -> Result<Notes, JournalError> {
+        match read(&self.path(&loan.name())) {
+            Ok(record) => Ok(record.notes),
+            Err(JournalError::File(error)) if error.is_missing() => Ok(Notes::default()),
+            Err(error) => Err(error),
+        }
     }
 
     fn records(&self) -> Result<Vec<(String, Record)>, JournalError> {
@@ -271,12 +301,63 @@ impl Journal {
 }
 
 impl Recorded {
+    /// Writes down that a credential is about to be asked for. Ask for it only after this.
+    ///
+    /// # Errors
+    /// What the file system says; then nothing may be made.
+    pub(crate) fn about_to_make(&self, made: Made) -> Result<(), JournalError> {
+        self.change(|notes| notes.add(made))
+    }
+
+    /// Writes down which one the directory has made of it.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn answered(&self, asked: Made, id: KeyId) -> Result<(), JournalError> {
+        self.change(|notes| notes.answered(asked, id))
+    }
+
+    /// Strikes out one that is revoked again.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn forget(&self, id: KeyId) -> Result<(), JournalError> {
+        self.change(|notes| notes.forget(id))
+    }
+
+    /// Writes down that somebody is about to sign in from here with what the place holds, or has just done so.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn note_sign_in(&self, now: Timestamp) -> Result<(), JournalError> {
+        self.change(|notes| notes.note_sign_in(now))
+    }
+
+    /// What the record says by now.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn notes(&self) -> Result<Notes, JournalError> {
+        Ok(read(&self.path())?.notes)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}.{RECORD}", self.name))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Notes)) -> Result<(), JournalError> {
+        let path = self.path();
+        let mut record = read(&path)?;
+        change(&mut record.notes);
+        write(&path, &record)
+    }
+
     /// Strikes the record out: what was borrowed is given back.
     ///
     /// # Errors
     /// What the file system says; the record then stands, and a later run gives back once more.
     pub fn strike(self) -> Result<(), JournalError> {
-        let path = self.folder.join(format!("{}.{RECORD}", self.name));
+        let path = self.path();
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(FileError::Io { doing: "remove", path, source: error }.into());
@@ -291,6 +372,11 @@ impl Recorded {
 fn read(path: &Path) -> Result<Record, JournalError> {
     let text = keyholder_platform::read_bounded(path, LONGEST)?;
     serde_json::from_str(&text).map_err(|_| JournalError::Damaged { path: path.to_path_buf() })
+}
+
+fn write(path: &Path, record: &Record) -> Result<(), JournalError> {
+    let text = serde_json::to_string(record).map_err(|_| JournalError::Damaged { path: path.to_path_buf() })?;
+    Ok(keyholder_platform::write_private(path, text.as_bytes())?)
 }
 
 fn since(record: &Record, path: &Path) -> Result<Timestamp, JournalError> {
@@ -333,6 +419,38 @@ mod tests {
         left.remove(0).strike().unwrap();
         assert!(journal.all().unwrap().is_empty());
         assert_eq!(std::fs::read_dir(journal.folder()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_record_keeps_what_was_made_until_it_is_struck_out_and_goes_by_the_id_of_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(folder.path());
+        let of = |place: &str| Loan::Rotation {
+            tenant: "contoso".to_owned(),
+            owner: Uuid::from_u128(7),
+            place: place.to_owned(),
+        };
+        let whole = of("0123456789ab /data/app.env");
+        let recorded = journal.record(whole.clone(), NOW).unwrap();
+        let made = Made { starts: NOW, ends: LATER, id: None };
+        recorded.about_to_make(made).unwrap();
+        drop(recorded);
+        // A label has a long name cut.
+        let again = journal.record(of("0123456789ab .env"), LATER).unwrap();
+        assert!(!again.notes().unwrap().is_empty());
+        again.answered(made, KeyId(Uuid::from_u128(1))).unwrap();
+        again.forget(KeyId(Uuid::from_u128(1))).unwrap();
+        assert!(again.notes().unwrap().is_empty());
+        again.note_sign_in(LATER).unwrap();
+        assert_eq!(journal.notes(&whole).unwrap().signed_in(), Some(LATER));
+        assert_eq!(journal.notes(&of("ba9876543210 /data/app.env")).unwrap(), Notes::default());
+        again.strike().unwrap();
+        assert_eq!(journal.notes(&whole).unwrap(), Notes::default());
+        // One of an earlier version says nothing of it; a person's place has no id.
+        let earlier =
+            r#"{"loan":{"kind":"key","tenant":"a","clientId":"00000000-0000-0000-0000-000000000007"},"since":""}"#;
+        assert!(serde_json::from_str::<Record>(earlier).unwrap().notes.is_empty());
+        assert_ne!(of("command vault").name(), of("command other").name());
     }
 
     #[test]

@@ -53,8 +53,10 @@ pub mod rights;
 pub mod roles;
 pub mod rotate;
 mod rules;
+mod shell;
 mod sink;
 pub mod subscribers;
+mod turns;
 pub mod usage;
 mod wishes;
 

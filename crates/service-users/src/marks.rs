@@ -1,13 +1,15 @@
 //! By what Keyholder finds again what it made: tags in the directory, labels on secrets and certificates, derived ids
 //! and descriptions of roles.
 
+use std::path::Path;
+
 use keyholder_entra::graph::Application;
 use keyholder_foundation::KeyId;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::kept::{self, Registered};
-use crate::sink::{PLACE_ID_LENGTH, SecretSink, SinkError};
+use crate::sink::{PLACE_ID_LENGTH, SecretSink, SinkError, is_of_the_network};
 
 /// The tag on the registrations and service principals that Keyholder makes.
 pub const TAG: &str = "keyholder";
@@ -198,12 +200,38 @@ impl Labels {
         is_labelled || (is_held && Self::is_of(name, &self.place, None))
     }
 
+    /// The place that a credential was made for by its label, where that is not this one; nothing for what has no label
+    /// of Keyholder's.
+    pub(crate) fn other_place<'c>(&self, credential: &Registered<'c>) -> Option<&'c str> {
+        let name = credential.name?;
+        let rest = name.strip_prefix(PREFIX)?;
+        let own = [None, self.id.as_deref()];
+        if own.iter().any(|id| Self::is_of(name, &self.place, *id)) {
+            return None;
+        }
+        let without_id = ending(rest).and_then(|end| rest.strip_suffix(end)).unwrap_or(rest);
+        let (id, place) = Self::parse(name).map_or((None, without_id), |(id, place)| (Some(id), place));
+        // The id beside it is the same one: a path may lead to it in several ways, over links.
+        let is_same_file = id.is_some() && id == self.id.as_deref() && is_same_file(place, &self.place);
+        (!is_same_file).then_some(place)
+    }
+
     /// Whether a secret or certificate was made for a place of this path, perhaps on another machine.
     pub(crate) fn explain(&self, credential: &Registered<'_>) -> bool {
         let Some(name) = credential.name else { return false };
         let id = Self::parse(name).map(|(id, _)| id);
         Self::is_of(name, &self.place, None) || id.is_some_and(|id| Self::is_of(name, &self.place, Some(id)))
     }
+}
+
+/// Whether two paths lead to one file. A label can be written by others: no other machine is asked.
+fn is_same_file(one: &str, other: &str) -> bool {
+    let file = |path: &str| {
+        let path = Path::new(path);
+        let is_local = path.is_absolute() && !is_of_the_network(path);
+        is_local.then(|| path.canonicalize().ok()).flatten()
+    };
+    file(one).is_some_and(|one| file(other) == Some(one))
 }
 
 /// The end of a label that says what is replaced, if it has one: ` (for 1a2b3c4d)`.
@@ -308,6 +336,45 @@ mod tests {
         let label = Labels::print(&odd.place, id);
         assert!(odd.is_own(&credential(&label, other), None));
         assert!(!Labels::replaces(Some("by hand (for 1a2b3c4d)"), old) && !Labels::replaces(None, old));
+    }
+
+    #[test]
+    fn a_credential_of_another_place_is_known_by_its_label() {
+        let labels = |id: Option<&str>| Labels { id: id.map(str::to_owned), place: "/data/app.env".to_owned() };
+        let (here, one) = (labels(Some("0123456789ab")), KeyId(Uuid::from_u128(1)));
+        let replaced = Labels::print_for("/data/app.env", Some("0123456789ab"), one);
+        for own in ["keyholder 0123456789ab /data/app.env", "keyholder /data/app.env", &replaced, "by hand"] {
+            assert_eq!(here.other_place(&credential(own, one)), None, "{own}");
+        }
+        let copied = Labels::print_for("/old/app.env", Some("0123456789ab"), one);
+        for (name, place) in [
+            (copied.as_str(), "/old/app.env"),
+            ("keyholder ba9876543210 /data/app.env", "/data/app.env"),
+            ("keyholder /old/app.env", "/old/app.env"),
+            ("keyholder ba9876543210 command vault", "command vault"),
+        ] {
+            assert_eq!(here.other_place(&credential(name, one)), Some(place), "{name}");
+        }
+        // Without an id beside it, it may be any machine's.
+        let unnamed = labels(None);
+        assert!(unnamed.other_place(&credential("keyholder 0123456789ab /data/app.env", one)).is_some());
+        assert!(unnamed.other_place(&credential("keyholder /data/app.env", one)).is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_a_link_leads_to_is_no_other_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::create_dir(at("real")).unwrap();
+        std::fs::write(at("real/app.env"), "").unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        let id = Some("0123456789ab");
+        let labels = Labels { id: id.map(str::to_owned), place: at("link/app.env") };
+        let one = KeyId(Uuid::from_u128(1));
+        assert_eq!(labels.other_place(&credential(&Labels::print(&at("real/app.env"), id), one)), None);
+        let copied = Labels::print(&at("real/app.env"), Some("ba9876543210"));
+        assert!(labels.other_place(&credential(&copied, one)).is_some());
     }
 
     #[test]

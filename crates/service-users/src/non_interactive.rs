@@ -53,7 +53,7 @@ pub(crate) use predecessor::teams_of;
 pub use predecessor::{StillUsed, Team};
 pub use problem::Problem;
 pub use release::{Release, Released, release};
-pub use renew::{PasswordSeen, Renewal, Renewed};
+pub use renew::{PasswordSeen, Renewal, Renewed, begun};
 pub(crate) use rows::{ADMINISTRATIVE, ASSIGNED_COLUMNS, DELEGATED_ADMINISTRATOR, NON_INTERACTIVE};
 pub use rows::{AssignedRole, OrgUser, Slots};
 

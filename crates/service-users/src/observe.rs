@@ -26,11 +26,11 @@ use crate::wishes::Wishes;
 
 pub use directory::DirectorySeen;
 pub use holders::{HolderSeen, Holders};
-pub use keys::{HeldKey, KeySeen, SinkSeen};
+pub use keys::{HeldKey, KeySeen, Rival, SinkSeen};
 pub use org::{DepthsSeen, OrgSeen, PrivilegeSeen, RoleSeen, UnitSeen, UserSeen};
 
 pub(crate) use holders::holders_of;
-pub(crate) use keys::{address, sign_in};
+pub(crate) use keys::{address, secret_of, sign_in};
 pub(crate) use org::{HeldPrivilege, held, is_delegated};
 pub(crate) use org::{ROLES, granted, of_ids, pairs, privileges_of};
 pub(crate) use org::{WholeOrg, all_roles, everyone, read_rights, read_roles, shipped, whole_org};

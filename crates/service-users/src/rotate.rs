@@ -8,16 +8,23 @@
 //! # A run may be killed anywhere and repeated
 //!
 //! The old credential works until the new one stands in the place, and the new one from before that on: whenever a run
-//! is stopped, what the place holds works. There is no state file. The label of the new credential in the directory
+//! is stopped, what the place holds works. The label of the new credential in the directory
 //! says for which place it was made and which one it replaces; so a later run sees whether the place holds it yet. If it
 //! does not, nobody has it: it is revoked with the old one once another has been made. If it does, the old one is
-//! all that is left to be revoked.
+//! all that is left to be revoked. No state is needed for that: a record of the [journal](crate::journal) only tells
+//! what this machine asked for from what another is just bringing to the place.
 //!
 //! # Two runs at once
 //!
-//! On one machine the second one meets the lock of the first (a record of the [journal](crate::journal)). On another
-//! it sees a new credential of the same place that is young and that the place does not hold, and refuses; should
-//! both have begun within the same moment, each sees the other's before it writes, and gives its own up.
+//! On one machine the second one meets the lock of the first, as `apply` and the commands on single credentials do (the
+//! record). On another it sees a new credential of the same place that is young, that the place does not hold and that
+//! nobody here asked for, and refuses; should both have begun within the same moment, each sees the other's before it
+//! writes, and gives its own up.
+//!
+//! # Whose is it?
+//!
+//! A place that gives back what it holds may be a copy: then its credential is labelled for another place, whose programs
+//! sign in with it. It is replaced only when somebody says that this very one goes.
 
 mod aim;
 mod carry;

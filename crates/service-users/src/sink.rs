@@ -39,8 +39,9 @@ pub use file::FileSink;
 pub use github::GitHubSink;
 pub use kubernetes::KubernetesSink;
 pub use left::LeftPlace;
-pub(crate) use left::{holds_key_of, left_places};
+pub(crate) use left::{holds_key_of, is_of_the_network, left_places};
 pub use means::{GitHubAccess, Means};
+pub(crate) use place::is_id as is_place_id;
 pub use vault::KeyVaultSink;
 
 /// Further variables of an application user's env file, beside those of
@@ -249,6 +250,11 @@ pub trait SecretSink: Send + Sync {
     /// Whether somebody has to carry on what is written there before the program gets it: `kubectl apply`.
     fn is_carried_on_by_hand(&self) -> bool {
         false
+    }
+
+    /// How the command line names it, where it is a file. To any other place other machines may write too.
+    fn flags(&self) -> Option<String> {
+        None
     }
 
     /// Removes what [`SecretSink::save`] wrote; whether there was something.

@@ -46,14 +46,14 @@ async fn s25_what_places_beyond_this_machine_hold_is_read_by_their_own_clients_a
         Sink::Manifest { file: manifest.clone(), secret: "prod/orders".parse().unwrap() },
     ];
     let lifetime = Duration::from_secs(30 * 24 * 60 * 60);
-    for (number, place) in places.iter().enumerate() {
+    for place in &places {
         let sink = open_sink(place, Some(&means)).unwrap();
-        add(&administrator, NAME, Wanted::Secret { lifetime, sink: sink.as_ref() }, &quiet).await.unwrap();
+        let journal = Journal::new(folder.path().join("journal"));
+        add(&administrator, NAME, Wanted::Secret { lifetime, sink: sink.as_ref() }, &journal, &quiet).await.unwrap();
         // What is there in the end is what replaced it.
         world.advance(Duration::from_secs(60));
         let found = find(&administrator, NAME).await.unwrap();
         let aim = found.aim(&administrator, sink.as_ref(), None);
-        let journal = Journal::new(folder.path().join(format!("journal-{number}")));
         let rotated = rotate(&aim, Manner::default(), &journal, &quiet).await.unwrap();
         assert!(rotated.changed, "{rotated:?}");
     }

@@ -19,8 +19,9 @@ pub(super) const ROTATE: &str = "Replaces credentials that work, so that nothing
     places and orgs: secrets, certificates, and the passwords of non-interactive users (with `--due` those that \
     `--passwords-older-than` names). With `--save-...` it is about the one that this place holds.\n\n\
     A run that was stopped anywhere leaves a credential in the place that works: run it again, it goes on. Two runs never \
-    replace the same credential: the second one is refused. The credential that the command itself is signed in with is \
-    refused too, unless you say `--even-my-own`.";
+    replace the same credential: the second one is refused. A file that was copied or moved is refused, for the first one may \
+    be in use: the error says how to go on. The credential that the command itself is signed in with is refused too, unless \
+    you say `--even-my-own`.";
 
 pub(super) const EXAMPLES: &str = "Examples:\n  \
     keyholder rotate orders-sync --save-env orders-sync.env\n  \

@@ -123,7 +123,7 @@ async fn add(here: &Here, arguments: &CredentialAdd, printer: Printer) -> Result
         None if arguments.sink.certificate => Wanted::Certificate { lifetime, sink },
         None => Wanted::Secret { lifetime, sink },
     };
-    let added = credentials::add(administrator, &arguments.who, wanted, &lines).await?;
+    let added = credentials::add(administrator, &arguments.who, wanted, &here.journal, &lines).await?;
     for note in &added.notes {
         printer.note(note);
     }
@@ -156,7 +156,7 @@ async fn revoke(here: &Here, arguments: &CredentialRevoke, printer: Printer) -> 
         confirm(*yes, "a credential is to be revoked", printer).await?;
     }
     let lines = Lines::of_all(printer, Path::new(""));
-    let revoked = credentials::revoke(administrator, found, &lines).await?;
+    let revoked = credentials::revoke(administrator, found, &here.journal, &lines).await?;
     if !revoked.changed {
         printer.note(&format!("`{who}` has no credential `{id}`; `keyholder credential list` shows those that it has"));
     }

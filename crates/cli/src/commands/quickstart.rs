@@ -10,12 +10,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use keyholder_foundation::OsRandom;
 use keyholder_org::folder::RunningNote;
 use keyholder_org::{DataFolder, Settings};
 use keyholder_service_users::app_users::{Place, Reach, find_to_remove, remove, strike_removed};
 use keyholder_service_users::apply::Proving;
 use keyholder_service_users::declaration::{Declaration, ONE_ORG, Sink};
-use keyholder_service_users::{Administrator, EnvFileSink, Estate, InOrder, Journal, Provisioned, Sinks, bring_about};
+use keyholder_service_users::{
+    Administrator, Borrowing, EnvFileSink, Estate, InOrder, Journal, Provisioned, Sinks, bring_about,
+};
 use serde_json::json;
 
 use crate::args::{Durability, Quickstart};
@@ -97,7 +100,8 @@ async fn work(arguments: &Quickstart, printer: Printer) -> Result<Option<LocalPl
         return Ok(Some(place));
     }
     printer.line(&format!("Giving `{NAME}` its own way into the local org at {url}:\n"));
-    let made = provision(administrator, &declaration, sink, &lines).await?;
+    let journal = Journal::new(place.folder().file("journal"));
+    let made = provision(administrator, &declaration, sink, journal, &lines).await?;
     printer.line(&format!("\n{}\n", table::of(&made.rows, false, table::width()).text));
     conclude(&made, &place, arguments, &lines, printer);
     Ok(Some(place))
@@ -108,9 +112,12 @@ async fn provision(
     administrator: Administrator,
     declaration: &Declaration,
     sink: EnvFileSink,
+    journal: Journal,
     lines: &Lines,
 ) -> Result<Provisioned, Failure> {
-    let estate = Estate::new(declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
+    let borrowing = Borrowing { journal, random: Arc::new(OsRandom) };
+    let orgs = BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]);
+    let estate = Estate::new(declaration, orgs).borrowing(borrowing);
     let mut sinks = Sinks::default();
     sinks.insert(NAME, 0, Arc::new(sink));
     let in_order = InOrder::new(lines);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{Ended, RunningOrg, as_administrator, ended, keyholder, run};
+use crate::program::{self, Ended, RunningOrg, as_administrator, ended, keyholder, run};
 
 /// Runs a command to where it waits for `service`, which never answers, and stops it there.
 fn stopped(command: &mut Command, service: &TcpListener, signal: &str) -> Ended {
@@ -93,8 +93,13 @@ fn an_apply_that_is_interrupted_names_what_it_left() {
 
 /// Starts a rotation to where its program waits for a word; and what tells that, which ends with the last that holds it.
 fn rotating(here: &Path) -> (Child, BufReader<fs::File>) {
+    running(here, &["rotate", "orders-sync", "--yes"])
+}
+
+/// The same of any command.
+fn running(here: &Path, arguments: &[&str]) -> (Child, BufReader<fs::File>) {
     let mut command = as_administrator(here);
-    command.args(["rotate", "orders-sync", "--yes"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     let run = command.spawn().unwrap();
     let mut told = BufReader::new(fs::File::open(here.join("told")).unwrap());
     let mut line = String::new();
@@ -103,21 +108,104 @@ fn rotating(here: &Path) -> (Child, BufReader<fs::File>) {
     (run, told)
 }
 
+/// Lets the program go on, and waits until it has ended and holds no lock.
+fn go_on(here: &Path, mut told: BufReader<fs::File>) {
+    fs::write(here.join("word"), "go on\n").unwrap();
+    told.read_to_string(&mut String::new()).unwrap();
+    // A program that ends closes one file after the other: the lock may come after what was read.
+    for entry in fs::read_dir(here.join("state/keyholder/journal")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "lock") {
+            fs::File::open(path).unwrap().lock().unwrap();
+        }
+    }
+}
+
+/// An application whose secret the program `vault` took, which from now on waits for a word before it takes another.
+fn slow_vault(here: &Path) -> RunningOrg {
+    let org = RunningOrg::start(here, &["--listen", "127.0.0.1:0"]);
+    declare(here, org.ready["orgUrl"].as_str().unwrap());
+    vault(here, "cat >held");
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    for fifo in ["told", "word"] {
+        assert!(Command::new("mkfifo").arg(here.join(fifo)).status().unwrap().success());
+    }
+    vault(here, "cat >next; exec 3>told; echo here >&3; read word <word; mv next held");
+    org
+}
+
+/// The application's credentials.
+fn ids(here: &Path) -> Vec<String> {
+    let listed = ended(as_administrator(here).args(["credential", "list", "orders-sync", "--output", "json"])).json();
+    let all = listed["credentials"].as_array().unwrap();
+    all.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn nothing_else_makes_or_revokes_what_a_rotation_is_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let _org = slow_vault(here);
+    let [old] = ids(here).try_into().unwrap();
+    let (run, told) = rotating(here);
+    let during = ids(here);
+    assert_eq!(during.len(), 2);
+    let new = during.iter().find(|id| **id != old).unwrap();
+    let add = ["credential", "add", "orders-sync", "--secret", "--save-with", "./vault"];
+    let revoke = |id| ["credential", "revoke", "orders-sync", id, "--yes"];
+    let trust = ["--trust", "github", "--repository", "contoso/orders", "--branch", "main", "--without-proof", "--yes"];
+    let federate = [&["rotate", "orders-sync", "--to", "federated", "--replaces", new][..], &trust].concat();
+    for arguments in [&["apply", "--yes"][..], &add, &revoke(new), &revoke(&old), &federate] {
+        let refused = ended(as_administrator(here).args(arguments)).failed(78);
+        assert!(
+            refused.contains("`orders-sync` in `command vault`") && refused.contains("runs on this machine"),
+            "{refused}"
+        );
+        let secrets = ids(here).into_iter().filter(|id| during.contains(id)).count();
+        assert_eq!(secrets, 2, "{arguments:?}");
+    }
+    go_on(here, told);
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(0));
+    assert!(ids(here).contains(new) && !ids(here).contains(&old));
+}
+
+#[test]
+fn the_program_of_a_killed_credential_add_or_apply_keeps_the_next_run_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let _org = slow_vault(here);
+    let add = ["credential", "add", "orders-sync", "--secret", "--save-with", "./vault"];
+    for arguments in [&add[..], &["apply", "--yes"]] {
+        let [old] = ids(here).try_into().unwrap();
+        if arguments[0] == "apply" {
+            // Something has to be made.
+            program::run(here, &["org", "clock", "+100d"]).done();
+        }
+        let (mut run, told) = running(here, arguments);
+        run.kill().unwrap();
+        run.wait().unwrap();
+        let before = ids(here);
+        for next in [&["rotate", "orders-sync", "--yes"][..], &["apply", "--yes"], &add] {
+            let refused = ended(as_administrator(here).args(next)).failed(78);
+            assert!(refused.contains("it runs on this machine"), "{arguments:?}, {next:?}: {refused}");
+        }
+        assert_eq!(ids(here), before, "{arguments:?}");
+        go_on(here, told);
+        // The record says whose the new one is: it is no other machine's.
+        vault(here, "cat >held");
+        ended(as_administrator(here).args(["apply", "--yes"])).done();
+        assert!(ids(here).len() == 1 && ids(here) != [old], "{arguments:?}");
+        vault(here, "cat >next; exec 3>told; echo here >&3; read word <word; mv next held");
+    }
+}
+
 /// A program that goes on when its run has gone would write a secret that the next run has revoked.
 #[test]
 fn the_program_of_an_interrupted_rotation_ends_with_it_and_that_of_a_killed_one_keeps_the_next_away() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let org = RunningOrg::start(here, &["--listen", "127.0.0.1:0"]);
-    declare(here, org.ready["orgUrl"].as_str().unwrap());
-    vault(here, "cat >held");
-    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    let _org = slow_vault(here);
     let first = fs::read(here.join("held")).unwrap();
-    for fifo in ["told", "word"] {
-        assert!(Command::new("mkfifo").arg(here.join(fifo)).status().unwrap().success());
-    }
-    let slow = "cat >next; exec 3>told; echo here >&3; read word <word; mv next held";
-    vault(here, slow);
 
     let (run, mut told) = rotating(here);
     assert!(Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
@@ -126,22 +214,14 @@ fn the_program_of_an_interrupted_rotation_ends_with_it_and_that_of_a_killed_one_
     told.read_to_string(&mut rest).unwrap();
     assert_eq!(fs::read(here.join("held")).unwrap(), first, "the program has ended before it wrote");
 
-    let (mut run, mut told) = rotating(here);
+    let (mut run, told) = rotating(here);
     run.kill().unwrap();
     run.wait().unwrap();
     let refused = ended(as_administrator(here).args(["rotate", "orders-sync", "--yes"])).failed(78);
-    assert!(refused.contains("is being replaced by another run"), "{refused}");
+    assert!(refused.contains("by another run: it runs on this machine"), "{refused}");
     assert_eq!(fs::read(here.join("held")).unwrap(), first);
-    fs::write(here.join("word"), "go on\n").unwrap();
-    told.read_to_string(&mut rest).unwrap();
+    go_on(here, told);
     assert_ne!(fs::read(here.join("held")).unwrap(), first, "it went on");
-    // A program that ends closes one file after the other: the lock may come after what was read.
-    for entry in fs::read_dir(here.join("state/keyholder/journal")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "lock") {
-            fs::File::open(path).unwrap().lock().unwrap();
-        }
-    }
 
     vault(here, "cat >held");
     ended(as_administrator(here).args(["rotate", "orders-sync", "--yes"])).done();

@@ -46,6 +46,7 @@ mod requirements;
 mod rights;
 mod roles;
 mod rotate;
+mod rotate_guards;
 mod rotate_killed;
 mod rotate_passwords;
 #[cfg(unix)]

@@ -15,8 +15,8 @@ use keyholder_testkit::World;
 use serde_json::json;
 
 use crate::killed::mortal;
-use crate::program::{run, setting};
-use crate::rotate::with_person;
+use crate::program::{RunningOrg, as_administrator, ended, free_port, run, setting};
+use crate::rotate::{lets_in, pending, rotate, with_person};
 
 const PERSON: &str = "svc-legacy@keyholder.localhost";
 
@@ -150,4 +150,111 @@ async fn a_place_that_is_missing_is_found_before_the_password_is_replaced() {
         assert!(error.contains(expected), "{error}");
         assert!(case.lets_in(&case.folder.path().join("old.env")) && case.kept().is_empty(), "{error}");
     }
+}
+
+#[test]
+fn s08_the_password_of_a_non_interactive_user_is_replaced_when_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let file =
+        with_person("https://contoso.crm4.dynamics.com", "svc-legacy@contoso.com", "{ env-file = \"legacy.env\" }");
+    fs::write(here.join("keyholder.toml"), file).unwrap();
+    let _org = RunningOrg::start(here, &["--listen", &free_port()]);
+    run(here, &["apply", "--local", "--yes"]).done();
+    let env = ".keyholder/rehearsal/legacy/legacy.env";
+    fs::copy(here.join(env), here.join("old.env")).unwrap();
+    assert_eq!(rotate(here, &["--due", "30d", "--dry-run"]).code(), 0, "a password has no end");
+    run(here, &["org", "clock", "+100d"]).done();
+    let older = |age: &'static str| ["--due", "30d", "--passwords-older-than", age];
+    assert_eq!(rotate(here, &[&older("200d")[..], &["--dry-run"]].concat()).code(), 0);
+    let dry = rotate(here, &[&older("90d")[..], &["--dry-run"]].concat());
+    assert!(dry.code() == 2 && dry.out.contains("ends the old one at once"), "{dry:#?}");
+    lets_in(here, env);
+
+    let said = rotate(here, &[&older("90d")[..], &["--yes"]].concat()).done();
+    assert!(said.contains("proved   WhoAmI as `legacy` in prod") && said.contains("holds the new password"), "{said}");
+    lets_in(here, env);
+    run(here, &["whoami", "--env-file", "old.env"]).failed(77);
+    assert_eq!(rotate(here, &[&older("90d")[..], &["--dry-run"]].concat()).code(), 0, "it is new now");
+    let password = fs::read_to_string(here.join(env)).unwrap();
+    let told = rotate(here, &["legacy", "--yes", "--output", "json"]).json();
+    assert_eq!(told["renewed"][0]["provedIn"], serde_json::json!(["prod"]), "{told:#}");
+    assert_ne!(fs::read_to_string(here.join(env)).unwrap(), password);
+    lets_in(here, env);
+    assert!(pending(&here.join(".keyholder/journal")).is_empty());
+    assert_eq!(run(here, &["plan", "--local"]).code(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_that_its_program_does_not_take_is_kept_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", &free_port()]);
+    let script = "cat > got\nif test -e sealed; then echo the vault is sealed >&2; exit 3; fi\ncp got vault\n";
+    fs::write(here.join("vault.sh"), script).unwrap();
+    let url = org.ready["orgUrl"].as_str().unwrap();
+    let file = with_person(url, "svc-legacy@keyholder.localhost", "{ command = [\"sh\", \"vault.sh\"] }");
+    fs::write(here.join("keyholder.toml"), file).unwrap();
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    let first = fs::read_to_string(here.join("vault")).unwrap();
+    fs::write(here.join("sealed"), "").unwrap();
+    let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"])).failed(1);
+    assert!(said.contains("the vault is sealed") && said.contains(".password.env` holds it"), "{said}");
+    assert_eq!(said.matches("did not take the credential").count(), 1, "{said}");
+    let journal = here.join("state/keyholder/journal");
+    let [kept] = pending(&journal).try_into().unwrap();
+    assert!(keyholder_platform::is_private(&journal.join(&kept)).unwrap());
+    lets_in(here, &journal.join(&kept).display().to_string());
+    fs::remove_file(here.join("sealed")).unwrap();
+    // However old passwords may be: this one was begun.
+    let due = |how: &str| ended(as_administrator(here).args(["rotate", "--due", "30d", how]));
+    let dry = due("--dry-run");
+    assert!(dry.code() == 2 && dry.out.contains("a run before this one was stopped"), "{dry:#?}");
+    let said = due("--yes").done();
+    assert!(said.contains("a run before this one was stopped"), "{said}");
+    assert_eq!(due("--dry-run").code(), 0);
+    assert!(pending(&journal).is_empty());
+    let new = fs::read_to_string(here.join("vault")).unwrap();
+    assert!(new != first && !said.contains(new.trim()));
+}
+
+/// Of two machines that replace one password the later one wins: the other says so, and a further run sets its own.
+#[cfg(unix)]
+#[test]
+fn a_password_that_another_machine_replaces_meanwhile_is_not_told_as_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let org = RunningOrg::start(here, &["--listen", &free_port()]);
+    let url = org.ready["orgUrl"].as_str().unwrap();
+    let declared = |name: &str, script: &str, program: String| {
+        fs::write(here.join(script), program).unwrap();
+        let place = format!("{{ command = [\"sh\", \"{script}\"] }}");
+        fs::write(here.join(name), with_person(url, "svc-legacy@keyholder.localhost", &place)).unwrap();
+    };
+    // The other machine is one with another journal; it begins while this one's program has the new password.
+    let race = format!(
+        "cat > vault\nif test -e race; then rm race; unset KEYHOLDER_USERNAME KEYHOLDER_TENANT_ID; \
+         XDG_STATE_HOME=elsewhere '{}' rotate --file other.toml --all --yes --env-file admin.env; fi\n",
+        env!("CARGO_BIN_EXE_keyholder")
+    );
+    declared("keyholder.toml", "vault.sh", race);
+    declared("other.toml", "other.sh", "cat > other\n".to_owned());
+    let org_env = here.join(".keyholder/org.env");
+    let admin = |name: &str| format!("{name}='{}'\n", setting(&org_env, &name.replace("CLIENT", "ADMIN_CLIENT")));
+    let admin = ["KEYHOLDER_ORG_URL", "KEYHOLDER_CA_FILE", "KEYHOLDER_CLIENT_ID", "KEYHOLDER_CLIENT_SECRET"].map(admin);
+    keyholder_platform::write_private(&here.join("admin.env"), admin.concat().as_bytes()).unwrap();
+    ended(as_administrator(here).args(["apply", "--yes"])).done();
+    fs::write(here.join("race"), "").unwrap();
+    let said = ended(as_administrator(here).args(["rotate", "--all", "--yes"])).failed(1);
+    assert!(said.contains("holds another password than the directory takes"), "{said}");
+    let lets_in = |file: &str| {
+        let person = ["whoami", "--username", "svc-legacy@keyholder.localhost", "--password-file", file, "--url", url];
+        let ca = org.ready["caFile"].as_str().unwrap();
+        run(here, &[&person[..], &["--ca-file", ca]].concat()).code() == 0
+    };
+    assert!(lets_in("other") && !lets_in("vault"), "{said}");
+    ended(as_administrator(here).args(["rotate", "--all", "--yes"])).done();
+    assert!(lets_in("vault") && !lets_in("other"));
+    assert!(pending(&here.join("state/keyholder/journal")).is_empty());
 }

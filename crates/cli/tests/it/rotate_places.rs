@@ -36,7 +36,7 @@ fn what_the_same_program_keeps_elsewhere_is_not_revoked() {
     assert!(after.len() == 3 && after.contains(&held[0]) && !after.contains(&held[1]), "{after:?}");
 }
 
-fn credential_add(folder: &Path, with: &[&str]) {
+pub(crate) fn credential_add(folder: &Path, with: &[&str]) {
     run(folder, &[&["credential", "add", APP, "--secret", "--local"], with].concat()).done();
 }
 

@@ -12,6 +12,7 @@ use super::{Done, Run};
 use crate::Administrator;
 use crate::certificate::{self, Fresh};
 use crate::error::{Error, While};
+use crate::journal::Made;
 use crate::kept::{self, KeyKind};
 use crate::marks::Labels;
 use crate::observe::{address, sign_in};
@@ -20,6 +21,7 @@ use crate::plan::{Action, Change};
 use crate::report::{Outcome, Reporter};
 use crate::rotate;
 use crate::sink::{Kept, Key, SecretSink, SinkError};
+use crate::turns::Taken;
 
 pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> Result<Done, Error> {
     let name = &change.item;
@@ -28,29 +30,51 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
     let home = run.declaration.home(name).ok_or_else(|| Error::Unplanned(format!("an org of `{name}`")))?;
     let address = address(administrator, &home.1.url, application.app_id)?;
     let reporter = run.reporter;
-    let making =
-        Making { administrator, reporter, name, application: &application, address: &address, replacing: None };
+    let (Action::MakeSecret { credential, .. }
+    | Action::MakeCertificate { credential, .. }
+    | Action::RewriteKey { credential, .. }) = action
+    else {
+        return Err(Error::Unplanned(change.subject.clone()));
+    };
+    let sink = run.sinks.get(name, *credential).ok_or_else(|| Error::Unplanned(format!("a sink for `{name}`")))?;
+    let taken = run.take_turn(change, *credential, &application, sink).await?;
+    let (application, address, turn) = (&application, &address, taken.as_ref());
+    let making = Making { administrator, reporter, name, application, address, replacing: None, turn };
+    let done = in_turn(run, change, action, &making, sink).await;
+    // One that is kept may overlap with an old one: when this machine signed in with it is still to be told.
+    let is_kept = matches!(action, Action::RewriteKey { .. });
+    match taken {
+        Some(taken) => taken.end(done, |_, notes| is_kept && notes.signed_in().is_some()),
+        None => done,
+    }
+}
+
+async fn in_turn(
+    run: &Run<'_>,
+    change: &Change,
+    action: &Action,
+    making: &Making<'_>,
+    sink: &dyn SecretSink,
+) -> Result<Done, Error> {
+    let Making { administrator, application, address, name, .. } = *making;
     match action {
         Action::MakeSecret { credential, lifetime_seconds, replaces, over } => {
-            let sink = sink_of(run, name, *credential)?;
-            run.record_begun(change, name, &application, sink)?;
+            run.record_begun(change, name, application, sink)?;
             let made = making.secret(Duration::from_secs(*lifetime_seconds), sink, *over).await?;
-            run.known().keys.insert((name.clone(), *credential), made.clone());
-            let removed = keys::remove(administrator, &application, None, replaces).await?;
+            run.known().keys.insert((name.to_owned(), *credential), made.clone());
+            let removed = keys::remove(administrator, application, None, replaces).await?;
             Ok(told(Done::new(Outcome::Created), &made, removed))
         }
         Action::MakeCertificate { credential, lifetime_seconds, replaces, over } => {
-            let sink = sink_of(run, name, *credential)?;
-            run.record_begun(change, name, &application, sink)?;
+            run.record_begun(change, name, application, sink)?;
             // The list of certificates is one: two that are made at once would undo each other.
             let _turn = run.certificates.lock().await;
             let (made, fresh) = making.certificate(Duration::from_secs(*lifetime_seconds), sink, *over).await?;
-            run.known().keys.insert((name.clone(), *credential), made.clone());
-            let removed = keys::remove(administrator, &application, Some(Stays::Fresh(&fresh)), replaces).await?;
+            run.known().keys.insert((name.to_owned(), *credential), made.clone());
+            let removed = keys::remove(administrator, application, Some(Stays::Fresh(&fresh)), replaces).await?;
             Ok(told(Done::new(Outcome::Created), &made, removed))
         }
-        Action::RewriteKey { credential, rewrite, removes } => {
-            let sink = sink_of(run, name, *credential)?;
+        Action::RewriteKey { rewrite, removes, .. } => {
             let held = match sink.load().await? {
                 Kept::Key { key, .. } => *key,
                 Kept::Text { text, .. } => Key { secret: text, ..address.clone() },
@@ -61,7 +85,7 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
             let facts =
                 held.certificate().map_err(ClientError::from).while_doing(|| format!("read `{}`", sink.place()));
             let facts = facts?.map(|certificate| certificate.facts().clone());
-            let in_directory = kept::registered(&application, held.key_id, facts.as_ref());
+            let in_directory = kept::registered(application, held.key_id, facts.as_ref());
             let expires = in_directory.and_then(|registered| registered.ends).map(Timestamp::whole_seconds);
             let key = Key {
                 secret: held.secret.clone(),
@@ -74,15 +98,11 @@ pub(super) async fn perform(run: &Run<'_>, change: &Change, action: &Action) -> 
             }
             let _turn = run.certificates.lock().await;
             let stays = in_directory.filter(|one| one.kind == KeyKind::Certificate).map(|one| Stays::Shown(one.key_id));
-            let removed = keys::remove(administrator, &application, stays, removes).await?;
+            let removed = keys::remove(administrator, application, stays, removes).await?;
             Ok(told(Done::new(Outcome::Changed), &key, removed))
         }
         _ => Err(Error::Unplanned(change.subject.clone())),
     }
-}
-
-fn sink_of<'a>(run: &Run<'a>, name: &str, credential: usize) -> Result<&'a dyn SecretSink, Error> {
-    run.sinks.get(name, credential).ok_or_else(|| Error::Unplanned(format!("a sink for `{name}`")))
 }
 
 fn told(mut done: Done, key: &Key, removed: usize) -> Done {
@@ -104,12 +124,10 @@ fn told(mut done: Done, key: &Key, removed: usize) -> Done {
 
 /// Why a new key is of no use to anybody, and whether it still works all the same.
 fn of_no_use(key: &Key, key_id: KeyId, source: Error, revoked: Result<(), Error>) -> Error {
+    let (noun, source) = (key.kind().noun(), Box::new(source));
     match revoked {
-        Ok(()) => source,
-        Err(error) => {
-            let (source, revocation) = (Box::new(source), Box::new(error));
-            Error::Stranded { noun: key.kind().noun(), key_id, source, revocation }
-        }
+        Ok(()) => Error::Undone { noun, key_id, source },
+        Err(error) => Error::Stranded { noun, key_id, source, revocation: Box::new(error) },
     }
 }
 
@@ -133,6 +151,8 @@ pub(crate) struct Making<'a> {
     pub(crate) address: &'a Key,
     /// When it is made to replace one that works.
     pub(crate) replacing: Option<Replacing<'a>>,
+    /// This run's turn with the place, where a journal is kept.
+    pub(crate) turn: Option<&'a Taken>,
 }
 
 /// What a credential has to do more that is to replace one that works.
@@ -156,6 +176,30 @@ impl Making<'_> {
 
     fn id(&self) -> ObjectId {
         self.application.id
+    }
+
+    /// Writes down what is about to be made, before it is: the run may be killed before it hears of it.
+    fn about_to_make(&self, made: Made) -> Result<(), Error> {
+        self.turn.map_or(Ok(()), |turn| turn.about_to_make(made))
+    }
+
+    /// Writes down which one it is. Should the record not take it, it is known by its span.
+    fn answered(&self, asked: Made, id: KeyId) {
+        let _ = self.turn.map(|turn| turn.answered(asked, id));
+    }
+
+    /// It is where it belongs and that is known, or it is revoked again: the next run needs no record of it. One that stays
+    /// excuses nobody else's.
+    fn forget(&self, id: KeyId) {
+        let _ = self.turn.map(|turn| turn.forget(id));
+    }
+
+    /// What of it was revoked again.
+    fn undone(&self, key: &Key, id: KeyId, error: Error, revoked: Result<(), Error>) -> Error {
+        if revoked.is_ok() {
+            self.forget(id);
+        }
+        of_no_use(key, id, error, revoked)
     }
 
     pub(crate) fn patience(&self) -> Patience {
@@ -182,12 +226,15 @@ impl Making<'_> {
             start_date_time: Some(from),
             end_date_time: Some(until),
         };
+        let asked = Made { starts: from, ends: until, id: None };
+        self.about_to_make(asked)?;
         let what = "the directory to know the new registration everywhere";
         let made = self
             .patience()
             .wait_for(what, http, self.reporter, object_not_seen, || graph.add_password(self.id(), wanted.clone()))
             .await
             .while_doing(doing)?;
+        self.answered(asked, made.key_id);
         let Some(secret) = made.secret_text else {
             let found = "a new client secret without its text".to_owned();
             return Err(ClientError::Protocol { origin: "the directory".to_owned(), found }).while_doing(doing);
@@ -200,9 +247,10 @@ impl Making<'_> {
             // Nobody will ever know its text.
             let revoked = graph.remove_password(self.id(), made.key_id).await;
             let revoked = revoked.while_doing(|| format!("remove the client secret {}", made.key_id));
-            return Err(of_no_use(&key, made.key_id, error, revoked));
+            return Err(self.undone(&key, made.key_id, error, revoked));
         }
         self.note_delivery(sink, made.key_id).await?;
+        self.forget(made.key_id);
         Ok(key)
     }
 
@@ -218,7 +266,11 @@ impl Making<'_> {
         let http = &self.administrator.http;
         let place = sink.claim_place_id()?;
         let label = self.label(sink, &place);
-        let fresh = certificate::make(self.name, label, self.administrator.now(), lifetime)?;
+        let now = self.administrator.now();
+        let fresh = certificate::make(self.name, label, now, lifetime)?;
+        let (starts, ends) = certificate::validity(now, lifetime);
+        let asked = Made { starts, ends, id: Some(fresh.entry.key_id) };
+        self.about_to_make(asked)?;
         let what = "the directory to know the new registration everywhere";
         let id = self
             .patience()
@@ -227,6 +279,7 @@ impl Making<'_> {
             })
             .await
             .while_doing(|| format!("register the certificate of `{}`", self.name))?;
+        self.answered(asked, id);
         let expires = fresh.entry.end_date_time;
         let key = Key { secret: fresh.pem.clone(), key_id: Some(id), expires, ..self.address.clone() };
         if let Err(error) = self.prove_and_save(&key, sink, gone).await {
@@ -235,9 +288,10 @@ impl Making<'_> {
             let mut there = self.application.clone();
             there.key_credentials.push(keyholder_entra::graph::KeyCredential { key_id: id, ..fresh.entry.clone() });
             let revoked = keys::remove(self.administrator, &there, None, &[id]).await.map(drop);
-            return Err(of_no_use(&key, id, error, revoked));
+            return Err(self.undone(&key, id, error, revoked));
         }
         self.note_delivery(sink, id).await?;
+        self.forget(id);
         Ok((key, fresh))
     }
 

@@ -20,6 +20,7 @@ use keyholder_security::Depth;
 use super::facts::{ApplicationFacts, Facts, OrgFacts, ServiceUser};
 use super::finding::{Finding, Point, Severity, Subject, SubjectKind};
 use crate::declaration::{Declaration, Right, in_words};
+use crate::shell::for_shell;
 
 pub(in crate::audit) use rights::far_reaching;
 
@@ -296,16 +297,6 @@ fn of_user(org: &OrgFacts, user: &ServiceUser) -> Subject {
 fn shown(text: &str) -> String {
     let clean: String = text.chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!("`{clean}`")
-}
-
-/// A name as one word of a shell's.
-fn for_shell(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@/:".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-    format!("'{}'", clean.replace('\'', "'\\''"))
 }
 
 /// Rights one by one, each with what reaches further.

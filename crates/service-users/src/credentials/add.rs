@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use keyholder_entra::graph::{Application, FederatedIdentityCredentialWrite};
-use keyholder_foundation::{KeyId, Timestamp};
+use keyholder_foundation::{KeyId, ObjectId, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Kind, federated, registration};
+use super::{Kind, federated, read_again, registration};
 use crate::Administrator;
 use crate::app_users::Found;
 use crate::apply::Making;
@@ -15,6 +15,7 @@ use crate::apply::keys::{self, Stays};
 use crate::certificate;
 use crate::declaration::Federation;
 use crate::error::{Error, While};
+use crate::journal::Journal;
 use crate::kept::{self, KeyKind};
 use crate::marks::{FEDERATION_MARK, Labels};
 use crate::observe::address;
@@ -22,6 +23,7 @@ use crate::plan::{Finding, Trusted, trusted};
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::rules::CredentialRules;
 use crate::sink::{Kept, SEALED, SecretSink, SinkError};
+use crate::turns::{self, Taken};
 
 /// What is to be added.
 pub enum Wanted<'a> {
@@ -77,36 +79,54 @@ pub struct Added {
 ///
 /// # Errors
 /// [`Error::Stopped`] when there is no such registration or service principal in this tenant, or a federated
-/// credential of somebody else's is in the way, and what the services or the sink refused.
+/// credential of somebody else's is in the way, another run is at the same place, and what the services or the sink refused.
 pub async fn add(
     administrator: &Administrator,
     who: &str,
     wanted: Wanted<'_>,
+    journal: &Journal,
     reporter: &dyn Reporter,
 ) -> Result<Added, Error> {
     let (found, application) = registration(administrator, who).await?;
     match wanted {
         Wanted::Federated(federation) => trust(administrator, &found, &application, &federation, reporter).await,
         Wanted::Secret { lifetime, sink } => {
-            make(administrator, &found, &application, (KeyKind::Secret, lifetime), sink, reporter).await
+            in_turn(administrator, (&found, application.id), (KeyKind::Secret, lifetime), sink, journal, reporter).await
         }
         Wanted::Certificate { lifetime, sink } => {
-            make(administrator, &found, &application, (KeyKind::Certificate, lifetime), sink, reporter).await
+            in_turn(administrator, (&found, application.id), (KeyKind::Certificate, lifetime), sink, journal, reporter)
+                .await
         }
     }
 }
 
-async fn make(
+/// Makes one while no other run on this machine is at the place's.
+async fn in_turn(
     administrator: &Administrator,
-    found: &Found,
-    application: &Application,
-    (kind, lifetime): (KeyKind, Duration),
+    (found, registration): (&Found, ObjectId),
+    wanted: (KeyKind, Duration),
     sink: &dyn SecretSink,
+    journal: &Journal,
     reporter: &dyn Reporter,
 ) -> Result<Added, Error> {
     if found.principal.is_none() {
         return Err(Error::Stopped(vec![Finding::no_principal(&found.name)]));
     }
+    sink.check_room().await?;
+    let taken = turns::take(journal, administrator, (&found.name, found.client_id), sink)?;
+    let made = make(administrator, (found, registration), wanted, (sink, &taken), reporter).await;
+    taken.end(made, |_, _| false)
+}
+
+async fn make(
+    administrator: &Administrator,
+    (found, registration): (&Found, ObjectId),
+    (kind, lifetime): (KeyKind, Duration),
+    (sink, taken): (&dyn SecretSink, &Taken),
+    reporter: &dyn Reporter,
+) -> Result<Added, Error> {
+    // Since it was looked up another run may have ended.
+    let application = &read_again(administrator, (&found.name, registration), reporter).await?;
     let doing = || format!("read what the tenant allows of the credentials of `{}`", found.name);
     let rules = CredentialRules::read(&administrator.graph).await.while_doing(doing)?;
     if let Some(offence) = rules.offence(Some(application), kind, lifetime) {
@@ -114,8 +134,21 @@ async fn make(
     }
     let notes = rules.unreadable.iter().map(|reason| Finding::rules_unreadable(reason).message).collect();
     let address = address(administrator, &administrator.connection.url, application.app_id)?;
-    let making = Making { administrator, reporter, name: &found.name, application, address: &address, replacing: None };
-    let (before, lost) = earlier(application, sink).await?;
+    let name = &found.name;
+    let turn = Some(taken);
+    let making = Making { administrator, reporter, name, application, address: &address, replacing: None, turn };
+    let (before, mut lost) = earlier(application, sink).await?;
+    // What a file held was lost: no run elsewhere is about to write to it.
+    if before.is_some() || sink.flags().is_none() {
+        let new = kept::of(application).filter(|one| lost.contains(&one.key_id));
+        let coming = taken.notes()?.strangers(new, administrator.now());
+        if let (Some(_), Some(rival)) = (before, coming.first()) {
+            let about = (rival.kind, rival.key_id, rival.starts);
+            return Err(Error::Stopped(vec![Finding::on_its_way(name, sink.place(), about)]));
+        }
+        // Where nothing is there yet both may come.
+        lost.retain(|id| !coming.iter().any(|one| one.key_id == *id));
+    }
     let (key, fresh) = match kind {
         KeyKind::Secret => (making.secret(lifetime, sink, None).await?, None),
         KeyKind::Certificate => {
@@ -167,7 +200,6 @@ async fn make(
 /// than the one that it holds, or everything of its own when it holds none. What is older was in the file
 /// once, so that somebody may use it.
 async fn earlier(application: &Application, sink: &dyn SecretSink) -> Result<(Option<KeyId>, Vec<KeyId>), Error> {
-    sink.check_room().await?;
     let labels = Labels::of(sink)?;
     let held = match sink.load().await? {
         // What a program was given, it may have kept; and which secret a bare text is, nobody can tell.

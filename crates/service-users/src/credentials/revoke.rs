@@ -1,5 +1,6 @@
 //! One credential less.
 
+use keyholder_foundation::{KeyId, ObjectId};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -7,8 +8,10 @@ use super::{Kind, Listed, State, federated, of, registration};
 use crate::Administrator;
 use crate::apply::{keys, tolerate_missing};
 use crate::error::{Error, While};
+use crate::journal::Journal;
 use crate::plan::Finding;
 use crate::report::{Event, Outcome, Reporter, Step};
+use crate::turns;
 
 /// What was revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +28,9 @@ pub struct Revoked {
 /// What would be revoked, looked up and not touched.
 #[derive(Debug, Clone)]
 pub struct Found {
+    who: String,
+    id: String,
+    even_the_last: bool,
     name: String,
     application: keyholder_entra::graph::Application,
     /// The credential; nothing when there is none of that id.
@@ -56,16 +62,38 @@ pub async fn look(administrator: &Administrator, who: &str, id: &str, even_the_l
     if is_last && !even_the_last {
         return Err(Error::Stopped(vec![Finding::last_credential(&found.name)]));
     }
-    Ok(Found { name: found.name, application, credential, left_working })
+    let (who, id) = (who.to_owned(), id.to_owned());
+    Ok(Found { who, id, even_the_last, name: found.name, application, credential, left_working })
 }
 
 /// Revokes a credential that was looked up. Tokens that were got with it are good until they expire, an hour
 /// at most as a rule.
 ///
 /// # Errors
-/// What the services refused.
-pub async fn revoke(administrator: &Administrator, found: Found, reporter: &dyn Reporter) -> Result<Revoked, Error> {
-    let Found { name, application, credential, left_working } = found;
+/// [`Error::Stopped`] when another run on this machine is at the place that it was made for, or the others that worked when it
+/// was looked up are gone; and what the services refused.
+pub async fn revoke(
+    administrator: &Administrator,
+    found: Found,
+    journal: &Journal,
+    reporter: &dyn Reporter,
+) -> Result<Revoked, Error> {
+    let ids: Vec<KeyId> = found.credential.iter().map(|one| KeyId(one.id)).collect();
+    let taken = turns::take_of(journal, administrator, (&found.name, &found.application), &ids)?;
+    let revoked = if taken.is_empty() {
+        in_turn(administrator, found, reporter).await
+    } else {
+        // Since it was looked up another run may have ended.
+        match look(administrator, &found.who, &found.id, found.even_the_last).await {
+            Ok(found) => in_turn(administrator, found, reporter).await,
+            Err(error) => Err(error),
+        }
+    };
+    turns::end_all(taken, &ids, revoked)
+}
+
+async fn in_turn(administrator: &Administrator, found: Found, reporter: &dyn Reporter) -> Result<Revoked, Error> {
+    let Found { name, application, credential, left_working, .. } = found;
     let Some(credential) = credential else {
         let event = Event::new(Step::ClientSecret, Outcome::Absent, format!("such a credential of `{name}`"));
         reporter.done(&event);
@@ -74,11 +102,11 @@ pub async fn revoke(administrator: &Administrator, found: Found, reporter: &dyn 
     let id = credential.id;
     let step = match credential.kind {
         Kind::Secret | Kind::Certificate => {
-            keys::remove(administrator, &application, None, &[keyholder_foundation::KeyId(id)]).await?;
+            keys::remove(administrator, &application, None, &[KeyId(id)]).await?;
             if credential.kind == Kind::Secret { Step::ClientSecret } else { Step::Certificate }
         }
         Kind::Federated => {
-            let id = keyholder_foundation::ObjectId(id);
+            let id = ObjectId(id);
             let gone = tolerate_missing(administrator.graph.delete_federated_credential(application.id, id).await);
             gone.while_doing(|| format!("remove the federated credential {}", id.0))?;
             Step::Federation

@@ -12,11 +12,11 @@ use super::access::{Access, OrgAccess};
 use super::predecessor::{self, Predecessor, StillUsed, Team};
 use super::problem::Problem;
 use super::rows::AssignedRole;
-use crate::Administrator;
 use crate::apply::{Proving, Provisioned, Unproved};
 use crate::declaration::{ApplicationUser, Credential, Declaration, Org, Role, RoleSource};
 use crate::error::{Error, While};
 use crate::report::{Event, Outcome, Reporter, Step};
+use crate::{Administrator, Borrowing};
 use crate::{Estate, Sinks, bring_about};
 
 /// The org's name in the declaration that is made here.
@@ -75,7 +75,9 @@ pub async fn migrate(
     let old = predecessor::read(access, org, user_name).await?;
     let mut missing = Vec::new();
     let declaration = declare(&old, successor, org.url.clone(), &mut missing);
-    let estate = Estate::new(&declaration, BTreeMap::from([(ORG.to_owned(), Ok(administrator.clone()))]));
+    let borrowing = Borrowing { journal: access.journal.clone(), random: access.random.clone() };
+    let orgs = BTreeMap::from([(ORG.to_owned(), Ok(administrator.clone()))]);
+    let estate = Estate::new(&declaration, orgs).borrowing(borrowing);
     let sinks = Sinks::of(&declaration, Some(&administrator.means()))?;
     let (plan, applied) = bring_about(&estate, &declaration, &sinks, Proving { all: true, rows: 1 }, reporter).await?;
     let (proved, unproved) = (applied.proved.into_iter().next(), applied.unproved.into_iter().next());

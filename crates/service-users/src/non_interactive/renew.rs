@@ -5,8 +5,10 @@
 //! Whenever a run is killed, the place or that file holds the password that lets in, and the next run goes on from there.
 //! What signs in while that goes on may be refused for a moment; tokens that were got before stay good.
 
+use keyholder_client::connection::names;
 use keyholder_entra::graph::{PasswordProfile, User, UserWrite};
 use keyholder_foundation::{Secret, Timestamp};
+use keyholder_platform::{EnvFile, EnvFileError, FileError};
 use serde::Serialize;
 
 use super::access::Access;
@@ -18,7 +20,7 @@ use crate::TAG;
 use crate::declaration::{Declaration, NonInteractiveUser, Sink};
 use crate::error::{Error, While};
 use crate::estate::Estate;
-use crate::journal::{JournalError, Loan};
+use crate::journal::{Journal, JournalError, Loan};
 use crate::plan::Finding;
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::sink::SinkError;
@@ -68,6 +70,39 @@ pub struct Renewed {
     pub proved_in: Vec<String>,
     /// Why it could not be proved in the others, a sentence each.
     pub unproved: Vec<String>,
+}
+
+/// How the name of the file ends that keeps a new password until it stands in its place.
+const PENDING: &str = ".password.env";
+
+/// The people whose passwords a run from here was stopped in the midst of replacing, by their user names.
+///
+/// # Errors
+/// When the journal's folder, or a file in it, cannot be read.
+pub fn begun(journal: &Journal) -> Result<Vec<String>, Error> {
+    let folder = journal.folder();
+    let failed = |source| SinkError::File(FileError::Io { doing: "read", path: folder.to_path_buf(), source });
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(failed)?,
+    };
+    let mut people = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if !path.to_string_lossy().ends_with(PENDING) {
+            continue;
+        }
+        match EnvFile::read(&path) {
+            Ok(file) => people.extend(file.get(names::USERNAME).map(|name| name.value.expose().to_owned())),
+            // Brought to its place since the folder was listed.
+            Err(EnvFileError::File(error)) if error.is_missing() => {}
+            Err(error) => {
+                let (place, reason) = (path.display().to_string(), error.to_string());
+                return Err(SinkError::Foreign { place, reason }.into());
+            }
+        }
+    }
+    Ok(people)
 }
 
 impl Renewal {
@@ -123,7 +158,7 @@ impl Renewal {
     }
 
     fn pending_path(&self) -> std::path::PathBuf {
-        self.access.journal.folder().join(format!("{}.password.env", self.person.id))
+        self.access.journal.folder().join(format!("{}{PENDING}", self.person.id))
     }
 
     fn pending(&self) -> Result<PasswordFile, Error> {
@@ -287,7 +322,7 @@ impl Renewal {
         let path = self.pending_path();
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(SinkError::File(keyholder_platform::FileError::Io { doing: "remove", path, source }).into())
+                Err(SinkError::File(FileError::Io { doing: "remove", path, source }).into())
             }
             _ => Ok(()),
         }

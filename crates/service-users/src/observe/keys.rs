@@ -13,10 +13,12 @@ use crate::Administrator;
 use crate::declaration::Declaration;
 use crate::error::{Error, While};
 use crate::estate::Estate;
+use crate::journal::Journal;
 use crate::kept::{self, KeyKind, Registered};
 use crate::marks::{Labels, is_delivered};
 use crate::plan::{Finding, Found, find_registration};
 use crate::sink::{Kept, Key, SEALED, SecretSink, Sinks, WrittenFor};
+use crate::turns;
 
 /// How many held secrets are tried at once.
 const AT_ONCE: usize = 8;
@@ -28,6 +30,25 @@ pub struct SinkSeen {
     pub labels: Labels,
     /// What it holds.
     pub kept: KeySeen,
+    /// New ones that were made for it and are not known to be there: another machine's run may be about to bring them.
+    pub rivals: Vec<Rival>,
+}
+
+/// A credential that another machine's run may be about to bring to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rival {
+    /// What it is.
+    pub kind: KeyKind,
+    /// Its id in the registration.
+    pub key_id: KeyId,
+    /// From when on it works.
+    pub starts: Option<Timestamp>,
+}
+
+impl From<Registered<'_>> for Rival {
+    fn from(one: Registered<'_>) -> Self {
+        Self { kind: one.kind, key_id: one.key_id, starts: one.starts }
+    }
 }
 
 /// What a sink holds.
@@ -84,6 +105,7 @@ pub(super) async fn read(
         let seen = looking.look().await.unwrap_or_else(|error| SinkSeen {
             labels: Labels::unknown(sink),
             kept: KeySeen::Stopped(Box::new(Finding::sink(name, sink.place(), &error))),
+            rivals: Vec::new(),
         });
         ((name.clone(), *number), seen)
     });
@@ -103,6 +125,8 @@ struct Looking<'a> {
     /// Its client id, when its registration is another tenant's.
     abroad: Option<ClientId>,
     now: Timestamp,
+    /// What runs from here have left half done.
+    journal: Option<&'a Journal>,
 }
 
 impl<'a> Looking<'a> {
@@ -130,7 +154,8 @@ impl<'a> Looking<'a> {
             Some(Ok(Found::Abroad(client_id))) => (None, Some(client_id)),
             _ => (None, None),
         };
-        Self { name, sink, way, declared, abroad, now }
+        let journal = estate.to_borrow().map(|borrowing| &borrowing.journal);
+        Self { name, sink, way, declared, abroad, now, journal }
     }
 
     /// Looks into the sink; tries what should work.
@@ -173,7 +198,33 @@ impl<'a> Looking<'a> {
                 given => given,
             },
         };
-        Ok(SinkSeen { labels, kept })
+        let rivals = self.rivals(&labels, &kept)?;
+        Ok(SinkSeen { labels, kept, rivals })
+    }
+
+    /// What was made for the place after what it holds, is young, and is not of a run from here. Without a journal nothing
+    /// tells what is of runs from here.
+    fn rivals(&self, labels: &Labels, kept: &KeySeen) -> Result<Vec<Rival>, Error> {
+        let (Some(journal), Some(application), Some((administrator, _))) = (self.journal, self.declared, self.way)
+        else {
+            return Ok(Vec::new());
+        };
+        let held = match kept {
+            KeySeen::Key(held) => kept::of(application).find(|one| Some(one.key_id) == held.key_id),
+            _ => None,
+        };
+        // What a file held was lost: no run elsewhere is about to write to it, for the old one stays until it has.
+        if held.is_none() && self.sink.flags().is_some() {
+            return Ok(Vec::new());
+        }
+        let id = held.map(|held| held.key_id);
+        let undelivered = kept::of(application).filter(|one| labels.is_own(one, id) && Some(one.key_id) != id);
+        let undelivered = undelivered.filter(|one| match self.sink.gives_back() {
+            true => held.is_none_or(|held| one.starts > held.starts),
+            false => !is_delivered(application, one.key_id),
+        });
+        let left = turns::left(journal, &administrator.tenant(), application.app_id, self.sink)?;
+        Ok(left.strangers(undelivered, self.now).into_iter().map(Rival::from).collect())
     }
 
     fn foreign(&self, reason: &str) -> KeySeen {
@@ -198,15 +249,11 @@ impl<'a> Looking<'a> {
 
     /// A bare secret with its id and end, by what it begins with; a certificate tells which one it is.
     fn named(&self, mut key: Key, labels: &Labels) -> Key {
-        let begins = |credential: &Registered<'_>| {
-            credential.kind == KeyKind::Secret
-                && credential.hint.is_none_or(|hint| key.secret.expose().starts_with(hint))
-        };
         let known = match key.certificate() {
             Ok(Some(certificate)) => {
                 self.declared.and_then(|application| kept::registered(application, None, Some(certificate.facts())))
             }
-            _ => self.declared.and_then(|application| newest(application, labels, self.now, begins)),
+            _ => self.declared.and_then(|application| secret_of(application, labels, self.now, &key.secret)),
         };
         key.key_id = known.map(|known| known.key_id);
         key.expires = known.and_then(|known| known.ends).map(Timestamp::whole_seconds);
@@ -310,6 +357,18 @@ fn newest<'a>(
         .filter(|credential| credential.ends.is_none_or(|end| end > now))
         .filter(fits)
         .max_by_key(|credential| credential.ends)
+}
+
+/// Which one of a place's a bare secret is: by what it begins with, for the directory shows no more of it.
+pub(crate) fn secret_of<'a>(
+    application: &'a Application,
+    labels: &Labels,
+    now: Timestamp,
+    text: &Secret,
+) -> Option<Registered<'a>> {
+    newest(application, labels, now, |one| {
+        one.kind == KeyKind::Secret && one.hint.is_none_or(|hint| text.expose().starts_with(hint))
+    })
 }
 
 /// Whether the token service of the administrator's tenant takes a key.

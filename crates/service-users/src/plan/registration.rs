@@ -113,6 +113,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &str, user: &ApplicationUser) ->
     };
     if !matches!(found, Found::Abroad(_)) {
         secret::check_sinks(draft, name);
+        secret::check_rivals(draft, name, user);
         secret::check_rules(draft, name, user, application, directory);
     }
     if draft.findings.iter().skip(before).any(|finding| finding.severity == Severity::Stop) {

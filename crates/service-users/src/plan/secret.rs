@@ -88,6 +88,25 @@ pub(super) fn check_sinks(draft: &mut Draft<'_>, name: &str) {
     }
 }
 
+/// What other machines' runs are about to bring to the places for which something has to be made.
+pub(super) fn check_rivals(draft: &mut Draft<'_>, name: &str, user: &ApplicationUser) {
+    for (number, credential) in user.credentials.iter().enumerate() {
+        let kind = match credential {
+            Credential::Secret { .. } => KeyKind::Secret,
+            Credential::Certificate { .. } => KeyKind::Certificate,
+            Credential::Federated(_) => continue,
+        };
+        let Some(seen) = draft.seen.keys.get(&(name.to_owned(), number)) else { continue };
+        let is_made = why_made(draft, kind, &seen.kept).is_some();
+        // Where nothing is there yet both may come: what is left is not revoked.
+        let is_empty = seen.kept == KeySeen::Nothing;
+        if let Some(rival) = seen.rivals.first().filter(|_| is_made && !is_empty) {
+            let about = (rival.kind, rival.key_id, rival.starts);
+            draft.findings.push(Finding::on_its_way(name, seen.labels.place(), about));
+        }
+    }
+}
+
 /// What the declaration's policies say about a user's credentials.
 pub(super) fn check_policies(draft: &mut Draft<'_>, name: &str, user: &ApplicationUser) {
     let policies = &draft.declaration.policies;
@@ -193,18 +212,26 @@ pub(super) fn plan(
         Some(credential.key_id) != held && seen.labels.explain(credential) && !seen.labels.is_own(credential, held)
     };
     let elsewhere = all().filter(is_elsewhere).count();
+    let is_coming = |id: &KeyId| seen.rivals.iter().any(|rival| rival.key_id == *id);
+    let leaving = |change: Change, coming: &[KeyId]| {
+        coming.iter().fold(change, |change, id| {
+            change.because(format!("{id} is new: another run may be about to bring it there, so that it is left"))
+        })
+    };
     let make = |reason: Option<String>| {
         let change = match reason {
             Some(reason) => change.clone().because(reason),
             None => change.clone(),
         };
+        let (coming, ours): (Vec<KeyId>, Vec<KeyId>) = ours.iter().copied().partition(is_coming);
+        let change = leaving(change, &coming);
         let change = match sink {
             Some(sink @ (Sink::Command(_) | Sink::ManifestCommand { .. })) => {
                 change.because(format!("it goes to {}", sink.in_words()))
             }
             _ => change,
         };
-        let (credential, lifetime_seconds, replaces) = (number, lifetime.as_secs(), ours.clone());
+        let (credential, lifetime_seconds, replaces) = (number, lifetime.as_secs(), ours);
         let over = match &seen.kept {
             KeySeen::Anothers(client_id) => Some(*client_id),
             _ => None,
@@ -226,7 +253,9 @@ pub(super) fn plan(
             let label = all().find(|one| Some(one.key_id) == held).and_then(|one| one.name);
             let (overlapping, orphans): (Vec<KeyId>, Vec<KeyId>) =
                 ours.iter().partition(|id| Labels::replaces(label, **id));
-            let change = overlapping.iter().filter(|id| Some(**id) != held).fold(change.clone(), |change, id| {
+            let (coming, orphans): (Vec<KeyId>, Vec<KeyId>) = orphans.into_iter().partition(is_coming);
+            let change = leaving(change.clone(), &coming);
+            let change = overlapping.iter().filter(|id| Some(**id) != held).fold(change, |change, id| {
                 change.because(format!("{id}, which it replaces, still works: `keyholder rotate` revokes it"))
             });
             keep(change, key, number, &orphans)

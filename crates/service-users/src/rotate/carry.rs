@@ -3,19 +3,19 @@
 use keyholder_foundation::{ClientId, KeyId, Timestamp};
 use serde::Serialize;
 
-use super::standing::Standing;
+use super::standing::{Record, Standing};
 use super::turn::{self, Next, Turn};
 use super::{Aim, Manner, own, proof, used};
 use crate::Administrator;
 use crate::apply::keys::{self, Stays};
 use crate::apply::{Making, Replacing};
 use crate::error::Error;
-use crate::journal::{Journal, JournalError, Recorded};
+use crate::journal::Journal;
 use crate::kept::{self, KeyKind};
 use crate::observe::address;
-use crate::plan::Finding;
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::sink::Key;
+use crate::turns::{self, Taken};
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,34 +81,20 @@ pub async fn rotate(
     journal: &Journal,
     reporter: &dyn Reporter,
 ) -> Result<Rotated, Error> {
-    let is_ours = turn::is_ours(aim, journal)?;
-    let recorded = record(aim, journal)?;
-    let outcome = under_lock(aim, manner, is_ours, reporter).await;
-    // What may be half done is this machine's to finish; what surely is not needs no record.
-    let is_over = match &outcome {
-        Ok(_) => true,
-        Err(Error::Stopped(_) | Error::Sink(_)) => !is_ours,
-        Err(_) => false,
-    };
-    if is_over {
-        recorded.strike()?;
+    let taken = turns::take(journal, aim.administrator, (&aim.name, aim.client_id), aim.sink)?;
+    let outcome = under_lock(aim, manner, &taken, reporter).await;
+    // Once the old ones are revoked nothing is half done, nor does anybody's use of the new one matter.
+    taken.end(outcome, |rotated, notes| rotated.came != Came::Replaced && !notes.is_empty())
+}
+
+async fn under_lock(aim: &Aim<'_>, manner: Manner, taken: &Taken, reporter: &dyn Reporter) -> Result<Rotated, Error> {
+    let now = || aim.administrator.now();
+    let standing = Standing::read(aim, Record::Of(taken), reporter).await?;
+    let turn = turn::of(aim, manner, &standing, &taken.notes()?)?;
+    if standing.held.and_then(|id| standing.find(id)).is_some_and(|held| own::is_own(aim, &held)) {
+        // This run itself is signed in with it.
+        taken.note_sign_in(now())?;
     }
-    outcome
-}
-
-fn record(aim: &Aim<'_>, journal: &Journal) -> Result<Recorded, Error> {
-    journal.record(turn::loan(aim)?, aim.administrator.now()).map_err(|error| match error {
-        JournalError::InUse { .. } => {
-            let who = "it runs on this machine";
-            Error::Stopped(vec![Finding::rotation_under_way(&aim.name, aim.sink.place(), who)])
-        }
-        error => error.into(),
-    })
-}
-
-async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn Reporter) -> Result<Rotated, Error> {
-    let standing = Standing::read(aim, reporter).await?;
-    let turn = turn::of(aim, manner, &standing, is_ours)?;
     let mut rotated = Rotated {
         name: turn.name.clone(),
         client_id: turn.client_id,
@@ -137,6 +123,7 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
             Some(key) if manner.wait_for_use.is_some() => Some(key.clone()),
             Some(key) => {
                 rotated.proved_in.clone_from(&turn.proved_in);
+                taken.note_sign_in(now())?;
                 proof::prove(aim.administrator, &aim.name, key, &aim.orgs, reporter).await?;
                 Some(key.clone())
             }
@@ -144,7 +131,12 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
             None => None,
         },
         Next::Replace => {
-            let key = make(aim, &turn, &standing, reporter).await?;
+            let begun = now();
+            let key = make(aim, (&turn, taken), &standing, reporter).await?;
+            if begun.plus(used::OWN / 2) < now() {
+                // It took so long that what comes next may not be told by its age.
+                taken.note_sign_in(now())?;
+            }
             rotated.changed = true;
             rotated.proved_in.clone_from(&turn.proved_in);
             rotated.id = key.key_id;
@@ -164,8 +156,9 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
     }
     if let (Some(at_most), Some(id)) = (manner.wait_for_use, rotated.id) {
         // From the end of the proof on, or from when an earlier run may have made it.
-        let made = standing.find(id).and_then(|one| one.starts).unwrap_or(aim.administrator.now());
-        rotated.used = used::wait(aim, (id, made), &turn.revokes, at_most, reporter).await?;
+        let made = standing.find(id).and_then(|one| one.starts).unwrap_or(now());
+        let own = Some(made).max(taken.notes()?.signed_in()).unwrap_or(made);
+        rotated.used = used::wait(aim, (id, own), &turn.revokes, at_most, reporter).await?;
         if rotated.used.is_none() {
             rotated.came = Came::Unused;
             rotated.overlapping = turn.revokes;
@@ -174,7 +167,7 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
         }
     }
     let stays = rotated.id.filter(|_| turn.kind == KeyKind::Certificate);
-    let removed = revoke(aim, &standing, (stays, key.as_ref()), &turn.revokes).await?;
+    let removed = revoke(aim, (&standing, taken), (stays, key.as_ref()), &turn.revokes).await?;
     for id in &turn.revokes {
         let Some(one) = standing.find(*id) else { continue };
         let subject = format!("{} {id} of `{}`", one.kind.noun(), aim.name);
@@ -189,7 +182,12 @@ async fn under_lock(aim: &Aim<'_>, manner: Manner, is_ours: bool, reporter: &dyn
 }
 
 /// Makes the new one, proves it everywhere and writes it to its place.
-async fn make(aim: &Aim<'_>, turn: &Turn, standing: &Standing, reporter: &dyn Reporter) -> Result<Key, Error> {
+async fn make(
+    aim: &Aim<'_>,
+    (turn, taken): (&Turn, &Taken),
+    standing: &Standing,
+    reporter: &dyn Reporter,
+) -> Result<Key, Error> {
     let application = &standing.application;
     let address = address(aim.administrator, aim.url, application.app_id)?;
     let known: Vec<KeyId> = kept::of(application).map(|one| one.key_id).collect();
@@ -200,6 +198,7 @@ async fn make(aim: &Aim<'_>, turn: &Turn, standing: &Standing, reporter: &dyn Re
         application,
         address: &address,
         replacing: Some(Replacing { id: turn.replaces, orgs: &aim.orgs, known: &known }),
+        turn: Some(taken),
     };
     match turn.kind {
         KeyKind::Secret => making.secret(turn.lifetime, aim.sink, None).await,
@@ -210,13 +209,14 @@ async fn make(aim: &Aim<'_>, turn: &Turn, standing: &Standing, reporter: &dyn Re
 /// Takes the old ones from the registration; how many were there. What the place holds stays, a certificate by its id.
 async fn revoke(
     aim: &Aim<'_>,
-    standing: &Standing,
+    (standing, taken): (&Standing, &Taken),
     (stays, key): (Option<KeyId>, Option<&Key>),
     ids: &[KeyId],
 ) -> Result<usize, Error> {
     let mut caller: Administrator = aim.administrator.clone();
     let is_own = ids.iter().filter_map(|id| standing.find(*id)).any(|one| own::is_own(aim, &one));
     if let (true, Some(key)) = (is_own, key) {
+        taken.note_sign_in(caller.now())?;
         caller = own::signed_in_anew(&caller, key).await?;
     }
     keys::remove(&caller, &standing.application, stays.map(Stays::Shown), ids).await

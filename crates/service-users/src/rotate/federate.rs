@@ -12,9 +12,11 @@ use crate::apply::keys;
 use crate::credentials::{Wanted, add, registration};
 use crate::declaration::Federation;
 use crate::error::{Error, While};
+use crate::journal::Journal;
 use crate::kept;
 use crate::plan::Finding;
 use crate::report::{Event, Outcome, Reporter, Step};
+use crate::turns;
 
 /// How far back the log is asked for a sign-in.
 const BACK: Duration = Duration::from_secs(24 * 60 * 60);
@@ -80,9 +82,10 @@ pub async fn federate(
     who: &str,
     (federation, goes): (Federation, &[KeyId]),
     (manner, without_proof): (Manner, bool),
+    journal: &Journal,
     reporter: &dyn Reporter,
 ) -> Result<Federated, Error> {
-    let added = add(administrator, who, Wanted::Federated(federation), reporter).await?;
+    let added = add(administrator, who, Wanted::Federated(federation), journal, reporter).await?;
     let (found, application) = registration(administrator, who).await?;
     let id = added.id.map(ObjectId);
     let mut federated = Federated {
@@ -114,7 +117,9 @@ pub async fn federate(
             return Ok(federated);
         }
     }
-    let removed = keys::remove(administrator, &application, None, goes).await?;
+    let taken = turns::take_of(journal, administrator, (&found.name, &application), goes)?;
+    let removed = keys::remove(administrator, &application, None, goes).await;
+    let removed = turns::end_all(taken, goes, removed)?;
     federated.changed |= removed > 0;
     for id in goes {
         let subject = format!("secret or certificate {id} of `{}`", found.name);

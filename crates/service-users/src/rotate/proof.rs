@@ -6,11 +6,12 @@ use keyholder_foundation::Secret;
 
 use crate::Administrator;
 use crate::apply::{Making, Replacing};
+use crate::credentials::read_again;
 use crate::error::{Error, While};
 use crate::kept;
 use crate::marks::Labels;
 use crate::observe::sign_in;
-use crate::patience::{key_not_seen, object_not_seen};
+use crate::patience::key_not_seen;
 use crate::plan::Finding;
 use crate::report::{Event, Outcome, Reporter, Step};
 use crate::sink::{Kept, Key, SecretSink, SinkError};
@@ -25,18 +26,7 @@ pub(crate) async fn refuse_rival(
     key: &Key,
     replacing: Replacing<'_>,
 ) -> Result<(), Error> {
-    let administrator = making.administrator;
-    let read = making
-        .patience()
-        .wait_for(
-            "the directory to show the registration",
-            &administrator.http,
-            making.reporter,
-            object_not_seen,
-            || administrator.graph.application_at(making.application.id),
-        )
-        .await;
-    let there = read.while_doing(|| format!("read the registration of `{}` again", making.name))?;
+    let there = read_again(making.administrator, (making.name, making.application.id), making.reporter).await?;
     let labels = Labels::of(sink)?;
     let is_rival = |one: &kept::Registered<'_>| {
         Some(one.key_id) != key.key_id && !replacing.known.contains(&one.key_id) && labels.is_own(one, None)

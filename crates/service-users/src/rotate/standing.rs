@@ -5,13 +5,15 @@ use keyholder_foundation::{KeyId, Timestamp};
 
 use super::Aim;
 use crate::certificate;
-use crate::error::{Error, While};
+use crate::credentials::read_again;
+use crate::error::Error;
+use crate::journal::Journal;
 use crate::kept::{self, KeyKind, Registered};
 use crate::marks::{Labels, is_delivered};
 use crate::observe::{address, sign_in};
-use crate::patience::object_not_seen;
 use crate::report::Reporter;
 use crate::sink::{Kept, Key, SEALED, SinkError};
+use crate::turns::{self, Taken};
 
 /// The waits before each further look at a directory that does not show yet what the place holds, in seconds.
 const WAITS: [u64; 5] = [1, 2, 4, 8, 15];
@@ -36,26 +38,42 @@ pub(super) struct Standing {
     pub(super) now: Timestamp,
 }
 
+/// Where it is written down that this machine signs in with what a place holds: in the report on sign-ins it would look
+/// like somebody else.
+#[derive(Clone, Copy)]
+pub(super) enum Record<'a> {
+    /// In the record of this run.
+    Of(&'a Taken),
+    /// In one of its own, for who only looks.
+    In(&'a Journal),
+}
+
+impl Record<'_> {
+    fn note_sign_in(self, aim: &Aim<'_>) -> Result<(), Error> {
+        let now = aim.administrator.now();
+        match self {
+            Self::Of(turn) => turn.note_sign_in(now),
+            // What was made for it has an id to go by; what was not replaces nothing.
+            Self::In(_) if aim.sink.place_id()?.is_none() => Ok(()),
+            // It is left as it is: only a run that finishes strikes it out.
+            Self::In(journal) => {
+                turns::take(journal, aim.administrator, (&aim.name, aim.client_id), aim.sink)?.note_sign_in(now)
+            }
+        }
+    }
+}
+
 impl Standing {
     /// Looks. A directory that does not show yet what the place holds, and what still lets somebody in, is waited for.
-    pub(super) async fn read(aim: &Aim<'_>, reporter: &dyn Reporter) -> Result<Self, Error> {
+    pub(super) async fn read(aim: &Aim<'_>, record: Record<'_>, reporter: &dyn Reporter) -> Result<Self, Error> {
         let administrator = aim.administrator;
         let mut waits = WAITS.iter();
         loop {
-            let doing = || format!("read the registration of `{}`", aim.name);
-            let read = administrator
-                .patience
-                .wait_for(
-                    "the directory to know the registration",
-                    &administrator.http,
-                    reporter,
-                    object_not_seen,
-                    || administrator.graph.application_at(aim.registration),
-                )
-                .await;
-            let standing = Self::of(aim, read.while_doing(doing)?).await?;
+            let standing =
+                Self::of(aim, read_again(administrator, (&aim.name, aim.registration), reporter).await?).await?;
             let unlisted = standing.key.as_ref().filter(|_| standing.held.is_none());
             let Some((key, wait)) = unlisted.zip(waits.next()) else { return Ok(standing) };
+            record.note_sign_in(aim)?;
             if sign_in(administrator, key).await.is_err() {
                 return Ok(standing);
             }
@@ -92,9 +110,15 @@ impl Standing {
                 let held = match certificate::facts_of(&text) {
                     Some(facts) => kept::registered(&application, None, Some(&facts)),
                     // By what it begins with: the directory shows no more of a secret.
-                    None => newest(own(None).filter(|one| {
-                        one.kind == KeyKind::Secret && one.hint.is_none_or(|hint| text.expose().starts_with(hint))
-                    })),
+                    None => {
+                        let is_secret = |one: &Registered<'_>| one.kind == KeyKind::Secret;
+                        let begins = |hint: &str| text.expose().starts_with(hint);
+                        let own = own(None).filter(|one| is_secret(one) && one.hint.is_none_or(begins));
+                        // In a copied file it is another place's.
+                        let others = || kept::of(&application).filter(|one| labels.other_place(one).is_some());
+                        let others = || others().filter(|one| is_secret(one) && one.hint.is_some_and(begins));
+                        newest(own).or_else(|| newest(others()))
+                    }
                 };
                 let address = address(aim.administrator, aim.url, application.app_id)?;
                 (held, Some(Key { secret: text, key_id: held.map(|held| held.key_id), ..address }))
@@ -149,6 +173,6 @@ impl Standing {
     }
 }
 
-fn newest<'a>(all: impl Iterator<Item = Registered<'a>>) -> Option<Registered<'a>> {
+pub(super) fn newest<'a>(all: impl Iterator<Item = Registered<'a>>) -> Option<Registered<'a>> {
     all.max_by_key(|one| (one.starts, one.ends))
 }

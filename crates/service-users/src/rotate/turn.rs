@@ -5,19 +5,18 @@ use std::time::Duration;
 use keyholder_foundation::{ClientId, KeyId, Timestamp};
 use serde::Serialize;
 
-use super::standing::Standing;
+use super::standing::{Record, Standing, newest};
 use super::{Aim, Manner, Overlap, own};
 use crate::error::Error;
-use crate::journal::{Journal, Loan};
+use crate::journal::{Journal, Notes};
 use crate::kept::{self, KeyKind, Registered};
 use crate::plan::Finding;
 use crate::report::Reporter;
+use crate::shell::for_shell;
+use crate::turns;
 
 /// How long a new one works when neither the caller nor the old one says.
 const USUAL: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// A credential that its place does not hold, and that is younger than this, may be on its way there: longer than the
-/// directory's replication is waited for and a program may take.
-const YOUNG: Duration = Duration::from_secs(15 * 60);
 
 /// What is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -87,44 +86,40 @@ pub struct Turn {
 /// # Errors
 /// [`Error::Stopped`] with what stands in the way, and what the services and the place said.
 pub async fn look(aim: &Aim<'_>, manner: Manner, journal: &Journal, reporter: &dyn Reporter) -> Result<Turn, Error> {
-    let is_ours = is_ours(aim, journal)?;
-    let standing = Standing::read(aim, reporter).await?;
-    of(aim, manner, &standing, is_ours)
+    // A run that ends meanwhile takes its record with it.
+    let left = turns::left(journal, &aim.administrator.tenant(), aim.client_id, aim.sink)?;
+    let standing = Standing::read(aim, Record::In(journal), reporter).await?;
+    of(aim, manner, &standing, &left)
 }
 
-/// The record of the rotation of a credential. A place that has no id yet gets one.
-pub(super) fn loan(aim: &Aim<'_>) -> Result<Loan, Error> {
-    let place = format!("{} {}", aim.sink.claim_place_id()?, aim.sink.place());
-    Ok(Loan::Rotation { tenant: aim.administrator.tenant(), owner: aim.client_id.0, place })
-}
-
-/// Whether a run from here was stopped in the midst of it.
-pub(super) fn is_ours(aim: &Aim<'_>, journal: &Journal) -> Result<bool, Error> {
-    if aim.sink.place_id()?.is_none() {
-        return Ok(false);
-    }
-    let loan = loan(aim)?;
-    Ok(journal.all()?.iter().any(|(known, _)| known.is_same(&loan)))
-}
-
-pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bool) -> Result<Turn, Error> {
+/// What there is to do, given what earlier runs from here have `left` half done.
+pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, left: &Notes) -> Result<Turn, Error> {
     let stopped = |finding| Err(Error::Stopped(vec![finding]));
     let is_absent = standing.held.is_none() && aim.is_declared;
-    if !is_ours
-        && !is_absent
-        && let Some(rival) = young(standing)
-    {
-        let since = rival.starts.map(|start| format!(", made at {start}")).unwrap_or_default();
-        let who = format!("the {} {} is new and not in it yet{since}", rival.kind.noun(), rival.key_id);
-        return stopped(Finding::rotation_under_way(&aim.name, aim.sink.place(), &who));
+    let undelivered = standing.newer.iter().filter_map(|id| standing.find(*id));
+    let rival = newest(left.strangers(undelivered, standing.now).into_iter()).filter(|_| !is_absent);
+    if let Some(rival) = rival {
+        return stopped(Finding::on_its_way(&aim.name, aim.sink.place(), (rival.kind, rival.key_id, rival.starts)));
     }
     if is_absent && let Some(lost) = standing.elsewhere() {
         return stopped(Finding::place_is_empty(&aim.name, aim.sink.place(), &shown(&lost)));
     }
     let held = standing.held.and_then(|id| standing.find(id));
+    // What it was made for may be there still, with programs that sign in with it.
+    let elsewhere = held.and_then(|held| Some((held, standing.labels.other_place(&held)?)));
+    if let Some((held, label)) = elsewhere
+        && aim.replaces != Some(held.key_id)
+    {
+        let client_id = aim.client_id.to_string();
+        // The name that is declared need not be the application's.
+        let who = if aim.is_declared { client_id } else { for_shell(&aim.name) };
+        let flags = aim.sink.flags().unwrap_or_else(|| "--save-...".to_owned());
+        let about = (held.kind, held.key_id, label);
+        return stopped(Finding::of_another_place((&aim.name, &who), (aim.sink.place(), &flags), about));
+    }
     let replaced = standing.replaced().map(|one| one.key_id);
     // However long the old one is left, the one there is replaced in its turn.
-    let in_overlap = held.is_none_or(|held| !is_due_again(&held, manner.due, standing.now));
+    let in_overlap = elsewhere.is_none() && held.is_none_or(|held| !is_due_again(&held, manner.due, standing.now));
     let mut turn = Turn {
         name: aim.name.clone(),
         client_id: aim.client_id,
@@ -173,8 +168,8 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, is_ours: bo
         if let Some(id) = missing {
             return stopped(Finding::no_such_credential(&aim.name, &id.to_string()));
         }
-        let newest = before.iter().filter_map(|id| standing.find(*id)).max_by_key(|one| one.starts);
-        let Some(old) = held.or(newest) else {
+        let last = before.iter().filter_map(|id| standing.find(*id)).max_by_key(|one| one.starts);
+        let Some(old) = held.or(last) else {
             let all: Vec<String> = kept::of(&standing.application).map(|one| shown(&one)).collect();
             return stopped(Finding::nothing_to_replace(&aim.name, aim.sink.place(), &all));
         };
@@ -219,12 +214,6 @@ fn refuse_several(aim: &Aim<'_>, standing: &Standing) -> Result<(), Error> {
     }
     let all: Vec<String> = standing.handed.iter().filter_map(|id| standing.find(*id)).map(|one| shown(&one)).collect();
     Err(Error::Stopped(vec![Finding::several_handed(&aim.name, aim.sink.place(), &all)]))
-}
-
-/// One for the same place that may be on its way there.
-fn young(standing: &Standing) -> Option<Registered<'_>> {
-    let newer = standing.newer.iter().filter_map(|id| standing.find(*id));
-    newer.max_by_key(|one| one.starts).filter(|one| one.starts.is_some_and(|start| start.plus(YOUNG) > standing.now))
 }
 
 /// When the old one goes, given since when the new one is there; nothing for open.

@@ -9,9 +9,9 @@ use super::Aim;
 use crate::error::{Error, While};
 use crate::report::Reporter;
 
-/// How long after a credential was made sign-ins with it may be this command's own: longer than it waits for the
-/// token service to know it, once for itself and once for all.
-const OWN: Duration = Duration::from_secs(15 * 60);
+/// How long after a credential was made, or after this machine was about to sign in with it, sign-ins with it may be this
+/// command's own: longer than it waits for the token service to know it, once for itself and once for all.
+pub(super) const OWN: Duration = Duration::from_secs(15 * 60);
 /// How much later than the old one the new one has to be used. A token is good for 90 minutes at most, so that who is at
 /// work with the old one signs in again within that; others who look at the new one, such as `plan`, do not hide it.
 const QUIET: Duration = Duration::from_secs(90 * 60);
@@ -23,7 +23,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_se
 /// while before it; nothing when the time is over.
 pub(super) async fn wait(
     aim: &Aim<'_>,
-    (key, made): (KeyId, Timestamp),
+    (key, own): (KeyId, Timestamp),
     old: &[KeyId],
     at_most: Duration,
     reporter: &dyn Reporter,
@@ -31,16 +31,16 @@ pub(super) async fn wait(
     let administrator = aim.administrator;
     let ask = || async {
         let all = administrator.graph.credential_sign_ins(aim.client_id).await?;
-        Ok(taken_up(all.get(&key).copied(), made, old.iter().filter_map(|id| all.get(id).copied())))
+        Ok(taken_up(all.get(&key).copied(), own, old.iter().filter_map(|id| all.get(id).copied())))
     };
     let what = "a sign-in of somebody else's with the new credential";
     let seen = until_seen(&administrator.http, (what, at_most), reporter, ask).await;
     seen.while_doing(|| format!("read when the credentials of `{}` were used last", aim.name))
 }
 
-/// When the new one was used, if that says that nobody needs the old ones.
-fn taken_up(used: Option<Timestamp>, made: Timestamp, mut old: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
-    used.filter(|used| *used > made.plus(OWN) && old.all(|last| last.plus(QUIET) <= *used))
+/// When the new one was used, if that says that nobody needs the old ones; given when it was this command's own last.
+fn taken_up(used: Option<Timestamp>, own: Timestamp, mut old: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
+    used.filter(|used| *used > own.plus(OWN) && old.all(|last| last.plus(QUIET) <= *used))
 }
 
 /// Asks again and again until something is seen, for so long at most.

@@ -11,6 +11,7 @@ use keyholder_platform::{EnvFileError, FileError, env_file, regular_file};
 use super::place::{PlaceFile, remove_file};
 use super::{Answer, FileSink, Kept, Key, SecretSink, SinkError, answer, check_file, variables, variables_of};
 use crate::kept::KeyKind;
+use crate::shell::for_shell;
 
 /// An environment file of mode 0600.
 ///
@@ -261,6 +262,10 @@ impl SecretSink for EnvFileSink {
 
     fn save_over<'a>(&'a self, key: &'a Key, gone: Option<ClientId>) -> Answer<'a, ()> {
         answer(self.save_over(key, gone))
+    }
+
+    fn flags(&self) -> Option<String> {
+        Some(format!("--save-env {}", for_shell(&self.place)))
     }
 
     fn remove(&self) -> Answer<'_, bool> {

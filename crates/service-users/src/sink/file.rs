@@ -7,6 +7,7 @@ use keyholder_platform::{FileError, is_private, read_bounded, regular_file, writ
 
 use super::place::{PlaceFile, remove_file};
 use super::{Answer, Kept, Key, SecretSink, SinkError, answer, check_file};
+use crate::shell::for_shell;
 
 /// Longest file, in bytes: a key of 4096 bits with a chain of certificates fits.
 const LIMIT: u64 = 64 * 1024;
@@ -165,6 +166,10 @@ impl SecretSink for FileSink {
 
     fn save_over<'a>(&'a self, key: &'a Key, gone: Option<ClientId>) -> Answer<'a, ()> {
         answer(self.save_over(key, gone))
+    }
+
+    fn flags(&self) -> Option<String> {
+        Some(format!("--save-secret {}", for_shell(&self.place)))
     }
 
     fn remove(&self) -> Answer<'_, bool> {

@@ -11,6 +11,7 @@ use super::place::{PlaceFile, remove_file};
 use super::{Answer, Kept, Key, SecretSink, SinkError, answer, check_file, key_of, variables_of};
 use crate::declaration::KubernetesSecret;
 use crate::kept::KeyKind;
+use crate::shell::for_shell;
 
 /// Longest manifest that is read, in bytes; the API server takes no Secret of more than 1 MiB.
 const LIMIT: u64 = 1 << 20;
@@ -153,6 +154,10 @@ impl SecretSink for KubernetesSink {
 
     fn save_over<'a>(&'a self, key: &'a Key, gone: Option<ClientId>) -> Answer<'a, ()> {
         answer(self.save_over(key, gone))
+    }
+
+    fn flags(&self) -> Option<String> {
+        Some(format!("--save-kubernetes {} --kubernetes-secret {}", for_shell(&self.place), self.secret))
     }
 
     fn is_carried_on_by_hand(&self) -> bool {

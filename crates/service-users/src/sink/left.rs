@@ -67,7 +67,7 @@ pub(crate) fn holds_key_of(kept: &Kept, application: ClientId) -> bool {
 }
 
 /// Whether a path begins as those of shares and devices do.
-fn is_of_the_network(path: &Path) -> bool {
+pub(crate) fn is_of_the_network(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let mut start = text.chars().take(2);
     let mut is_slash = || start.next().is_some_and(|c| c == '/' || c == '\\');

@@ -98,7 +98,7 @@ fn fingerprint(id: &str, text: &Secret) -> String {
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.len() == PLACE_ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

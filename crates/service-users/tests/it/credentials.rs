@@ -15,7 +15,7 @@ async fn more(world: &World, certificate: bool) -> Result<Added, Error> {
     let sink = EnvFileSink::new(&world.env_path()).unwrap();
     let (lifetime, sink): (_, &dyn SecretSink) = (LIFETIME, &sink);
     let wanted = if certificate { Wanted::Certificate { lifetime, sink } } else { Wanted::Secret { lifetime, sink } };
-    add(&administrator, NAME, wanted, &|_: &keyholder_service_users::Event| {}).await
+    add(&administrator, NAME, wanted, &world.journal(), &|_: &keyholder_service_users::Event| {}).await
 }
 
 async fn held(world: &World) -> Vec<(String, uuid::Uuid)> {
@@ -65,7 +65,8 @@ async fn s08_one_that_does_not_work_leaves_the_file_as_it_was() {
     let (before, there) = (std::fs::read_to_string(world.env_path()).unwrap(), held(&world).await);
     world.state().barred = Some("AADSTS7000112: Application is disabled.");
     let error = more(&world, false).await.unwrap_err();
-    assert!(matches!(&error, Error::Service { source, .. } if source.aadsts() == Some(7_000_112)), "{error:?}");
+    let Error::Undone { source, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(&**source, Error::Service { source, .. } if source.aadsts() == Some(7_000_112)), "{error:?}");
     assert_eq!(std::fs::read_to_string(world.env_path()).unwrap(), before);
     assert_eq!(held(&world).await, there, "the new one is removed again");
 }
@@ -78,11 +79,18 @@ async fn s07_a_certificate_that_the_directory_keeps_is_no_removed_one() {
     world.state().keeps_certificates = true;
     let administrator = world.administrator().await.unwrap();
     let found = look(&administrator, NAME, &id.to_string(), false).await.unwrap();
-    let error = revoke(&administrator, found, &|_: &keyholder_service_users::Event| {}).await.unwrap_err();
+    let error =
+        revoke(&administrator, found, &world.journal(), &|_: &keyholder_service_users::Event| {}).await.unwrap_err();
     assert!(error.to_string().contains(&id.to_string()) && !error.hints().is_empty(), "{error}");
     world.state().keeps_certificates = false;
     let found = look(&administrator, NAME, &id.to_string(), false).await.unwrap();
-    assert_eq!(revoke(&administrator, found, &|_: &keyholder_service_users::Event| {}).await.unwrap().left_working, 1);
+    assert_eq!(
+        revoke(&administrator, found, &world.journal(), &|_: &keyholder_service_users::Event| {})
+            .await
+            .unwrap()
+            .left_working,
+        1
+    );
 }
 
 #[tokio::test]
@@ -99,7 +107,7 @@ async fn s07_revoking_one_can_be_killed_at_every_request() {
             let administrator =
                 administrator.map_err(|source| Error::Service { doing: "connect".to_owned(), source })?;
             let found = look(&administrator, NAME, &id.to_string(), false).await?;
-            revoke(&administrator, found, &|_: &keyholder_service_users::Event| {}).await
+            revoke(&administrator, found, &world.journal(), &|_: &keyholder_service_users::Event| {}).await
         };
         let (undisturbed, id) = begun().await;
         let before = undisturbed.state().requests.len();

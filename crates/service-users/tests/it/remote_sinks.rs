@@ -56,7 +56,7 @@ async fn more(world: &World, certificate: bool, sink: &Sink, means: &Means) -> R
     let sink = open_sink(sink, Some(means)).unwrap();
     let (lifetime, sink): (_, &dyn SecretSink) = (LIFETIME, sink.as_ref());
     let wanted = if certificate { Wanted::Certificate { lifetime, sink } } else { Wanted::Secret { lifetime, sink } };
-    add(&administrator, NAME, wanted, &|_: &Event| {}).await
+    add(&administrator, NAME, wanted, &world.journal(), &|_: &Event| {}).await
 }
 
 async fn held(world: &World) -> Vec<uuid::Uuid> {

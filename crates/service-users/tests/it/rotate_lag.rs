@@ -233,7 +233,8 @@ async fn s08_certificates_of_several_places_are_replaced_in_a_directory_that_lag
         let lifetime = Duration::from_secs(30 * 24 * 60 * 60);
         for sink in &places[1..] {
             let wanted = Wanted::Certificate { lifetime, sink: sink.as_ref() };
-            add(&administrator, "orders", wanted, &|_: &Event| {}).await.unwrap();
+            let journal = Journal::new(case.folder.path().join("journal"));
+            add(&administrator, "orders", wanted, &journal, &|_: &Event| {}).await.unwrap();
         }
         case.world.advance(Duration::from_secs(60 * 60));
         let before = case.there().await;

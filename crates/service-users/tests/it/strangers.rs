@@ -279,11 +279,12 @@ async fn somebody_elses_federated_credential_is_not_written_over() {
     for wanted in
         [federation("main"), Federation { name: "new".to_owned(), audience: "api://x".to_owned(), ..about.clone() }]
     {
-        let error = add(&administrator, MALLORY, Wanted::Federated(wanted), &nothing).await.unwrap_err();
+        let error =
+            add(&administrator, MALLORY, Wanted::Federated(wanted), &world.journal(), &nothing).await.unwrap_err();
         assert_eq!(crate::path::stopped_by(&error), "foreignFederation");
         assert_eq!(world.state().federations[MALLORY], std::slice::from_ref(&theirs));
     }
-    let added = add(&administrator, MALLORY, Wanted::Federated(about), &nothing).await.unwrap();
+    let added = add(&administrator, MALLORY, Wanted::Federated(about), &world.journal(), &nothing).await.unwrap();
     assert!(!added.changed, "what is as wanted is nobody's business to change: {added:?}");
     assert_eq!(world.state().federations[MALLORY], [theirs]);
 }

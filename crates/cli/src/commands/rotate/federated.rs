@@ -36,7 +36,8 @@ pub(super) async fn run(here: &Here, arguments: &Rotate, who: &str, printer: Pri
     confirm(arguments.yes, "a credential is to be replaced for good", printer).await?;
     printer.line("");
     let lines = Lines::of_changes(printer, false);
-    let done = federate(administrator, who, (federation, &goes), (manner, arguments.without_proof), &lines).await?;
+    let manner = (manner, arguments.without_proof);
+    let done = federate(administrator, who, (federation, &goes), manner, &here.journal, &lines).await?;
     let mut document = json!({"changed": done.changed, "federated": done, "steps": lines.events()});
     let failed = (!done.left.is_empty()).then(|| {
         let message = format!("no sign-in of `{who}` with a token of that issuer was seen yet: what it replaces works on");

@@ -2,7 +2,7 @@
 
 use keyholder_client::CredentialChoice;
 use keyholder_foundation::WallClock;
-use keyholder_service_users::non_interactive::{PasswordSeen, Renewal, Renewed};
+use keyholder_service_users::non_interactive::{PasswordSeen, Renewal, Renewed, begun};
 
 use super::{Stopped, words};
 use crate::args::Rotate;
@@ -20,13 +20,24 @@ pub(super) async fn of_declared(
 ) -> Vec<(Renewal, bool)> {
     let (estate, declaration) = (declared.estate(), declared.declaration());
     let mut all = Vec::new();
-    if arguments.due.is_some() && arguments.passwords_older_than.is_none() {
-        return all;
-    }
+    // A password has no end. What was begun is finished all the same: its place may hold one that lets nobody in.
+    let only_begun = arguments.due.is_some() && arguments.passwords_older_than.is_none();
+    let journal = estate.to_borrow().map(|borrowing| &borrowing.journal).filter(|_| only_begun);
+    let begun = match journal.map_or(Ok(Vec::new()), begun) {
+        Ok(begun) => begun,
+        Err(error) => {
+            stopped.push(("a non-interactive user".to_owned(), error.into()));
+            return all;
+        }
+    };
+    let is_begun = |user_name: &str| begun.iter().any(|name| name.eq_ignore_ascii_case(user_name));
     let callers = || estate.orgs().filter_map(|(_, org)| org.ok());
     let now = callers().next().map(|caller| caller.http.clock().now());
     for (name, user) in &declaration.non_interactive_users {
         if arguments.who.as_ref().is_some_and(|who| name != who && user.user_name != *who) {
+            continue;
+        }
+        if only_begun && !is_begun(&user.user_name) {
             continue;
         }
         let is_caller = callers().any(|caller| match &caller.connection.credential {
@@ -42,11 +53,12 @@ pub(super) async fn of_declared(
         }
         match Renewal::of(estate, declaration, (name, user)).await {
             Ok(renewal) => {
-                let is_old = arguments.passwords_older_than.is_none_or(|age| match (renewal.set(), now) {
-                    (Some(set), Some(now)) => set.plus(age) <= now,
-                    // Where nobody tells, it is taken for old.
-                    _ => true,
-                });
+                let is_old = !only_begun
+                    && arguments.passwords_older_than.is_none_or(|age| match (renewal.set(), now) {
+                        (Some(set), Some(now)) => set.plus(age) <= now,
+                        // Where nobody tells, it is taken for old.
+                        _ => true,
+                    });
                 all.push((renewal, is_old));
             }
             Err(error) => stopped.push((name.clone(), error.into())),

@@ -1,8 +1,9 @@
 //! What stands in the way of replacing or revoking a credential.
 
-use keyholder_foundation::KeyId;
+use keyholder_foundation::{KeyId, Timestamp};
 
 use super::{Finding, Severity};
+use crate::kept::KeyKind;
 
 impl Finding {
     /// Neither an id nor the name of one of the application's federated credentials.
@@ -61,13 +62,56 @@ impl Finding {
         Self::new(Severity::Stop, "whichToReplace", name, message).hint("say which one goes: `--replaces ID`")
     }
 
-    /// Another run is replacing the same credential.
+    /// Another run is at the same credential.
     pub(crate) fn rotation_under_way(name: &str, place: &str, who: &str) -> Self {
-        let message = format!("the credential of `{name}` in `{place}` is being replaced by another run: {who}");
+        let message =
+            format!("the credential of `{name}` in `{place}` is being made, replaced or revoked by another run: {who}");
         Self::new(Severity::Stop, "rotationUnderWay", name, message).hint(
             "nothing was changed: wait until that run, and a program that it has started, has ended; one that was stopped is finished by running it again \
              where it ran, or from anywhere a quarter of an hour later",
         )
+    }
+
+    /// One that is new, for a place that does not hold it yet.
+    pub(crate) fn on_its_way(name: &str, place: &str, (kind, id, starts): (KeyKind, KeyId, Option<Timestamp>)) -> Self {
+        let since = starts.map(|start| format!(", made at {start}")).unwrap_or_default();
+        let who = format!("the {} {id} is new and not in it yet{since}", kind.noun());
+        Self::rotation_under_way(name, place, &who)
+    }
+
+    /// The credential of a place is not any more what it was when the plan was made.
+    pub(crate) fn changed_meanwhile(name: &str, place: &str, what: &str) -> Self {
+        let message = format!("the credential of `{name}` in `{place}` was changed since it was looked at: {what}");
+        Self::new(Severity::Stop, "changedMeanwhile", name, message)
+            .hint("another run was at it; nothing was done about it: run this again")
+    }
+
+    /// A file that holds what was made for another place.
+    pub(crate) fn of_another_place(
+        (name, who): (&str, &str),
+        (place, flags): (&str, &str),
+        (kind, id, label): (KeyKind, KeyId, &str),
+    ) -> Self {
+        let noun = kind.noun();
+        let whose = match label == place {
+            true => "this path on another machine, or in another folder that is gone",
+            false => label,
+        };
+        let message = format!(
+            "`{place}` holds the {noun} {id} of `{name}`, which by its label was made for another place: `{whose}`; \
+             replaced here, it would end there too"
+        );
+        let made = match kind {
+            KeyKind::Secret => "--secret",
+            KeyKind::Certificate => "--certificate",
+        };
+        Self::new(Severity::Stop, "ofAnotherPlace", name, message)
+            .hint(format!(
+                "if the file is a copy, make one of its own for it: `keyholder credential add {who} {made} {flags}`"
+            ))
+            .hint(format!(
+                "if it was moved, and nothing is left there: `keyholder rotate {who} {flags} --replaces {id}`"
+            ))
     }
 
     /// The credential that the caller is signed in with.
