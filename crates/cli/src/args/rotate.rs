@@ -14,7 +14,7 @@ pub(super) const ROTATE: &str = "Replaces credentials that work, so that nothing
     made, waited for until it works everywhere, proved by signing in and by WhoAmI in every org, and written to its place; \
     then the old one is revoked. A new one that an org does not let in, or that its place refuses, is revoked, and the \
     old one is left; where the place fails and may have taken it, both are left. What is written to a Kubernetes manifest \
-    in a file you have to apply: the old one is left until you run this again.\n\n\
+    in a file you have to apply: the old one is left until `--overlap` says how long.\n\n\
     With `--due` or `--all`, or an application and no place, it is about what keyholder.toml declares, in the declared \
     places and orgs: secrets, certificates, and the passwords of non-interactive users (with `--due` those that \
     `--passwords-older-than` names). With `--save-...` it is about the one that this place holds.\n\n\

@@ -138,8 +138,8 @@ fn a_sink_that_does_not_take_it_leaves_no_credential_behind_unless_it_may_have_k
     fs::write(here.join("refuse.sh"), "cat > /dev/null\necho the vault is sealed >&2\nexit 3\n").unwrap();
     fs::write(here.join("notes.env"), "HELLO=1\n").unwrap();
     for what in ["--secret", "--certificate"] {
-        let said = credential(here, &["add", APP, what, "--save-with", "./no-such-program"]).failed(78);
-        assert!(said.contains("there is no program"), "{said}");
+        let said = credential(here, &["add", APP, what, "--save-with", "./no-such-program"]).failed(1);
+        assert!(said.contains("cannot run"), "{said}");
         assert!(credential(here, &["add", APP, what, "--save-env", "notes.env"]).failed(1).contains("not overwritten"));
     }
     assert_eq!(kinds(here), ["secret"]);

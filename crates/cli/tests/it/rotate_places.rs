@@ -49,10 +49,49 @@ fn a_manifest_is_applied_by_hand_before_the_old_one_goes() {
     let of = [&[APP, "--yes"][..], &place].concat();
     let before = ids(here);
     let said = rotate(here, &of).done();
-    assert!(said.contains("apply it (`kubectl apply -f`)") && said.contains("run this again"), "{said}");
+    assert!(said.contains("apply it (`kubectl apply -f`)") && said.contains("run this with `--overlap 1h`"), "{said}");
+    // Whether it was applied nobody here knows, however often this is run.
+    let said = rotate(here, &of).done();
+    assert!(said.contains("until the manifest is applied"), "{said}");
+    let over = [&of[..], &["--overlap", "1h"]].concat();
+    rotate(here, &over).done();
     assert!(before.iter().all(|id| ids(here).contains(id)) && ids(here).len() == 3);
-    rotate(here, &of).done();
+    run(here, &["org", "clock", "+2h"]).done();
+    rotate(here, &over).done();
     assert!(ids(here).len() == 2 && ids(here) != before);
+}
+
+/// Each of them may be what the program has, and works.
+#[test]
+fn a_place_that_keeps_failing_gets_no_more_than_a_few() {
+    let (folder, _org) = world(&[]);
+    let here = folder.path();
+    fs::write(here.join("take.sh"), "cat > taken\ntest ! -e sealed\n").unwrap();
+    let place = ["--save-with", "sh take.sh"];
+    credential_add(here, &place);
+    let there = ids(here).len();
+    fs::write(here.join("sealed"), "").unwrap();
+    let of = [&[APP, "--yes"][..], &place].concat();
+    for made in 1..=3 {
+        rotate(here, &of).failed(1);
+        assert_eq!(ids(here).len(), there + made);
+    }
+    let said = rotate(here, &of).failed(78);
+    assert!(said.contains("has failed with 3 new credentials") && said.contains("credential revoke"), "{said}");
+    assert_eq!(ids(here).len(), there + 3);
+    // One of them is enough to be removed.
+    fs::remove_file(here.join("sealed")).unwrap();
+    let list = run(here, &["credential", "list", APP, "--local", "--output", "json"]).json();
+    let taken = fs::read_to_string(here.join("taken")).unwrap();
+    let all = list["credentials"].as_array().unwrap().iter();
+    let hint = |one: &serde_json::Value| one["hint"].as_str().unwrap_or("-").to_owned();
+    let is_left = |one: &&serde_json::Value| {
+        one["label"].as_str().is_some_and(|label| label.contains("command sh")) && !taken.starts_with(&hint(one))
+    };
+    let other = all.rev().find(is_left).unwrap()["id"].as_str().unwrap().to_owned();
+    run(here, &["credential", "revoke", APP, &other, "--local", "--yes"]).done();
+    rotate(here, &of).done();
+    assert_eq!(ids(here).len(), there);
 }
 
 #[test]

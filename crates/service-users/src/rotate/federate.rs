@@ -1,5 +1,6 @@
 //! A secret or certificate replaced for good: by tokens of another issuer, of which nothing is kept.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use keyholder_client::Error as ClientError;
@@ -38,8 +39,13 @@ pub struct Federated {
     pub used: Option<Timestamp>,
     /// What was revoked.
     pub revoked: Vec<KeyId>,
-    /// What works on, because no sign-in with a token was seen.
+    /// What works on, because no sign-in with a token was seen, or one with it that is as new.
     pub left: Vec<KeyId>,
+    /// When that was used last, where that is why it works on.
+    #[serde(serialize_with = "crate::report::moment")]
+    pub still_used: Option<Timestamp>,
+    /// What else the application can sign in with.
+    pub others: Vec<KeyId>,
 }
 
 /// The secret or certificate that goes: the one of that id, or the only one.
@@ -73,7 +79,7 @@ pub async fn to_be_federated(
 }
 
 /// Lets an application in by tokens of another issuer, and revokes what these replace: once a sign-in with one is seen
-/// in the directory's log, or at once where `without_proof`.
+/// in the directory's log and none with what goes for a while before it, or at once where `without_proof`.
 ///
 /// # Errors
 /// As [`to_be_federated`]'s and [`add`]'s.
@@ -96,23 +102,33 @@ pub async fn federate(
         used: None,
         revoked: Vec::new(),
         left: Vec::new(),
+        still_used: None,
+        others: kept::of(&application).map(|one| one.key_id).filter(|id| !goes.contains(id)).collect(),
     };
     if goes.is_empty() {
         return Ok(federated);
     }
     if !without_proof {
-        let since = administrator.now().minus(BACK);
+        // Nobody has signed in by what was made a moment ago.
+        let since = if added.changed { administrator.now() } else { administrator.now().minus(BACK) };
+        let still_used = Mutex::new(None);
         let ask = || async {
-            match id {
-                Some(id) => administrator.graph.last_federated_sign_in(application.app_id, id, since).await,
-                None => Ok::<_, ClientError>(None),
-            }
+            let Some(id) = id else { return Ok::<_, ClientError>(None) };
+            let Some(used) = administrator.graph.last_federated_sign_in(application.app_id, id, since).await? else {
+                return Ok(None);
+            };
+            let all = administrator.graph.credential_sign_ins(application.app_id).await?;
+            let last = goes.iter().filter_map(|id| all.get(id).copied()).max();
+            let is_left = used::are_left(used, last.into_iter());
+            *still_used.lock().unwrap_or_else(PoisonError::into_inner) = last.filter(|_| !is_left);
+            Ok(Some(used).filter(|_| is_left))
         };
         let at_most = manner.wait_for_use.unwrap_or_default();
         let what = "a sign-in with a token of that issuer";
         let seen = used::until_seen(&administrator.http, (what, at_most), reporter, ask).await;
         federated.used = seen.while_doing(|| format!("read the log of the sign-ins of `{}`", found.name))?;
         if federated.used.is_none() {
+            federated.still_used = still_used.into_inner().unwrap_or_else(PoisonError::into_inner);
             federated.left = goes.to_vec();
             return Ok(federated);
         }

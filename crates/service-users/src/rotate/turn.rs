@@ -10,6 +10,7 @@ use super::{Aim, Manner, Overlap, own};
 use crate::error::Error;
 use crate::journal::{Journal, Notes};
 use crate::kept::{self, KeyKind, Registered};
+use crate::marks::is_delivered;
 use crate::plan::Finding;
 use crate::report::Reporter;
 use crate::shell::for_shell;
@@ -17,6 +18,9 @@ use crate::turns;
 
 /// How long a new one works when neither the caller nor the old one says.
 const USUAL: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How many may be on their way to a place that does not show what it holds: it fails, and one more would not mend that.
+const MOST_UNSURE: usize = 3;
 
 /// What is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,6 +85,16 @@ pub struct Turn {
     pub(super) lifetime: Duration,
 }
 
+impl Turn {
+    /// Until somebody has carried the new one on, the programs have the old one: it is left until it is said how long. A run
+    /// of every week would end it otherwise, whether that has been done or not.
+    fn wait_until_carried_on(&mut self, manner: Manner) {
+        if self.by_hand && manner.overlap == Overlap::None && manner.wait_for_use.is_none() {
+            self.revoked_at = None;
+        }
+    }
+}
+
 /// What [`rotate`](super::rotate()) would do about a credential.
 ///
 /// # Errors
@@ -143,6 +157,7 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, left: &Note
         turn.kind = held.kind;
         turn.revokes = unique(std::iter::once(replaced).chain(others()));
         turn.revoked_at = at(manner.overlap, held.starts.unwrap_or(standing.now), standing.now);
+        turn.wait_until_carried_on(manner);
         turn.at_once = turn.revoked_at == Some(standing.now);
         turn.next = if turn.at_once { Next::Finish } else { Next::Leave };
     } else {
@@ -164,6 +179,7 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, left: &Note
             return Ok(turn);
         }
         refuse_several(aim, standing)?;
+        refuse_more(aim, standing)?;
         let missing = aim.replaces.filter(|id| standing.find(*id).is_none());
         if let Some(id) = missing {
             return stopped(Finding::no_such_credential(&aim.name, &id.to_string()));
@@ -180,12 +196,8 @@ pub(super) fn of(aim: &Aim<'_>, manner: Manner, standing: &Standing, left: &Note
         turn.replaces = Some(aim.replaces.unwrap_or(old.key_id));
         turn.revokes = before;
         turn.revoked_at = at(manner.overlap, standing.now, standing.now);
+        turn.wait_until_carried_on(manner);
         turn.at_once = turn.revoked_at == Some(standing.now);
-        // Until somebody has carried the new one on, the programs have the old one.
-        if turn.by_hand && manner.overlap == Overlap::None && manner.wait_for_use.is_none() {
-            turn.revoked_at = None;
-            turn.at_once = false;
-        }
         if let Some(offence) = aim.rules.offence(Some(&standing.application), turn.kind, turn.lifetime) {
             return stopped(Finding::against_rules(&aim.name, turn.kind, turn.lifetime, &offence, true));
         }
@@ -214,6 +226,16 @@ fn refuse_several(aim: &Aim<'_>, standing: &Standing) -> Result<(), Error> {
     }
     let all: Vec<String> = standing.handed.iter().filter_map(|id| standing.find(*id)).map(|one| shown(&one)).collect();
     Err(Error::Stopped(vec![Finding::several_handed(&aim.name, aim.sink.place(), &all)]))
+}
+
+/// A place that took one after the other and failed each time may hold any of them, and each works.
+fn refuse_more(aim: &Aim<'_>, standing: &Standing) -> Result<(), Error> {
+    let all = standing.older.iter().chain(&standing.newer).filter(|id| !is_delivered(&standing.application, **id));
+    let all: Vec<String> = all.filter_map(|id| standing.find(*id)).map(|one| shown(&one)).collect();
+    if aim.sink.gives_back() || all.len() < MOST_UNSURE {
+        return Ok(());
+    }
+    Err(Error::Stopped(vec![Finding::place_keeps_failing(&aim.name, aim.sink.place(), &all)]))
 }
 
 /// When the old one goes, given since when the new one is there; nothing for open.

@@ -39,8 +39,13 @@ pub(super) async fn wait(
 }
 
 /// When the new one was used, if that says that nobody needs the old ones; given when it was this command's own last.
-fn taken_up(used: Option<Timestamp>, own: Timestamp, mut old: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
-    used.filter(|used| *used > own.plus(OWN) && old.all(|last| last.plus(QUIET) <= *used))
+fn taken_up(used: Option<Timestamp>, own: Timestamp, old: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
+    used.filter(|used| *used > own.plus(OWN) && are_left(*used, old))
+}
+
+/// Whether nobody who signed in with the old ones can still be at work with them when the new one was `used`.
+pub(super) fn are_left(used: Timestamp, mut old: impl Iterator<Item = Timestamp>) -> bool {
+    old.all(|last| last.plus(QUIET) <= used)
 }
 
 /// Asks again and again until something is seen, for so long at most.

@@ -83,10 +83,6 @@ impl SecretSink for CommandSink {
         Ok(self.id.clone())
     }
 
-    fn check_room(&self) -> Answer<'_, ()> {
-        answer(check_program(&self.words, &self.place))
-    }
-
     fn load(&self) -> Answer<'_, Kept> {
         answer(Ok(Kept::OutOfSight))
     }
@@ -113,7 +109,7 @@ impl SecretSink for CommandSink {
     }
 }
 
-/// Refuses a program that is not there, before anything is made for it.
+/// Refuses a program that is not there, before something ends for it. (What is planned here may be applied elsewhere.)
 pub(crate) fn check_program(words: &[String], place: &str) -> Result<(), SinkError> {
     let program = words.first().map(String::as_str).unwrap_or_default();
     if is_program(program) {
@@ -249,7 +245,7 @@ mod tests {
         assert!(slow.to_string().contains("did not end within"), "{slow}");
         let missing = CommandSink::new(&["/no/such/vault".to_owned()]).save(&key()).now().unwrap_err();
         assert!(missing.to_string().contains("cannot run `/no/such/vault`"), "{missing}");
-        let missing = CommandSink::new(&["/no/such/vault".to_owned()]).check_room().now().unwrap_err();
+        let missing = check_program(&["/no/such/vault".to_owned()], "the vault").unwrap_err();
         assert!(missing.to_string().contains("there is no program `/no/such/vault`"), "{missing}");
     }
 

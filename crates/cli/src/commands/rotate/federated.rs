@@ -40,7 +40,13 @@ pub(super) async fn run(here: &Here, arguments: &Rotate, who: &str, printer: Pri
     let done = federate(administrator, who, (federation, &goes), manner, &here.journal, &lines).await?;
     let mut document = json!({"changed": done.changed, "federated": done, "steps": lines.events()});
     let failed = (!done.left.is_empty()).then(|| {
-        let message = format!("no sign-in of `{who}` with a token of that issuer was seen yet: what it replaces works on");
+        let message = match done.still_used {
+            Some(last) => format!(
+                "`{who}` has signed in with a token of that issuer, and with what that replaces on {last}: somebody may still \
+                 have it, and it works on"
+            ),
+            None => format!("no sign-in of `{who}` with a token of that issuer was seen yet: what it replaces works on"),
+        };
         Failure::new(Exit::Failed, message)
             .hint("let it sign in where it runs (`keyholder whoami` there), and run the same command again")
             .hint("the log may be hours behind: `--wait-for-use 2h` looks that long; `--without-proof` does not look at all")
@@ -50,7 +56,13 @@ pub(super) async fn run(here: &Here, arguments: &Rotate, who: &str, printer: Pri
     match failed {
         Some(failed) => Err(failed),
         None => {
-            printer.line(&format!("`{who}` signs in with no secret now."));
+            match done.others.as_slice() {
+                [] => printer.line(&format!("`{who}` signs in with no secret now.")),
+                others => {
+                    let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+                    printer.sentence("", &format!("`{who}` can still sign in with {}.", others.join(", ")));
+                }
+            }
             Ok(Exit::Done)
         }
     }

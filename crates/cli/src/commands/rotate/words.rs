@@ -81,7 +81,7 @@ fn reasons(turn: &Turn, now: Option<Timestamp>) -> Vec<String> {
     let goes = match turn.revoked_at {
         Some(_) if turn.at_once => format!("then {} {are} revoked", old(&turn.revokes)),
         None if turn.by_hand => {
-            format!("{} {work} until this is run again: apply the manifest before", old(&turn.revokes))
+            format!("{} {work} until the manifest is applied and this is run with `--overlap 1h`", old(&turn.revokes))
         }
         None => format!("{} {work} until this is run without `--keep-old`", old(&turn.revokes)),
         Some(at) => format!("{} {work} until this is run after {at}", old(&turn.revokes)),
@@ -127,7 +127,8 @@ pub(super) fn came(rotated: &Rotated, printer: Printer) {
         (Came::Unused, _) => "; what it replaces works until somebody has signed in with the new one".to_owned(),
         (Came::Overlaps, Some(at)) => format!("; what it replaces works until this is run after {at}"),
         (Came::Overlaps, None) if rotated.by_hand => {
-            "; apply it (`kubectl apply -f`) and restart what uses it, then run this again: until then what it replaces works"
+            "; apply it (`kubectl apply -f`) and restart what uses it, then run this with `--overlap 1h`: until then what it \
+             replaces works"
                 .to_owned()
         }
         (Came::Overlaps, None) => "; what it replaces works until this is run without `--keep-old`".to_owned(),

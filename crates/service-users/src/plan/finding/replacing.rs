@@ -56,6 +56,19 @@ impl Finding {
         )
     }
 
+    /// A place may hold any of several, for it failed with each.
+    pub(crate) fn place_keeps_failing(name: &str, place: &str, there: &[String]) -> Self {
+        let message = format!(
+            "`{place}` has failed with {} new credentials of `{name}`, may hold any of them, and all work: {}; one more would \
+             not mend that",
+            there.len(),
+            there.join(", ")
+        );
+        Self::new(Severity::Stop, "placeKeepsFailing", name, message).hint(
+            "mend what fails there; then remove those that it does not hold (`keyholder credential revoke`), and run this again",
+        )
+    }
+
     /// Several secrets or certificates, of which one is to go.
     pub(crate) fn which_to_replace(name: &str, there: &[String]) -> Self {
         let message = format!("`{name}` has several that could be replaced: {}", there.join(", "));
