@@ -13,6 +13,7 @@ pub mod users;
 
 pub use bulk::{Owned, Owner};
 pub use everything::{ConditionalAccessPolicy, Conditions, GrantControls, PolicyUsers};
+pub use reports::ApplicationSignIn;
 
 use std::sync::Arc;
 

@@ -185,15 +185,17 @@ pub fn run_with_input(
     };
     // What a pipe holds is written at once. A write that still waits has nobody left to read it but what the program
     // started and kept its input.
-    let written = fed.recv_timeout(left().min(SOON)).ok();
-    let left_in_it = system::unread(&unread).unwrap_or(0);
-    drop(unread);
-    let was_read = match written {
-        Some(written) => written.is_ok() && left_in_it == 0,
-        None => fed.recv_timeout(left()).is_ok_and(|written| written.is_ok()),
+    let unread = match fed.recv_timeout(left().min(SOON)) {
+        // What is taken out here nobody reads any more, whoever has kept the other end.
+        Ok(Ok(())) => io::copy(&mut unread.take(input.expose().len() as u64), &mut io::sink()).unwrap_or(0),
+        Ok(Err(_)) => 1,
+        Err(_) => {
+            drop(unread);
+            u64::from(!fed.recv_timeout(left()).is_ok_and(|written| written.is_ok()))
+        }
     };
-    if status.success() && !was_read {
-        let nothing = left_in_it == input.expose().len();
+    if status.success() && unread > 0 {
+        let nothing = unread == input.expose().len() as u64;
         return Err(CommandError::Unread { program: name(), complaint, nothing });
     }
     Ok(Ended { status, complaint })

@@ -79,11 +79,6 @@ pub(crate) fn is_private(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| true)
 }
 
-/// Nobody tells there; a program that reads nothing is known only when more was written than a pipe holds.
-pub(crate) fn unread(_: &io::PipeReader) -> io::Result<usize> {
-    Ok(0)
-}
-
 /// Whoever may write into the folder is told by its access list.
 pub(crate) fn is_anothers(_: &Path) -> io::Result<bool> {
     Ok(false)

@@ -102,19 +102,17 @@ pub(crate) fn is_private(path: &Path) -> io::Result<bool> {
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 == 0)
 }
 
-/// How many bytes are in a pipe, which stay in it.
-pub(crate) fn unread(pipe: &io::PipeReader) -> io::Result<usize> {
-    Ok(rustix::io::ioctl_fionread(pipe).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))?)
-}
-
-/// A rename is durable only when the folder that holds the name is. Of one in which names may be made but not listed, only
-/// the file system knows.
+/// A rename is durable only when the folder that holds the name is. Of one in which names may be made but not listed, and
+/// on file systems that know nothing of it (CIFS, 9p), nobody can ask for that.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        folder => folder?.sync_all(),
+    match File::open(path).and_then(|folder| folder.sync_all()) {
+        Err(error) if NOT_FOR_FOLDERS.contains(&error.kind()) => Ok(()),
+        synced => synced,
     }
 }
+
+const NOT_FOR_FOLDERS: [io::ErrorKind; 3] =
+    [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported];
 
 /// Whether a file is another user's.
 pub(crate) fn is_anothers(path: &Path) -> io::Result<bool> {

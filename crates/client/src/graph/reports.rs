@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
+use keyholder_foundation::{ClientId, KeyId, Timestamp};
 use serde::Deserialize;
 use url::Url;
+use uuid::Uuid;
 
 use super::Graph;
 use crate::dataverse::{encode, quote};
@@ -28,10 +29,21 @@ struct CredentialActivity {
     sign_in_activity: Option<Moment>,
 }
 
+/// A sign-in of an application as itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplicationSignIn {
+    /// When.
+    pub at: Timestamp,
+    /// Whether with a token of another issuer.
+    pub is_federated: bool,
+    /// With which credential, where the log tells: a secret, a certificate, or the federated one that accepted the token.
+    pub credential: Option<Uuid>,
+}
+
 /// One entry of the log, of an application.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FederatedSignIn {
+struct LoggedSignIn {
     created_date_time: String,
     #[serde(default)]
     client_credential_type: Option<String>,
@@ -78,31 +90,30 @@ impl Graph {
         Ok(rows.into_iter().filter_map(moment).collect())
     }
 
-    /// When an application last signed in, since a moment, with a token of another issuer that this federated credential
-    /// accepted; where the log does not tell which one did, that any did. The log may be hours behind.
+    /// The sign-ins of an application as itself since a moment, in no order. The log may be hours behind.
     ///
     /// # Errors
     /// As [`Graph::last_sign_ins`].
-    pub async fn last_federated_sign_in(
+    pub async fn application_sign_ins(
         &self,
         client: ClientId,
-        credential: ObjectId,
         since: Timestamp,
-    ) -> Result<Option<Timestamp>, Error> {
+    ) -> Result<Vec<ApplicationSignIn>, Error> {
         let filter = format!(
             "signInEventTypes/any(t:t eq 'servicePrincipal') and appId eq {} and status/errorCode eq 0 and createdDateTime ge {}",
             quote(&client.to_string()),
             since.whole_seconds(),
         );
         let url = self.beta("auditLogs/signIns", Some(&format!("$filter={}", encode(&filter))));
-        let rows: Vec<FederatedSignIn> = self.list(url).await?;
-        let id = credential.to_string();
-        let is_it = |row: &&FederatedSignIn| {
-            row.client_credential_type.as_deref() == Some("federatedIdentityCredential")
-                && row.service_principal_credential_key_id.as_ref().is_none_or(|key| key.eq_ignore_ascii_case(&id))
+        let rows: Vec<LoggedSignIn> = self.list(url).await?;
+        let read = |row: LoggedSignIn| {
+            Some(ApplicationSignIn {
+                at: Timestamp::parse(&row.created_date_time).ok()?,
+                is_federated: row.client_credential_type.as_deref() == Some("federatedIdentityCredential"),
+                credential: row.service_principal_credential_key_id.and_then(|id| id.parse().ok()),
+            })
         };
-        let moments = rows.iter().filter(is_it).filter_map(|row| Timestamp::parse(&row.created_date_time).ok());
-        Ok(moments.max())
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     /// A path of the beta version.

@@ -98,6 +98,8 @@ async fn in_turn(
             }
             let _turn = run.certificates.lock().await;
             let stays = in_directory.filter(|one| one.kind == KeyKind::Certificate).map(|one| Stays::Shown(one.key_id));
+            // A list that does not show what the place holds is not one to take others from.
+            let removes = if in_directory.is_none() && sink.gives_back() { &[] } else { removes.as_slice() };
             let removed = keys::remove(administrator, application, stays, removes).await?;
             Ok(told(Done::new(Outcome::Changed), &key, removed))
         }

@@ -338,7 +338,10 @@ impl ApplicationFacts {
         // A place holds what was written to it last, however long that works.
         let age = |one: &HeldCredential| (one.starts, one.ends, one.id);
         let is_known = match place {
-            Some(_) => self.credentials.iter().any(|one| one.label() == place && age(one) > age(held)),
+            Some((id, _)) => {
+                let is_there = |one: &HeldCredential| one.label().is_some_and(|(of, _)| of == id);
+                self.credentials.iter().any(|one| is_there(one) && age(one) > age(held))
+            }
             // Of what is over and bears no place nobody can say that a program still counts on it.
             None => !held.lives(now) && others.iter().any(|one| one.lives(now)),
         };

@@ -208,13 +208,20 @@ async fn earlier(application: &Application, sink: &dyn SecretSink) -> Result<(Op
         Kept::Sealed => {
             return Err(SinkError::Foreign { place: sink.place().to_owned(), reason: SEALED.to_owned() }.into());
         }
-        Kept::Text { text, .. } => match certificate::facts_of(&text) {
-            Some(facts) => kept::registered(application, None, Some(&facts)),
-            None => return Ok((None, Vec::new())),
-        },
+        // What it replaces is not known while the directory does not show it: then nothing is lost.
+        Kept::Text { text, .. } => {
+            let facts = certificate::facts_of(&text);
+            match facts.and_then(|facts| kept::registered(application, None, Some(&facts))) {
+                None => return Ok((None, Vec::new())),
+                held => held,
+            }
+        }
         Kept::Key { key, .. } if key.client_id == application.app_id => {
             let facts = certificate::facts_of(&key.secret);
-            kept::registered(application, key.key_id, facts.as_ref())
+            match kept::registered(application, key.key_id, facts.as_ref()) {
+                None => return Ok((key.key_id, Vec::new())),
+                held => held,
+            }
         }
         Kept::Foreign(reason) => {
             return Err(SinkError::Foreign { place: sink.place().to_owned(), reason }.into());

@@ -12,6 +12,7 @@ use super::org::{ADMINISTRATOR, whose};
 use super::seen::Seen;
 use super::step::{Chart, Check, HERE, Trouble};
 use crate::declaration::{Right, print_rights};
+use crate::shell::for_shell;
 
 /// Lists the org's tables with their names in addresses.
 const TABLES: &str = "keyholder query 'EntityDefinitions?$select=LogicalName,EntitySetName'";
@@ -249,7 +250,9 @@ fn compare(seen: &Seen, can: &CanSeen, needed: &[Needed], held: &[(String, Depth
                 (seen.url.as_str().trim_end_matches('/'), seen.sign_in_name().unwrap_or("svc-orders@contoso.com"));
             let role = role_of_person(&missing);
             mends.push(format!(
-                "The role is given then: `pac admin assign-user --environment {url} --user {name} --role '{role}'`."
+                "The role is given then: `pac admin assign-user --environment {url} --user {} --role {}`.",
+                for_shell(name),
+                for_shell(&role)
             ));
         }
         trouble.mends = mends;
@@ -283,7 +286,7 @@ fn rows(depth: Depth) -> &'static str {
 /// role alone, which is given then.
 fn grant(seen: &Seen, missing: &[&Needed]) -> Option<String> {
     match seen.is_person {
-        true => Some(format!("keyholder role create '{}'{}", role_of_person(missing), grants(missing))),
+        true => Some(format!("keyholder role create {}{}", for_shell(&role_of_person(missing)), grants(missing))),
         false => command_that_grants(seen.client, missing),
     }
 }
@@ -296,7 +299,7 @@ pub(super) fn command_that_grants(client: ClientId, missing: &[&Needed]) -> Opti
         0 => format!("{first} for {client}"),
         more => format!("{first} and {more} more for {client}"),
     };
-    Some(format!("keyholder app-user create '{name}' --adopt {client}{}", grants(missing)))
+    Some(format!("keyholder app-user create {} --adopt {client}{}", for_shell(&name), grants(missing)))
 }
 
 fn grants(missing: &[&Needed]) -> String {
@@ -305,7 +308,10 @@ fn grants(missing: &[&Needed]) -> String {
         None => Right::Privilege { name: need.privilege.clone(), depth: Depth::Global },
     };
     let rights: Vec<Right> = missing.iter().map(right).collect();
-    print_rights(&rights).into_iter().map(|(what, how)| format!(" --grant '{what}={how}'")).collect()
+    print_rights(&rights)
+        .into_iter()
+        .map(|(what, how)| format!(" --grant {}", for_shell(&format!("{what}={how}"))))
+        .collect()
 }
 
 fn role_of_person(missing: &[&Needed]) -> String {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::seen::Seen;
 use crate::codes::Code;
+use crate::shell::for_shell;
 
 /// What is looked at, in the order of the way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -158,7 +159,7 @@ impl Trouble {
     /// with; what makes application users is nothing for a person.
     pub(super) fn about(mut self, seen: &Seen) -> Self {
         let Some(command) = self.command.take() else { return self };
-        let person = seen.sign_in_name().unwrap_or("svc-orders@contoso.com");
+        let person = for_shell(seen.sign_in_name().unwrap_or("svc-orders@contoso.com"));
         let (own, url) = (seen.client.to_string(), seen.url.as_str().trim_end_matches('/'));
         self.command = match (command.strip_prefix("keyholder app-user "), seen.is_person) {
             (Some(rest), true) if rest.starts_with("create ") => {
@@ -173,7 +174,7 @@ impl Trouble {
             _ => {
                 let words = command.split(' ').map(|word| match word {
                     "orders-sync" => own.as_str(),
-                    "svc-orders@contoso.com" => person,
+                    "svc-orders@contoso.com" => person.as_str(),
                     // Where its credential is kept, nobody here knows.
                     "orders-sync.env" | "orders-sync.pem" => "FILE",
                     other => other,

@@ -250,9 +250,12 @@ pub(super) fn plan(
                 draft.findings.push(finding);
             }
             // What an overlapping rotation has left working is not an orphan: `rotate` ends it.
-            let label = all().find(|one| Some(one.key_id) == held).and_then(|one| one.name);
+            let in_directory = all().find(|one| Some(one.key_id) == held);
+            let label = in_directory.and_then(|one| one.name);
             let (overlapping, orphans): (Vec<KeyId>, Vec<KeyId>) =
                 ours.iter().partition(|id| Labels::replaces(label, **id));
+            // What the held one replaces is not known while the directory does not show that.
+            let orphans = if in_directory.is_some() { orphans } else { Vec::new() };
             let (coming, orphans): (Vec<KeyId>, Vec<KeyId>) = orphans.into_iter().partition(is_coming);
             let change = leaving(change.clone(), &coming);
             let change = overlapping.iter().filter(|id| Some(**id) != held).fold(change, |change, id| {

@@ -81,6 +81,7 @@ pub async fn rotate(
     journal: &Journal,
     reporter: &dyn Reporter,
 ) -> Result<Rotated, Error> {
+    aim.sink.check_room().await?;
     let taken = turns::take(journal, aim.administrator, (&aim.name, aim.client_id), aim.sink)?;
     let outcome = under_lock(aim, manner, &taken, reporter).await;
     // Once the old ones are revoked nothing is half done, nor does anybody's use of the new one matter.

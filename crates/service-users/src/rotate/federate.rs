@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use keyholder_client::Error as ClientError;
+use keyholder_client::graph::ApplicationSignIn;
 use keyholder_foundation::{ClientId, KeyId, ObjectId, Timestamp};
 use serde::Serialize;
 
@@ -114,11 +115,17 @@ pub async fn federate(
         let still_used = Mutex::new(None);
         let ask = || async {
             let Some(id) = id else { return Ok::<_, ClientError>(None) };
-            let Some(used) = administrator.graph.last_federated_sign_in(application.app_id, id, since).await? else {
-                return Ok(None);
-            };
-            let all = administrator.graph.credential_sign_ins(application.app_id).await?;
-            let last = goes.iter().filter_map(|id| all.get(id).copied()).max();
+            let back = administrator.now().minus(BACK);
+            let log = administrator.graph.application_sign_ins(application.app_id, back).await?;
+            // Where the log does not tell which credential accepted the token, any may have.
+            let is_it = |one: &&ApplicationSignIn| one.is_federated && one.credential.is_none_or(|of| of == id.0);
+            let used = log.iter().filter(is_it).map(|one| one.at).filter(|at| *at >= since).max();
+            let Some(used) = used else { return Ok(None) };
+            // The report may be hours behind the log, and goes back further.
+            let report = administrator.graph.credential_sign_ins(application.app_id).await?;
+            let reported = goes.iter().filter_map(|id| report.get(id).copied());
+            let logged = log.iter().filter(|one| one.credential.is_some_and(|of| goes.contains(&KeyId(of))));
+            let last = reported.chain(logged.map(|one| one.at)).max();
             let is_left = used::are_left(used, last.into_iter());
             *still_used.lock().unwrap_or_else(PoisonError::into_inner) = last.filter(|_| !is_left);
             Ok(Some(used).filter(|_| is_left))

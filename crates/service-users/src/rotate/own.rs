@@ -42,5 +42,5 @@ pub(super) async fn signed_in_anew(caller: &Administrator, key: &Key) -> Result<
     let credential = key.credential().map_err(ClientError::from).while_doing(doing)?;
     let connection = Connection { credential: CredentialChoice::Own(credential), ..caller.connection.clone() };
     let anew = Administrator::connect(connection, caller.http.clone()).await.while_doing(doing)?;
-    Ok(Administrator { patience: caller.patience, ..anew })
+    Ok(Administrator { patience: caller.patience, certificates: caller.certificates.clone(), ..anew })
 }

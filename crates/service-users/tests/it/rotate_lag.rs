@@ -127,14 +127,19 @@ impl Case {
             seen: Mutex::default(),
         });
         let case = Self { world, folder: tempfile::tempdir().unwrap(), network, kind };
-        let administrator = case.administrator().await;
-        let declaration =
-            Declaration::reading_contacts("orders", &administrator.connection.url, Sink::EnvFile(case.env()));
-        let estate = Estate::new(&declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
-        let sinks = Sinks::of(&declaration, None).unwrap();
-        bring_about(&estate, &declaration, &sinks, Proving::default(), &|_: &Event| {}).await.unwrap();
+        case.applied().await.unwrap();
         case.rotated().await.unwrap();
         case
+    }
+
+    /// What `apply` does, by the declaration of one secret in the place.
+    async fn applied(&self) -> Result<(), Error> {
+        let administrator = self.administrator().await;
+        let url = &administrator.connection.url;
+        let declaration = Declaration::reading_contacts("orders", url, Sink::EnvFile(self.env()));
+        let estate = Estate::new(&declaration, BTreeMap::from([(ONE_ORG.to_owned(), Ok(administrator))]));
+        let sinks = Sinks::of(&declaration, None).unwrap();
+        bring_about(&estate, &declaration, &sinks, Proving::default(), &|_: &Event| {}).await.map(drop)
     }
 
     fn env(&self) -> PathBuf {
@@ -148,6 +153,10 @@ impl Case {
     }
 
     async fn rotated(&self) -> Result<Came, Error> {
+        self.rotated_as(Manner::default()).await
+    }
+
+    async fn rotated_as(&self, manner: Manner) -> Result<Came, Error> {
         // The org's clock stands still: two that are made at once would be of one age.
         self.world.advance(Duration::from_secs(60));
         let administrator = self.administrator().await;
@@ -155,7 +164,7 @@ impl Case {
         let found = find(&administrator, "orders").await?;
         let aim = Aim { kind: Some(self.kind), ..found.aim(&administrator, sink.as_ref(), None) };
         let journal = Journal::new(self.folder.path().join("journal"));
-        rotate(&aim, Manner::default(), &journal, &|_: &Event| {}).await.map(|rotated| rotated.came)
+        rotate(&aim, manner, &journal, &|_: &Event| {}).await.map(|rotated| rotated.came)
     }
 
     /// What the directory really has.
@@ -252,5 +261,36 @@ async fn s08_certificates_of_several_places_are_replaced_in_a_directory_that_lag
         if overlap == Overlap::Open && came.iter().all(Result::is_ok) {
             assert!(before.is_subset(&case.there().await), "{late:?}: nothing is revoked yet");
         }
+    }
+}
+
+/// What overlaps is nothing left over, though the directory does not show yet what has replaced it.
+#[tokio::test(flavor = "multi_thread")]
+async fn s08_what_an_apply_and_an_addition_cannot_see_yet_costs_no_overlapping_credential() {
+    for kind in [KeyKind::Secret, KeyKind::Certificate] {
+        let case = Case::new(kind).await;
+        let old = case.there().await;
+        *case.network.late.lock().unwrap() = Some(Late::All(Duration::from_secs(600)));
+        let open = Manner { overlap: Overlap::Open, ..Manner::default() };
+        assert_eq!(case.rotated_as(open).await.unwrap(), Came::Overlaps);
+        if kind == KeyKind::Secret {
+            case.applied().await.unwrap();
+            case.works("after the apply").await;
+            assert!(old.is_subset(&case.there().await), "after the apply");
+        }
+        let administrator = case.administrator().await;
+        let sink = open_sink(&Sink::EnvFile(case.env()), None).unwrap();
+        let (lifetime, sink) = (Duration::from_secs(30 * 24 * 60 * 60), sink.as_ref());
+        let wanted = match kind {
+            KeyKind::Secret => Wanted::Secret { lifetime, sink },
+            KeyKind::Certificate => Wanted::Certificate { lifetime, sink },
+        };
+        let journal = Journal::new(case.folder.path().join("journal"));
+        let before = case.there().await;
+        let added = add(&administrator, "orders", wanted, &journal, &|_: &Event| {}).await;
+        case.works(&format!("after an addition that came to {added:?}")).await;
+        let there = case.there().await;
+        // Of certificates, which are one list, another run knows only what the directory shows.
+        assert!(kind == KeyKind::Certificate || before.is_subset(&there), "{before:?}, {there:?}, {added:?}");
     }
 }

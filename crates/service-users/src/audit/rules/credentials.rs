@@ -163,7 +163,8 @@ fn of_place(
             (_, Successor::Perhaps) => ", unless it has got the later one",
             _ => "",
         };
-        let is_of_place = |one: &&HeldCredential| one.id != held.id && one.lives(now) && one.label() == held.label();
+        let place = |one: &HeldCredential| one.label().map(|(id, _)| id.to_owned());
+        let is_of_place = |one: &&HeldCredential| one.id != held.id && one.lives(now) && place(one) == place(held);
         let others = match held.label().and_then(|_| application.credentials.iter().find(is_of_place)) {
             Some(_) => "an older one of its place works longer",
             None => "others work longer elsewhere",
