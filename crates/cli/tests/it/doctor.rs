@@ -8,7 +8,7 @@ use std::path::Path;
 use keyholder_testkit::World;
 use serde_json::{Value, json};
 
-use crate::program::{Ended, RunningOrg, ended, free_port, keyholder, run};
+use crate::program::{Ended, RunningOrg, ended, free_port, keyholder, run, setting};
 
 const ENV: &str = ".keyholder/orders-sync.env";
 
@@ -81,12 +81,6 @@ pub(crate) fn is_a_command(command: &str) {
 
 fn doctor(here: &Path, arguments: &[&str]) -> Found {
     Found::of(&run(here, &[&["doctor", "--env-file", ENV, "--output", "json"], arguments].concat()))
-}
-
-fn setting(file: &Path, name: &str) -> String {
-    let text = fs::read_to_string(file).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
-    line.trim_matches('\'').to_owned()
 }
 
 /// A server that answers whatever comes with this, in the clear.
