@@ -1,7 +1,7 @@
 //! `keyholder rotate`, killed after any request and repeated.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,17 +106,24 @@ async fn killed_once_it_is_made(world: &World, env: &Path, journal: &Path) {
     }
 }
 
+/// A world with `orders-sync`, whose secret is in an env file of a folder, and the journals of two machines.
+async fn made_a_minute_ago() -> (World, tempfile::TempDir, PathBuf, [PathBuf; 2]) {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let env = folder.path().join("app.env");
+    let journals = ["journal", "journal-of-another-machine"].map(|name| folder.path().join(name));
+    let administrator = Administrator::connect(world.connection(), world.http().clone()).await.unwrap();
+    assert!(bring_about_once(administrator, &env).await);
+    world.advance(Duration::from_secs(60));
+    (world, folder, env, journals)
+}
+
 /// However many runs were killed, what is theirs is finished at once; what another machine is about is not taken for it,
 /// for as long as the record of the killed one may stand.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_of_a_killed_run_excuses_what_that_run_made_and_nothing_else() {
-    let world = World::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let env = folder.path().join("app.env");
-    let (here, there) = (folder.path().join("journal"), folder.path().join("journal-of-another-machine"));
+    let (world, folder, env, [here, there]) = made_a_minute_ago().await;
     let whole = || async { Administrator::connect(world.connection(), world.http().clone()).await.unwrap() };
-    assert!(bring_about_once(whole().await, &env).await);
-    world.advance(Duration::from_secs(60));
     // The second one gets as far as a further secret, for the first's is excused.
     for _ in 0..2 {
         killed_once_it_is_made(&world, &env, &here).await;
@@ -250,13 +257,8 @@ async fn an_apply_does_nothing_to_a_place_that_another_run_has_changed_since_it_
 /// it is old.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_machine_leaves_a_rotation_alone_that_is_under_way_and_takes_it_up_when_it_is_old() {
-    let world = World::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let env = folder.path().join("app.env");
-    let (here, there) = (folder.path().join("journal"), folder.path().join("journal-of-another-machine"));
+    let (world, folder, env, [here, there]) = made_a_minute_ago().await;
     let whole = || async { Administrator::connect(world.connection(), world.http().clone()).await.unwrap() };
-    assert!(bring_about_once(whole().await, &env).await);
-    world.advance(Duration::from_secs(60));
     let old = keys(&world).await;
     killed_once_it_is_made(&world, &env, &here).await;
     let refused = once(&whole().await, &env, &there, Manner::default()).await.unwrap_err();
@@ -272,13 +274,8 @@ async fn another_machine_leaves_a_rotation_alone_that_is_under_way_and_takes_it_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_rotations_of_one_credential_never_both_go_on() {
-    let world = World::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let env = folder.path().join("app.env");
-    let (here, there) = (folder.path().join("journal"), folder.path().join("journal-of-another-machine"));
+    let (world, folder, env, [here, there]) = made_a_minute_ago().await;
     let whole = || async { Administrator::connect(world.connection(), world.http().clone()).await.unwrap() };
-    assert!(bring_about_once(whole().await, &env).await);
-    world.advance(Duration::from_secs(60));
     let (one, other) = (whole().await, whole().await);
     let open = Manner { overlap: Overlap::Open, ..Manner::default() };
     // On one machine, by the lock of its journal.
